@@ -1,0 +1,54 @@
+//! A counter in a process of its own: made there, sent there, called as if it were here, gone with its proxy.
+
+use oad::Remote as _;
+
+/// Counts.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Counter {
+    total: i64,
+}
+
+#[oad::object]
+impl Counter {
+    /// Starts at a number.
+    fn new(start: i64) -> Self {
+        Counter { total: start }
+    }
+
+    /// Adds to the total, and gives it.
+    fn add(&mut self, n: i64) -> i64 {
+        self.total += n;
+        self.total
+    }
+
+    /// The total.
+    fn total(&self) -> i64 {
+        self.total
+    }
+
+    /// Divides the total; not by zero.
+    fn divide(&mut self, by: i64) -> Result<i64, String> {
+        self.total = self.total.checked_div(by).ok_or_else(|| format!("{} cannot be divided by {by}", self.total))?;
+        Ok(self.total)
+    }
+}
+
+#[oad::main]
+async fn main() -> oad::Result<()> {
+    let counter = CounterProxy::new(1).await?; // made in the daemon
+    println!("this process is {}, the counter lives in process {}", std::process::id(), counter.pid());
+    println!("1 + 2 = {}", counter.add(2).await?);
+
+    let error = counter.divide(0).await.expect_err("by zero"); // the object's own failure, from there
+    println!("{error}");
+    println!("and the total is still {}", counter.total().await?);
+
+    let moved = CounterProxy::spawn(Counter { total: 7 }).await?; // made here, sent there
+    println!("7 + 1 = {}, in process {}", moved.add(1).await?, moved.pid());
+
+    println!("{}", moved.shutdown().await?); // ends it now, and tells how it went
+    println!("{}", moved.total().await.expect_err("it is gone")); // a proxy says so when there is nobody to ask
+
+    drop(counter); // its process ends by itself
+    Ok(())
+}

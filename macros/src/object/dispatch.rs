@@ -1,0 +1,69 @@
+//! Writes the implementation of `oad::Object`: a call that names a method by number becomes a call of it.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use crate::object::at;
+use crate::object::block::Block;
+use crate::object::invoke::invoke;
+use crate::object::method::{Method, Receiver};
+
+pub(crate) fn object(block: &Block) -> TokenStream {
+    let (self_path, proxy) = (&block.self_path, block.proxy());
+    let [shared, exclusive, consuming] =
+        [Receiver::Shared, Receiver::Exclusive, Receiver::Consuming].map(|receiver| arms(block, receiver));
+    quote! {
+        impl ::oad::Object for #self_path {
+            type Proxy = #proxy;
+            const DESCRIPTION: &'static ::oad::__private::Description = &__OAD_DESCRIPTION;
+
+            fn call_shared(
+                &self,
+                __oad_method: usize,
+                mut __oad_arguments: ::oad::__private::Arguments,
+            ) -> ::oad::__private::Answer<'_> {
+                match __oad_method { #shared }
+            }
+
+            fn call_exclusive(
+                &mut self,
+                __oad_method: usize,
+                mut __oad_arguments: ::oad::__private::Arguments,
+            ) -> ::oad::__private::Answer<'_> {
+                match __oad_method { #exclusive }
+            }
+
+            fn call_consuming(
+                self,
+                __oad_method: usize,
+                mut __oad_arguments: ::oad::__private::Arguments,
+            ) -> ::oad::__private::Answer<'static> {
+                match __oad_method { #consuming }
+            }
+        }
+    }
+}
+
+/// The arms for the methods with this receiver, each under its place in the description.
+fn arms(block: &Block, receiver: Receiver) -> TokenStream {
+    let methods = block.methods.iter().enumerate().filter(|(_, method)| method.receiver == receiver);
+    let arms = methods.map(|(number, method)| {
+        let answer = answer(block, method);
+        quote!(#number => #answer,)
+    });
+    quote! {
+        #(#arms)*
+        _ => ::oad::__private::Answer::no_such_method(),
+    }
+}
+
+fn answer(block: &Block, method: &Method) -> TokenStream {
+    let returned = at(method.returned.place);
+    let body = invoke(&block.self_path, method, |value| quote_spanned!(returned=> __oad_arguments.reply(&#value)));
+    let called = at(method.ident().span());
+    if method.is_async() {
+        quote_spanned!(called=> ::oad::__private::Answer::Later(::std::boxed::Box::pin(async move { #body })))
+    } else {
+        quote_spanned!(called=> ::oad::__private::Answer::Now((|| -> ::oad::Result<::oad::Value> { #body })()))
+    }
+}

@@ -1,0 +1,58 @@
+//! Writes the call of one function in the daemon: its arguments are taken, it runs, and what it returned is kept.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Path;
+use syn::spanned::Spanned;
+
+use crate::object::at;
+use crate::object::method::{Method, Receiver};
+use crate::object::returned::Outcome;
+use crate::object::types::Passing;
+
+/// The statements that call `method` of the type at `self_path` with `__oad_arguments`; `keep` says what becomes of the
+/// value.
+pub(crate) fn invoke(self_path: &Path, method: &Method, keep: impl Fn(TokenStream) -> TokenStream) -> TokenStream {
+    let taken = method.parameters.iter().enumerate().map(|(index, parameter)| {
+        let (local, owned) = (local(index), &parameter.argument.owned);
+        quote_spanned!(at(parameter.written.span())=> let #local: #owned = __oad_arguments.take()?;)
+    });
+    let passed = method.parameters.iter().enumerate().map(|(index, parameter)| {
+        let local = local(index);
+        match parameter.argument.passing {
+            Passing::Owned => quote!(#local),
+            Passing::Reference => quote!(&#local),
+            Passing::OptionDeref => quote!(#local.as_deref()),
+            Passing::OptionReference => quote!(#local.as_ref()),
+        }
+    });
+    let object = (method.receiver != Receiver::None).then(|| quote!(self));
+    let inputs = object.into_iter().chain(passed);
+    let ident = method.ident();
+    let awaited = method.is_async().then(|| quote!(.await));
+    // The value stands for the returned type.
+    let place = at(method.returned.place);
+    let kept = match &method.returned.outcome {
+        Outcome::Value => keep(quote_spanned!(place=> __oad_returned)),
+        Outcome::Exception | Outcome::Error(_) => {
+            let kept = keep(quote_spanned!(place=> __oad_value));
+            quote! {
+                match __oad_returned {
+                    ::core::result::Result::Ok(__oad_value) => #kept,
+                    ::core::result::Result::Err(__oad_error) => {
+                        ::core::result::Result::Err(::oad::__raise!(__oad_error, __oad_arguments))
+                    }
+                }
+            }
+        }
+    };
+    quote! {
+        #(#taken)*
+        let __oad_returned = #self_path::#ident(#(#inputs),*) #awaited;
+        #kept
+    }
+}
+
+fn local(index: usize) -> Ident {
+    format_ident!("__oad_{index}")
+}

@@ -1,0 +1,78 @@
+//! The options of `#[oad::object(…)]`.
+
+use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, LitStr, Result, Token, Visibility};
+
+/// What stands in the brackets of `#[oad::object(…)]`.
+pub(crate) struct Options {
+    /// The visibility of the proxy.
+    pub(crate) visibility: Visibility,
+    /// Whether all methods run one at a time.
+    pub(crate) serial: bool,
+    /// The name to register the type under, if not its path.
+    pub(crate) name: Option<LitStr>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { visibility: Visibility::Inherited, serial: false, name: None }
+    }
+}
+
+impl Parse for Options {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut options = Options::default();
+        while !input.is_empty() {
+            options.parse_one(input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(options)
+    }
+}
+
+impl Options {
+    fn parse_one(&mut self, input: ParseStream<'_>) -> Result<()> {
+        if input.peek(Token![pub]) {
+            let visibility = input.parse::<Visibility>()?;
+            return match self.visibility {
+                Visibility::Inherited => {
+                    self.visibility = visibility;
+                    Ok(())
+                }
+                _ => Err(twice(&visibility, "pub")),
+            };
+        }
+        let word = input.call(Ident::parse_any)?;
+        match word.to_string().as_str() {
+            "serial" if self.serial => Err(twice(&word, "serial")),
+            "serial" => {
+                self.serial = true;
+                Ok(())
+            }
+            "name" if self.name.is_some() => Err(twice(&word, "name")),
+            "name" => {
+                input.parse::<Token![=]>()?;
+                let name = input.parse::<LitStr>()?;
+                if name.value().is_empty() {
+                    return Err(Error::new_spanned(name, "the name of an object cannot be empty"));
+                }
+                self.name = Some(name);
+                Ok(())
+            }
+            unknown => {
+                let sentence =
+                    format!("unknown option `{unknown}`: `#[oad::object]` takes `pub`, `serial` and `name = \"…\"`");
+                Err(Error::new_spanned(&word, sentence))
+            }
+        }
+    }
+}
+
+fn twice(option: &impl ToTokens, name: &str) -> Error {
+    Error::new_spanned(option, format!("`{name}` is given twice"))
+}

@@ -1,0 +1,96 @@
+//! What a function returns.
+
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::{Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signature, Type};
+use syn::{parse_quote, parse_quote_spanned};
+
+use crate::object::types::{owned_return, peel};
+use crate::object::words::Words;
+
+/// What a function returns.
+pub(crate) struct Returned {
+    /// The type that arrives at the caller if all goes well.
+    pub(crate) owned: Type,
+    pub(crate) outcome: Outcome,
+    /// Where the type stands, for what the compiler has to say of it.
+    pub(crate) place: Span,
+}
+
+/// Whether a function can fail, and what the caller then gets.
+pub(crate) enum Outcome {
+    /// It cannot.
+    Value,
+    /// Its error becomes an exception.
+    Exception,
+    /// Its error arrives as itself; the type of it.
+    Error(Box<Type>),
+}
+
+impl Returned {
+    /// Reads what a function without a receiver returns, in whose signature `Self` has been replaced by `self_path`.
+    pub(crate) fn of_constructor(signature: &Signature, self_path: &Path) -> Result<Self> {
+        let (written, place) = written(signature);
+        let outcome = match result_arguments(&written).as_deref() {
+            None if is_object(&written, self_path) => Outcome::Value,
+            Some([made, ..]) if is_object(made, self_path) => Outcome::Exception,
+            _ => {
+                let sentence = "an associated function that does not return `Self` cannot be reached through a proxy; \
+                                mark it `#[oad(skip)]` or move it to another `impl` block";
+                return Err(Error::new_spanned(&signature.ident, sentence));
+            }
+        };
+        Ok(Returned { owned: parse_quote!(#self_path), outcome, place })
+    }
+
+    /// Reads what a method returns.
+    pub(crate) fn of_method(signature: &Signature, words: &Words) -> Result<Self> {
+        let (written, place) = written(signature);
+        let owned = owned_return(&written)?;
+        match (&words.error, sides(&owned, place)) {
+            (None, None) => Ok(Returned { owned, outcome: Outcome::Value, place }),
+            (None, Some((owned, _))) => Ok(Returned { owned, outcome: Outcome::Exception, place }),
+            (Some(_), Some((owned, error))) => Ok(Returned { owned, outcome: Outcome::Error(Box::new(error)), place }),
+            (Some(word), None) => {
+                Err(Error::new_spanned(word, "`error` is for a method whose returned type is called `Result`"))
+            }
+        }
+    }
+}
+
+fn written(signature: &Signature) -> (Type, Span) {
+    match &signature.output {
+        ReturnType::Default => (parse_quote!(()), signature.ident.span()),
+        ReturnType::Type(_, written) => (peel(written).clone(), written.span()),
+    }
+}
+
+fn is_object(written: &Type, self_path: &Path) -> bool {
+    let Type::Path(written) = peel(written) else { return false };
+    let names = |path: &Path| path.segments.iter().map(|segment| segment.ident.clone()).collect::<Vec<_>>();
+    let (written, own) = (names(&written.path), names(self_path));
+    written == own || (written.len() == 1 && written.last() == own.last())
+}
+
+/// The value and the error of a type called `Result`, asked of the compiler where an alias hides them.
+fn sides(written: &Type, place: Span) -> Option<(Type, Type)> {
+    Some(match *result_arguments(written)? {
+        [value, error] => (value.clone(), error.clone()),
+        _ => (
+            parse_quote_spanned!(place=> <#written as ::oad::__private::Outcome>::Ok),
+            parse_quote_spanned!(place=> <#written as ::oad::__private::Outcome>::Err),
+        ),
+    })
+}
+
+/// The types in the brackets of a type called `Result`.
+fn result_arguments(written: &Type) -> Option<Vec<&Type>> {
+    let Type::Path(path) = peel(written) else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Some(Vec::new()) };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(argument) => Some(argument),
+        _ => None,
+    });
+    Some(types.collect())
+}

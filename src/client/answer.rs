@@ -1,0 +1,68 @@
+//! What comes back for an operation.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::{Handle, Value};
+use crate::wire::pb::session_response::Result as Message;
+use crate::wire::{error_from_failure, exception_from_pb, handle_from_pb, pb, value_from_pb};
+
+/// What comes back for an operation that was carried out.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// An object was made.
+    Created(Handle),
+    /// A method returned.
+    Returned(Value),
+    /// There is nothing more to tell.
+    Done,
+}
+
+impl Answer {
+    /// # Errors
+    ///
+    /// The exception or the failure that the message carries, or [`ErrorKind::Protocol`] if it makes no sense.
+    pub(super) fn from_pb(message: Option<Message>) -> Result<Self> {
+        use pb::{call_response, create_response};
+        match message {
+            Some(Message::Create(response)) => match response.outcome {
+                Some(create_response::Outcome::Handle(handle)) => {
+                    Ok(Answer::Created(handle_from_pb(&handle, uuid::Uuid::nil())?))
+                }
+                Some(create_response::Outcome::Exception(exception)) => Err(raised(exception)?),
+                None => Err(senseless()),
+            },
+            Some(Message::Call(response)) => match response.outcome {
+                Some(call_response::Outcome::Value(value)) => {
+                    let wrong = |error: Error| error.with_kind(ErrorKind::Protocol);
+                    Ok(Answer::Returned(value_from_pb(value).map_err(wrong)?))
+                }
+                Some(call_response::Outcome::Exception(exception)) => Err(raised(exception)?),
+                None => Err(senseless()),
+            },
+            Some(Message::Describe(_) | Message::Release(_)) => Ok(Answer::Done),
+            Some(Message::Failure(failure)) => Err(error_from_failure(failure)),
+            Some(Message::Chunk(_)) | None => Err(senseless()),
+        }
+    }
+
+    pub(crate) fn into_handle(self) -> Result<Handle> {
+        match self {
+            Answer::Created(handle) => Ok(handle),
+            _ => Err(senseless()),
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Result<Value> {
+        match self {
+            Answer::Returned(value) => Ok(value),
+            _ => Err(senseless()),
+        }
+    }
+}
+
+fn raised(exception: pb::Exception) -> Result<Error> {
+    exception_from_pb(exception).map(Error::from_exception)
+}
+
+fn senseless() -> Error {
+    Error::new(ErrorKind::Protocol, "the daemon's answer is not one to what was asked")
+}

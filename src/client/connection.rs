@@ -1,0 +1,170 @@
+//! The connection: made once, never again.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use prost::Message as _;
+use tokio::net::UnixStream;
+use tokio::runtime::Handle as Runtime;
+use tonic::Streaming;
+use tonic::transport::{Endpoint as HttpEndpoint, Uri};
+use tower::service_fn;
+use tracing::debug;
+
+use crate::client::pending::Pending;
+use crate::client::{Answer, Client, Limits};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Endpoint, connect};
+use crate::wire::pb::objects_client::ObjectsClient;
+use crate::wire::pb::session_response::Result as Message;
+use crate::wire::{Assembly, Outbox, pb};
+
+/// How long a broken connection waits for the news that the daemon has died, which says more than the connection can.
+const VERDICT: Duration = Duration::from_millis(500);
+
+/// The flow-control windows, as the daemon's.
+const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// A larger answer is decoded on a thread of its own, so that the connection goes on meanwhile.
+const DECODE_ASIDE: usize = 1024 * 1024;
+
+impl Client {
+    /// Connects to the daemon `pid` and opens the session. Both live on the current runtime; `lost` is called when they are no more.
+    pub(crate) async fn connect(
+        endpoint: Endpoint,
+        pid: u32,
+        limits: Limits,
+        lost: impl FnOnce() + Send + 'static,
+    ) -> Result<Self> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            Error::new(ErrorKind::Handshake, format!("{what} at {endpoint}: {error}"))
+        };
+        let stream = connect(&endpoint, pid).await.map_err(|error| failed("there is no connection", &error))?;
+        let mut stream = Some(stream);
+        // Once: tonic would connect again to whoever owns the path by then.
+        let once = service_fn(move |_: Uri| {
+            let stream: Option<UnixStream> = stream.take();
+            async move { stream.map(TokioIo::new).ok_or_else(|| io::Error::other("the connection is made only once")) }
+        });
+        let channel = HttpEndpoint::from_static("http://localhost")
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(256 * 1024)
+            .http2_max_local_error_reset_streams(None)
+            .connect_with_connector(once)
+            .await
+            .map_err(|error| failed("there is no HTTP/2", &error))?;
+
+        let message_limit = limits.message.saturating_add(64 * 1024);
+        let (outbox, requests) = Outbox::new();
+        let mut objects = ObjectsClient::new(channel.clone())
+            .max_decoding_message_size(message_limit)
+            .max_encoding_message_size(message_limit);
+        let answers = objects.session(requests).await.map_err(|status| failed("there is no session", &status))?;
+        let pending = Pending::new();
+        let reader =
+            Reader { pending: Arc::clone(&pending), message_limit: limits.message, lost: Lost::new(lost, &pending) };
+        tokio::spawn(reader.read(answers.into_inner()));
+        Ok(Client { channel, outbox, pending, limits, runtime: Runtime::current() })
+    }
+}
+
+/// Reads the answers of a session until it ends.
+struct Reader {
+    pending: Arc<Pending>,
+    message_limit: usize,
+    lost: Lost,
+}
+
+impl Reader {
+    async fn read(self, mut answers: Streaming<pb::SessionResponse>) {
+        let mut arriving = HashMap::new();
+        let why = loop {
+            match answers.message().await {
+                Ok(Some(response)) => self.take(response, &mut arriving),
+                Ok(None) => break "it ended the session".to_owned(),
+                Err(status) => break status.to_string(),
+            }
+        };
+        debug!(why, "the connection to a daemon is lost");
+        if tokio::time::timeout(VERDICT, self.pending.failed()).await.is_err() {
+            let message = format!("the connection to the daemon is lost although it lives: {why}");
+            self.pending.fail(&Error::new(ErrorKind::Protocol, message));
+        }
+        drop(self.lost);
+    }
+
+    fn take(&self, response: pb::SessionResponse, arriving: &mut HashMap<u64, Assembly>) {
+        let pb::SessionResponse { id, result, detached } = response;
+        match result {
+            Some(Message::Chunk(chunk)) => {
+                // Of an answer that nobody wants any more there is no assembly.
+                let Some(assembly) = arriving.get_mut(&id) else { return };
+                match assembly.push(&chunk.data) {
+                    Ok(None) => {}
+                    Ok(Some(whole)) => {
+                        arriving.remove(&id);
+                        self.finish(id, whole);
+                    }
+                    Err(error) => {
+                        arriving.remove(&id);
+                        self.pending.answer(id, Err(error));
+                    }
+                }
+            }
+            None if detached > 0 => {
+                if self.pending.wants(id) {
+                    match Assembly::new(detached, self.message_limit) {
+                        Ok(assembly) => drop(arriving.insert(id, assembly)),
+                        Err(error) => self.pending.answer(id, Err(error)),
+                    }
+                }
+            }
+            result => self.pending.answer(id, Answer::from_pb(result)),
+        }
+    }
+
+    /// Decodes a detached answer and hands it over.
+    fn finish(&self, id: u64, whole: bytes::Bytes) {
+        let len = whole.len();
+        let decode = move || {
+            let response = pb::SessionResponse::decode(whole).map_err(|error| {
+                Error::new(ErrorKind::Protocol, format!("the daemon's answer cannot be decoded: {error}"))
+            })?;
+            Answer::from_pb(response.result)
+        };
+        if len < DECODE_ASIDE {
+            return self.pending.answer(id, decode());
+        }
+        let pending = Arc::clone(&self.pending);
+        tokio::task::spawn_blocking(move || pending.answer(id, decode()));
+    }
+}
+
+/// Tells that the connection is no more. Also when the reader is dropped in the middle, because its runtime has ended.
+struct Lost {
+    tell: Option<Box<dyn FnOnce() + Send>>,
+    pending: Arc<Pending>,
+}
+
+impl Lost {
+    fn new(tell: impl FnOnce() + Send + 'static, pending: &Arc<Pending>) -> Self {
+        Lost { tell: Some(Box::new(tell)), pending: Arc::clone(pending) }
+    }
+}
+
+impl Drop for Lost {
+    fn drop(&mut self) {
+        // If the reader has come to its end, another reason is there already, and the first counts.
+        let message = "the async runtime that carried the connection has ended";
+        let advice = "make the daemon from a runtime that outlives its proxies";
+        self.pending.fail(&Error::new(ErrorKind::RuntimeEnded, message).advise(advice));
+        if let Some(tell) = self.tell.take() {
+            tell();
+        }
+    }
+}

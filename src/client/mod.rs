@@ -1,0 +1,141 @@
+//! One call, one reply: the caller's end of a session.
+//!
+//! An operation goes out as a frame with an id and its answer comes back with the same. Many are in flight at once; each id is answered
+//! exactly once, and whoever stops waiting sends a cancel. Below is the wire; above is the daemon, which tells this module when
+//! no answer will ever come. Deliberately absent: retries. What was sent may have been carried out.
+
+mod answer;
+mod connection;
+mod pending;
+
+pub(crate) use answer::Answer;
+pub(crate) use pending::Submitted;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prost::Message as _;
+use tokio::runtime::Handle as Runtime;
+use tonic::transport::Channel;
+
+use crate::client::pending::Pending;
+use crate::definition::Definition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::{Handle, MAX_DEPTH, Value};
+use crate::wire::pb::control_client::ControlClient;
+use crate::wire::pb::session_request::Operation;
+use crate::wire::{CHUNK_SIZE, Outbox, arguments_to_pb, handle_to_pb, pb, too_large};
+
+/// How large and how deep a message may be; the daemon holds to the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) message: usize,
+    pub(crate) depth: usize,
+}
+
+/// The caller's end of a session. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    channel: Channel,
+    outbox: Outbox<pb::SessionRequest>,
+    pending: Arc<Pending>,
+    limits: Limits,
+    runtime: Runtime,
+}
+
+impl Client {
+    /// Makes an object in the daemon.
+    pub(crate) fn create(
+        &self,
+        definition: &Definition,
+        arguments: Vec<Value>,
+        deadline: Option<Duration>,
+    ) -> Result<Submitted> {
+        let definition = pb::Definition {
+            r#type: definition.type_name().to_owned(),
+            constructor: definition.constructor().unwrap_or_default().to_owned(),
+        };
+        let create = pb::CreateRequest {
+            definition: Some(definition),
+            timeout: deadline.and_then(|deadline| deadline.try_into().ok()),
+            ..Default::default()
+        };
+        self.submit(Operation::Create(create), arguments, deadline)
+    }
+
+    /// Calls a method.
+    pub(crate) fn call(
+        &self,
+        handle: Handle,
+        method: &str,
+        arguments: Vec<Value>,
+        deadline: Option<Duration>,
+    ) -> Result<Submitted> {
+        let call = pb::CallRequest {
+            handle: Some(handle_to_pb(handle)),
+            method: method.to_owned(),
+            timeout: deadline.and_then(|deadline| deadline.try_into().ok()),
+            ..Default::default()
+        };
+        self.submit(Operation::Call(call), arguments, deadline)
+    }
+
+    /// Releases an object, without waiting.
+    pub(crate) fn release(&self, handle: Handle) {
+        let release = pb::ReleaseRequest { handle: Some(handle_to_pb(handle)), count: 1 };
+        // If the daemon is gone so is the object; and nobody waits for the answer.
+        if let Ok(submitted) = self.submit(Operation::Release(release), Vec::new(), None) {
+            submitted.forget();
+        }
+    }
+
+    /// Asks the daemon to end, and gives how many calls it still finishes.
+    pub(crate) async fn shutdown(&self, grace: Duration) -> Result<u64> {
+        let mut control = ControlClient::new(self.channel.clone());
+        let request = pb::ShutdownRequest { grace: grace.try_into().ok() };
+        let asking = self.runtime.spawn(async move { control.shutdown(request).await });
+        let failed = |message: String| Error::new(ErrorKind::Protocol, message);
+        match asking.await {
+            Ok(Ok(response)) => Ok(response.into_inner().calls),
+            Ok(Err(status)) => Err(failed(status.to_string()).because(status)),
+            Err(ended) => Err(failed(ended.to_string())),
+        }
+    }
+
+    /// Fails every operation in flight, and every later one, with `error`. Only the first time counts.
+    pub(crate) fn fail(&self, error: &Error) {
+        self.pending.fail(error);
+        self.outbox.close();
+    }
+
+    fn submit(&self, mut operation: Operation, arguments: Vec<Value>, deadline: Option<Duration>) -> Result<Submitted> {
+        if self.limits.depth < MAX_DEPTH && arguments.iter().any(|value| value.depth() > self.limits.depth) {
+            let message = format!("an argument is nested deeper than {} levels", self.limits.depth);
+            return Err(Error::new(ErrorKind::TooDeep, message).advise("raise `depth_limit` where the daemon is made"));
+        }
+        let arguments = arguments_to_pb(arguments);
+        let len = arguments.encoded_len();
+        if len > self.limits.message {
+            return Err(too_large(len, self.limits.message));
+        }
+        let detached = (len > CHUNK_SIZE).then(|| arguments.encode_to_vec());
+        if detached.is_none() {
+            match &mut operation {
+                Operation::Call(call) => call.arguments = arguments.arguments,
+                Operation::Create(create) => create.arguments = arguments.arguments,
+                _ => {}
+            }
+        }
+        let submitted = self.pending.register(&self.outbox)?;
+        let id = submitted.id();
+        let frame = |detached| pb::SessionRequest { id, operation: Some(operation), detached };
+        match detached {
+            Some(message) => self.outbox.send_detached(frame(len as u64), id, message.into()),
+            None => self.outbox.send(frame(0)),
+        }
+        if let Some(deadline) = deadline {
+            submitted.expire_after(deadline, &self.runtime);
+        }
+        Ok(submitted)
+    }
+}

@@ -1,0 +1,219 @@
+//! How a daemon is asked for.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::runtime::Handle as Runtime;
+use tokio::task::JoinHandle;
+use tracing::instrument::WithSubscriber as _;
+
+use crate::client::Limits;
+use crate::daemon::Daemon;
+use crate::daemon::launch::{Recipe, launch};
+use crate::definition::Definition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Description, Packed};
+use crate::process::{Program, keeper};
+use crate::value::{Handle, MAX_DEPTH};
+
+/// Asks for an object in a daemon; `.await` makes it.
+///
+/// ```no_run
+/// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
+/// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
+/// # async fn example() -> oad::Result<()> {
+/// use std::time::Duration;
+///
+/// let counter = CounterProxy::new(1).grace(Duration::from_millis(500)).message_limit(1 << 20).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// The future fails with [`ErrorKind::NotInitialized`] if this program cannot be started again as a daemon, [`ErrorKind::Spawn`], [`ErrorKind::Handshake`] or
+/// [`ErrorKind::Version`] if the process does not become a daemon, [`ErrorKind::Exception`] if the object's constructor fails. In every
+/// case nothing is left of the process when the error is returned.
+///
+/// # Cancel safety
+///
+/// A future that is dropped ends what it has begun.
+#[must_use = "a daemon is made when this is awaited"]
+pub struct Spawn<P> {
+    definition: Definition,
+    arguments: Packed,
+    place: Place,
+    create_deadline: Option<Duration>,
+    proxy: PhantomData<fn() -> P>,
+}
+
+/// Where the object is to live.
+enum Place {
+    /// In a daemon of its own.
+    Own(Box<Settings>),
+    /// In one that is there.
+    Within(Daemon),
+}
+
+struct Settings {
+    executable: Option<PathBuf>,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    grace: Duration,
+    start_timeout: Duration,
+    limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            executable: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            grace: Duration::from_secs(2),
+            start_timeout: Duration::from_secs(10),
+            limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
+        }
+    }
+}
+
+/// What comes of it before it is a proxy: the daemon, the object's handle, and what messages call it.
+pub(crate) type Spawned = (Daemon, Handle, String);
+
+impl<P> Spawn<P> {
+    /// An object made in the daemon, by a constructor.
+    #[doc(hidden)]
+    pub fn constructed(description: &'static Description, constructor: &'static str, arguments: Packed) -> Self {
+        Spawn::from_definition(Definition::constructed(description.name, constructor), arguments)
+    }
+
+    /// An object made here and sent there.
+    #[doc(hidden)]
+    pub fn by_value<T: Serialize>(description: &'static Description, object: &T) -> Self {
+        Spawn::from_definition(Definition::by_value(description.name), Packed::new().with(object))
+    }
+
+    fn from_definition(definition: Definition, arguments: Packed) -> Self {
+        let place = Place::Own(Box::default());
+        Spawn { definition, arguments, place, create_deadline: None, proxy: PhantomData }
+    }
+
+    /// Makes the object in a daemon that is there already, beside what lives in it. What else is set here for a daemon, but for
+    /// [`create_deadline`](Spawn::create_deadline), means nothing then.
+    pub fn within(mut self, daemon: &Daemon) -> Self {
+        self.place = Place::Within(daemon.clone());
+        self
+    }
+
+    /// The program that becomes the daemon; the default is this program itself. It must call `oad::init()` and have the object's type.
+    pub fn executable(self, path: impl Into<PathBuf>) -> Self {
+        self.set(|settings| settings.executable = Some(path.into()))
+    }
+
+    /// One more argument for the [`executable`](Spawn::executable).
+    pub fn arg(self, argument: impl Into<OsString>) -> Self {
+        self.set(|settings| settings.arguments.push(argument.into()))
+    }
+
+    /// One more environment variable for the daemon, which has those of this process otherwise.
+    pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.set(|settings| settings.environment.push((name.into(), value.into())))
+    }
+
+    /// How long calls that run may still take when the daemon is to end; 2 s by default. A daemon that has not ended 0.4 s after
+    /// that is killed.
+    pub fn grace(self, grace: Duration) -> Self {
+        self.set(|settings| settings.grace = grace)
+    }
+
+    /// How long the process may take from its start until it can be called; 10 s by default.
+    pub fn start_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.start_timeout = timeout)
+    }
+
+    /// How long making the object may take; without limit by default, because a model may load for minutes.
+    pub fn create_deadline(mut self, deadline: Duration) -> Self {
+        self.create_deadline = Some(deadline);
+        self
+    }
+
+    /// How large the arguments or the answer of a call may be, in bytes; 256 MiB by default. What is larger fails that call with
+    /// [`ErrorKind::TooLarge`] and no other.
+    pub fn message_limit(self, bytes: usize) -> Self {
+        self.set(|settings| settings.limits.message = bytes)
+    }
+
+    /// How many levels deep a value may be nested; 32 by default, which is also the most. What is deeper fails its call with
+    /// [`ErrorKind::TooDeep`].
+    pub fn depth_limit(self, levels: usize) -> Self {
+        self.set(|settings| settings.limits.depth = levels.min(MAX_DEPTH))
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        if let Place::Own(settings) = &mut self.place {
+            change(settings);
+        }
+        self
+    }
+
+    /// Makes the object; the proxy above puts its own type around what comes of it.
+    pub(crate) async fn spawn(self) -> Result<Spawned> {
+        let name = self.definition.short_name().to_owned();
+        let making = format!("making {name}");
+        let arguments = self.arguments.into_values().map_err(|error| error.doing(making.as_str()))?;
+        let (daemon, is_own) = match self.place {
+            Place::Within(daemon) => (daemon, false),
+            Place::Own(settings) => {
+                let daemon = start(*settings, name.clone()).await;
+                (daemon.map_err(|error| error.doing(format!("starting a daemon for {name}")))?, true)
+            }
+        };
+        let created = async {
+            let submitted = daemon.client().create(&self.definition, arguments, self.create_deadline)?;
+            submitted.await?.into_handle()
+        };
+        match created.await {
+            Ok(handle) => Ok((daemon, handle, name)),
+            Err(error) => {
+                let error = error.doing(making).on(daemon.to_string());
+                if is_own {
+                    // How it ends is less than why: that is the error.
+                    let _ = daemon.shutdown().await;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn start(settings: Settings, name: String) -> Result<Daemon> {
+    let Settings { executable, arguments, environment, grace, start_timeout, limits } = settings;
+    let mut program = Program::choose(executable)?;
+    program.arguments.extend(arguments);
+    program.environment = environment;
+    let recipe = Recipe { program, name, limits, grace, start_timeout };
+    let keeper = keeper()?;
+    let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
+    let mut launching = AbortOnDrop(keeper.spawn(launch(recipe, runtime).with_current_subscriber()));
+    (&mut launching.0)
+        .await
+        .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}"))))
+}
+
+/// The future that waits for a launch may be dropped; the launch then ends what it has begun.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<P> fmt::Debug for Spawn<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawn").field("definition", &self.definition).finish_non_exhaustive()
+    }
+}

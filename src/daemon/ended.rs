@@ -1,0 +1,63 @@
+//! How a daemon ended.
+
+use std::fmt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crate::error::describe;
+
+/// How a daemon ended that was asked to: the report of a shutdown.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub(super) pid: u32,
+    pub(super) status: Option<ExitStatus>,
+    pub(super) killed: bool,
+    pub(super) calls: Option<u64>,
+    pub(super) took: Duration,
+}
+
+impl Ended {
+    /// The process id it had.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its exit status; `None` if this program ignores SIGCHLD, for then the kernel keeps none.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        self.status
+    }
+
+    /// Whether it ended by itself and in order: every call answered, every object dropped.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        !self.killed && self.status.is_some_and(|status| status.success())
+    }
+
+    /// Whether it had to be killed, by its parent or by its own watchdog, because it had not ended within its grace.
+    #[must_use]
+    pub fn was_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// How many calls ran or waited when it was asked to end. `None` if it did not say, because it was too busy or ending already.
+    #[must_use]
+    pub fn calls(&self) -> Option<u64> {
+        self.calls
+    }
+
+    /// How long the end took, from the first request to the removal of its directory.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+}
+
+/// As `daemon 4211 ended in 3 ms: exited with code 0`.
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = self.status.map_or_else(|| "its exit status is not known".to_owned(), describe);
+        write!(f, "daemon {} ended in {} ms: {how}", self.pid, self.took.as_millis())
+    }
+}

@@ -1,0 +1,149 @@
+//! The beginning of a daemon: directory, process, handshake, connection. One failure on the way ends all that was begun before it is told.
+
+use std::time::Duration;
+
+use tokio::io::BufReader;
+use tokio::runtime::Handle as Runtime;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, instrument::WithSubscriber as _};
+use uuid::Uuid;
+
+use crate::client::{Client, Limits};
+use crate::daemon::supervisor::{Lifeline, Outcome, Supervisor, verdict};
+use crate::daemon::{Daemon, Inner};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handshake::{Answer, Hello, PROTOCOL_VERSION, read_frame, write_frame};
+use crate::process::{Child, Program, keeper};
+use crate::transport::{Directory, Endpoint};
+
+/// What a daemon is started with.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub(super) program: Program,
+    pub(super) name: String,
+    pub(super) limits: Limits,
+    pub(super) grace: Duration,
+    pub(super) start_timeout: Duration,
+}
+
+/// Starts a daemon. Runs on the keeper, but for the connection, which lives on `runtime`.
+pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
+    let Recipe { program, name, limits, grace, start_timeout } = recipe;
+    let deadline = Instant::now() + start_timeout;
+    let id = Uuid::new_v4();
+    let directory = Directory::create(id)?;
+    let hello = Hello {
+        protocol: PROTOCOL_VERSION,
+        daemon: id,
+        directory: directory.path().to_owned(),
+        grace,
+        message_limit: limits.message,
+        depth_limit: limits.depth,
+    };
+
+    let (child, lifeline) = Child::start(&program, id)?;
+    let spawned_pid = child.pid();
+    info!(pid = spawned_pid, name, executable = %program.shown.display(), "started");
+    let supervisor = Supervisor::start(child, name.clone(), directory);
+    let unfinished = Unfinished(Some(&supervisor));
+
+    let handshake = async {
+        let (reader, writer) = lifeline
+            .set_nonblocking(true)
+            .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
+            .map_err(|error| Error::new(ErrorKind::Spawn, format!("the lifeline cannot be used: {error}")))?
+            .into_split();
+        let mut lifeline = Lifeline { reader: BufReader::new(reader), writer };
+        let (pid, endpoint) = shake_hands(&mut lifeline, &hello).await?;
+        supervisor.hold(lifeline);
+        Ok::<_, Error>((pid, endpoint))
+    };
+    let connected = async {
+        let (pid, endpoint) = handshake.await?;
+        let ending = supervisor.clone();
+        let lost = move || ending.end(grace, Instant::now());
+        let connecting = runtime.spawn(Client::connect(endpoint.clone(), pid, limits, lost).with_current_subscriber());
+        let client = connecting.await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::RuntimeEnded, "the async runtime ended, or has no I/O driver (`enable_all`)"))
+        })?;
+        Ok((pid, endpoint, client))
+    };
+    let connected = tokio::select! {
+        biased;
+        connected = timeout_at(deadline, connected) => connected.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Handshake, format!("`{}` did not answer within {start_timeout:?}", program.shown.display()))
+                .advise("does it call `oad::init()` first thing in `main`?"))
+        }),
+        outcome = supervisor.exited() => Err(exited_early(&program, &outcome)),
+    };
+    let (pid, endpoint, client) = match connected {
+        Ok(connected) => connected,
+        Err(error) => {
+            supervisor.kill();
+            // It says how the process ended, which the error may know better; what counts is that nothing is left.
+            let stderr = match supervisor.gone(None).await {
+                Err(died) => died.death().cloned(),
+                Ok(_) => None,
+            };
+            let error = match stderr {
+                Some(death) => error.with_death(death.into()),
+                None => error,
+            };
+            return Err(error.on(format!("daemon {spawned_pid} ({name})")));
+        }
+    };
+    unfinished.finished();
+
+    let (mourner, mourning) = (client.clone(), supervisor.clone());
+    keeper()?.spawn(async move { mourner.fail(&verdict(mourning.exited().await)) });
+    let owner = std::process::id();
+    Ok(Daemon(std::sync::Arc::new(Inner { id, pid, name, endpoint, client, supervisor, grace, owner })))
+}
+
+async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, Endpoint)> {
+    let failed = |message: String| Error::new(ErrorKind::Handshake, message);
+    let unreadable = |error: std::io::Error| failed(format!("the handshake broke off: {error}")).because(error);
+    write_frame(&mut lifeline.writer, hello).await.map_err(unreadable)?;
+    match read_frame(&mut lifeline.reader).await.map_err(unreadable)? {
+        Some(Answer::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => Ok((pid, endpoint)),
+        Some(Answer::Ready { protocol, .. } | Answer::OtherVersion { protocol }) => Err(Error::new(
+            ErrorKind::Version,
+            format!("it speaks version {protocol} of the protocol, and this program version {PROTOCOL_VERSION}"),
+        )
+        .advise("build both with the same version of oad")),
+        Some(Answer::Failed { message }) => Err(failed(message)),
+        Some(Answer::Terminating { .. }) => Err(failed("it ends before it has begun".to_owned())),
+        // It has closed its end; the exit that follows says more, so there is nothing to do but wait for it.
+        None => std::future::pending().await,
+    }
+}
+
+fn exited_early(program: &Program, outcome: &Outcome) -> Error {
+    let shown = program.shown.display();
+    match outcome {
+        Outcome::Died(death) => {
+            let how = death.status().map_or_else(|| "how is not known".to_owned(), crate::error::describe);
+            Error::new(ErrorKind::Spawn, format!("`{shown}` ended before it was ready: {how}"))
+                .with_death(death.clone())
+                .advise("does it call `oad::init()` first thing in `main`?")
+        }
+        Outcome::Ended(_) => Error::new(ErrorKind::Spawn, format!("`{shown}` was ended before it was ready")),
+    }
+}
+
+/// A process that is not yet a daemon; dropped with the future, it is killed.
+struct Unfinished<'a>(Option<&'a Supervisor>);
+
+impl Unfinished<'_> {
+    fn finished(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(supervisor) = self.0 {
+            supervisor.kill();
+        }
+    }
+}

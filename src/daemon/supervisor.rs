@@ -1,0 +1,283 @@
+//! The whole story of the ending, on the parent's side.
+//!
+//! A task of the keeper's owns the process from its start. It sees the process exit, hears from it that it is ending, or is told to end it; it asks,
+//! waits for the grace, kills, reaps, ends what was left behind, removes the directory, and says each of these things.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::BufReader;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::instrument::WithSubscriber as _;
+use tracing::{info, warn};
+
+use crate::daemon::Ended;
+use crate::error::{Death, Error, ErrorKind, Result, describe};
+use crate::handshake::{Answer, Farewell, read_frame, write_frame};
+use crate::process::Child;
+use crate::transport::Directory;
+
+/// How long after its grace a daemon is killed. Its own watchdog is a little quicker, and tidies up.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// How long the lifeline of a process that has exited is read for its last word. It closes with the process.
+const LAST_WORD: Duration = Duration::from_millis(50);
+
+/// Where a daemon is in its life.
+#[derive(Clone, Debug)]
+pub(super) enum Life {
+    /// It serves.
+    Running,
+    /// It has been asked to end, by whomever.
+    Ending,
+    /// Its process has exited, and was reaped.
+    Exited(Outcome),
+    /// And nothing is left of it.
+    Gone(Outcome),
+}
+
+/// How a daemon's life ended.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// It had been asked to.
+    Ended(Ended),
+    /// It had not.
+    Died(Arc<Death>),
+}
+
+/// What the task is told. Unbounded, because each is sent a few times in a daemon's life, and from a drop, which may not wait.
+#[derive(Debug)]
+enum Order {
+    /// The handshake is done; this is the lifeline.
+    Hold(Lifeline),
+    /// It is to end.
+    End { grace: Duration, since: Instant },
+    /// It is to be killed: it is not a daemon, or not yet.
+    Kill,
+}
+
+/// The parent's end of the daemon's fd 0.
+#[derive(Debug)]
+pub(super) struct Lifeline {
+    pub(super) reader: BufReader<OwnedReadHalf>,
+    pub(super) writer: OwnedWriteHalf,
+}
+
+/// A handle on the task that owns the process.
+#[derive(Clone, Debug)]
+pub(super) struct Supervisor {
+    orders: mpsc::UnboundedSender<Order>,
+    life: watch::Receiver<Life>,
+}
+
+impl Supervisor {
+    /// Takes a process over. Must be called on the keeper.
+    pub(super) fn start(child: Child, name: String, directory: Directory) -> Self {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (sender, life) = watch::channel(Life::Running);
+        let pid = child.pid();
+        let started = Instant::now();
+        let watch = Watch { child, pid, name, directory, inbox, life: sender, started, lifeline: None, end: None };
+        tokio::spawn(watch.supervise().with_current_subscriber());
+        Supervisor { orders, life }
+    }
+
+    pub(super) fn hold(&self, lifeline: Lifeline) {
+        self.order(Order::Hold(lifeline));
+    }
+
+    pub(super) fn end(&self, grace: Duration, since: Instant) {
+        self.order(Order::End { grace, since });
+    }
+
+    pub(super) fn kill(&self) {
+        self.order(Order::Kill);
+    }
+
+    /// Waits until the process has exited.
+    pub(super) async fn exited(&self) -> Outcome {
+        self.reached(|life| match life {
+            Life::Exited(outcome) | Life::Gone(outcome) => Some(outcome.clone()),
+            Life::Running | Life::Ending => None,
+        })
+        .await
+    }
+
+    /// Waits until nothing is left; gives the report, with the number of calls if it is known.
+    pub(super) async fn gone(&self, calls: Option<u64>) -> Result<Ended> {
+        let outcome = self
+            .reached(|life| match life {
+                Life::Gone(outcome) => Some(outcome.clone()),
+                _ => None,
+            })
+            .await;
+        match outcome {
+            Outcome::Ended(ended) => Ok(Ended { calls, ..ended }),
+            Outcome::Died(death) => Err(Error::from_death(death)),
+        }
+    }
+
+    async fn reached<T>(&self, test: impl Fn(&Life) -> Option<T>) -> T {
+        let mut life = self.life.clone();
+        let reached = life.wait_for(|life| test(life).is_some()).await.map(|life| test(&life));
+        match reached {
+            Ok(Some(reached)) => reached,
+            // The task sends `Gone` before it ends, so only a process that is ending itself gets here.
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // The task is gone only when the process is.
+        let _ = self.orders.send(order);
+    }
+}
+
+/// The task's own state.
+struct Watch {
+    child: Child,
+    pid: u32,
+    name: String,
+    directory: Directory,
+    inbox: mpsc::UnboundedReceiver<Order>,
+    life: watch::Sender<Life>,
+    started: Instant,
+    lifeline: Option<Lifeline>,
+    end: Option<End>,
+}
+
+/// An ending under way.
+struct End {
+    since: Instant,
+    /// When the process is killed; `None` when it has been.
+    deadline: Option<Instant>,
+}
+
+impl Watch {
+    async fn supervise(mut self) {
+        loop {
+            let deadline = self.end.as_ref().and_then(|end| end.deadline);
+            tokio::select! {
+                biased;
+                () = self.child.exited() => break,
+                order = self.inbox.recv() => self.obey(order).await,
+                said = hear(&mut self.lifeline) => self.heed(said),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    let Watch { pid, name, .. } = &self;
+                    warn!(pid, name, "not gone within its grace, so it is killed");
+                    self.kill();
+                }
+            }
+        }
+        self.bury().await;
+    }
+
+    async fn obey(&mut self, order: Option<Order>) {
+        match order {
+            Some(Order::Hold(lifeline)) => self.lifeline = Some(lifeline),
+            Some(Order::End { grace, since }) => {
+                self.begin_end(grace, since);
+                if let Some(Lifeline { writer, .. }) = &mut self.lifeline {
+                    // A few bytes into an empty socket: this does not wait. If it fails the process is about to exit.
+                    let _ = write_frame(writer, &Farewell::End { grace }).await;
+                }
+            }
+            Some(Order::Kill) => {
+                self.begin_end(Duration::ZERO, Instant::now());
+                self.kill();
+            }
+            // The last handle sends an end before it goes; this is a handle that was never made whole.
+            None => self.kill(),
+        }
+    }
+
+    /// Takes note that an ending has been asked for; the first request sets the time.
+    fn begin_end(&mut self, grace: Duration, since: Instant) {
+        if self.end.is_none() {
+            let Watch { pid, name, .. } = &self;
+            info!(pid, name, "asked to exit");
+            self.end = Some(End { since, deadline: Some(since + grace + PATIENCE) });
+            self.life.send_replace(Life::Ending);
+        }
+    }
+
+    /// Takes note of what the daemon says.
+    fn heed(&mut self, said: Option<Answer>) {
+        match said {
+            Some(Answer::Terminating { grace }) => {
+                // It may have been asked by somebody else, with a shutdown of their own.
+                self.begin_end(grace, Instant::now());
+                let Watch { pid, name, .. } = &self;
+                info!(pid, name, "terminating");
+            }
+            Some(_) => {}
+            None => self.lifeline = None,
+        }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill();
+        let end = self.end.get_or_insert(End { since: Instant::now(), deadline: None });
+        end.deadline = None;
+    }
+
+    /// The process has exited: reaps it, tells how it ended, and ends what it left behind.
+    async fn bury(mut self) {
+        if self.end.is_none() {
+            // Its last word may have come with its exit: that it had been asked to end by somebody else.
+            while let Ok(Some(said)) = timeout(LAST_WORD, hear(&mut self.lifeline)).await {
+                self.heed(Some(said));
+            }
+        }
+        let Watch { child, pid, name, directory, life, started, end, .. } = self;
+        let (exit, leftovers) = child.reap().await;
+        let uptime = started.elapsed();
+        let killed = end.as_ref().is_some_and(|end| end.deadline.is_none()) || was_killed(&exit.status);
+        let mut outcome = match &end {
+            Some(_) => Outcome::Ended(Ended { pid, status: exit.status, killed, calls: None, took: uptime }),
+            None => Outcome::Died(Arc::new(Death { pid, status: exit.status, stderr: exit.stderr, uptime })),
+        };
+        life.send_replace(Life::Exited(outcome.clone()));
+
+        // One that ended in order has ended its descendants itself.
+        if end.is_none() || killed {
+            leftovers.kill();
+        }
+        if let Err(error) = directory.remove() {
+            warn!(pid, name, %error, "its directory could not be removed");
+        }
+        if let (Outcome::Ended(ended), Some(end)) = (&mut outcome, &end) {
+            ended.took = end.since.elapsed();
+        }
+        let status = exit.status.map_or_else(|| "not known".to_owned(), describe);
+        match end {
+            Some(_) => info!(pid, name, status, "gone"),
+            None => warn!(pid, name, status, "gone, though nobody had asked it to"),
+        }
+        life.send_replace(Life::Gone(outcome));
+    }
+}
+
+/// Waits for the daemon's next word; without a lifeline, for ever.
+async fn hear(lifeline: &mut Option<Lifeline>) -> Option<Answer> {
+    match lifeline {
+        // An unreadable word ends the listening, as a closed lifeline does. Cancelled halfway, it loses no more than a word that nobody acts on.
+        Some(lifeline) => read_frame(&mut lifeline.reader).await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
+
+fn was_killed(status: &Option<std::process::ExitStatus>) -> bool {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.is_some_and(|status| status.signal().is_some())
+}
+
+/// What a call gets whose daemon has gone.
+pub(super) fn verdict(outcome: Outcome) -> Error {
+    match outcome {
+        Outcome::Ended(ended) => Error::new(ErrorKind::Closed, format!("the daemon was shut down ({ended})")),
+        Outcome::Died(death) => Error::from_death(death),
+    }
+}

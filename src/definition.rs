@@ -1,0 +1,35 @@
+//! How to make an object.
+
+/// How to make an object: the name of its Rust type, and the constructor that makes it or the fact that it comes by value.
+///
+/// The arguments travel beside it, because they may be large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Definition {
+    type_name: String,
+    constructor: Option<String>,
+}
+
+impl Definition {
+    /// An object made in the daemon.
+    pub(crate) fn constructed(type_name: impl Into<String>, constructor: impl Into<String>) -> Self {
+        Definition { type_name: type_name.into(), constructor: Some(constructor.into()) }
+    }
+
+    /// An object made by the caller and sent; the only argument is its value.
+    pub(crate) fn by_value(type_name: impl Into<String>) -> Self {
+        Definition { type_name: type_name.into(), constructor: None }
+    }
+
+    pub(crate) fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    pub(crate) fn constructor(&self) -> Option<&str> {
+        self.constructor.as_deref()
+    }
+
+    /// The type's name without the path to it, as messages say it.
+    pub(crate) fn short_name(&self) -> &str {
+        self.type_name.rsplit("::").next().unwrap_or(&self.type_name)
+    }
+}

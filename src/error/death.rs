@@ -1,0 +1,127 @@
+//! How a daemon's process ended when nobody had asked it to.
+
+use super::{Duration, ExitStatus, fmt};
+use std::os::unix::process::ExitStatusExt;
+
+/// How a daemon's process died: its true exit code or signal, its last words, and how long it had lived.
+#[derive(Clone, Debug)]
+pub struct Death {
+    pub(crate) pid: u32,
+    pub(crate) status: Option<ExitStatus>,
+    pub(crate) stderr: String,
+    pub(crate) uptime: Duration,
+}
+
+impl Death {
+    /// The process id it had.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The exit code, if it exited by itself.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.status.and_then(|status| status.code())
+    }
+
+    /// The signal that ended it, if one did.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        self.status.and_then(|status| status.signal())
+    }
+
+    /// Whether the kernel wrote a core dump of it.
+    #[must_use]
+    pub fn core_dumped(&self) -> bool {
+        self.status.is_some_and(|status| status.core_dumped())
+    }
+
+    /// The exit status; `None` if this program ignores SIGCHLD, for then the kernel keeps none.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        self.status
+    }
+
+    /// The last lines it wrote to its stderr, 4 KiB at most, control characters escaped.
+    #[must_use]
+    pub fn stderr(&self) -> &str {
+        &self.stderr
+    }
+
+    /// How long it had lived.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.uptime
+    }
+
+    pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n  it had lived {:.3} s", self.uptime.as_secs_f64())?;
+        if self.stderr.is_empty() {
+            return f.write_str(" and written nothing to its stderr");
+        }
+        f.write_str("; the end of its stderr:")?;
+        self.stderr.lines().try_for_each(|line| write!(f, "\n  | {line}"))
+    }
+}
+
+/// As "killed by signal 9 (SIGKILL)", the part of the message that a reader needs first.
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "the daemon's process died: {}", describe(status)),
+            None => f.write_str("the daemon's process died, how is not known (is SIGCHLD ignored in this program?)"),
+        }
+    }
+}
+
+/// Says an exit status in words: "exited with code 3", "killed by signal 9 (SIGKILL)".
+pub(crate) fn describe(status: ExitStatus) -> String {
+    if let Some(code) = status.code() {
+        return format!("exited with code {code}");
+    }
+    let Some(signal) = status.signal() else { return status.to_string() };
+    let core = if status.core_dumped() { ", core dumped" } else { "" };
+    match name(signal) {
+        Some(name) => format!("killed by signal {signal} ({name}){core}"),
+        None => format!("killed by signal {signal}{core}"),
+    }
+}
+
+/// The names of the signals that end a process, by their numbers on Linux (signal(7); the same on x86-64 and ARM).
+fn name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_is_said_in_words() {
+        assert_eq!(describe(ExitStatus::from_raw(3 << 8)), "exited with code 3");
+        assert_eq!(describe(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
+        assert_eq!(describe(ExitStatus::from_raw(11 | 0x80)), "killed by signal 11 (SIGSEGV), core dumped");
+        assert_eq!(describe(ExitStatus::from_raw(40)), "killed by signal 40");
+    }
+}

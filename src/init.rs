@@ -1,0 +1,67 @@
+//! Am I a daemon? Then serve, and never return.
+
+use std::future::Future;
+
+use crate::process::{inherited_lifeline, note_initialized};
+use crate::server;
+
+/// Makes this program able to be started again as a daemon: call it first thing in `main`, or write [`#[oad::main]`](macro@crate::main).
+///
+/// In a program that was started as a daemon it serves until the daemon ends, and never returns. In any other it returns at once, having done
+/// next to nothing. It may be called inside an async `main`, and more than once.
+///
+/// ```
+/// oad::init(); // the first line of `main`
+/// ```
+pub fn init() {
+    match inherited_lifeline() {
+        Ok(None) => note_initialized(),
+        Ok(Some(lifeline)) => {
+            // On a thread of its own, because this one may be inside a runtime, which another may not be started in.
+            let server = std::thread::Builder::new().name("oad-server".to_owned());
+            match server.spawn(move || server::run(lifeline)) {
+                Ok(server) => match server.join() {
+                    // It ends the process itself; only its panic gets here.
+                    Err(_) => std::process::exit(101),
+                },
+                Err(error) => fail(&error),
+            }
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &std::io::Error) -> ! {
+    eprintln!("oad: this process was started as a daemon and cannot be one: {error}");
+    std::process::exit(1)
+}
+
+/// Runs the body of `#[oad::main]`, on a runtime of one thread: connection and caller then wake each other without waking a thread.
+pub fn block_on<T>(main: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("the system gives a program a poll descriptor").block_on(main)
+}
+
+/// Lets the tests of a crate make daemons: put it once, at the top of each test binary — `tests/name.rs`, or `src/lib.rs` under `#[cfg(test)]`.
+///
+/// A test binary has no `main` to call [`init`] in. This adds a test that does nothing but that; the binary is started again with the
+/// name of that test to be a daemon.
+///
+/// ```
+/// oad::test_daemon!();
+/// ```
+#[macro_export]
+macro_rules! test_daemon {
+    () => {
+        #[cfg(test)]
+        #[test]
+        fn oad_test_daemon() {
+            $crate::init();
+        }
+
+        #[cfg(test)]
+        $crate::__private::inventory::submit! {
+            $crate::__private::TestDaemon { module: ::core::module_path!() }
+        }
+    };
+}

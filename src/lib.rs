@@ -1,0 +1,92 @@
+//! oad
+
+// The macros' code says `::oad`, here too.
+
+mod client;
+mod daemon;
+mod definition;
+mod error;
+mod handshake;
+mod host;
+mod init;
+mod object;
+mod process;
+mod proxy;
+mod server;
+mod service;
+mod transport;
+pub mod value;
+mod wire;
+
+#[doc(inline)]
+pub use crate::{
+    daemon::{Daemon, Ended, Spawn},
+    error::{Death, Error, ErrorKind, Exception, Result},
+    init::init,
+    object::Object,
+    proxy::{Call, Proxy, Remote},
+    value::Value,
+};
+#[doc(inline)]
+pub use oad_macros::{main, object};
+
+/// What the macros' code needs; not for anybody else, and with no promise.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::init::block_on;
+    pub use crate::object::*;
+    pub use crate::process::TestDaemon;
+    pub use crate::proxy::{Outcome, call, call_fallible};
+    pub use inventory;
+    pub use serde;
+
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    use crate::error::Error;
+
+    /// What an error type must be for `#[oad(error)]`.
+    pub fn assert_error<E: Crosses>() {}
+
+    /// What a type must be for its `&self` methods to overlap.
+    pub fn assert_overlaps<T: Overlaps>() {}
+
+    /// An error that crosses to the caller as itself.
+    #[diagnostic::on_unimplemented(
+        message = "an error marked `#[oad(error)]` crosses as itself, so `{Self}` must be `Serialize + Deserialize + From<oad::Error>`",
+        label = "cannot cross as itself",
+        note = "derive the first two, and implement `From<oad::Error>` for what can go wrong on the way; or leave `#[oad(error)]` out"
+    )]
+    pub trait Crosses {}
+
+    #[diagnostic::do_not_recommend]
+    impl<E: Serialize + DeserializeOwned + From<Error>> Crosses for E {}
+
+    /// A type whose `&self` methods may overlap.
+    #[diagnostic::on_unimplemented(
+        message = "calls of `&self` methods overlap, so `{Self}` must be `Sync`",
+        label = "not `Sync`",
+        note = "make it `Sync`, or write `#[oad::object(serial)]` to have all its methods run one at a time"
+    )]
+    pub trait Overlaps {}
+
+    #[diagnostic::do_not_recommend]
+    impl<T: Sync> Overlaps for T {}
+}
+
+/// Turns the error of a method into an exception, whatever its type can do; see `object/raise.rs`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __raise {
+    ($error:expr, $arguments:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{
+            ByDebug as _, ByDisplay as _, ByError as _, Serialized as _, Unnamed as _, Unwritten as _,
+        };
+        let error = $error;
+        let raise = $crate::__private::Raise(&error);
+        let (message, causes) = (&&&&raise).describe();
+        let value = (&&raise).value(&$arguments);
+        raise.to_error(message, causes, value)
+    }};
+}

@@ -1,0 +1,137 @@
+//! The arguments of one call, bound to the parameters of its method.
+
+use std::vec::IntoIter;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Method, Parameter};
+use crate::value::{self, Value};
+
+/// The arguments of one call in the order of the parameters; generated code takes them one by one and then replies.
+#[derive(Debug)]
+pub struct Arguments {
+    values: IntoIter<Value>,
+    parameters: &'static [Parameter],
+    depth_limit: usize,
+}
+
+impl Arguments {
+    /// Gives each parameter of `method` its value, by position or by name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadArguments`] if there are too many, one is missing, given twice, or has an unknown name.
+    pub(crate) fn bind(
+        method: &'static Method,
+        positional: Vec<Value>,
+        keywords: Vec<(String, Value)>,
+        depth_limit: usize,
+    ) -> Result<Self> {
+        let parameters = method.parameters;
+        if positional.len() > parameters.len() {
+            return Err(mismatch(method, &format!("{} were given", positional.len())));
+        }
+        let mut values: Vec<Option<Value>> = positional.into_iter().map(Some).collect();
+        values.resize_with(parameters.len(), || None);
+        for (name, value) in keywords {
+            let Some(index) = parameters.iter().position(|parameter| parameter.name == name) else {
+                return Err(mismatch(method, &format!("`{}` is none of them", name.escape_debug())));
+            };
+            if values[index].replace(value).is_some() {
+                return Err(mismatch(method, &format!("`{name}` was given twice")));
+            }
+        }
+        let given = values.iter().flatten().count();
+        match values.into_iter().collect::<Option<Vec<Value>>>() {
+            Some(values) => Ok(Arguments { values: values.into_iter(), parameters, depth_limit }),
+            None => Err(mismatch(method, &format!("{given} were given"))),
+        }
+    }
+
+    /// The next argument.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadArguments`], naming the parameter, if the value is not of its type.
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let position = self.parameters.len() - self.values.len();
+        let value = self.values.next().ok_or_else(|| Error::new(ErrorKind::BadArguments, "an argument is missing"))?;
+        value::from_value(value).map_err(|error| {
+            let Parameter { name, type_name } = &self.parameters[position];
+            Error::new(ErrorKind::BadArguments, format!("`{name}` is not a `{type_name}`: {}", error.detail()))
+        })
+    }
+
+    /// Turns what the method returned into the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if it cannot be serialized, [`ErrorKind::TooDeep`] if it is nested too deep.
+    pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
+        value::to_value(returned, self.depth_limit)
+    }
+}
+
+fn mismatch(method: &Method, what: &str) -> Error {
+    let names: Vec<String> =
+        method.parameters.iter().map(|Parameter { name, type_name }| format!("{name}: {type_name}")).collect();
+    let takes = match names.len() {
+        0 => "no arguments".to_owned(),
+        1 => format!("1 argument ({})", names[0]),
+        count => format!("{count} arguments ({})", names.join(", ")),
+    };
+    Error::new(ErrorKind::BadArguments, format!("`{}` takes {takes}, but {what}", method.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Receiver;
+
+    const MOVE_BY: Method = Method {
+        name: "move_by",
+        documentation: "",
+        parameters: &[Parameter { name: "x", type_name: "i64" }, Parameter { name: "label", type_name: "String" }],
+        returns: "",
+        signature: "fn move_by(&mut self, x: i64, label: String)",
+        receiver: Receiver::Exclusive,
+        is_async: false,
+        finishes: false,
+    };
+
+    fn bind(positional: Vec<Value>, keywords: Vec<(&str, Value)>) -> Result<Arguments> {
+        let keywords = keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Arguments::bind(&MOVE_BY, positional, keywords, 32)
+    }
+
+    #[test]
+    fn names_and_positions_mix() {
+        let mut arguments = bind(vec![Value::Int(1)], vec![("label", Value::Text("a".into()))]).expect("it binds");
+        assert_eq!(arguments.take::<i64>().expect("x"), 1);
+        assert_eq!(arguments.take::<String>().expect("label"), "a");
+    }
+
+    #[test]
+    fn mismatch_says_what_is_taken() {
+        let takes = "`move_by` takes 2 arguments (x: i64, label: String), but ";
+        for (positional, keywords, end) in [
+            (vec![], vec![], "0 were given"),
+            (vec![Value::Null; 3], vec![], "3 were given"),
+            (vec![Value::Null], vec![("x", Value::Null)], "`x` was given twice"),
+            (vec![Value::Null], vec![("y", Value::Null)], "`y` is none of them"),
+        ] {
+            let error = bind(positional, keywords).expect_err("it does not bind");
+            assert_eq!(error.to_string(), format!("{takes}{end}"));
+            assert_eq!(error.kind(), ErrorKind::BadArguments);
+        }
+    }
+
+    #[test]
+    fn wrong_type_names_the_parameter() {
+        let mut arguments = bind(vec![Value::Text("one".into()), Value::Null], vec![]).expect("it binds");
+        let error = arguments.take::<i64>().expect_err("text is no i64");
+        assert!(error.to_string().starts_with("`x` is not a `i64`: "), "{error}");
+    }
+}

@@ -1,0 +1,38 @@
+//! Turns a definition into an object.
+
+use crate::definition::Definition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Arguments, Construction, registry};
+use crate::value::Value;
+
+/// Makes the object that `definition` describes; a sync constructor runs here and now.
+///
+/// # Errors
+///
+/// [`ErrorKind::NoSuchMethod`] for an unknown type or constructor, [`ErrorKind::BadArguments`] for arguments it does not take; what the
+/// constructor itself raises is in the [`Construction`].
+pub(crate) fn make(
+    definition: &Definition,
+    arguments: Vec<Value>,
+    keywords: Vec<(String, Value)>,
+    depth_limit: usize,
+) -> Result<Construction> {
+    let registration = registry::find(definition.type_name())?;
+    let Some(constructor) = definition.constructor() else {
+        let [value] = <[Value; 1]>::try_from(arguments).map_err(|arguments| {
+            let message = format!("an object comes as one value, but {} were given", arguments.len());
+            Error::new(ErrorKind::BadArguments, message).advise("name a constructor to make it from arguments")
+        })?;
+        return Ok(Construction::Now((registration.revive)(value)));
+    };
+    let description = registration.description;
+    let Some((index, method)) = description.constructor(constructor) else {
+        let known: Vec<&str> = description.constructors.iter().map(|known| known.name).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let message =
+            format!("`{}` has no constructor `{}`; it has: {known}", description.name, constructor.escape_debug());
+        return Err(Error::new(ErrorKind::NoSuchMethod, message));
+    };
+    let arguments = Arguments::bind(method, arguments, keywords, depth_limit)?;
+    Ok((registration.construct)(index, arguments))
+}

@@ -1,0 +1,41 @@
+//! What can be called: the trait behind every object, and how a definition becomes one.
+//!
+//! [`Object`] is implemented by `#[oad::object]`; the host above knows only [`Hosted`], the same with its type forgotten. Below are
+//! the ground's values and definitions. Deliberately absent: locks, order and handles, which are the host's.
+
+mod arguments;
+mod description;
+mod factory;
+mod hosted;
+mod packed;
+mod raise;
+mod registry;
+
+pub use arguments::Arguments;
+pub use description::{Description, Method, Parameter, Receiver};
+pub(crate) use factory::make;
+pub use hosted::{Answer, Construction, Hosted, Overlapping, Serial, construction, overlapping, serial};
+pub use packed::Packed;
+pub use raise::{ByDebug, ByDisplay, ByError, Deserialized, Raise, Revive, Serialized, Unnamed, Unreadable, Unwritten};
+pub use registry::Registration;
+
+/// A type whose values can live in a daemon of their own; implemented by `#[oad::object]`, not by hand.
+pub trait Object: Sized + Send + 'static {
+    /// What a caller holds of it.
+    type Proxy;
+
+    /// What it is called and what it can do.
+    const DESCRIPTION: &'static Description;
+
+    /// Calls a method that takes `&self`.
+    #[doc(hidden)]
+    fn call_shared(&self, method: usize, arguments: Arguments) -> Answer<'_>;
+
+    /// Calls a method that takes `&mut self`, or any method of a serial object.
+    #[doc(hidden)]
+    fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> Answer<'_>;
+
+    /// Calls a method that takes `self`.
+    #[doc(hidden)]
+    fn call_consuming(self, method: usize, arguments: Arguments) -> Answer<'static>;
+}

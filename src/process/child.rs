@@ -1,0 +1,132 @@
+//! A started process as its owner holds it: watched, killed, reaped, and what it left behind ended.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+use rustix::process::{Pid, Signal, WaitIdStatus};
+use uuid::Uuid;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::process::marker::Marker;
+use crate::process::output::Output;
+use crate::process::pidfd::Pidfd;
+use crate::process::{Program, descendants};
+
+/// A started process. It has one owner, who ends it by [`Child::reap`]; dropped before that, it is killed and reaped later, by nobody but `init`.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pid: Pid,
+    pidfd: Pidfd,
+    marker: Marker,
+    output: Output,
+    state: State,
+}
+
+/// While it is not reaped, its pid — and its process group's — can belong to nobody else, and signals may be sent by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Unreaped,
+    Reaped,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    /// `None` where the kernel kept no status, because this program ignores SIGCHLD.
+    pub(crate) status: Option<ExitStatus>,
+    /// The end of what it wrote to stderr.
+    pub(crate) stderr: String,
+}
+
+impl Child {
+    /// Starts `program` as the daemon `daemon`; the stream is this end of its lifeline.
+    ///
+    /// Must be called on the keeper's thread: the signal that a daemon gets when its parent dies is bound to the thread that started it.
+    pub(crate) fn start(program: &Program, daemon: Uuid) -> Result<(Self, UnixStream)> {
+        let marker = Marker::new(daemon);
+        let (ours, theirs) = UnixStream::pair().map_err(|error| resources("a socket pair", error))?;
+        let mut process = program.start(marker, theirs)?;
+        let stdout = process.stdout.take().map(OwnedFd::from);
+        let stderr = process.stderr.take().map(OwnedFd::from);
+        let pid = Pid::from_child(&process);
+        let pidfd = Pidfd::open(pid).map_err(|error| {
+            // Nobody would watch it. It is ours and not reaped, so the number is still its own.
+            let _ = process.kill();
+            let _ = process.wait();
+            resources("a descriptor for its process", error)
+        })?;
+        let output = Output::capture(process.id(), stdout, stderr);
+        Ok((Child { pid, pidfd, marker, output, state: State::Unreaped }, ours))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Waits for its end; it is then a zombie until it is reaped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn exited(&self) {
+        self.pidfd.exited().await;
+    }
+
+    /// Kills it and its process group.
+    pub(crate) fn kill(&self) {
+        if self.state == State::Unreaped {
+            // It may be a zombie already, and its group empty.
+            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+            let _ = rustix::process::kill_process(self.pid, Signal::KILL);
+        }
+    }
+
+    /// Reaps it once it has exited, and ends the rest of its process group first, while the zombie still holds the number.
+    pub(crate) async fn reap(mut self) -> (Exit, Leftovers) {
+        self.exited().await;
+        self.kill();
+        let status = self.pidfd.reap().ok().flatten();
+        self.state = State::Reaped;
+        let status = status.as_ref().and_then(exit_status);
+        let output = std::mem::take(&mut self.output);
+        (Exit { status, stderr: output.finish().await }, Leftovers(self.marker))
+    }
+}
+
+/// What a process may have left behind that was not in its group any more.
+#[derive(Debug)]
+pub(crate) struct Leftovers(Marker);
+
+impl Leftovers {
+    /// Kills what carries the process's marker. It reads the environment of every process of this user, some milliseconds' work, and is
+    /// not needed after a daemon that ended in order: that one has ended its descendants itself.
+    pub(crate) fn kill(self) {
+        descendants::kill_marked(self.0);
+    }
+}
+
+/// The task that owned it is gone, with its runtime: nobody is left to ask it nicely or to reap it.
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn resources(what: &str, error: io::Error) -> Error {
+    Error::new(ErrorKind::Spawn, format!("{what} could not be made: {error}"))
+        .advise("see this process's limits (`ulimit -a`)")
+        .because(error)
+}
+
+/// The status that `waitpid` would have given, put together from what `waitid` gives (wait(2)).
+fn exit_status(status: &WaitIdStatus) -> Option<ExitStatus> {
+    let raw = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => (code & 0xff) << 8,
+        (None, Some(signal)) => signal | if status.dumped() { 0x80 } else { 0 },
+        (None, None) => return None,
+    };
+    Some(ExitStatus::from_raw(raw))
+}

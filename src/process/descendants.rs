@@ -1,0 +1,130 @@
+//! Processes that an object has started, found in `/proc` and ended.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal};
+
+use crate::process::marker::Marker;
+
+/// How long ending them may take: they are killed, so only one that forks faster than it is found could outlast this.
+const LIMIT: Duration = Duration::from_millis(300);
+
+/// A process as `/proc/<pid>/stat` shows it. The start time tells it from a later one of the same pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    started: u64,
+    zombie: bool,
+}
+
+/// Kills every descendant of this process and reaps those that are its children.
+///
+/// Only for a process that is about to end: it also reaps children whose exit status some other part of the process may want.
+pub(crate) fn kill_descendants() {
+    let this = rustix::process::getpid().as_raw_nonzero().get();
+    repeat(|| {
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        descendants(this, &all())
+    });
+}
+
+/// Kills every process that carries `marker` in its environment: what a daemon left behind that died without its own ending.
+pub(super) fn kill_marked(marker: Marker) {
+    repeat(|| {
+        let marked = |process: &Process| {
+            // Another user's environment cannot be read, nor can one's that has just ended.
+            fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|environ| marker.is_in(&environ))
+        };
+        all().into_iter().filter(|process| !process.zombie).filter(marked).collect()
+    });
+}
+
+/// Kills what `find` finds until it finds nothing.
+fn repeat(mut find: impl FnMut() -> Vec<Process>) {
+    let limit = Instant::now() + LIMIT;
+    loop {
+        let found = find();
+        if found.is_empty() || Instant::now() > limit {
+            return;
+        }
+        found.into_iter().for_each(kill);
+        // The kernel needs a moment to end them, and tells of another's children in no other way.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(process: Process) {
+    let Some(pid) = Pid::from_raw(process.pid) else { return };
+    // The pidfd holds on to the process; if it is still the one that was found, the signal cannot hit another.
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    if stat(process.pid).is_some_and(|now| now.started == process.started) {
+        // It may have ended meanwhile, which is what was wanted.
+        let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+    }
+}
+
+fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
+    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
+    for process in all {
+        children.entry(process.parent).or_default().push(*process);
+    }
+    let mut seen = HashSet::from([root]);
+    let mut ahead = vec![root];
+    let mut found = Vec::new();
+    while let Some(parent) = ahead.pop() {
+        for child in children.get(&parent).into_iter().flatten().filter(|child| seen.insert(child.pid)) {
+            ahead.push(child.pid);
+            found.extend((!child.zombie).then_some(*child));
+        }
+    }
+    found
+}
+
+fn all() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(stat).collect()
+}
+
+fn stat(pid: i32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &String::from_utf8_lossy(&stat))
+}
+
+/// Fields 3 (state), 4 (parent) and 22 (start time) of proc_pid_stat(5); the second is the name, which may hold anything.
+fn parse_stat(pid: i32, stat: &str) -> Option<Process> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Process { pid, parent, started, zombie: matches!(state, "Z" | "X") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_is_read_past_any_name() {
+        let stat = "42 (a) S (b) ) Z 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99887 1 2";
+        assert_eq!(parse_stat(42, stat), Some(Process { pid: 42, parent: 7, started: 99887, zombie: true }));
+    }
+
+    #[test]
+    fn this_process_is_found() {
+        let this = rustix::process::getpid().as_raw_nonzero().get();
+        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+        assert!(all().iter().any(|process| process.pid == this && process.parent == parent && !process.zombie));
+    }
+
+    #[test]
+    fn descendants_are_found_at_any_distance() {
+        let process = |pid, parent, zombie| Process { pid, parent, started: 0, zombie };
+        let all = [process(2, 1, false), process(3, 2, true), process(4, 3, false), process(5, 9, false)];
+        let pids: Vec<i32> = descendants(1, &all).iter().map(|process| process.pid).collect();
+        assert_eq!(pids, [2, 4]);
+    }
+}

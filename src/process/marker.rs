@@ -1,0 +1,93 @@
+//! How a process knows that it is a daemon.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::Signal;
+use uuid::Uuid;
+
+/// The environment variable that a daemon is started with: its parent's pid and its own UUID. It is inherited by whatever the object
+/// starts, so alone it means nothing; it is how what a killed daemon left behind is found.
+const VARIABLE: &str = "OAD_DAEMON";
+
+/// The marker of one daemon, as `VARIABLE=pid:uuid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marker {
+    parent: u32,
+    daemon: Uuid,
+}
+
+impl Marker {
+    /// The marker of a daemon of this process.
+    pub(super) fn new(daemon: Uuid) -> Self {
+        Marker { parent: std::process::id(), daemon }
+    }
+
+    pub(super) fn variable(self) -> (&'static str, String) {
+        (VARIABLE, format!("{}:{}", self.parent, self.daemon.simple()))
+    }
+
+    /// Whether it stands in an environment as `/proc/<pid>/environ` shows it.
+    pub(super) fn is_in(self, environ: &[u8]) -> bool {
+        let (name, value) = self.variable();
+        let entry = format!("{name}={value}");
+        environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
+    }
+}
+
+/// Whether this process was started as a daemon: it is marked, and its fd 0 is a socket whose other end its marker's parent made.
+///
+/// A program that some object starts inherits the marker, but never the lifeline, which [`inherited_lifeline`] moved away from fd 0.
+pub(crate) fn is_marked() -> bool {
+    let Ok(variable) = std::env::var(VARIABLE) else { return false };
+    let parent = variable.split_once(':').and_then(|(parent, _)| parent.parse::<i32>().ok());
+    let peer = socket_peercred(rustix::stdio::stdin()).ok();
+    parent.is_some() && parent == peer.map(|peer| peer.pid.as_raw_nonzero().get())
+}
+
+/// Takes the lifeline from fd 0, if this process was started as a daemon, and sets the signal that its parent's death sends.
+///
+/// The signal is SIGCONT: it does nothing to a daemon that runs and wakes one that is stopped, which then sees that its lifeline is
+/// closed. SIGKILL would end the process before the object's drop, and leave the directory and the descendants.
+///
+/// # Errors
+///
+/// Whatever the kernel refuses; the process can then not be a daemon.
+pub(crate) fn inherited_lifeline() -> io::Result<Option<UnixStream>> {
+    if !is_marked() {
+        return Ok(None);
+    }
+    rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
+    // Orphans of the object's processes come to this one, so that it can end them.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+
+    // Away from fd 0 and closed on exec, so that no process of the object's holds it open.
+    let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    Ok(Some(UnixStream::from(lifeline)))
+}
+
+/// Turns this process's stdout and stderr to nowhere. Their readers are dead, and a `println!` that fails panics.
+pub(crate) fn silence() {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    // Where that fails, printing fails, which is no worse than before.
+    let _ = null.map(|null| (rustix::stdio::dup2_stdout(&null), rustix::stdio::dup2_stderr(&null)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marker_is_found_whole_in_an_environment() {
+        let marker = Marker { parent: 12, daemon: Uuid::from_u128(0xab) };
+        let (name, value) = marker.variable();
+        assert!(marker.is_in(format!("A=1\0{name}={value}\0B=2\0").as_bytes()));
+        assert!(!marker.is_in(format!("A=1\0{name}={value}0\0").as_bytes()));
+        assert!(!marker.is_in(format!("X{name}={value}\0").as_bytes()));
+    }
+}

@@ -1,0 +1,167 @@
+//! A call of a method.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::client::Submitted;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::Packed;
+use crate::proxy::Proxy;
+use crate::value::{Value, from_value};
+
+/// A call of a method: a future of what it returns. It is sent when it is first polled, and the calls of one proxy are carried out in that order.
+///
+/// ```no_run
+/// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
+/// # #[oad::object] impl Counter {
+/// #     fn new(start: i64) -> Self { Counter { total: start } }
+/// #     fn add(&mut self, n: i64) -> i64 { self.total += n; self.total }
+/// # }
+/// # async fn example() -> oad::Result<()> {
+/// use std::time::Duration;
+///
+/// let counter = CounterProxy::new(1).await?;
+/// let total: i64 = counter.add(2).deadline(Duration::from_secs(1)).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Exception`] if the method itself fails or panics; anything else means that it could not be asked, or its answer not be had.
+///
+/// # Cancel safety
+///
+/// Dropping it frees the caller at once. Before its first poll nothing has been sent; after it, a call that waits for its turn is taken back, an async
+/// method is cancelled at its next await (unless it is marked `#[oad(finish)]`), and a sync one runs on and keeps its object meanwhile.
+#[must_use = "a call is sent when it is awaited"]
+pub struct Call<T, E = Error> {
+    state: State,
+    decode: fn(Result<Value>) -> Result<T, E>,
+}
+
+enum State {
+    Prepared(Prepared),
+    Sent { proxy: Proxy, method: &'static str, submitted: Submitted },
+    Done,
+}
+
+struct Prepared {
+    proxy: Proxy,
+    method: &'static str,
+    arguments: Packed,
+    deadline: Option<Duration>,
+}
+
+/// What a method's `Result` consists of, also where its type is an alias.
+pub trait Outcome {
+    /// What it is if all goes well.
+    type Ok;
+    /// What it is if not.
+    type Err;
+}
+
+impl<T, E> Outcome for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+}
+
+/// Prepares a call whose failures are all [`Error`]s.
+pub fn call<T: DeserializeOwned>(proxy: &Proxy, method: &'static str, arguments: Packed) -> Call<T> {
+    prepare(proxy, method, arguments, |answer| from_value(answer?))
+}
+
+/// Prepares a call whose failures are the method's own error type.
+pub fn call_fallible<T, E>(proxy: &Proxy, method: &'static str, arguments: Packed) -> Call<T, E>
+where
+    T: DeserializeOwned,
+    E: DeserializeOwned + From<Error>,
+{
+    prepare(proxy, method, arguments, |answer| {
+        answer.and_then(from_value).map_err(|error| match error.exception().and_then(|exception| exception.get()) {
+            Some(own) => own,
+            None => E::from(error),
+        })
+    })
+}
+
+fn prepare<T, E>(
+    proxy: &Proxy,
+    method: &'static str,
+    arguments: Packed,
+    decode: fn(Result<Value>) -> Result<T, E>,
+) -> Call<T, E> {
+    let prepared = Prepared { proxy: proxy.clone(), method, arguments, deadline: None };
+    Call { state: State::Prepared(prepared), decode }
+}
+
+impl<T, E> Call<T, E> {
+    /// How long to wait for the answer, from the first poll; without limit by default. Then the call fails with [`ErrorKind::Deadline`], and
+    /// the method is cancelled as if the call were dropped.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        if let State::Prepared(prepared) = &mut self.state {
+            prepared.deadline = Some(deadline);
+        }
+        self
+    }
+}
+
+impl<T, E> Future for Call<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let State::Prepared(_) = this.state {
+            let State::Prepared(prepared) = std::mem::replace(&mut this.state, State::Done) else {
+                unreachable!("it was just looked at")
+            };
+            match prepared.send() {
+                Ok(sent) => this.state = sent,
+                Err(error) => return Poll::Ready((this.decode)(Err(error))),
+            }
+        }
+        let State::Sent { proxy, method, submitted } = &mut this.state else {
+            panic!("a call is polled after its end")
+        };
+        let answer = ready!(Pin::new(submitted).poll(cx));
+        let answer = answer.and_then(|answer| answer.into_value()).map_err(|error| explain(error, proxy, method));
+        let answer = (this.decode)(answer);
+        this.state = State::Done;
+        Poll::Ready(answer)
+    }
+}
+
+impl Prepared {
+    fn send(self) -> Result<State> {
+        let Prepared { proxy, method, arguments, deadline } = self;
+        let submitted = arguments
+            .into_values()
+            .and_then(|arguments| proxy.daemon().client().call(proxy.handle(), method, arguments, deadline))
+            .map_err(|error| explain(error, &proxy, method))?;
+        Ok(State::Sent { proxy, method, submitted })
+    }
+}
+
+/// Says what was tried, and on which daemon.
+fn explain(error: Error, proxy: &Proxy, method: &str) -> Error {
+    let error = error.doing(format!("calling {}.{method}", proxy.type_name())).on(proxy.daemon().to_string());
+    match error.kind() {
+        ErrorKind::BadArguments => error.advise("is the daemon's program of the same version as this one?"),
+        _ => error,
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (state, method) = match &self.state {
+            State::Prepared(prepared) => ("prepared", prepared.method),
+            State::Sent { method, .. } => ("sent", *method),
+            State::Done => ("done", ""),
+        };
+        f.debug_struct("Call").field("method", &method).field("state", &state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! A proxy's own verbs.
+
+use std::future::Future;
+
+use crate::daemon::{Daemon, Ended};
+use crate::error::Result;
+use crate::proxy::Proxy;
+
+/// A proxy's own verbs. They are a trait's methods so that a method of the object with the same name wins; `oad::Remote::shutdown(&proxy)` is then
+/// how to say which is meant.
+///
+/// ```no_run
+/// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
+/// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
+/// # async fn example() -> oad::Result<()> {
+/// use oad::Remote as _;
+///
+/// let counter = CounterProxy::new(1).await?;
+/// println!("process {}", counter.pid());
+/// println!("{}", counter.shutdown().await?);
+/// # Ok(()) }
+/// ```
+pub trait Remote: Clone + Send + Sync + 'static {
+    /// The proxy without the object's type.
+    fn as_proxy(&self) -> &Proxy;
+
+    /// A typed proxy of what is not checked to be of that type.
+    #[doc(hidden)]
+    fn from_proxy(proxy: Proxy) -> Self;
+
+    /// The daemon that the object lives in.
+    fn daemon(&self) -> &Daemon {
+        self.as_proxy().daemon()
+    }
+
+    /// The process id of the daemon.
+    fn pid(&self) -> u32 {
+        self.daemon().pid()
+    }
+
+    /// Ends the daemon, with all that lives in it, and tells how it went; see [`Daemon::shutdown`].
+    fn shutdown(&self) -> impl Future<Output = Result<Ended>> + Send {
+        // Not borrowed from the proxy, so that the future can outlive it.
+        let daemon = self.daemon().clone();
+        async move { daemon.shutdown().await }
+    }
+}
+
+impl Remote for Proxy {
+    fn as_proxy(&self) -> &Proxy {
+        self
+    }
+
+    fn from_proxy(proxy: Proxy) -> Self {
+        proxy
+    }
+}

@@ -1,0 +1,44 @@
+//! The RPCs of a daemon: they turn messages into calls of the host, and its answers into messages.
+//!
+//! The last step of the way down before the host. Deliberately absent: order and locks, which are the host's, and listening, which is the
+//! server's.
+
+mod control;
+mod objects;
+mod session;
+
+pub(crate) use control::ControlService;
+pub(crate) use objects::ObjectsService;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Given;
+use crate::wire::{keywords_from_pb, pb, values_from_pb};
+
+/// Waits for an answer for as long as the caller does.
+async fn within<T>(timeout: Option<prost_types::Duration>, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(timeout) = timeout else { return answer.await };
+    // A negative time is over already.
+    let timeout = Duration::try_from(timeout).unwrap_or_default();
+    tokio::time::timeout(timeout, answer)
+        .await
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Deadline, format!("there was no answer within {timeout:?}"))))
+}
+
+fn given(arguments: pb::Arguments) -> Result<Given> {
+    Ok((values_from_pb(arguments.arguments)?, keywords_from_pb(arguments.keywords)?))
+}
+
+/// # Errors
+///
+/// [`ErrorKind::BadArguments`] if the request has no definition.
+fn definition(message: Option<pb::Definition>) -> Result<crate::definition::Definition> {
+    use crate::definition::Definition;
+    match message {
+        Some(pb::Definition { r#type, constructor }) if constructor.is_empty() => Ok(Definition::by_value(r#type)),
+        Some(pb::Definition { r#type, constructor }) => Ok(Definition::constructed(r#type, constructor)),
+        None => Err(Error::new(ErrorKind::BadArguments, "the request says no `definition` of the object")),
+    }
+}

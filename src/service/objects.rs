@@ -1,0 +1,133 @@
+//! `oad.v1.Objects`: the operations one by one, and the session.
+
+use std::future::ready;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::error::{ErrorKind, Result};
+use crate::host::Host;
+use crate::object::{Description, Method, Parameter, Receiver};
+use crate::service::session::Session;
+use crate::service::{definition, given, within};
+use crate::wire::pb::objects_server::Objects;
+use crate::wire::{exception_to_pb, handle_from_pb, handle_to_pb, pb, status_from_error, value_to_pb};
+
+/// Serves `oad.v1.Objects`.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectsService {
+    host: Host,
+    message_limit: usize,
+}
+
+impl ObjectsService {
+    pub(crate) fn new(host: Host, message_limit: usize) -> Self {
+        ObjectsService { host, message_limit }
+    }
+}
+
+#[tonic::async_trait]
+impl Objects for ObjectsService {
+    type SessionStream = BoxStream<'static, Result<pb::SessionResponse, Status>>;
+
+    async fn create(&self, request: Request<pb::CreateRequest>) -> Result<Response<pb::CreateResponse>, Status> {
+        let pb::CreateRequest { definition: how, arguments, keywords, timeout } = request.into_inner();
+        let definition = definition(how).map_err(|error| status_from_error(&error))?;
+        let given = ready(given(pb::Arguments { arguments, keywords }));
+        create_response(within(timeout, self.host.create(definition, given)).await)
+            .map(Response::new)
+            .map_err(|error| status_from_error(&error))
+    }
+
+    async fn call(&self, request: Request<pb::CallRequest>) -> Result<Response<pb::CallResponse>, Status> {
+        let pb::CallRequest { handle, method, arguments, keywords, timeout } = request.into_inner();
+        let given = ready(given(pb::Arguments { arguments, keywords }));
+        let call = async {
+            let handle = handle.map(|handle| handle_from_pb(&handle, self.host.daemon())).transpose()?;
+            self.host.call(handle, &method, given).await
+        };
+        call_response(within(timeout, call).await).map(Response::new).map_err(|error| status_from_error(&error))
+    }
+
+    async fn describe(&self, request: Request<pb::DescribeRequest>) -> Result<Response<pb::DescribeResponse>, Status> {
+        describe(&self.host, request.into_inner()).map(Response::new).map_err(|error| status_from_error(&error))
+    }
+
+    async fn release(&self, request: Request<pb::ReleaseRequest>) -> Result<Response<pb::ReleaseResponse>, Status> {
+        release(&self.host, request.into_inner()).map(Response::new).map_err(|error| status_from_error(&error))
+    }
+
+    async fn session(
+        &self,
+        request: Request<Streaming<pb::SessionRequest>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let answers = Session::start(self.host.clone(), self.message_limit, request.into_inner());
+        Ok(Response::new(answers.map(Ok).boxed()))
+    }
+}
+
+/// An exception is an answer; any other error is not.
+pub(super) fn create_response(made: Result<crate::value::Handle>) -> Result<pb::CreateResponse> {
+    use pb::create_response::Outcome;
+    let outcome = match made {
+        Ok(handle) => Outcome::Handle(handle_to_pb(handle)),
+        Err(error) => match error.exception() {
+            Some(exception) => Outcome::Exception(exception_to_pb(exception)),
+            None => return Err(error),
+        },
+    };
+    Ok(pb::CreateResponse { outcome: Some(outcome) })
+}
+
+/// An exception is an answer; any other error is not.
+pub(super) fn call_response(answer: Result<crate::value::Value>) -> Result<pb::CallResponse> {
+    use pb::call_response::Outcome;
+    let outcome = match answer {
+        Ok(value) => Outcome::Value(value_to_pb(value)),
+        Err(error) => match error.exception() {
+            Some(exception) => Outcome::Exception(exception_to_pb(exception)),
+            None => return Err(error),
+        },
+    };
+    Ok(pb::CallResponse { outcome: Some(outcome) })
+}
+
+pub(super) fn describe(host: &Host, request: pb::DescribeRequest) -> Result<pb::DescribeResponse> {
+    let handle = request.handle.map(|handle| handle_from_pb(&handle, host.daemon())).transpose()?;
+    let Description { name, documentation, methods, .. } = *host.describe(handle)?;
+    Ok(pb::DescribeResponse {
+        r#type: name.to_owned(),
+        documentation: documentation.to_owned(),
+        methods: methods.iter().map(method_to_pb).collect(),
+    })
+}
+
+pub(super) fn release(host: &Host, request: pb::ReleaseRequest) -> Result<pb::ReleaseResponse> {
+    let message = "the request names no `handle` to release";
+    let missing = || crate::error::Error::new(ErrorKind::BadArguments, message);
+    let handle = handle_from_pb(&request.handle.ok_or_else(missing)?, host.daemon())?;
+    host.release(handle, request.count)?;
+    Ok(pb::ReleaseResponse {})
+}
+
+fn method_to_pb(method: &Method) -> pb::Method {
+    let receiver = match method.receiver {
+        Receiver::None => pb::Receiver::Unspecified,
+        Receiver::Shared => pb::Receiver::Shared,
+        Receiver::Exclusive => pb::Receiver::Exclusive,
+        Receiver::Consuming => pb::Receiver::Consuming,
+    };
+    let parameter = |Parameter { name, type_name }: &Parameter| pb::Parameter {
+        name: (*name).to_owned(),
+        r#type: (*type_name).to_owned(),
+    };
+    pb::Method {
+        name: method.name.to_owned(),
+        documentation: method.documentation.to_owned(),
+        parameters: method.parameters.iter().map(parameter).collect(),
+        returns: method.returns.to_owned(),
+        receiver: receiver.into(),
+        signature: method.signature.to_owned(),
+    }
+}

@@ -1,0 +1,247 @@
+//! One session: every operation of one client over one stream, many at once.
+//!
+//! Each id is answered exactly once: whoever takes it out of `running` — the operation that has ended, or the cancel that overtook it — sends the answer.
+
+use std::collections::HashMap;
+use std::future::{Future, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::Either;
+use prost::Message as _;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tonic::Streaming;
+use tracing::debug;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Given, Host};
+use crate::service::objects::{call_response, create_response, describe, release};
+use crate::service::{definition, given, within};
+use crate::value::Handle;
+use crate::wire::pb::session_request::Operation;
+use crate::wire::pb::session_response::Result as Answer;
+use crate::wire::{Assembly, CHUNK_SIZE, Outbox, Outgoing, failure_from_error, handle_from_pb, pb, too_large};
+
+/// A larger message is decoded on a thread of its own, so that the connection goes on meanwhile.
+const DECODE_ASIDE: usize = 1024 * 1024;
+
+/// One session. It ends with its stream of requests, or when the daemon has given its last answer.
+#[derive(Clone, Debug)]
+pub(super) struct Session(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    host: Host,
+    message_limit: usize,
+    outbox: Outbox<pb::SessionResponse>,
+    running: Mutex<HashMap<u64, AbortHandle>>,
+    /// What was made over this session, to be released with it.
+    made: Mutex<Vec<Handle>>,
+}
+
+/// The detached arguments that have begun to arrive, each with who waits for them.
+type Arriving = HashMap<u64, (Assembly, oneshot::Sender<Result<Bytes>>)>;
+
+impl Session {
+    /// Starts reading; what is given back is the stream of answers.
+    pub(super) fn start(
+        host: Host,
+        message_limit: usize,
+        requests: Streaming<pb::SessionRequest>,
+    ) -> Outgoing<pb::SessionResponse> {
+        let (outbox, answers) = Outbox::new();
+        let inner = Inner { host, message_limit, outbox, running: Mutex::default(), made: Mutex::default() };
+        tokio::spawn(Session(Arc::new(inner)).serve(requests));
+        answers
+    }
+
+    async fn serve(self, mut requests: Streaming<pb::SessionRequest>) {
+        let mut arriving = Arriving::new();
+        let ending = self.0.host.ending();
+        loop {
+            let request = tokio::select! {
+                biased;
+                request = requests.message() => request,
+                () = ending.drained() => break,
+            };
+            match request {
+                Ok(Some(request)) => self.take(request, &mut arriving),
+                Ok(None) => break,
+                Err(status) => {
+                    debug!(%status, "a session was broken off");
+                    break;
+                }
+            }
+        }
+        self.end();
+    }
+
+    fn take(&self, request: pb::SessionRequest, arriving: &mut Arriving) {
+        let pb::SessionRequest { id, operation, detached } = request;
+        match operation {
+            Some(Operation::Call(mut call)) => {
+                let arguments = std::mem::take(&mut call.arguments);
+                let inline = pb::Arguments { arguments, keywords: std::mem::take(&mut call.keywords) };
+                match self.arguments(id, detached, inline, arriving) {
+                    Ok(given) => self.call(id, call, given),
+                    Err(error) => self.fail(id, &error),
+                }
+            }
+            Some(Operation::Create(mut create)) => {
+                let arguments = std::mem::take(&mut create.arguments);
+                let inline = pb::Arguments { arguments, keywords: std::mem::take(&mut create.keywords) };
+                match self.arguments(id, detached, inline, arriving) {
+                    Ok(given) => self.create(id, create, given),
+                    Err(error) => self.fail(id, &error),
+                }
+            }
+            Some(Operation::Describe(request)) => match describe(&self.0.host, request) {
+                Ok(response) => self.send(id, Answer::Describe(response)),
+                Err(error) => self.fail(id, &error),
+            },
+            Some(Operation::Release(request)) => match release(&self.0.host, request) {
+                Ok(response) => self.send(id, Answer::Release(response)),
+                Err(error) => self.fail(id, &error),
+            },
+            Some(Operation::Cancel(pb::Cancel {})) => {
+                arriving.remove(&id);
+                // If it is not there any more its answer is on its way.
+                if let Some(running) = self.running().remove(&id) {
+                    running.abort();
+                    self.0.outbox.withdraw(id);
+                    self.fail(id, &Error::new(ErrorKind::Cancelled, "the call was cancelled by its caller"));
+                }
+            }
+            Some(Operation::Chunk(chunk)) => collect(id, &chunk.data, arriving),
+            None => self.fail(id, &Error::new(ErrorKind::Protocol, "the request holds no operation known here")),
+        }
+    }
+
+    fn call(&self, id: u64, call: pb::CallRequest, given: impl Future<Output = Result<Given>> + Send + 'static) {
+        let handle = call.handle.map(|handle| handle_from_pb(&handle, self.0.host.daemon())).transpose();
+        let answer = match handle {
+            Ok(handle) => self.0.host.call(handle, &call.method, given),
+            Err(error) => return self.fail(id, &error),
+        };
+        self.run(id, async move { call_response(within(call.timeout, answer).await).map(Answer::Call) });
+    }
+
+    fn create(&self, id: u64, create: pb::CreateRequest, given: impl Future<Output = Result<Given>> + Send + 'static) {
+        let made = match definition(create.definition) {
+            Ok(definition) => self.0.host.create(definition, given),
+            Err(error) => return self.fail(id, &error),
+        };
+        let session = self.clone();
+        self.run(id, async move {
+            let made = within(create.timeout, made).await;
+            lock(&session.0.made).extend(made.as_ref().ok());
+            create_response(made).map(Answer::Create)
+        });
+    }
+
+    /// The arguments of an operation, now or when all their chunks have come.
+    fn arguments(
+        &self,
+        id: u64,
+        detached: u64,
+        inline: pb::Arguments,
+        arriving: &mut Arriving,
+    ) -> Result<impl Future<Output = Result<Given>> + Send + use<>> {
+        if detached == 0 {
+            return Ok(Either::Left(ready(given(inline))));
+        }
+        let assembly = Assembly::new(detached, self.0.message_limit)?;
+        let (sender, receiver) = oneshot::channel();
+        arriving.insert(id, (assembly, sender));
+        let session_ended = || Err(Error::new(ErrorKind::Cancelled, "the session ended before the arguments had come"));
+        Ok(Either::Right(async move {
+            let bytes = receiver.await.unwrap_or_else(|_| session_ended())?;
+            aside(bytes.len(), move || {
+                let arguments = pb::Arguments::decode(bytes).map_err(|error| {
+                    Error::new(ErrorKind::BadArguments, format!("the detached arguments cannot be decoded: {error}"))
+                })?;
+                given(arguments)
+            })
+            .await
+        }))
+    }
+
+    /// Runs an operation on a task of its own, which a cancel aborts.
+    fn run(&self, id: u64, answer: impl Future<Output = Result<Answer>> + Send + 'static) {
+        let session = self.clone();
+        // Held until the handle is in, so that the task finds it however soon it ends.
+        let mut running = self.running();
+        let task = tokio::spawn(async move {
+            let answer = answer.await;
+            if session.running().remove(&id).is_some() {
+                match answer {
+                    Ok(answer) => session.send(id, answer),
+                    Err(error) => session.fail(id, &error),
+                }
+            }
+        });
+        running.insert(id, task.abort_handle());
+    }
+
+    fn send(&self, id: u64, answer: Answer) {
+        let response = pb::SessionResponse { id, result: Some(answer), detached: 0 };
+        let len = response.encoded_len();
+        if len <= CHUNK_SIZE {
+            return self.0.outbox.send(response);
+        }
+        if len > self.0.message_limit {
+            return self.fail(id, &too_large(len, self.0.message_limit));
+        }
+        let message = response.encode_to_vec().into();
+        let announcement = pb::SessionResponse { id, result: None, detached: len as u64 };
+        self.0.outbox.send_detached(announcement, id, message);
+    }
+
+    fn fail(&self, id: u64, error: &Error) {
+        let result = Some(Answer::Failure(failure_from_error(error)));
+        self.0.outbox.send(pb::SessionResponse { id, result, detached: 0 });
+    }
+
+    /// Cancels what runs, because nobody waits for it any more, and releases what was made, but for the root.
+    fn end(&self) {
+        self.running().drain().for_each(|(_, running)| running.abort());
+        let root = self.0.host.objects().into_iter().find_map(|(handle, _, is_root)| is_root.then_some(handle));
+        for handle in lock(&self.0.made).drain(..).filter(|handle| Some(*handle) != root) {
+            // It may have been released already.
+            let _ = self.0.host.release(handle, 0);
+        }
+        self.0.outbox.close();
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
+        lock(&self.0.running)
+    }
+}
+
+/// Adds a chunk to what it belongs to. One that belongs to nothing is of an operation that was refused or cancelled meanwhile.
+fn collect(id: u64, chunk: &Bytes, arriving: &mut Arriving) {
+    let Some((assembly, _)) = arriving.get_mut(&id) else { return };
+    let whole = match assembly.push(chunk) {
+        Ok(None) => return,
+        Ok(Some(whole)) => Ok(whole),
+        Err(error) => Err(error),
+    };
+    if let Some((_, waiting)) = arriving.remove(&id) {
+        // Whoever waited may have been cancelled.
+        let _ = waiting.send(whole);
+    }
+}
+
+/// Does work that grows with a message where it holds up nobody.
+async fn aside<T: Send + 'static>(len: usize, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    if len < DECODE_ASIDE {
+        return work();
+    }
+    let ended = |_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did"));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

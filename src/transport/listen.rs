@@ -1,0 +1,161 @@
+//! The connections a daemon accepts.
+
+use std::fs::{Permissions, set_permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustix::net::RecvFlags;
+use rustix::net::sockopt::socket_peercred;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::Stream;
+use tonic::transport::server::Connected;
+use tracing::{debug, warn};
+
+use crate::transport::Endpoint;
+
+/// How many clients may be connected at once; one more waits until another goes.
+const MAX_CONNECTIONS: usize = 64;
+
+/// What every HTTP/2 client sends first (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a client may take to send it. A silent connection would be held open for ever by the HTTP/2 library.
+const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long to wait after a failed accept. Out of descriptors, the listener stays ready, and accepting at once again would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The accepted connections: of this user, alive, and speaking HTTP/2.
+#[derive(Debug)]
+pub(crate) struct Incoming(mpsc::Receiver<io::Result<Connection>>);
+
+/// One accepted connection, which holds its place among [`MAX_CONNECTIONS`].
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: UnixStream,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Listens at `endpoint` and accepts on a task that ends when the [`Incoming`] is dropped.
+///
+/// # Errors
+///
+/// Whatever `bind` says; the path must not exist yet.
+pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<Incoming> {
+    let listener = UnixListener::bind(endpoint.path())?;
+    // The directory is ours alone already; this holds even if somebody opens the directory up.
+    set_permissions(endpoint.path(), Permissions::from_mode(0o600))?;
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(accept_all(listener, sender));
+    Ok(Incoming(receiver))
+}
+
+async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Connection>>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = incoming.closed() => return,
+        };
+        match accepted {
+            Ok((stream, _)) if is_same_user(&stream) => {
+                let connection = Connection { stream, _place: place };
+                let incoming = incoming.clone();
+                // Each on a task of its own, so that a slow one does not hold up the next; it ends with the deadline.
+                tokio::spawn(async move {
+                    match tokio::time::timeout(PREFACE_DEADLINE, speaks_http2(&connection.stream)).await {
+                        // The server may have ended meanwhile; then the connection is not wanted.
+                        Ok(Ok(true)) => drop(incoming.send(Ok(connection)).await),
+                        _ => debug!("a client was turned away: it did not speak HTTP/2"),
+                    }
+                });
+            }
+            Ok(_) => warn!("a client was turned away: it belongs to another user"),
+            Err(error) => {
+                warn!(%error, "a client could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_same_user(stream: &UnixStream) -> bool {
+    socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+}
+
+/// Looks at the first bytes without taking them.
+async fn speaks_http2(stream: &UnixStream) -> io::Result<bool> {
+    loop {
+        stream.ready(Interest::READABLE).await?;
+        let mut preface = [0; PREFACE.len()];
+        let peeked = stream.try_io(Interest::READABLE, || {
+            let (_, len) = rustix::net::recv(stream, &mut preface, RecvFlags::PEEK)?;
+            if len == PREFACE.len() || len == 0 || preface[..len] != PREFACE[..len] {
+                return Ok(preface == *PREFACE);
+            }
+            // A part of it has come. Saying that it would block makes the runtime wait for the rest.
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+        match peeked {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+    }
+}
+
+// === impl Incoming ===
+
+impl Stream for Incoming {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+// === impl Connection ===
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

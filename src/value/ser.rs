@@ -1,0 +1,377 @@
+//! From serde types to values.
+
+use serde::ser::{
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
+    SerializeTupleVariant,
+};
+use serde::{Serialize, Serializer};
+
+use crate::error::{ErrorKind, Result};
+use crate::value::fault::Fault;
+use crate::value::handle::PlainHandle;
+use crate::value::list::ListBuilder;
+use crate::value::{Value, from_value};
+
+/// The names of newtype structs that stand for kinds of value serde has no word for. Other formats see what is in them.
+pub(super) const HANDLE: &str = "$oad::Handle";
+pub(super) const BIG_INT: &str = "$oad::BigInt";
+const TUPLE: &str = "$oad::Tuple";
+const SOME: &str = "$oad::Some";
+
+/// Turns a serde type into a value.
+///
+/// # Errors
+///
+/// [`ErrorKind::TooDeep`] if it is nested deeper than `depth_limit` — found on the way, so that no depth can exhaust the stack — and
+/// [`ErrorKind::WrongType`] for what its own `Serialize` says.
+pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, depth_limit: usize) -> Result<Value> {
+    Ok(value.serialize(ToValue { limit: depth_limit, left: depth_limit })?)
+}
+
+#[derive(Clone, Copy)]
+struct ToValue {
+    limit: usize,
+    /// How many levels may still be opened.
+    left: usize,
+}
+
+impl ToValue {
+    /// The serializer for what is in a container.
+    fn inside(self) -> Result<Self, Fault> {
+        match self.left.checked_sub(1) {
+            Some(left) => Ok(ToValue { left, ..self }),
+            None => {
+                let message = format!("the value is nested deeper than {} levels", self.limit);
+                Err(Fault::new(ErrorKind::TooDeep, message))
+            }
+        }
+    }
+}
+
+/// The items of a sequence or a tuple.
+struct Items {
+    inside: ToValue,
+    list: ListBuilder,
+    count: usize,
+    /// What becomes of them.
+    finish: fn(ListBuilder) -> Value,
+    variant: Option<&'static str>,
+}
+
+/// The entries of a map, a struct or a struct variant.
+struct Entries {
+    inside: ToValue,
+    entries: Vec<(Value, Value)>,
+    variant: Option<&'static str>,
+}
+
+fn list(items: ListBuilder) -> Value {
+    Value::List(items.finish())
+}
+
+fn tuple(items: ListBuilder) -> Value {
+    Value::Tuple(items.finish().into_iter().collect())
+}
+
+fn variant(name: &str, payload: Value) -> Value {
+    Value::Map(vec![(Value::from(name), payload)])
+}
+
+impl Serializer for ToValue {
+    type Ok = Value;
+    type Error = Fault;
+    type SerializeSeq = Items;
+    type SerializeTuple = Items;
+    type SerializeTupleStruct = Items;
+    type SerializeTupleVariant = Items;
+    type SerializeMap = Entries;
+    type SerializeStruct = Entries;
+    type SerializeStructVariant = Entries;
+
+    fn serialize_bool(self, value: bool) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_char(self, value: char) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_str(self, value: &str) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<Value, Fault> {
+        Ok(Value::Bytes(value.into()))
+    }
+
+    fn serialize_none(self) -> Result<Value, Fault> {
+        Ok(Value::Null)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, Fault> {
+        match value.serialize(self)? {
+            hidden @ (Value::Null | Value::Some(_)) => {
+                // One level more, for the wrapping.
+                self.inside()?;
+                Ok(Value::Some(Box::new(hidden)))
+            }
+            value => Ok(value),
+        }
+    }
+
+    fn serialize_unit(self) -> Result<Value, Fault> {
+        Ok(Value::Null)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Value, Fault> {
+        Ok(Value::Null)
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Value, Fault> {
+        Ok(variant.into())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<Value, Fault> {
+        match name {
+            TUPLE => value.serialize(self).map(|value| match value {
+                Value::List(list) => Value::Tuple(list.into_iter().collect()),
+                other => other,
+            }),
+            SOME => Ok(Value::Some(Box::new(value.serialize(self.inside()?)?))),
+            // The two hold nothing but plain data, which may be a level deeper than what they become.
+            HANDLE => plain::<PlainHandle>(value.serialize(self.unlimited())?).map(|plain| Value::Handle(plain.into())),
+            BIG_INT => {
+                plain::<Vec<u8>>(value.serialize(self.unlimited())?).map(|bytes| Value::integer_from_le_bytes(&bytes))
+            }
+            _ => value.serialize(self),
+        }
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        value: &T,
+    ) -> Result<Value, Fault> {
+        Ok(variant(name, value.serialize(self.inside()?)?))
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Items, Fault> {
+        self.items(list, None)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Items, Fault> {
+        self.items(tuple, None)
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items, Fault> {
+        self.items(tuple, None)
+    }
+
+    fn serialize_tuple_variant(self, _: &'static str, _: u32, name: &'static str, _: usize) -> Result<Items, Fault> {
+        self.inside()?.items(tuple, Some(name))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Entries, Fault> {
+        self.entries(None)
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Entries, Fault> {
+        self.entries(None)
+    }
+
+    fn serialize_struct_variant(self, _: &'static str, _: u32, name: &'static str, _: usize) -> Result<Entries, Fault> {
+        self.inside()?.entries(Some(name))
+    }
+}
+
+impl ToValue {
+    fn items(self, finish: fn(ListBuilder) -> Value, variant: Option<&'static str>) -> Result<Items, Fault> {
+        Ok(Items { inside: self.inside()?, list: ListBuilder::default(), count: 0, finish, variant })
+    }
+
+    fn entries(self, variant: Option<&'static str>) -> Result<Entries, Fault> {
+        Ok(Entries { inside: self.inside()?, entries: Vec::new(), variant })
+    }
+
+    fn unlimited(self) -> Self {
+        ToValue { left: usize::MAX, ..self }
+    }
+}
+
+fn plain<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fault> {
+    from_value(value).map_err(|error| Fault::new(ErrorKind::WrongType, error.detail()))
+}
+
+// === impl Items ===
+
+impl Items {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        let item = value.serialize(self.inside).map_err(|fault| fault.at(format!("[{}]", self.count)))?;
+        self.list.push(item);
+        self.count += 1;
+        Ok(())
+    }
+
+    fn finish(self) -> Value {
+        let value = (self.finish)(self.list);
+        match self.variant {
+            Some(name) => variant(name, value),
+            None => value,
+        }
+    }
+}
+
+macro_rules! items {
+    ($($trait:ident::$push:ident),*) => {
+        $(impl $trait for Items {
+            type Ok = Value;
+            type Error = Fault;
+
+            fn $push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+                self.push(value)
+            }
+
+            fn end(self) -> Result<Value, Fault> {
+                Ok(self.finish())
+            }
+        })*
+    };
+}
+
+items!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
+
+// === impl Entries ===
+
+impl Entries {
+    fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+        let value = value.serialize(self.inside).map_err(|fault| fault.at(format!(".{name}")))?;
+        self.entries.push((name.into(), value));
+        Ok(())
+    }
+
+    fn finish(self) -> Value {
+        let value = Value::Map(self.entries);
+        match self.variant {
+            Some(name) => variant(name, value),
+            None => value,
+        }
+    }
+}
+
+macro_rules! fields {
+    ($($trait:ident),*) => {
+        $(impl $trait for Entries {
+            type Ok = Value;
+            type Error = Fault;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+                self.push(name, value)
+            }
+
+            fn end(self) -> Result<Value, Fault> {
+                Ok(self.finish())
+            }
+        })*
+    };
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
+
+impl SerializeMap for Entries {
+    type Ok = Value;
+    type Error = Fault;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+        let key = key.serialize(self.inside)?;
+        self.entries.push((key, Value::Null));
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        let value = value.serialize(self.inside)?;
+        if let Some(entry) = self.entries.last_mut() {
+            entry.1 = value;
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<Value, Fault> {
+        Ok(self.finish())
+    }
+}
+
+// === impl Serialize for Value ===
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(bool) => serializer.serialize_bool(*bool),
+            Value::Int(int) => serializer.serialize_i64(*int),
+            Value::BigInt(int) => int.serialize(serializer),
+            Value::Float(float) => serializer.serialize_f64(*float),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Bytes(bytes) => bytes.serialize(serializer),
+            Value::List(list) => serializer.collect_seq(list.iter()),
+            Value::Tuple(items) => serializer.serialize_newtype_struct(TUPLE, items),
+            Value::Map(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
+            Value::Some(value) => serializer.serialize_newtype_struct(SOME, value),
+            Value::Handle(handle) => handle.serialize(serializer),
+        }
+    }
+}

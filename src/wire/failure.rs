@@ -1,0 +1,67 @@
+//! [`Error`] to and from a failure message of a session, and to the status of a unary RPC.
+
+use tonic::{Code, Status};
+
+use crate::error::{Error, ErrorKind};
+use crate::wire::pb;
+use crate::wire::pb::FailureCode;
+
+/// A status travels in HTTP/2 trailers, which are limited to 16 KiB.
+const MAX_STATUS_MESSAGE: usize = 4 * 1024;
+
+/// Each kind that may cross, with its code in a session and in a unary RPC. An exception is not among them: it is an answer.
+const KINDS: [(ErrorKind, FailureCode, Code); 11] = [
+    (ErrorKind::NoSuchMethod, FailureCode::NoSuchMethod, Code::Unimplemented),
+    (ErrorKind::BadArguments, FailureCode::BadArguments, Code::InvalidArgument),
+    (ErrorKind::NoSuchObject, FailureCode::NoSuchObject, Code::NotFound),
+    (ErrorKind::WrongType, FailureCode::WrongType, Code::Internal),
+    (ErrorKind::TooLarge, FailureCode::TooLarge, Code::ResourceExhausted),
+    (ErrorKind::TooDeep, FailureCode::TooDeep, Code::ResourceExhausted),
+    (ErrorKind::Limit, FailureCode::Limit, Code::ResourceExhausted),
+    (ErrorKind::Deadline, FailureCode::Deadline, Code::DeadlineExceeded),
+    (ErrorKind::Cancelled, FailureCode::Cancelled, Code::Cancelled),
+    (ErrorKind::Closed, FailureCode::Closed, Code::Unavailable),
+    (ErrorKind::Protocol, FailureCode::Protocol, Code::Internal),
+];
+
+pub(crate) fn failure_from_error(error: &Error) -> pb::Failure {
+    let code = row(error).map_or(FailureCode::Protocol, |(_, code, _)| *code);
+    pb::Failure { code: code.into(), message: error.to_string() }
+}
+
+pub(crate) fn error_from_failure(failure: pb::Failure) -> Error {
+    let code = failure.code();
+    let kind = KINDS.iter().find(|(_, known, _)| *known == code).map_or(ErrorKind::Protocol, |(kind, ..)| *kind);
+    Error::new(kind, failure.message)
+}
+
+pub(crate) fn status_from_error(error: &Error) -> Status {
+    let code = row(error).map_or(Code::Internal, |(.., code)| *code);
+    let mut message = error.to_string();
+    message.truncate(message.floor_char_boundary(MAX_STATUS_MESSAGE));
+    Status::new(code, message)
+}
+
+fn row(error: &Error) -> Option<&'static (ErrorKind, FailureCode, Code)> {
+    KINDS.iter().find(|(kind, ..)| *kind == error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_and_message_survive_the_crossing() {
+        for (kind, ..) in KINDS {
+            let error = error_from_failure(failure_from_error(&Error::new(kind, "why").advise("do this")));
+            assert_eq!((error.kind(), error.to_string()), (kind, "why; do this".to_owned()));
+        }
+    }
+
+    #[test]
+    fn status_message_fits_a_header() {
+        let status = status_from_error(&Error::new(ErrorKind::BadArguments, "ü".repeat(40_000)));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().len() <= MAX_STATUS_MESSAGE);
+    }
+}

@@ -1,0 +1,239 @@
+//! What one end of a session has still to send.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use tokio_stream::Stream;
+
+use crate::wire::pb;
+
+/// A larger message is detached and sent in chunks of this size, in bytes. Small frames wait for one chunk at most in the queue.
+pub(crate) const CHUNK_SIZE: usize = 128 * 1024;
+
+/// How many small frames go before a chunk gets its turn, so that neither can starve the other.
+const FRAMES_PER_CHUNK: usize = 64;
+
+/// A frame of a session, of either direction.
+pub(crate) trait Frame: Send + 'static {
+    /// The frame that carries a part of the detached message `id`.
+    fn chunk(id: u64, data: Bytes) -> Self;
+}
+
+/// The sending half: frames go in, in order, never waiting.
+///
+/// It needs no bound of its own: a caller has at most its limit of operations in flight, and each has at most one message here.
+#[derive(Debug)]
+pub(crate) struct Outbox<F>(Arc<Mutex<Queue<F>>>);
+
+/// The frames as the stream that tonic sends. It ends when the outbox is closed and empty.
+#[derive(Debug)]
+pub(crate) struct Outgoing<F>(Arc<Mutex<Queue<F>>>);
+
+#[derive(Debug)]
+struct Queue<F> {
+    frames: VecDeque<(F, Option<Detached>)>,
+    /// Messages whose first frame is gone; they take turns, a chunk each.
+    detached: VecDeque<Detached>,
+    since_chunk: usize,
+    waker: Option<Waker>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Detached {
+    id: u64,
+    rest: Bytes,
+}
+
+impl<F: Frame> Outbox<F> {
+    pub(crate) fn new() -> (Self, Outgoing<F>) {
+        let queue = Arc::new(Mutex::new(Queue {
+            frames: VecDeque::new(),
+            detached: VecDeque::new(),
+            since_chunk: 0,
+            waker: None,
+            closed: false,
+        }));
+        (Outbox(Arc::clone(&queue)), Outgoing(queue))
+    }
+
+    /// Sends a frame after all that were sent before.
+    pub(crate) fn send(&self, frame: F) {
+        self.push(frame, None);
+    }
+
+    /// Sends a frame, and behind it the message that it announces, in chunks between which others go.
+    pub(crate) fn send_detached(&self, frame: F, id: u64, message: Bytes) {
+        self.push(frame, Some(Detached { id, rest: message }));
+    }
+
+    /// Forgets what has not been sent yet of the detached message `id`.
+    pub(crate) fn withdraw(&self, id: u64) {
+        let mut queue = lock(&self.0);
+        queue.detached.retain(|detached| detached.id != id);
+        for (_, announced) in &mut queue.frames {
+            announced.take_if(|detached| detached.id == id);
+        }
+    }
+
+    /// Ends the stream once everything is sent.
+    pub(crate) fn close(&self) {
+        let mut queue = lock(&self.0);
+        queue.closed = true;
+        wake(queue);
+    }
+
+    fn push(&self, frame: F, detached: Option<Detached>) {
+        let mut queue = lock(&self.0);
+        if !queue.closed {
+            queue.frames.push_back((frame, detached));
+            wake(queue);
+        }
+    }
+}
+
+// === impl Queue ===
+
+impl<F: Frame> Queue<F> {
+    fn next(&mut self) -> Option<F> {
+        if !self.frames.is_empty() && (self.detached.is_empty() || self.since_chunk < FRAMES_PER_CHUNK) {
+            let (frame, announced) = self.frames.pop_front()?;
+            self.detached.extend(announced);
+            self.since_chunk += 1;
+            return Some(frame);
+        }
+        self.since_chunk = 0;
+        let mut detached = self.detached.pop_front()?;
+        let data = detached.rest.split_to(CHUNK_SIZE.min(detached.rest.len()));
+        let id = detached.id;
+        if !detached.rest.is_empty() {
+            self.detached.push_back(detached);
+        }
+        Some(F::chunk(id, data))
+    }
+}
+
+fn lock<F>(queue: &Mutex<Queue<F>>) -> MutexGuard<'_, Queue<F>> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wakes outside the lock, because on the same thread the woken may want it at once.
+fn wake<F>(mut queue: MutexGuard<'_, Queue<F>>) {
+    let waker = queue.waker.take();
+    drop(queue);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl<F> Clone for Outbox<F> {
+    fn clone(&self) -> Self {
+        Outbox(Arc::clone(&self.0))
+    }
+}
+
+// === impl Outgoing ===
+
+impl<F: Frame> Stream for Outgoing<F> {
+    type Item = F;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F>> {
+        let mut queue = lock(&self.0);
+        match queue.next() {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None if queue.closed => Poll::Ready(None),
+            None => {
+                queue.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Nobody reads any more, so nothing need be kept.
+impl<F> Drop for Outgoing<F> {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0);
+        queue.closed = true;
+        queue.frames.clear();
+        queue.detached.clear();
+    }
+}
+
+// === impl Frame ===
+
+impl Frame for pb::SessionRequest {
+    fn chunk(id: u64, data: Bytes) -> Self {
+        let operation = Some(pb::session_request::Operation::Chunk(pb::Chunk { data }));
+        pb::SessionRequest { id, operation, detached: 0 }
+    }
+}
+
+impl Frame for pb::SessionResponse {
+    fn chunk(id: u64, data: Bytes) -> Self {
+        let result = Some(pb::session_response::Result::Chunk(pb::Chunk { data }));
+        pb::SessionResponse { id, result, detached: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Sent {
+        Small(u64),
+        Part(u64, usize),
+    }
+
+    impl Frame for Sent {
+        fn chunk(id: u64, data: Bytes) -> Self {
+            Sent::Part(id, data.len())
+        }
+    }
+
+    fn drain(outgoing: &mut Outgoing<Sent>) -> Vec<Sent> {
+        let mut cx = Context::from_waker(Waker::noop());
+        std::iter::from_fn(|| match Pin::new(&mut *outgoing).poll_next(&mut cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn large_messages_take_turns_behind_their_first_frame() {
+        let (outbox, mut outgoing) = Outbox::new();
+        outbox.send_detached(Sent::Small(1), 1, Bytes::from(vec![0; CHUNK_SIZE + 1]));
+        outbox.send_detached(Sent::Small(2), 2, Bytes::from(vec![0; CHUNK_SIZE]));
+        let expected =
+            [Sent::Small(1), Sent::Small(2), Sent::Part(1, CHUNK_SIZE), Sent::Part(2, CHUNK_SIZE), Sent::Part(1, 1)];
+        assert_eq!(drain(&mut outgoing), expected);
+    }
+
+    #[test]
+    fn small_frames_and_chunks_do_not_starve_each_other() {
+        let (outbox, mut outgoing) = Outbox::new();
+        outbox.send_detached(Sent::Small(0), 0, Bytes::from(vec![0; 3 * CHUNK_SIZE]));
+        (1..=200).for_each(|id| outbox.send(Sent::Small(id)));
+        let order = drain(&mut outgoing);
+        let chunks: Vec<usize> =
+            order.iter().enumerate().filter(|(_, sent)| matches!(sent, Sent::Part(..))).map(|(at, _)| at).collect();
+        assert_eq!(chunks, [64, 129, 194]);
+    }
+
+    #[test]
+    fn withdrawn_message_sends_no_more_chunks() {
+        let (outbox, mut outgoing) = Outbox::new();
+        outbox.send_detached(Sent::Small(1), 1, Bytes::from(vec![0; 3 * CHUNK_SIZE]));
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..2 {
+            assert!(Pin::new(&mut outgoing).poll_next(&mut cx).is_ready());
+        }
+        outbox.withdraw(1);
+        assert_eq!(drain(&mut outgoing), []);
+    }
+}

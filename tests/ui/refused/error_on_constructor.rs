@@ -1,0 +1,11 @@
+struct Counter;
+
+#[oad::object]
+impl Counter {
+    #[oad(error)]
+    fn new() -> Result<Self, String> {
+        Ok(Counter)
+    }
+}
+
+fn main() {}

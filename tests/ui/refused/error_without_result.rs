@@ -1,0 +1,11 @@
+struct Counter;
+
+#[oad::object]
+impl Counter {
+    #[oad(error)]
+    fn count(&self) -> Option<u8> {
+        None
+    }
+}
+
+fn main() {}

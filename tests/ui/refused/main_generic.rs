@@ -1,0 +1,4 @@
+#[oad::main]
+async fn main<T>() -> Result<(), u8> {
+    Ok(())
+}

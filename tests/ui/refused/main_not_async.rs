@@ -1,0 +1,2 @@
+#[oad::main]
+fn main() {}

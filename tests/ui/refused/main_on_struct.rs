@@ -1,0 +1,4 @@
+#[oad::main]
+struct Program;
+
+fn main() {}

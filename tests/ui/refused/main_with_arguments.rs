@@ -1,0 +1,2 @@
+#[oad::main(flavor = "current_thread")]
+async fn main() {}

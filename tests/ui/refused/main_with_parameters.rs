@@ -1,0 +1,4 @@
+#[oad::main]
+async fn main(arguments: Vec<String>) {
+    let _ = arguments;
+}

@@ -1,0 +1,6 @@
+struct Counter;
+
+#[oad::object(name = "")]
+impl Counter {}
+
+fn main() {}

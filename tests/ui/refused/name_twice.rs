@@ -1,0 +1,6 @@
+struct Counter;
+
+#[oad::object(name = "a", name = "b")]
+impl Counter {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[oad::object]
+struct Counter;
+
+fn main() {}

@@ -1,0 +1,10 @@
+struct Counter;
+
+#[oad::object]
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Counter
+    }
+}
+
+fn main() {}

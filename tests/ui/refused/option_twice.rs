@@ -1,0 +1,6 @@
+struct Counter;
+
+#[oad::object(serial, pub, serial)]
+impl Counter {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+struct Counter;
+
+#[oad::object(sequential)]
+impl Counter {}
+
+fn main() {}

@@ -1,0 +1,11 @@
+struct Counter;
+
+#[oad::object]
+impl Counter {
+    #[oad(skip, finish)]
+    async fn count(&self) -> u8 {
+        0
+    }
+}
+
+fn main() {}

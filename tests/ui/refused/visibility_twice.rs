@@ -1,0 +1,6 @@
+struct Counter;
+
+#[oad::object(pub, pub(crate))]
+impl Counter {}
+
+fn main() {}
