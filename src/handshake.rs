@@ -48,6 +48,8 @@ pub(crate) enum Answer {
     Failed { message: String },
     /// Later: it is ending, by whomever it was asked, and will be gone within the grace.
     Terminating { grace: Duration },
+    /// Last: its objects are dropped and it exits. So many calls were still running and are cut off.
+    Leaving { abandoned: u64 },
 }
 
 /// What the parent may tell its daemon later.

@@ -13,6 +13,7 @@ pub struct Ended {
     pub(super) status: Option<ExitStatus>,
     pub(super) killed: bool,
     pub(super) calls: Option<u64>,
+    pub(super) abandoned: u64,
     pub(super) took: Duration,
 }
 
@@ -32,7 +33,7 @@ impl Ended {
     /// Whether it ended by itself and in order: every call answered, every object dropped.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        !self.killed && self.status.is_some_and(|status| status.success())
+        !self.killed && self.abandoned == 0 && self.status.is_some_and(|status| status.success())
     }
 
     /// Whether it had to be killed, by its parent or by its own watchdog, because it had not ended within its grace.
@@ -47,6 +48,12 @@ impl Ended {
         self.calls
     }
 
+    /// How many calls were still running when the grace was over, and were cut off. If it [was killed](Ended::was_killed) it could not say.
+    #[must_use]
+    pub fn abandoned(&self) -> u64 {
+        self.abandoned
+    }
+
     /// How long the end took, from the first request to the removal of its directory.
     #[must_use]
     pub fn took(&self) -> Duration {
@@ -58,6 +65,11 @@ impl Ended {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = self.status.map_or_else(|| "its exit status is not known".to_owned(), describe);
-        write!(f, "daemon {} ended in {} ms: {how}", self.pid, self.took.as_millis())
+        write!(f, "daemon {} ended in {} ms: {how}", self.pid, self.took.as_millis())?;
+        match self.abandoned {
+            0 => Ok(()),
+            1 => f.write_str(", and 1 call was cut off"),
+            calls => write!(f, ", and {calls} calls were cut off"),
+        }
     }
 }

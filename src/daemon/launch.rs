@@ -112,7 +112,9 @@ async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, End
         )
         .advise("build both with the same version of oad")),
         Some(Answer::Failed { message }) => Err(failed(message)),
-        Some(Answer::Terminating { .. }) => Err(failed("it ends before it has begun".to_owned())),
+        Some(Answer::Terminating { .. } | Answer::Leaving { .. }) => {
+            Err(failed("it ends before it has begun".to_owned()))
+        }
         // It has closed its end; the exit that follows says more, so there is nothing to do but wait for it.
         None => std::future::pending().await,
     }

@@ -79,7 +79,18 @@ impl Supervisor {
         let (sender, life) = watch::channel(Life::Running);
         let pid = child.pid();
         let started = Instant::now();
-        let watch = Watch { child, pid, name, directory, inbox, life: sender, started, lifeline: None, end: None };
+        let watch = Watch {
+            child,
+            pid,
+            name,
+            directory,
+            inbox,
+            life: sender,
+            started,
+            lifeline: None,
+            end: None,
+            abandoned: 0,
+        };
         tokio::spawn(watch.supervise().with_current_subscriber());
         Supervisor { orders, life }
     }
@@ -146,6 +157,8 @@ struct Watch {
     started: Instant,
     lifeline: Option<Lifeline>,
     end: Option<End>,
+    /// How many calls it has said that it cuts off.
+    abandoned: u64,
 }
 
 /// An ending under way.
@@ -212,6 +225,7 @@ impl Watch {
                 let Watch { pid, name, .. } = &self;
                 info!(pid, name, "terminating");
             }
+            Some(Answer::Leaving { abandoned }) => self.abandoned = abandoned,
             Some(_) => {}
             None => self.lifeline = None,
         }
@@ -225,18 +239,17 @@ impl Watch {
 
     /// The process has exited: reaps it, tells how it ended, and ends what it left behind.
     async fn bury(mut self) {
-        if self.end.is_none() {
-            // Its last word may have come with its exit: that it had been asked to end by somebody else.
-            while let Ok(Some(said)) = timeout(LAST_WORD, hear(&mut self.lifeline)).await {
-                self.heed(Some(said));
-            }
+        // Its last words may have come with its exit.
+        while self.lifeline.is_some() {
+            let said = timeout(LAST_WORD, hear(&mut self.lifeline)).await;
+            self.heed(said.ok().flatten());
         }
-        let Watch { child, pid, name, directory, life, started, end, .. } = self;
+        let Watch { child, pid, name, directory, life, started, end, abandoned, .. } = self;
         let (exit, leftovers) = child.reap().await;
         let uptime = started.elapsed();
         let killed = end.as_ref().is_some_and(|end| end.deadline.is_none()) || was_killed(&exit.status);
         let mut outcome = match &end {
-            Some(_) => Outcome::Ended(Ended { pid, status: exit.status, killed, calls: None, took: uptime }),
+            Some(_) => Outcome::Ended(Ended { pid, status: exit.status, killed, calls: None, abandoned, took: uptime }),
             None => Outcome::Died(Arc::new(Death { pid, status: exit.status, stderr: exit.stderr, uptime })),
         };
         life.send_replace(Life::Exited(outcome.clone()));

@@ -12,12 +12,13 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub(crate) struct Ending {
     deadline: watch::Sender<Option<Instant>>,
-    drained: CancellationToken,
+    drained: watch::Sender<Option<u64>>,
+    told: CancellationToken,
 }
 
 impl Ending {
     pub(super) fn new() -> Self {
-        Ending { deadline: watch::Sender::new(None), drained: CancellationToken::new() }
+        Ending { deadline: watch::Sender::new(None), drained: watch::Sender::new(None), told: CancellationToken::new() }
     }
 
     /// Asks the daemon to end: calls that run now may still take `grace`.
@@ -52,14 +53,26 @@ impl Ending {
         }
     }
 
-    /// Tells the sessions that the last answer has been given.
-    pub(crate) fn tell_drained(&self) {
-        self.drained.cancel();
+    /// Tells the sessions and the parent that the last answer has been given, and how many calls get none.
+    pub(crate) fn tell_drained(&self, abandoned: u64) {
+        self.drained.send_replace(Some(abandoned));
     }
 
-    /// Waits until the last answer has been given.
-    pub(crate) async fn drained(&self) {
-        self.drained.cancelled().await;
+    /// Waits until the last answer has been given; gives how many calls get none.
+    pub(crate) async fn drained(&self) -> u64 {
+        let mut drained = self.drained.subscribe();
+        let abandoned = drained.wait_for(Option::is_some).await.expect("the sender is in self");
+        abandoned.unwrap_or_default()
+    }
+
+    /// Says that the parent knows it.
+    pub(crate) fn note_told(&self) {
+        self.told.cancel();
+    }
+
+    /// Waits until the parent knows it.
+    pub(crate) async fn told(&self) {
+        self.told.cancelled().await;
     }
 
     pub(super) fn refuse_if_requested(&self) -> Result<()> {

@@ -83,12 +83,19 @@ async fn hold(lifeline: UnixStream, hellos: oneshot::Sender<Hello>, ready: onesh
         let deadline = host.ending().requested().await;
         let grace = deadline.saturating_duration_since(Instant::now());
         let _ = write_frame(&mut writer, &Answer::Terminating { grace }).await;
+        let abandoned = host.ending().drained().await;
+        let _ = write_frame(&mut writer, &Answer::Leaving { abandoned }).await;
+        host.ending().note_told();
+        std::future::pending::<()>().await;
+    };
+    let watchdog = async {
         host.ending().deadline_passed().await;
         tokio::time::sleep(WATCHDOG).await;
     };
     tokio::select! {
         () = hearing => {}
         () = telling => {}
+        () = watchdog => {}
     }
     end_as_it_is(directory, path)
 }

@@ -87,10 +87,10 @@ async fn serve(lifeline: UnixStream) -> io::Result<()> {
     let objects = host.clone();
     // What takes longer ends with the process.
     let _ = timeout(left, tokio::task::spawn_blocking(move || objects.drop_objects())).await;
-    host.ending().tell_drained();
+    host.ending().tell_drained(host.calls() as u64);
     // Whoever has ended the server has its answer; whoever waits for it would see it only by its end.
     let _ = stop.send(());
-    let _ = timeout(FLUSH, server).await;
+    let _ = tokio::join!(timeout(FLUSH, server), timeout(FLUSH, host.ending().told()));
     kill_descendants();
     remove(&hello, &endpoint);
     Ok(())

@@ -63,7 +63,7 @@ impl Session {
             let request = tokio::select! {
                 biased;
                 request = requests.message() => request,
-                () = ending.drained() => break,
+                _ = ending.drained() => break,
             };
             match request {
                 Ok(Some(request)) => self.take(request, &mut arriving),

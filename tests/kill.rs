@@ -1,0 +1,136 @@
+//! What `kill -9` leaves: of a parent, nothing; of a daemon, its callers' errors.
+
+use std::time::{Duration, Instant};
+
+use oad::{ErrorKind, Remote as _};
+use support::lab::LabProxy;
+use support::{PART, Parent, median, say};
+
+mod support;
+
+oad::test_daemon!();
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long everything may take to be gone when the parent is killed.
+const ORPHAN_LIMIT: Duration = SECOND;
+
+/// Plays the parent that is killed, in the state that its part names.
+#[test]
+fn parent_to_be_killed() {
+    let Ok(part) = std::env::var(PART) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let lab = LabProxy::new().await.expect("a daemon can be made");
+        let busy = lab.clone();
+        match part.as_str() {
+            "idle" | "stopped" => {}
+            "blocked" => drop(tokio::spawn(async move { busy.block(SECOND * 600).await })),
+            "spinning" => drop(tokio::spawn(async move { busy.spin(SECOND * 600).await })),
+            "waiting" => drop(tokio::spawn(async move { busy.wait("here".into(), SECOND * 600).await })),
+            "stray" => say(lab.stray().await.expect("setsid can be run")),
+            part => panic!("there is no part {part}"),
+        }
+        // A second call sees to it that the first has arrived.
+        lab.log().await.expect("it answers");
+        if part == "stopped" {
+            support::signal(lab.pid(), "-STOP");
+        }
+        say(lab.pid());
+        tokio::time::sleep(SECOND * 600).await;
+    });
+}
+
+fn kill_parents(part: &str, times: usize) {
+    let mut took = Vec::new();
+    for _ in 0..times {
+        let mut parent = Parent::start("parent_to_be_killed", part);
+        let stray: Option<u32> = (part == "stray").then(|| parent.hear_number());
+        let daemon: u32 = parent.hear_number();
+        let here: Vec<u32> = parent.census().into_iter().map(|(pid, _)| pid).collect();
+        assert!(here.contains(&daemon) && stray.is_none_or(|stray| here.contains(&stray)), "{here:?}");
+        assert_eq!(parent.directories().len(), 1);
+        parent.kill();
+        took.push(parent.wait_until_nothing_is_left(ORPHAN_LIMIT));
+    }
+    println!("parent killed, {part}: {times} times, everything gone in {:?} (median)", median(took));
+}
+
+#[test]
+fn nothing_outlives_a_killed_parent_idle() {
+    kill_parents("idle", 10);
+}
+
+#[test]
+fn nothing_outlives_a_killed_parent_during_a_call() {
+    kill_parents("blocked", 5);
+    kill_parents("spinning", 5);
+    kill_parents("waiting", 5);
+}
+
+#[test]
+fn nothing_outlives_a_killed_parent_with_the_child_stopped() {
+    kill_parents("stopped", 10);
+}
+
+#[test]
+fn nothing_outlives_a_killed_parent_with_a_stray_grandchild() {
+    kill_parents("stray", 15);
+}
+
+#[tokio::test]
+async fn killed_daemon_fails_every_call_in_flight_with_the_signal() {
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let lab = LabProxy::new().await.expect("a daemon can be made");
+        let calls: Vec<_> = (0..64).map(|_| tokio::spawn(lab.block(SECOND * 600))).collect();
+        lab.log().await.expect("the calls are there");
+        let pid = lab.pid();
+        let killed = Instant::now();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(pid.cast_signed()).expect("it is a pid"),
+            rustix::process::Signal::KILL,
+        )
+        .expect("it is ours");
+        for call in calls {
+            let error = call.await.expect("it does not panic").expect_err("it cannot return");
+            took.push(killed.elapsed());
+            assert_eq!(error.kind(), ErrorKind::Died, "{error}");
+            assert_eq!(error.death().and_then(oad::Death::signal), Some(9), "{error}");
+            let expected = format!(
+                "calling Lab.block on daemon {pid} (Lab): the daemon's process died: killed by signal 9 (SIGKILL); \
+                 the call may have been carried out"
+            );
+            assert_eq!(error.to_string(), expected);
+        }
+        let error = lab.log().await.expect_err("it is dead");
+        assert!(error.to_string().ends_with("(SIGKILL); nothing was sent; make a new daemon"), "{error}");
+        assert!(!lab.daemon().socket().exists() || support::state(pid).is_none());
+    }
+    let worst = took.iter().max().expect("there are some");
+    println!("daemon killed: {} errors, median {:?}, worst {worst:?}", took.len(), median(took.clone()));
+    assert!(*worst < Duration::from_millis(100), "the worst took {worst:?}");
+}
+
+#[tokio::test]
+async fn abort_is_told_with_its_signal_and_last_words() {
+    let lab = LabProxy::new().await.expect("a daemon can be made");
+    let error = lab.abort().await.expect_err("it aborts");
+    let death = error.death().expect("it died");
+    assert_eq!((death.signal(), death.pid()), (Some(6), lab.pid()));
+    assert!(death.stderr().contains("these are my last words"), "{error:?}");
+    assert!(format!("{error:?}").contains("| these are my last words"), "{error:?}");
+}
+
+#[tokio::test]
+async fn exit_is_told_with_its_code_also_zero() {
+    for code in [0, 3] {
+        let lab = LabProxy::new().await.expect("a daemon can be made");
+        let error = lab.exit(code).await.expect_err("it exits");
+        assert_eq!(error.kind(), ErrorKind::Died, "{error}");
+        assert_eq!(error.death().and_then(oad::Death::code), Some(code), "{error}");
+        let expected =
+            format!("the daemon's process died: exited with code {code}; the call may have been carried out");
+        assert!(error.to_string().ends_with(&expected), "{error}");
+    }
+}

@@ -1,0 +1,216 @@
+//! How a daemon ends, seen from outside and from inside.
+
+use std::time::{Duration, Instant};
+
+use oad::{ErrorKind, Remote as _, Value};
+use support::lab::LabProxy;
+use support::{Parent, say, wait_until_gone};
+
+mod support;
+
+oad::test_daemon!();
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn lab() -> LabProxy {
+    LabProxy::new().await.expect("a daemon can be made")
+}
+
+/// Asserts that nothing is left of a daemon, process and directory.
+#[track_caller]
+fn assert_gone(pid: u32, directory: &std::path::Path) {
+    assert_eq!(support::state(pid), None, "the process is there");
+    assert!(!directory.exists(), "{} is there", directory.display());
+}
+
+#[tokio::test]
+async fn shutdown_reports_once_everything_is_gone() {
+    let lab = lab().await;
+    let (pid, directory) = (lab.pid(), lab.daemon().socket().parent().expect("it has one").to_owned());
+    assert!(directory.exists());
+    let ended = lab.shutdown().await.expect("it ends");
+    assert_gone(pid, &directory);
+    assert!(ended.is_clean(), "{ended}");
+    assert_eq!((ended.pid(), ended.calls(), ended.status().and_then(|status| status.code())), (pid, Some(0), Some(0)));
+    let error = lab.echo(Value::Null).await.expect_err("it is gone");
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    let (start, end) = (
+        format!("calling Lab.echo on daemon {pid} (Lab): the daemon was shut down "),
+        "nothing was sent; make a new daemon",
+    );
+    assert!(error.to_string().starts_with(&start) && error.to_string().ends_with(end), "{error}");
+}
+
+#[tokio::test]
+async fn shutdowns_at_once_all_get_the_same_report() {
+    let lab = lab().await;
+    let reports = futures_util::future::join_all((0..8).map(|_| lab.shutdown())).await;
+    for ended in reports {
+        let ended = ended.expect("it ends");
+        assert!(ended.is_clean() && ended.pid() == lab.pid(), "{ended}");
+    }
+    lab.shutdown().await.expect("it has ended");
+}
+
+#[tokio::test]
+async fn running_call_is_finished_within_the_grace() {
+    let lab = lab().await;
+    let call = tokio::spawn(lab.note("last".into(), Duration::from_millis(300)));
+    tokio::task::yield_now().await;
+    let ended = lab.shutdown().await.expect("it ends");
+    assert_eq!(call.await.expect("it does not panic").expect("it has its answer"), ["last"]);
+    assert!(ended.is_clean() && ended.calls() == Some(1), "{ended}");
+}
+
+#[tokio::test]
+async fn dropping_last_proxy_ends_daemon() {
+    let first = lab().await;
+    let (pid, directory) = (first.pid(), first.daemon().socket().parent().expect("it has one").to_owned());
+    let second = first.clone();
+    drop(first);
+    assert_eq!(second.echo(Value::Int(1)).await.expect("one is left"), Value::Int(1));
+    let start = Instant::now();
+    drop(second);
+    assert!(start.elapsed() < Duration::from_millis(5), "the drop took {:?}", start.elapsed());
+    wait_until_gone(pid, SECOND);
+    support::wait_until(SECOND, || match directory.exists() {
+        true => Err("the directory is there".to_owned()),
+        false => Ok(()),
+    });
+}
+
+#[test]
+fn dropping_outside_a_runtime_ends_daemon() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let lab = runtime.block_on(lab());
+    let pid = lab.pid();
+    std::thread::spawn(move || drop(lab)).join().expect("it does not panic");
+    wait_until_gone(pid, SECOND);
+}
+
+#[test]
+fn end_of_the_runtime_ends_daemon_and_is_told() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let lab = runtime.block_on(lab());
+    drop(runtime);
+    let other = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let error = other.block_on(lab.echo(Value::Null)).expect_err("nobody carries it");
+    assert_eq!(error.kind(), ErrorKind::RuntimeEnded, "{error}");
+    wait_until_gone(lab.pid(), SECOND);
+}
+
+#[test]
+fn daemon_can_be_made_and_called_without_a_runtime() {
+    let lab = futures_executor::block_on(lab());
+    let call = lab.echo(Value::Int(4)).deadline(SECOND * 10);
+    assert_eq!(futures_executor::block_on(call).expect("it answers"), Value::Int(4));
+    let error = futures_executor::block_on(lab.block(SECOND * 60).deadline(Duration::from_millis(50)));
+    assert_eq!(error.expect_err("it takes a minute").kind(), ErrorKind::Deadline);
+    let lab = LabProxy::new();
+    let lab = futures_executor::block_on(lab.into_future()).expect("a daemon can be made");
+    assert!(futures_executor::block_on(lab.shutdown()).expect("it ends").is_clean());
+}
+
+#[tokio::test]
+async fn daemon_lives_when_the_thread_that_made_it_ends() {
+    let runtime = tokio::runtime::Handle::current();
+    let made = std::thread::spawn(move || runtime.block_on(lab()));
+    let lab =
+        tokio::task::spawn_blocking(move || made.join().expect("it does not panic")).await.expect("it does not panic");
+    // Longer than a death signal takes.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(lab.echo(Value::Int(1)).await.expect("it lives"), Value::Int(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxy_works_from_many_tasks_and_moves_between_them() {
+    let lab = lab().await;
+    let tasks = (0..16).map(|n| {
+        let lab = lab.clone();
+        tokio::spawn(async move {
+            let first = lab.echo(Value::Int(n)).await.expect("it answers");
+            let rest = tokio::spawn(async move { lab.echo(Value::Int(n + 1)).await });
+            (first, rest.await.expect("it does not panic").expect("it answers"))
+        })
+    });
+    for (n, answers) in (0..).zip(futures_util::future::join_all(tasks).await) {
+        assert_eq!(answers.expect("it does not panic"), (Value::Int(n), Value::Int(n + 1)));
+    }
+}
+
+#[tokio::test]
+async fn object_is_dropped_before_the_report_and_when_the_proxy_goes() {
+    let marks = tempfile::tempdir().expect("the temporary directory can be written to");
+    let (first, second) = (marks.path().join("shutdown"), marks.path().join("drop"));
+    let lab = LabProxy::marking(&first, Duration::from_millis(200)).await.expect("a daemon can be made");
+    assert!(lab.shutdown().await.expect("it ends").is_clean());
+    assert!(first.exists(), "the object was dropped");
+    let lab = LabProxy::marking(&second, Duration::ZERO).await.expect("a daemon can be made");
+    let pid = lab.pid();
+    drop(lab);
+    wait_until_gone(pid, SECOND);
+    assert!(second.exists(), "the object was dropped");
+}
+
+#[tokio::test]
+async fn drop_that_hangs_is_bounded() {
+    let mark = std::path::Path::new("/nowhere");
+    let lab =
+        LabProxy::marking(mark, SECOND * 600).grace(Duration::from_millis(300)).await.expect("a daemon can be made");
+    let ended = lab.shutdown().await.expect("it ends");
+    assert!(ended.took() < Duration::from_millis(800), "{ended}");
+}
+
+#[tokio::test]
+async fn stray_process_of_the_object_is_ended_with_the_daemon() {
+    let lab = lab().await;
+    let stray = lab.stray().await.expect("setsid can be run");
+    assert!(support::state(stray).is_some());
+    lab.shutdown().await.expect("it ends");
+    assert_eq!(support::state(stray), None, "the stray is there");
+}
+
+#[tokio::test]
+async fn stray_process_is_ended_when_its_daemon_is_killed() {
+    let lab = lab().await;
+    let stray = lab.stray().await.expect("setsid can be run");
+    support::signal(lab.pid(), "-KILL");
+    let error = lab.shutdown().await.expect_err("it died");
+    assert_eq!(error.kind(), ErrorKind::Died, "{error}");
+    wait_until_gone(stray, SECOND);
+}
+
+#[tokio::test]
+async fn stopped_daemon_is_shut_down_within_its_grace() {
+    let lab = lab().await;
+    support::signal(lab.pid(), "-STOP");
+    let start = Instant::now();
+    let ended = lab.shutdown().await.expect("it ends");
+    assert!(ended.was_killed(), "{ended}");
+    assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn spawn_that_is_dropped_leaves_nothing() {
+    let mut parent = Parent::start("parent_of_dropped_spawns", "go");
+    assert_eq!(parent.hear(), ["dropped"]);
+    parent.wait_until_gone_but_itself(SECOND * 5);
+    parent.kill();
+}
+
+#[test]
+fn parent_of_dropped_spawns() {
+    if std::env::var_os(support::PART).is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        for micros in (0..20_000).step_by(1_000) {
+            let spawning = LabProxy::slowly(SECOND * 60);
+            let _ = tokio::time::timeout(Duration::from_micros(micros), spawning.into_future()).await;
+        }
+    });
+    say("dropped");
+    std::thread::sleep(SECOND * 60);
+}

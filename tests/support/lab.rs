@@ -1,0 +1,145 @@
+//! The object that the tests of life and time make: what it does is what is tested.
+
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Does as it is told.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+pub struct Lab {
+    log: Mutex<Vec<String>>,
+    /// Where the drop leaves its mark.
+    on_drop: Option<std::path::PathBuf>,
+    drop_takes: Duration,
+}
+
+#[oad::object(pub)]
+impl Lab {
+    pub fn new() -> Self {
+        Lab::default()
+    }
+
+    pub fn marking(on_drop: &std::path::Path, drop_takes: Duration) -> Self {
+        Lab { log: Mutex::default(), on_drop: Some(on_drop.to_owned()), drop_takes }
+    }
+
+    /// A constructor that fails.
+    pub fn failing(why: String) -> Result<Self, String> {
+        Err(why)
+    }
+
+    /// A constructor that takes its time.
+    pub async fn slowly(takes: Duration) -> Self {
+        tokio::time::sleep(takes).await;
+        Lab::default()
+    }
+
+    pub fn echo(&self, value: oad::Value) -> oad::Value {
+        value
+    }
+
+    pub fn len(&self, bytes: &oad::value::Bytes) -> usize {
+        bytes.len()
+    }
+
+    pub fn bytes(&self, len: usize) -> oad::value::Bytes {
+        vec![7; len].into()
+    }
+
+    /// Blocks, beside others.
+    pub fn block(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    /// Computes, beside others.
+    pub fn spin(&self, time: Duration) -> u64 {
+        let start = std::time::Instant::now();
+        let mut turns = 0;
+        while start.elapsed() < time {
+            turns = std::hint::black_box(turns + 1);
+        }
+        turns
+    }
+
+    /// Blocks alone, and notes when it began.
+    pub fn note(&mut self, what: String, takes: Duration) -> Vec<String> {
+        self.log.lock().unwrap().push(what);
+        std::thread::sleep(takes);
+        self.log()
+    }
+
+    /// Notes when it began and when it was dropped or done.
+    pub async fn wait(&self, what: String, takes: Duration) {
+        let _note = Note(&self.log, what.clone());
+        self.log.lock().unwrap().push(format!("{what} began"));
+        tokio::time::sleep(takes).await;
+        self.log.lock().unwrap().push(format!("{what} finished"));
+    }
+
+    /// The same, alone.
+    pub async fn wait_alone(&mut self, what: String, takes: Duration) {
+        self.wait(what, takes).await;
+    }
+
+    /// The same, to its end.
+    #[oad(finish)]
+    pub async fn wait_to_the_end(&self, what: String, takes: Duration) {
+        self.wait(what, takes).await;
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn panic(&self, message: String) {
+        panic!("{message}");
+    }
+
+    pub async fn panic_later(&mut self, message: String) {
+        tokio::task::yield_now().await;
+        panic!("{message}");
+    }
+
+    pub fn abort(&self) {
+        eprintln!("these are my last words");
+        std::process::abort();
+    }
+
+    pub fn exit(&self, code: i32) {
+        std::process::exit(code);
+    }
+
+    pub fn print(&self, text: &str) {
+        print!("{text}");
+        eprint!("{text}");
+    }
+
+    /// Starts a process that leaves the daemon's session, and forgets it.
+    pub fn stray(&self) -> u32 {
+        let stray = Command::new("setsid").args(["sleep", "1000"]).stdin(Stdio::null()).spawn().expect("setsid runs");
+        stray.id()
+    }
+
+    /// Runs a program, and gives what it printed.
+    pub fn run(&self, program: &str, arguments: &[String], environment: Vec<(String, String)>) -> String {
+        let output = Command::new(program).args(arguments).envs(environment).output().expect("it can be started");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+struct Note<'a>(&'a Mutex<Vec<String>>, String);
+
+impl Drop for Note<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push(format!("{} ended", self.1));
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        std::thread::sleep(self.drop_takes);
+        if let Some(mark) = &self.on_drop {
+            std::fs::write(mark, "dropped").expect("the mark can be written");
+        }
+    }
+}
