@@ -21,11 +21,6 @@ impl Counter {
         self.total
     }
 
-    /// The total.
-    fn total(&self) -> i64 {
-        self.total
-    }
-
     /// Divides the total; not by zero.
     fn divide(&mut self, by: i64) -> Result<i64, String> {
         self.total = self.total.checked_div(by).ok_or_else(|| format!("{} cannot be divided by {by}", self.total))?;
@@ -36,19 +31,23 @@ impl Counter {
 #[oad::main]
 async fn main() -> oad::Result<()> {
     let counter = CounterProxy::new(1).await?; // made in the daemon
-    println!("this process is {}, the counter lives in process {}", std::process::id(), counter.pid());
+    let pid = counter.pid();
+    println!("this is process {}, and the counter lives in process {pid}", std::process::id());
     println!("1 + 2 = {}", counter.add(2).await?);
+    println!("it is at {}", counter.daemon().socket().display());
 
     let error = counter.divide(0).await.expect_err("by zero"); // the object's own failure, from there
     println!("{error}");
-    println!("and the total is still {}", counter.total().await?);
+    println!("and 3 / 3 = {} all the same", counter.divide(3).await?);
 
     let moved = CounterProxy::spawn(Counter { total: 7 }).await?; // made here, sent there
     println!("7 + 1 = {}, in process {}", moved.add(1).await?, moved.pid());
-
     println!("{}", moved.shutdown().await?); // ends it now, and tells how it went
-    println!("{}", moved.total().await.expect_err("it is gone")); // a proxy says so when there is nobody to ask
 
     drop(counter); // its process ends by itself
+    while std::fs::exists(format!("/proc/{pid}")).unwrap_or(false) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    println!("process {pid} is gone");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! oad
+#![doc = include_str!("../README.md")]
 
 // The macros' code says `::oad`, here too.
 
@@ -34,7 +34,11 @@ pub use oad_macros::{main, object};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::init::block_on;
-    pub use crate::object::*;
+    pub use crate::object::{
+        Answer, Arguments, ByDebug, ByDisplay, ByError, Construction, Description, Deserialized, Hosted, Method,
+        Packed, Parameter, Raise, Receiver, Registration, Revive, Serialized, Unnamed, Unreadable, Unwritten,
+        construction, overlapping, serial,
+    };
     pub use crate::process::TestDaemon;
     pub use crate::proxy::{Outcome, call, call_fallible};
     pub use inventory;

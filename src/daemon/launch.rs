@@ -102,9 +102,19 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
 
 async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, Endpoint)> {
     let failed = |message: String| Error::new(ErrorKind::Handshake, message);
-    let unreadable = |error: std::io::Error| failed(format!("the handshake broke off: {error}")).because(error);
-    write_frame(&mut lifeline.writer, hello).await.map_err(unreadable)?;
-    match read_frame(&mut lifeline.reader).await.map_err(unreadable)? {
+    let said = async {
+        write_frame(&mut lifeline.writer, hello).await?;
+        read_frame(&mut lifeline.reader).await
+    };
+    let answer = match said.await {
+        Ok(answer) => answer,
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            return Err(failed(format!("it does not speak as a daemon does: {error}")).because(error));
+        }
+        // It has let go of its end.
+        Err(_) => None,
+    };
+    match answer {
         Some(Answer::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => Ok((pid, endpoint)),
         Some(Answer::Ready { protocol, .. } | Answer::OtherVersion { protocol }) => Err(Error::new(
             ErrorKind::Version,
@@ -115,7 +125,7 @@ async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, End
         Some(Answer::Terminating { .. } | Answer::Leaving { .. }) => {
             Err(failed("it ends before it has begun".to_owned()))
         }
-        // It has closed its end; the exit that follows says more, so there is nothing to do but wait for it.
+        // The exit that follows says more, so there is nothing to do but wait for it; the start timeout bounds that.
         None => std::future::pending().await,
     }
 }

@@ -40,10 +40,10 @@ pub trait Hosted: Send + Sync {
 }
 
 /// An object whose `&self` methods overlap.
-pub struct Overlapping<T>(T);
+struct Overlapping<T>(T);
 
 /// An object whose methods, all of them, run one at a time, so that it need not be `Sync`.
-pub struct Serial<T>(Mutex<T>);
+struct Serial<T>(Mutex<T>);
 
 /// Takes an object whose `&self` methods overlap.
 pub fn overlapping<T: Object + Sync>(object: T) -> Box<dyn Hosted> {
@@ -140,17 +140,5 @@ impl fmt::Debug for Construction {
 impl fmt::Debug for dyn Hosted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hosted").field("type", &self.description().name).finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Debug for Overlapping<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Overlapping")
-    }
-}
-
-impl<T> fmt::Debug for Serial<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Serial")
     }
 }

@@ -14,7 +14,7 @@ mod registry;
 pub use arguments::Arguments;
 pub use description::{Description, Method, Parameter, Receiver};
 pub(crate) use factory::make;
-pub use hosted::{Answer, Construction, Hosted, Overlapping, Serial, construction, overlapping, serial};
+pub use hosted::{Answer, Construction, Hosted, construction, overlapping, serial};
 pub use packed::Packed;
 pub use raise::{ByDebug, ByDisplay, ByError, Deserialized, Raise, Revive, Serialized, Unnamed, Unreadable, Unwritten};
 pub use registry::Registration;

@@ -54,12 +54,13 @@ impl Program {
             return Ok(Program::new(executable.clone(), executable));
         }
         let mut program = Program::new(own_executable(), std::env::current_exe().unwrap_or_default());
+        // The helper test comes first: in a test binary it is also the one that has called `init`, as any test may have run.
         match inventory::iter::<TestDaemon>().next() {
-            _ if initialized => Ok(program),
             Some(test) => {
                 program.arguments = test.arguments();
                 Ok(program)
             }
+            None if initialized => Ok(program),
             None => Err(uninitialized("this program cannot be started again as a daemon")),
         }
     }

@@ -11,6 +11,7 @@ use serde::de::{
 use crate::error::{ErrorKind, Result};
 use crate::value::fault::Fault;
 use crate::value::list::Packing;
+use crate::value::ser::HANDLE;
 use crate::value::{BigInt, Bytes, Value};
 
 mod special;
@@ -210,7 +211,7 @@ impl<'de> Deserializer<'de> for FromValue {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
         match name {
             VALUE => special::visit_value(self.0, visitor),
-            super::ser::HANDLE => special::visit_handle(self.0, visitor),
+            HANDLE => special::visit_handle(self.0, visitor),
             _ => visitor.visit_newtype_struct(self),
         }
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::value::ser::HANDLE;
+
 /// The name of an object that stays in its daemon. It means nothing in any other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handle {
@@ -59,6 +61,6 @@ impl fmt::Debug for Handle {
 impl Serialize for Handle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Handle { daemon, id } = *self;
-        serializer.serialize_newtype_struct(super::ser::HANDLE, &PlainHandle { daemon, id })
+        serializer.serialize_newtype_struct(HANDLE, &PlainHandle { daemon, id })
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::value::Value;
+use crate::value::ser::BIG_INT;
 
 /// An integer that does not fit an `i64`.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -104,7 +105,7 @@ impl fmt::Debug for BigInt {
 
 impl Serialize for BigInt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(super::ser::BIG_INT, self.bytes.as_slice())
+        serializer.serialize_newtype_struct(BIG_INT, self.bytes.as_slice())
     }
 }
 

@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, MapAccess, Se
 use crate::value::de::{FromValue, Variant};
 use crate::value::fault::Fault;
 use crate::value::handle::PlainHandle;
+use crate::value::ser::HANDLE as HANDLE_NAME;
 use crate::value::{BigInt, Bytes, Handle, List, Value};
 
 pub(in crate::value) const VALUE: &str = "$oad::Value";
@@ -173,6 +174,6 @@ impl<'de> Visitor<'de> for HandleVisitor {
 
 impl<'de> Deserialize<'de> for Handle {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(super::super::ser::HANDLE, HandleVisitor)
+        deserializer.deserialize_newtype_struct(HANDLE_NAME, HandleVisitor)
     }
 }

@@ -1,0 +1,212 @@
+//! A person at a terminal: the real grpcurl and a live daemon.
+//!
+//! It is found on `PATH`, in Go's folder, or where `GRPCURL` says. Without it these tests fail in CI, and say loudly elsewhere that they have
+//! not run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use oad::Remote as _;
+use serde_json::{Value, json};
+
+mod support;
+
+oad::test_daemon!();
+
+/// Counts what it is told.
+struct Tally {
+    total: i64,
+}
+
+/// Keeps a tally.
+#[oad::object]
+impl Tally {
+    /// Starts somewhere.
+    fn new(start: i64) -> Self {
+        Tally { total: start }
+    }
+
+    /// Adds, and gives the total.
+    fn add(&mut self, n: i64, label: Option<String>) -> (i64, Option<String>) {
+        self.total += n;
+        (self.total, label)
+    }
+
+    fn fail(&self) -> Result<(), std::num::ParseIntError> {
+        "x".parse::<i64>().map(drop)
+    }
+}
+
+struct Grpcurl {
+    program: PathBuf,
+    socket: PathBuf,
+}
+
+/// What it printed, or its complaint.
+type Printed = Result<String, String>;
+
+impl Grpcurl {
+    /// `None` where there is none to be had.
+    fn at(socket: &Path) -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let go = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
+        let named = std::env::var_os("GRPCURL").map(PathBuf::from);
+        let somewhere = std::env::split_paths(&path).chain(go).map(|folder| folder.join("grpcurl"));
+        let found = named.into_iter().chain(somewhere).find(|program| program.is_file());
+        if found.is_none() {
+            assert!(std::env::var_os("CI").is_none(), "grpcurl is not installed, and CI must have it");
+            eprintln!("\n*** SKIPPED: grpcurl is not installed, so nothing was tested here ***\n");
+        }
+        found.map(|program| Grpcurl { program, socket: socket.to_owned() })
+    }
+
+    async fn run(&self, before: &[&str], after: &[&str]) -> Printed {
+        let mut command = Command::new(&self.program);
+        command.args(["-unix", "-plaintext"]).args(before).arg(&self.socket).args(after);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
+        let output = output.expect("grpcurl can be started");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    async fn call(&self, method: &str, body: Value) -> Result<Value, String> {
+        let printed = self.run(&["-d", &body.to_string()], &[method]).await?;
+        Ok(serde_json::from_str(&printed).expect("grpcurl prints JSON"))
+    }
+}
+
+#[tokio::test]
+async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+
+    let list = grpcurl.run(&[], &["list"]).await.expect("it lists");
+    for service in ["oad.v1.Objects", "oad.v1.Control", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"]
+    {
+        assert!(list.lines().any(|line| line == service), "{service} is not in\n{list}");
+    }
+    let description = grpcurl.run(&[], &["describe", "oad.v1.Objects"]).await.expect("it describes");
+    assert!(
+        description.contains("rpc Call ( .oad.v1.CallRequest ) returns ( .oad.v1.CallResponse );"),
+        "{description}"
+    );
+    assert!(description.contains("rpc Session ( stream"), "{description}");
+
+    let health = grpcurl.call("grpc.health.v1.Health/Check", json!({})).await;
+    assert_eq!(health, Ok(json!({"status": "SERVING"})));
+    let health = grpcurl.call("grpc.health.v1.Health/Check", json!({"service": "oad.v1.Objects"})).await;
+    assert_eq!(health, Ok(json!({"status": "SERVING"})));
+
+    // What a person would type: the root object needs no name, an integer is a number.
+    let answer =
+        grpcurl.call("oad.v1.Objects/Call", json!({"method": "add", "arguments": [{"int": 2}, {"text": "two"}]}));
+    let expected = json!({"value": {"tuple": {"values": [{"int": "3"}, {"text": "two"}]}}});
+    assert_eq!(answer.await, Ok(expected));
+    assert_eq!(tally.add(1, None).await.expect("it answers"), (4, None));
+
+    let definition = json!({"type": "Tally", "constructor": "new"});
+    let made =
+        grpcurl.call("oad.v1.Objects/Create", json!({"definition": definition, "keywords": {"start": {"int": 40}}}));
+    let handle = made.await.expect("it is made")["handle"].clone();
+    assert_eq!(handle["daemon"], tally.daemon().id().to_string());
+    let keywords = json!({"n": {"int": 2}, "label": {"null": {}}});
+    let call = json!({"handle": {"id": handle["id"]}, "method": "add", "keywords": keywords});
+    let answer = grpcurl.call("oad.v1.Objects/Call", call).await.expect("it answers");
+    assert_eq!(answer["value"]["tuple"]["values"][0], json!({"int": "42"}));
+
+    let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it tells");
+    assert_eq!((&info["pid"], &info["parentPid"]), (&json!(tally.pid()), &json!(std::process::id())));
+    let objects: Vec<(&Value, &Value)> =
+        info["objects"].as_array().expect("a list").iter().map(|object| (&object["type"], &object["root"])).collect();
+    assert_eq!(objects, [(&json!("grpcurl::Tally"), &json!(true)), (&json!("grpcurl::Tally"), &Value::Null)]);
+
+    grpcurl.call("oad.v1.Objects/Release", json!({"handle": handle})).await.expect("it is released");
+    let stale = grpcurl.call("oad.v1.Objects/Describe", json!({"handle": handle})).await.expect_err("it is gone");
+    assert!(stale.contains("NotFound") && stale.contains("the daemon holds no object of this handle"), "{stale}");
+
+    let pid = tally.pid();
+    assert_eq!(grpcurl.call("oad.v1.Control/Shutdown", json!({})).await, Ok(json!({})));
+    support::wait_until_gone(pid, Duration::from_secs(1));
+    let error = tally.add(1, None).await.expect_err("it is gone");
+    assert_eq!(error.kind(), oad::ErrorKind::Closed, "{error}");
+    assert!(tally.shutdown().await.expect("it was asked to").is_clean());
+}
+
+#[tokio::test]
+async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+
+    let description = grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
+    assert_eq!(description["type"], "grpcurl::Tally");
+    assert_eq!(description["documentation"], "Keeps a tally.");
+    let expected = json!({
+        "name": "add",
+        "documentation": "Adds, and gives the total.",
+        "parameters": [{"name": "n", "type": "i64"}, {"name": "label", "type": "Option<String>"}],
+        "returns": "(i64, Option<String>)",
+        "receiver": "RECEIVER_EXCLUSIVE",
+        "signature": "fn add(&mut self, n: i64, label: Option<String>) -> (i64, Option<String>)",
+    });
+    assert_eq!(description["methods"][0], expected);
+
+    let answer =
+        grpcurl.call("oad.v1.Objects/Call", json!({"method": "fail"})).await.expect("an exception is an answer");
+    assert_eq!(answer["exception"]["type"], "core::num::error::ParseIntError");
+    assert_eq!(answer["exception"]["message"], "invalid digit found in string");
+
+    for (body, code, message) in [
+        (json!({"method": "ad"}), "Unimplemented", "`grpcurl::Tally` has no method `ad`; it has: add, fail"),
+        (
+            json!({"method": "add"}),
+            "InvalidArgument",
+            "`add` takes 2 arguments (n: i64, label: Option<String>), but 0 were given",
+        ),
+        (
+            json!({"method": "add", "arguments": [{"text": "2"}, {"null": {}}]}),
+            "InvalidArgument",
+            "`n` is not a `i64`: expected an integer from -9223372036854775808 to 9223372036854775807, found text",
+        ),
+        (json!({"handle": {"id": 99}, "method": "add"}), "NotFound", "the daemon holds no object of this handle"),
+        (json!({"method": "add", "arguments": [{}, {}]}), "InvalidArgument", "a value has none of its fields set"),
+    ] {
+        let error = grpcurl.call("oad.v1.Objects/Call", body.clone()).await.expect_err("it is refused");
+        assert!(error.contains(code) && error.contains(message), "{body}: {error}");
+    }
+    let unknown = json!({"definition": {"type": "Nope", "constructor": "new"}});
+    let error = grpcurl.call("oad.v1.Objects/Create", unknown).await.expect_err("there is none");
+    assert!(error.contains("the daemon's program has no object type `Nope`"), "{error}");
+}
+
+#[tokio::test]
+async fn silent_client_does_not_delay_shutdown() {
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let silent = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+    let ended = tally.shutdown().await.expect("it ends");
+    assert!(ended.is_clean() && ended.took() < Duration::from_secs(1), "{ended}");
+    drop(silent);
+}
+
+#[tokio::test]
+async fn client_that_says_only_the_preface_does_not_delay_shutdown() {
+    use std::io::Write as _;
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let mut client = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("it is taken");
+    // It is answered, so that the daemon has it for a connection.
+    std::io::Read::read(&mut client, &mut [0; 9]).expect("it answers");
+    let ended = tally.shutdown().await.expect("it ends");
+    assert!(ended.is_clean() && ended.took() < Duration::from_secs(1), "{ended}");
+}
+
+#[tokio::test]
+async fn client_that_speaks_something_else_is_turned_away() {
+    use std::io::{Read as _, Write as _};
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let mut client = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+    client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is taken");
+    client.set_read_timeout(Some(Duration::from_secs(5))).expect("it can be set");
+    assert!(matches!(client.read(&mut [0; 64]), Ok(0) | Err(_)), "nothing is answered");
+    assert_eq!(tally.add(1, None).await.expect("others are served"), (2, None));
+}
