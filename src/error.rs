@@ -181,7 +181,7 @@ impl Error {
     }
 
     pub(crate) fn with_death(mut self, death: Arc<Death>) -> Self {
-        self.0.death = Some(death);
+        self.0.death.get_or_insert(death);
         self
     }
 

@@ -46,8 +46,9 @@ pub(crate) enum Answer {
     OtherVersion { protocol: u32 },
     /// It cannot listen.
     Failed { message: String },
-    /// Later: it is ending, by whomever it was asked, and will be gone within the grace.
-    Terminating { grace: Duration },
+    /// Later: it is ending, by whomever it was asked, and will be gone within the grace. So many calls
+    /// run or wait.
+    Terminating { grace: Duration, calls: u64 },
     /// Last: its objects are dropped and it exits. So many calls were still running and are cut off.
     Leaving { abandoned: u64 },
 }

@@ -17,6 +17,8 @@ pub fn init() {
     match inherited_lifeline() {
         Ok(None) => note_initialized(),
         Ok(Some(lifeline)) => {
+            // Its objects may make daemons in their turn.
+            note_initialized();
             // On a thread of its own, because this one may be inside a runtime, which another may not be started in.
             let server = std::thread::Builder::new().name("oad-server".to_owned());
             match server.spawn(move || server::run(lifeline)) {

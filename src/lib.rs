@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-// The macros' code says `::oad`, here too.
+// The macros' code says `::oad`, in this crate's own tests too.
+#[cfg(test)]
+extern crate self as oad;
 
 mod client;
 mod daemon;
@@ -37,7 +39,7 @@ pub mod __private {
     pub use crate::object::{
         Answer, Arguments, ByDebug, ByDisplay, ByError, Construction, Description, Deserialized, Hosted, Method,
         Packed, Parameter, Raise, Receiver, Registration, Revive, Serialized, Unnamed, Unreadable, Unwritten,
-        construction, overlapping, serial,
+        construction, overlapping, serial, take,
     };
     pub use crate::process::TestDaemon;
     pub use crate::proxy::{Outcome, call, call_fallible};

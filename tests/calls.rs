@@ -24,7 +24,7 @@ async fn shared_calls_overlap() {
     let lab = lab().await;
     let start = Instant::now();
     let (first, second) = tokio::join!(lab.block(SECOND), lab.block(SECOND));
-    (first.expect("it returns"), second.expect("it returns"));
+    first.and(second).expect("they return");
     assert!(start.elapsed() < millis(1900), "{:?}", start.elapsed());
 }
 
@@ -222,4 +222,50 @@ async fn slow_constructor_has_a_deadline_of_its_own() {
     let error = LabProxy::slowly(SECOND * 60).create_deadline(millis(100)).await.expect_err("it takes a minute");
     assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
     LabProxy::slowly(millis(100)).create_deadline(SECOND * 60).await.expect("it is in time");
+}
+
+#[tokio::test]
+async fn large_answer_that_is_ready_in_time_is_not_lost_at_shutdown() {
+    for _ in 0..3 {
+        let lab = lab().await;
+        let answer = tokio::spawn(lab.bytes(64 << 20));
+        tokio::task::yield_now().await;
+        let ended = lab.shutdown().await.expect("it ends");
+        assert_eq!(answer.await.expect("it does not panic").expect("it arrives").len(), 64 << 20);
+        assert!(ended.is_clean(), "{ended}");
+    }
+}
+
+#[tokio::test]
+async fn limit_below_a_frame_holds_too() {
+    let lab = LabProxy::new().message_limit(1000).await.expect("a daemon can be made");
+    for len in [1001, 70_000, 200_000] {
+        assert_eq!(lab.bytes(len).await.expect_err("it is too large").kind(), ErrorKind::TooLarge);
+        let argument = vec![0; len].into();
+        assert_eq!(lab.len(&argument).await.expect_err("it is too large").kind(), ErrorKind::TooLarge);
+    }
+    assert_eq!(lab.bytes(900).await.expect("it is within the limit").len(), 900);
+}
+
+#[tokio::test]
+async fn cancelled_call_that_would_end_the_object_does_not() {
+    let lab = lab().await;
+    let busy = tokio::spawn(lab.note("busy".into(), millis(300)));
+    tokio::task::yield_now().await;
+    let error = lab.clone().consume(String::new()).deadline(millis(50)).await.expect_err("it waits longer");
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    busy.await.expect("it does not panic").expect("it returns");
+    assert_eq!(lab.echo(Value::Int(1)).await.expect("it is there"), Value::Int(1));
+    assert_eq!(lab.clone().consume("12".into()).await.expect("it returns"), 3);
+    assert_eq!(lab.log().await.expect_err("it has ended").kind(), ErrorKind::NoSuchObject);
+}
+
+#[test]
+fn deadline_needs_neither_the_callers_runtime_nor_that_of_the_connection() {
+    let idle = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let lab = idle.block_on(lab());
+    let start = Instant::now();
+    let error = futures_executor::block_on(lab.block(SECOND * 60).deadline(millis(100))).expect_err("nobody drives it");
+    assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
+    assert!(start.elapsed() < SECOND * 2, "{:?}", start.elapsed());
 }

@@ -1,5 +1,7 @@
 //! The life of a daemon as `tracing` events, and its output.
 
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 

@@ -33,6 +33,11 @@ impl Tally {
         (self.total, label)
     }
 
+    /// Ends it.
+    fn finish(self, n: i64) -> i64 {
+        self.total + n
+    }
+
     fn fail(&self) -> Result<(), std::num::ParseIntError> {
         "x".parse::<i64>().map(drop)
     }
@@ -157,7 +162,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     assert_eq!(answer["exception"]["message"], "invalid digit found in string");
 
     for (body, code, message) in [
-        (json!({"method": "ad"}), "Unimplemented", "`grpcurl::Tally` has no method `ad`; it has: add, fail"),
+        (json!({"method": "ad"}), "Unimplemented", "`grpcurl::Tally` has no method `ad`; it has: add, finish, fail"),
         (
             json!({"method": "add"}),
             "InvalidArgument",
@@ -177,6 +182,57 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     let unknown = json!({"definition": {"type": "Nope", "constructor": "new"}});
     let error = grpcurl.call("oad.v1.Objects/Create", unknown).await.expect_err("there is none");
     assert!(error.contains("the daemon's program has no object type `Nope`"), "{error}");
+}
+
+#[tokio::test]
+async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    for arguments in [json!([]), json!([{"text": "no number"}])] {
+        let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "finish", "arguments": arguments})).await;
+        assert!(call.expect_err("it is refused").contains("InvalidArgument"));
+    }
+    let call = json!({"method": "finish", "arguments": [{"int": 2}]});
+    let answer = grpcurl.call("oad.v1.Objects/Call", call).await;
+    assert_eq!(answer, Ok(json!({"value": {"int": "3"}})));
+    let gone = grpcurl.call("oad.v1.Objects/Call", json!({"method": "fail"})).await.expect_err("it has ended");
+    assert!(gone.contains("NotFound"), "{gone}");
+}
+
+#[tokio::test]
+async fn session_that_asks_no_more_is_still_answered() {
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let call = json!({"method": "add", "arguments": [{"int": 2}, {"null": {}}]});
+    let answer = grpcurl.call("oad.v1.Objects/Session", json!({"id": 7, "call": call})).await.expect("it answers");
+    assert_eq!(answer["id"], "7");
+    assert_eq!(answer["call"]["value"]["tuple"]["values"][0], json!({"int": "3"}));
+}
+
+#[tokio::test]
+async fn values_deeper_than_the_limit_are_refused_from_anybody() {
+    let tally = TallyProxy::new(1).depth_limit(3).await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let deep = (0..4).fold(json!({"null": {}}), |value, _| json!({"list": {"values": [value]}}));
+    let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "add", "arguments": [deep, {"null": {}}]})).await;
+    let error = call.expect_err("it is refused");
+    assert!(error.contains("ResourceExhausted") && error.contains("deeper than 3 levels"), "{error}");
+}
+
+#[tokio::test]
+async fn clients_that_close_in_the_middle_of_the_preface_cost_nothing() {
+    use std::io::{Read as _, Write as _};
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    for _ in 0..8 {
+        let mut client = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+        client.write_all(b"PRI").expect("it is taken");
+        client.shutdown(std::net::Shutdown::Write).expect("it is open");
+        client.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
+        let read = client.read(&mut [0; 8]);
+        let is_closed = matches!(&read, Ok(0)) || read.as_ref().is_err_and(|error| error.raw_os_error() == Some(104));
+        assert!(is_closed, "it is closed at once: {read:?}");
+    }
+    assert_eq!(tally.add(1, None).await.expect("others are served"), (2, None));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ fn parent_to_be_killed() {
         let lab = LabProxy::new().await.expect("a daemon can be made");
         let busy = lab.clone();
         match part.as_str() {
-            "idle" | "stopped" => {}
+            "idle" | "stopped" | "forked" => {}
             "blocked" => drop(tokio::spawn(async move { busy.block(SECOND * 600).await })),
             "spinning" => drop(tokio::spawn(async move { busy.spin(SECOND * 600).await })),
             "waiting" => drop(tokio::spawn(async move { busy.wait("here".into(), SECOND * 600).await })),
@@ -36,9 +36,34 @@ fn parent_to_be_killed() {
         if part == "stopped" {
             support::signal(lab.pid(), "-STOP");
         }
+        if part == "forked" {
+            fork_a_copy();
+        }
         say(lab.pid());
         tokio::time::sleep(SECOND * 600).await;
     });
+}
+
+/// Leaves a copy of this process that holds all it holds, the lifelines too, and does nothing.
+fn fork_a_copy() {
+    // SAFETY: the copy calls nothing but `pause`, which is safe to call in a fork of a process with threads.
+    #[allow(unsafe_code)]
+    unsafe {
+        if libc::fork() == 0 {
+            loop {
+                libc::pause();
+            }
+        }
+    }
+}
+
+#[test]
+fn daemon_ends_with_its_parent_although_a_copy_of_the_parent_lives() {
+    let mut parent = Parent::start("parent_to_be_killed", "forked");
+    let daemon: u32 = parent.hear_number();
+    parent.kill();
+    support::wait_until_gone(daemon, ORPHAN_LIMIT);
+    assert_eq!(parent.census().len(), 1, "the copy is there");
 }
 
 fn kill_parents(part: &str, times: usize) {
@@ -47,8 +72,12 @@ fn kill_parents(part: &str, times: usize) {
         let mut parent = Parent::start("parent_to_be_killed", part);
         let stray: Option<u32> = (part == "stray").then(|| parent.hear_number());
         let daemon: u32 = parent.hear_number();
-        let here: Vec<u32> = parent.census().into_iter().map(|(pid, _)| pid).collect();
-        assert!(here.contains(&daemon) && stray.is_none_or(|stray| here.contains(&stray)), "{here:?}");
+        // In the middle of an exec a process has no environment to be seen.
+        support::wait_until(SECOND, || {
+            let here: Vec<u32> = parent.census().into_iter().map(|(pid, _)| pid).collect();
+            let all = here.contains(&daemon) && stray.is_none_or(|stray| here.contains(&stray));
+            all.then_some(()).ok_or_else(|| format!("{here:?}"))
+        });
         assert_eq!(parent.directories().len(), 1);
         parent.kill();
         took.push(parent.wait_until_nothing_is_left(ORPHAN_LIMIT));

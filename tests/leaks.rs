@@ -64,10 +64,23 @@ async fn wait_for_word() {
 }
 
 /// What must be the same after one life and after many.
-fn look(parent: &Parent) -> (Vec<(u32, String)>, Vec<u32>, usize, (usize, usize, usize)) {
+#[derive(Debug, PartialEq)]
+struct Look {
+    processes: Vec<(u32, String)>,
+    children: Vec<u32>,
+    directories: Vec<std::path::PathBuf>,
+    /// Descriptors, threads, sockets.
+    holdings: (usize, usize, usize),
+}
+
+fn look(parent: &Parent) -> Look {
     parent.wait_until_gone_but_itself(Duration::from_secs(5));
-    let children = support::children(parent.pid());
-    (parent.census(), children, parent.directories().len(), support::holdings(parent.pid()))
+    Look {
+        processes: parent.census(),
+        children: support::children(parent.pid()),
+        directories: parent.directories(),
+        holdings: support::holdings(parent.pid()),
+    }
 }
 
 #[test]
@@ -83,8 +96,8 @@ fn hundreds_of_lives_leave_nothing() {
     assert_eq!(parent.hear(), ["listening"]);
     let after = look(&parent);
     let memory_after = support::resident_kib(parent.pid());
-    println!("{made} lives: memory grew by {} KiB; holdings {:?}", memory_after.saturating_sub(memory_before), after.3);
-    assert_eq!(after, before, "(processes, children, directories, (descriptors, threads, sockets))");
+    println!("{made} lives: memory grew by {} KiB; {:?}", memory_after.saturating_sub(memory_before), after.holdings);
+    assert_eq!(after, before);
     assert!(memory_after < memory_before + 2 * 1024, "from {memory_before} KiB to {memory_after} KiB");
     support::signal(parent.pid(), "-USR1");
     assert!(parent.process.wait().expect("it is ours").success());

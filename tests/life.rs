@@ -214,3 +214,36 @@ fn parent_of_dropped_spawns() {
     say("dropped");
     std::thread::sleep(SECOND * 60);
 }
+
+#[tokio::test]
+async fn endless_grace_is_no_trouble() {
+    let lab = LabProxy::new().grace(Duration::MAX).start_timeout(Duration::MAX).await.expect("a daemon can be made");
+    assert!(lab.shutdown().await.expect("it ends").is_clean());
+}
+
+#[tokio::test]
+async fn signal_that_asks_a_program_to_end_ends_the_daemon_in_order() {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let marks = tempfile::tempdir().expect("the temporary directory can be written to");
+        let mark = marks.path().join("dropped");
+        let lab = LabProxy::marking(&mark, Duration::ZERO).await.expect("a daemon can be made");
+        support::signal(lab.pid(), signal);
+        wait_until_gone(lab.pid(), SECOND);
+        assert!(mark.exists(), "{signal}: the object was dropped");
+        let ended = lab.shutdown().await.expect("it was asked to");
+        assert!(ended.is_clean(), "{signal}: {ended}");
+        assert_eq!(lab.log().await.expect_err("it is gone").kind(), ErrorKind::Closed);
+    }
+}
+
+#[tokio::test]
+async fn daemon_made_by_an_object_ends_with_it_in_order() {
+    let marks = tempfile::tempdir().expect("the temporary directory can be written to");
+    let mark = marks.path().join("dropped");
+    let lab = lab().await;
+    let nested = lab.nest(&mark).await.expect("a daemon can make a daemon");
+    assert!(support::state(nested).is_some() && nested != lab.pid());
+    assert!(lab.shutdown().await.expect("it ends").is_clean());
+    assert!(mark.exists(), "the nested object was dropped");
+    assert_eq!(support::state(nested), None, "it is there");
+}

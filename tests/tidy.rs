@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const KEPT_IN: &[(&str, &[&str], &str)] = &[
     (
         "std::process",
-        &["process", "error", "daemon", "server", "init", "service"],
+        &["process", "error", "daemon", "client", "server", "init", "service"],
         "processes are started in `process`; others name exit statuses and ids",
     ),
     ("std::process::Command", &["process"], "processes are started in `process`"),

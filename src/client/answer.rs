@@ -19,8 +19,9 @@ pub(crate) enum Answer {
 impl Answer {
     /// # Errors
     ///
-    /// The exception or the failure that the message carries, or [`ErrorKind::Protocol`] if it makes no sense.
-    pub(super) fn from_pb(message: Option<Message>) -> Result<Self> {
+    /// The exception or the failure that the message carries, [`ErrorKind::TooDeep`] for a value deeper than the limit, or [`ErrorKind::Protocol`] if
+    /// it makes no sense.
+    pub(super) fn from_pb(message: Option<Message>, depth_limit: usize) -> Result<Self> {
         use pb::{call_response, create_response};
         match message {
             Some(Message::Create(response)) => match response.outcome {
@@ -33,7 +34,9 @@ impl Answer {
             Some(Message::Call(response)) => match response.outcome {
                 Some(call_response::Outcome::Value(value)) => {
                     let wrong = |error: Error| error.with_kind(ErrorKind::Protocol);
-                    Ok(Answer::Returned(value_from_pb(value).map_err(wrong)?))
+                    let value = value_from_pb(value).map_err(wrong)?;
+                    value.check_depth(depth_limit)?;
+                    Ok(Answer::Returned(value))
                 }
                 Some(call_response::Outcome::Exception(exception)) => Err(raised(exception)?),
                 None => Err(senseless()),

@@ -9,18 +9,20 @@ use hyper_util::rt::TokioIo;
 use prost::Message as _;
 use tokio::net::UnixStream;
 use tokio::runtime::Handle as Runtime;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use tonic::Streaming;
 use tonic::transport::{Endpoint as HttpEndpoint, Uri};
 use tower::service_fn;
 use tracing::debug;
 
-use crate::client::pending::Pending;
-use crate::client::{Answer, Client, Limits};
+use crate::client::pending::{Claimed, Pending};
+use crate::client::{Answer, Client, Limits, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Endpoint, connect};
 use crate::wire::pb::objects_client::ObjectsClient;
 use crate::wire::pb::session_response::Result as Message;
-use crate::wire::{Assembly, Outbox, pb};
+use crate::wire::{Assembly, CHUNK_SIZE, Outbox, pb};
 
 /// How long a broken connection waits for the news that the daemon has died, which says more than the connection can.
 const VERDICT: Duration = Duration::from_millis(500);
@@ -33,11 +35,13 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const DECODE_ASIDE: usize = 1024 * 1024;
 
 impl Client {
-    /// Connects to the daemon `pid` and opens the session. Both live on the current runtime; `lost` is called when they are no more.
+    /// Connects to the daemon `pid` and opens the session. Both live on the current runtime, timers on `keeper`; `lost` is called when they are
+    /// no more.
     pub(crate) async fn connect(
         endpoint: Endpoint,
         pid: u32,
         limits: Limits,
+        keeper: Runtime,
         lost: impl FnOnce() + Send + 'static,
     ) -> Result<Self> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
@@ -59,24 +63,34 @@ impl Client {
             .await
             .map_err(|error| failed("there is no HTTP/2", &error))?;
 
-        let message_limit = limits.message.saturating_add(64 * 1024);
+        let message_limit = limits.message.max(CHUNK_SIZE).saturating_add(64 * 1024);
         let (outbox, requests) = Outbox::new();
         let mut objects = ObjectsClient::new(channel.clone())
             .max_decoding_message_size(message_limit)
             .max_encoding_message_size(message_limit);
         let answers = objects.session(requests).await.map_err(|status| failed("there is no session", &status))?;
         let pending = Pending::new();
-        let reader =
-            Reader { pending: Arc::clone(&pending), message_limit: limits.message, lost: Lost::new(lost, &pending) };
+        let reader = Reader {
+            pending: Arc::clone(&pending),
+            outbox: outbox.clone(),
+            limits,
+            decoding: TaskTracker::new(),
+            keeper: keeper.clone(),
+            lost: Lost::new(lost, &pending),
+        };
         tokio::spawn(reader.read(answers.into_inner()));
-        Ok(Client { channel, outbox, pending, limits, runtime: Runtime::current() })
+        Ok(Client { channel, outbox, pending, limits, runtime: Runtime::current(), keeper })
     }
 }
 
 /// Reads the answers of a session until it ends.
 struct Reader {
     pending: Arc<Pending>,
-    message_limit: usize,
+    outbox: Outbox<pb::SessionRequest>,
+    limits: Limits,
+    /// The large answers that are being decoded.
+    decoding: TaskTracker,
+    keeper: Runtime,
     lost: Lost,
 }
 
@@ -91,59 +105,85 @@ impl Reader {
             }
         };
         debug!(why, "the connection to a daemon is lost");
-        if tokio::time::timeout(VERDICT, self.pending.failed()).await.is_err() {
+        self.pending.note_read_out();
+        let Reader { pending, keeper, lost, decoding, .. } = self;
+        let judged = Arc::clone(&pending);
+        let judging = keeper.spawn(async move { timeout(VERDICT, judged.failed()).await.is_ok() });
+        if !judging.await.unwrap_or(false) {
             let message = format!("the connection to the daemon is lost although it lives: {why}");
-            self.pending.fail(&Error::new(ErrorKind::Protocol, message));
+            pending.fail(&Error::new(ErrorKind::Protocol, message));
         }
-        drop(self.lost);
+        // What was cut off in the middle was taken out of the table before that.
+        for (_, claimed) in arriving.into_values() {
+            drop(
+                claimed.answer(Err(pending.failure().unwrap_or_else(|| Error::new(ErrorKind::Protocol, why.as_str())))),
+            );
+        }
+        decoding.close();
+        decoding.wait().await;
+        drop(lost);
     }
 
-    fn take(&self, response: pb::SessionResponse, arriving: &mut HashMap<u64, Assembly>) {
+    fn take(&self, response: pb::SessionResponse, arriving: &mut HashMap<u64, Arriving>) {
         let pb::SessionResponse { id, result, detached } = response;
         match result {
             Some(Message::Chunk(chunk)) => {
                 // Of an answer that nobody wants any more there is no assembly.
-                let Some(assembly) = arriving.get_mut(&id) else { return };
-                match assembly.push(&chunk.data) {
+                let Some((assembly, _)) = arriving.get_mut(&id) else { return };
+                let pushed = assembly.push(&chunk.data);
+                if matches!(pushed, Ok(None)) {
+                    return;
+                }
+                let Some((_, claimed)) = arriving.remove(&id) else { return };
+                match pushed {
+                    Ok(Some(whole)) => self.finish(whole, claimed),
                     Ok(None) => {}
-                    Ok(Some(whole)) => {
-                        arriving.remove(&id);
-                        self.finish(id, whole);
-                    }
-                    Err(error) => {
-                        arriving.remove(&id);
-                        self.pending.answer(id, Err(error));
-                    }
+                    Err(error) => drop(claimed.answer(Err(error))),
                 }
             }
-            None if detached > 0 => {
-                if self.pending.wants(id) {
-                    match Assembly::new(detached, self.message_limit) {
-                        Ok(assembly) => drop(arriving.insert(id, assembly)),
-                        Err(error) => self.pending.answer(id, Err(error)),
+            None if detached > 0 => match Assembly::new(detached, self.limits.message) {
+                Ok(assembly) => {
+                    // Taken out of the table now, so that the daemon's end does not overtake what it has sent.
+                    if let Some(claimed) = self.pending.claim(id) {
+                        arriving.insert(id, (assembly, claimed));
                     }
                 }
+                Err(error) => drop(self.pending.answer(id, Err(error))),
+            },
+            result => {
+                let nobodys = self.pending.answer(id, Answer::from_pb(result, self.limits.depth));
+                self.give_back(nobodys);
             }
-            result => self.pending.answer(id, Answer::from_pb(result)),
         }
     }
 
     /// Decodes a detached answer and hands it over.
-    fn finish(&self, id: u64, whole: bytes::Bytes) {
-        let len = whole.len();
+    fn finish(&self, whole: bytes::Bytes, claimed: Claimed) {
+        let (len, depth_limit) = (whole.len(), self.limits.depth);
         let decode = move || {
             let response = pb::SessionResponse::decode(whole).map_err(|error| {
                 Error::new(ErrorKind::Protocol, format!("the daemon's answer cannot be decoded: {error}"))
             })?;
-            Answer::from_pb(response.result)
+            Answer::from_pb(response.result, depth_limit)
         };
+        // What nobody waits for any more is only a value: a handle is never so large.
         if len < DECODE_ASIDE {
-            return self.pending.answer(id, decode());
+            drop(claimed.answer(decode()));
+        } else {
+            self.decoding.spawn_blocking(move || drop(claimed.answer(decode())));
         }
-        let pending = Arc::clone(&self.pending);
-        tokio::task::spawn_blocking(move || pending.answer(id, decode()));
+    }
+
+    /// An object that was made for a caller who has gone meanwhile is released.
+    fn give_back(&self, nobodys: Option<Answer>) {
+        if let Some(Answer::Created(handle)) = nobodys {
+            release(&self.pending, &self.outbox, handle);
+        }
     }
 }
+
+/// An answer of which a part has come, and who waits for it.
+type Arriving = (Assembly, Claimed);
 
 /// Tells that the connection is no more. Also when the reader is dropped in the middle, because its runtime has ended.
 struct Lost {

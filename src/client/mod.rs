@@ -40,7 +40,10 @@ pub(crate) struct Client {
     outbox: Outbox<pb::SessionRequest>,
     pending: Arc<Pending>,
     limits: Limits,
+    /// The runtime of the connection.
     runtime: Runtime,
+    /// The one whose timers always run.
+    keeper: Runtime,
 }
 
 impl Client {
@@ -82,36 +85,42 @@ impl Client {
 
     /// Releases an object, without waiting.
     pub(crate) fn release(&self, handle: Handle) {
-        let release = pb::ReleaseRequest { handle: Some(handle_to_pb(handle)), count: 1 };
-        // If the daemon is gone so is the object; and nobody waits for the answer.
-        if let Ok(submitted) = self.submit(Operation::Release(release), Vec::new(), None) {
-            submitted.forget();
-        }
+        release(&self.pending, &self.outbox, handle);
     }
 
-    /// Asks the daemon to end, and gives how many calls it still finishes.
-    pub(crate) async fn shutdown(&self, grace: Duration) -> Result<u64> {
+    /// Waits until the connection has been read to its end.
+    pub(crate) async fn read_out(&self) {
+        self.pending.read_out().await;
+    }
+
+    /// Asks the daemon to end; it answers before it does.
+    pub(crate) async fn shutdown(&self, grace: Duration) -> Result<()> {
         let mut control = ControlClient::new(self.channel.clone());
         let request = pb::ShutdownRequest { grace: grace.try_into().ok() };
         let asking = self.runtime.spawn(async move { control.shutdown(request).await });
         let failed = |message: String| Error::new(ErrorKind::Protocol, message);
         match asking.await {
-            Ok(Ok(response)) => Ok(response.into_inner().calls),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(failed(status.to_string()).because(status)),
             Err(ended) => Err(failed(ended.to_string())),
         }
     }
 
-    /// Fails every operation in flight, and every later one, with `error`. Only the first time counts.
+    /// Refuses every operation from now on with `error`; what is in flight may still be answered.
+    pub(crate) fn refuse(&self, error: &Error) {
+        self.pending.refuse(error);
+    }
+
+    /// Fails every operation in flight, and every later one, with `error`, or with the reason that was given before.
     pub(crate) fn fail(&self, error: &Error) {
         self.pending.fail(error);
         self.outbox.close();
     }
 
     fn submit(&self, mut operation: Operation, arguments: Vec<Value>, deadline: Option<Duration>) -> Result<Submitted> {
-        if self.limits.depth < MAX_DEPTH && arguments.iter().any(|value| value.depth() > self.limits.depth) {
-            let message = format!("an argument is nested deeper than {} levels", self.limits.depth);
-            return Err(Error::new(ErrorKind::TooDeep, message).advise("raise `depth_limit` where the daemon is made"));
+        // What was packed has been held to the most there is already.
+        if self.limits.depth < MAX_DEPTH {
+            arguments.iter().try_for_each(|value| value.check_depth(self.limits.depth))?;
         }
         let arguments = arguments_to_pb(arguments);
         let len = arguments.encoded_len();
@@ -126,16 +135,27 @@ impl Client {
                 _ => {}
             }
         }
-        let submitted = self.pending.register(&self.outbox)?;
+        let mut submitted = self.pending.register(&self.outbox)?;
         let id = submitted.id();
         let frame = |detached| pb::SessionRequest { id, operation: Some(operation), detached };
         match detached {
-            Some(message) => self.outbox.send_detached(frame(len as u64), id, message.into()),
+            Some(message) => {
+                submitted.note_detached();
+                self.outbox.send_detached(frame(len as u64), id, message.into(), None);
+            }
             None => self.outbox.send(frame(0)),
         }
         if let Some(deadline) = deadline {
-            submitted.expire_after(deadline, &self.runtime);
+            submitted.expire_after(deadline, &self.keeper);
         }
         Ok(submitted)
     }
+}
+
+/// Releases an object, without waiting. If the daemon is gone so is the object; and nobody waits for the answer.
+fn release(pending: &Arc<Pending>, outbox: &Outbox<pb::SessionRequest>, handle: Handle) {
+    let Ok(submitted) = pending.register_beyond_limit(outbox) else { return };
+    let release = pb::ReleaseRequest { handle: Some(handle_to_pb(handle)), count: 1 };
+    outbox.send(pb::SessionRequest { id: submitted.id(), operation: Some(Operation::Release(release)), detached: 0 });
+    submitted.forget();
 }

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::client::Answer;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +24,11 @@ const MAX_IN_FLIGHT: usize = 65_536;
 #[derive(Debug)]
 pub(super) struct Pending {
     table: Mutex<Table>,
-    failed: watch::Sender<bool>,
+    failed: CancellationToken,
+    /// The connection has been read to its end.
+    read_out: CancellationToken,
+    /// The process that it belongs to. In a copy made by `fork` the locks may be held by threads that the copy does not have.
+    owner: u32,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +50,8 @@ enum Waiting {
 #[derive(Debug)]
 pub(crate) struct Submitted {
     id: u64,
+    /// Its arguments go out in chunks, which need not be sent if it is dropped.
+    is_detached: bool,
     receiver: oneshot::Receiver<Result<Answer>>,
     pending: Arc<Pending>,
     outbox: Outbox<pb::SessionRequest>,
@@ -59,84 +66,115 @@ enum State {
 
 impl Pending {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Pending { table: Mutex::default(), failed: watch::Sender::new(false) })
+        Arc::new(Pending {
+            table: Mutex::default(),
+            failed: CancellationToken::new(),
+            read_out: CancellationToken::new(),
+            owner: std::process::id(),
+        })
     }
 
     /// # Errors
     ///
     /// Why the session has failed, if it has; [`ErrorKind::Limit`] if too much is in flight.
     pub(super) fn register(self: &Arc<Self>, outbox: &Outbox<pb::SessionRequest>) -> Result<Submitted> {
+        if self.table().waiting.len() >= MAX_IN_FLIGHT {
+            let message = format!("{MAX_IN_FLIGHT} calls are in flight already");
+            return Err(Error::new(ErrorKind::Limit, message).advise("wait for some of them first"));
+        }
+        self.register_beyond_limit(outbox)
+    }
+
+    /// For what must not be refused for its number: a release.
+    pub(super) fn register_beyond_limit(self: &Arc<Self>, outbox: &Outbox<pb::SessionRequest>) -> Result<Submitted> {
         let mut table = self.table();
         if let Some(error) = &table.failed {
             return Err(error.clone().advise("nothing was sent; make a new daemon"));
-        }
-        if table.waiting.len() >= MAX_IN_FLIGHT {
-            let message = format!("{MAX_IN_FLIGHT} calls are in flight already");
-            return Err(Error::new(ErrorKind::Limit, message).advise("wait for some of them first"));
         }
         table.last += 1;
         let id = table.last;
         let (sender, receiver) = oneshot::channel();
         table.waiting.insert(id, Waiting::Wanted { sender, timer: None });
-        Ok(Submitted { id, receiver, pending: Arc::clone(self), outbox: outbox.clone(), state: State::Waiting })
+        Ok(Submitted {
+            id,
+            is_detached: false,
+            receiver,
+            pending: Arc::clone(self),
+            outbox: outbox.clone(),
+            state: State::Waiting,
+        })
     }
 
-    /// Whether somebody waits for the answer to `id`; if it is abandoned, it is struck off.
-    pub(super) fn wants(&self, id: u64) -> bool {
-        let mut table = self.table();
-        match table.waiting.get(&id) {
-            Some(Waiting::Wanted { .. }) => true,
-            Some(Waiting::Abandoned) => {
-                table.waiting.remove(&id);
-                false
+    /// Hands an answer to who waits for it; gives it back if nobody does.
+    pub(super) fn answer(&self, id: u64, answer: Result<Answer>) -> Option<Answer> {
+        match self.claim(id) {
+            Some(claimed) => claimed.answer(answer),
+            None => answer.ok(),
+        }
+    }
+
+    /// Takes who waits for an answer out of the table: from now on nothing else can answer or fail it.
+    pub(super) fn claim(&self, id: u64) -> Option<Claimed> {
+        match self.table().waiting.remove(&id)? {
+            Waiting::Wanted { sender, timer } => {
+                timer.inspect(AbortHandle::abort);
+                Some(Claimed(sender))
             }
-            None => false,
+            Waiting::Abandoned => None,
         }
     }
 
-    pub(super) fn answer(&self, id: u64, answer: Result<Answer>) {
-        let waiting = self.table().waiting.remove(&id);
-        if let Some(Waiting::Wanted { sender, timer }) = waiting {
-            timer.inspect(AbortHandle::abort);
-            // Whoever waited may have gone this moment.
-            let _ = sender.send(answer);
-        }
+    /// Refuses every operation from now on, for the reason that was given first. What is in flight may still be answered.
+    pub(super) fn refuse(&self, error: &Error) {
+        self.table().failed.get_or_insert_with(|| error.clone());
     }
 
+    /// Refuses every operation from now on, and fails what is in flight.
     pub(super) fn fail(&self, error: &Error) {
-        let waiting = {
+        let (waiting, error) = {
             let mut table = self.table();
-            if table.failed.is_some() {
-                return;
-            }
-            table.failed = Some(error.clone());
-            std::mem::take(&mut table.waiting)
+            let error = table.failed.get_or_insert_with(|| error.clone()).clone();
+            (std::mem::take(&mut table.waiting), error.advise("the call may have been carried out"))
         };
-        self.failed.send_replace(true);
+        self.failed.cancel();
         for waiting in waiting.into_values() {
             if let Waiting::Wanted { sender, timer } = waiting {
                 timer.inspect(AbortHandle::abort);
-                let _ = sender.send(Err(error.clone().advise("the call may have been carried out")));
+                let _ = sender.send(Err(error.clone()));
             }
         }
     }
 
     /// Waits until somebody has said why no answer will come.
     pub(super) async fn failed(&self) {
-        let mut failed = self.failed.subscribe();
-        // The sender is in self.
-        let _ = failed.wait_for(|failed| *failed).await;
+        self.failed.cancelled().await;
+    }
+
+    /// Why no answer will come, if that is so.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.table().failed.clone()
+    }
+
+    pub(super) fn note_read_out(&self) {
+        self.read_out.cancel();
+    }
+
+    /// Waits until the connection has been read to its end.
+    pub(super) async fn read_out(&self) {
+        self.read_out.cancelled().await;
     }
 
     /// Gives up waiting for `id`, for the reason given.
-    fn abandon(&self, id: u64, outbox: &Outbox<pb::SessionRequest>, error: Option<Error>) {
+    fn abandon(&self, id: u64, is_detached: bool, outbox: &Outbox<pb::SessionRequest>, error: Option<Error>) {
         let abandoned = match self.table().waiting.get_mut(&id) {
             Some(waiting) => std::mem::replace(waiting, Waiting::Abandoned),
             None => return,
         };
         let Waiting::Wanted { sender, timer } = abandoned else { return };
         timer.inspect(AbortHandle::abort);
-        outbox.withdraw(id);
+        if is_detached {
+            outbox.withdraw(id);
+        }
         outbox.send(pb::SessionRequest { id, operation: Some(Operation::Cancel(pb::Cancel {})), detached: 0 });
         if let Some(error) = error {
             let _ = sender.send(Err(error));
@@ -148,6 +186,17 @@ impl Pending {
     }
 }
 
+/// Who waits for an answer that has come, and is not decoded yet.
+#[derive(Debug)]
+pub(super) struct Claimed(oneshot::Sender<Result<Answer>>);
+
+impl Claimed {
+    /// Hands the answer over; gives it back if whoever waited has gone this moment.
+    pub(super) fn answer(self, answer: Result<Answer>) -> Option<Answer> {
+        self.0.send(answer).err().and_then(Result::ok)
+    }
+}
+
 // === impl Submitted ===
 
 impl Submitted {
@@ -155,21 +204,26 @@ impl Submitted {
         self.id
     }
 
-    /// Fails with [`ErrorKind::Deadline`] unless it is answered in time. The timer runs with the connection, so that whoever waits needs no
-    /// runtime of its own.
-    pub(super) fn expire_after(&self, deadline: Duration, runtime: &Runtime) {
-        let (id, pending, outbox) = (self.id, Arc::clone(&self.pending), self.outbox.clone());
-        let timer = runtime.spawn(async move {
+    /// Fails with [`ErrorKind::Deadline`] unless it is answered in time. The timer runs on `keeper`, so that it needs neither the runtime of who waits
+    /// nor that of the connection, which may not be driven at the moment.
+    pub(super) fn expire_after(&self, deadline: Duration, keeper: &Runtime) {
+        let (id, is_detached) = (self.id, self.is_detached);
+        let (pending, outbox) = (Arc::clone(&self.pending), self.outbox.clone());
+        let timer = keeper.spawn(async move {
             tokio::time::sleep(deadline).await;
             let error = Error::new(ErrorKind::Deadline, format!("there was no answer within {deadline:?}"))
                 .advise("a sync method that runs is not stopped by this, and keeps its object meanwhile");
-            pending.abandon(id, &outbox, Some(error));
+            pending.abandon(id, is_detached, &outbox, Some(error));
         });
         match self.pending.table().waiting.get_mut(&self.id) {
             Some(Waiting::Wanted { timer: place, .. }) => *place = Some(timer.abort_handle()),
             // It is answered already.
             _ => timer.abort(),
         }
+    }
+
+    pub(super) fn note_detached(&mut self) {
+        self.is_detached = true;
     }
 
     /// Lets it go on without waiting for it.
@@ -187,15 +241,16 @@ impl Future for Submitted {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(Pin::new(&mut self.receiver).poll(cx));
         self.state = State::Answered;
-        // The sender is dropped unused only with the whole table.
-        Poll::Ready(answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Closed, "the session has ended"))))
+        // The sender is dropped unused only with the task that reads the answers.
+        let ended = || Error::new(ErrorKind::RuntimeEnded, "the async runtime ended in the middle of the answer");
+        Poll::Ready(answer.unwrap_or_else(|_| Err(ended())))
     }
 }
 
 impl Drop for Submitted {
     fn drop(&mut self) {
-        if self.state == State::Waiting {
-            self.pending.abandon(self.id, &self.outbox, None);
+        if self.state == State::Waiting && self.pending.owner == std::process::id() {
+            self.pending.abandon(self.id, self.is_detached, &self.outbox, None);
         }
     }
 }
@@ -214,7 +269,7 @@ mod tests {
     async fn answer_reaches_who_waits_for_it() {
         let (pending, outbox) = pending();
         let [first, second] = [(); 2].map(|()| pending.register(&outbox).expect("nothing has failed"));
-        pending.answer(second.id(), Ok(Answer::Done));
+        assert!(pending.answer(second.id(), Ok(Answer::Done)).is_none());
         assert!(matches!(second.await, Ok(Answer::Done)));
         assert!(first.now_or_never().is_none(), "it is not answered");
     }
@@ -226,7 +281,7 @@ mod tests {
         let id = submitted.id();
         drop(submitted);
         assert_eq!(pending.table().waiting.len(), 1);
-        pending.answer(id, Ok(Answer::Done));
+        assert!(pending.answer(id, Ok(Answer::Done)).is_some(), "nobody wants it");
         assert_eq!(pending.table().waiting.len(), 0);
     }
 

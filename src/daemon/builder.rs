@@ -80,6 +80,9 @@ impl Default for Settings {
     }
 }
 
+/// The longest time that is waited for. Time cannot be added to without end.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What comes of it before it is a proxy: the daemon, the object's handle, and what messages call it.
 pub(crate) type Spawned = (Daemon, Handle, String);
 
@@ -124,14 +127,14 @@ impl<P> Spawn<P> {
     }
 
     /// How long calls that run may still take when the daemon is to end; 2 s by default. A daemon that has not ended 0.4 s after
-    /// that is killed.
+    /// that is killed. A day is the most.
     pub fn grace(self, grace: Duration) -> Self {
-        self.set(|settings| settings.grace = grace)
+        self.set(|settings| settings.grace = grace.min(DAY))
     }
 
-    /// How long the process may take from its start until it can be called; 10 s by default.
+    /// How long the process may take from its start until it can be called; 10 s by default. A day is the most.
     pub fn start_timeout(self, timeout: Duration) -> Self {
-        self.set(|settings| settings.start_timeout = timeout)
+        self.set(|settings| settings.start_timeout = timeout.min(DAY))
     }
 
     /// How long making the object may take; without limit by default, because a model may load for minutes.

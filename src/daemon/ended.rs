@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::error::describe;
+use crate::error::{Death, describe};
 
 /// How a daemon ended that was asked to: the report of a shutdown.
 #[derive(Clone, Debug)]
@@ -15,9 +15,16 @@ pub struct Ended {
     pub(super) calls: Option<u64>,
     pub(super) abandoned: u64,
     pub(super) took: Duration,
+    /// The end of its stderr, for the error of one that was ended before it had begun.
+    pub(super) stderr: String,
 }
 
 impl Ended {
+    /// For the error of a process that was ended before it was a daemon: what is worth telling is how, and what it wrote.
+    pub(super) fn as_death(&self, uptime: Duration) -> Death {
+        Death { pid: self.pid, status: self.status, stderr: self.stderr.clone(), uptime }
+    }
+
     /// The process id it had.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -42,7 +49,7 @@ impl Ended {
         self.killed
     }
 
-    /// How many calls ran or waited when it was asked to end. `None` if it did not say, because it was too busy or ending already.
+    /// How many calls ran or waited when it began to end. `None` if it did not say, because it was stopped or stuck.
     #[must_use]
     pub fn calls(&self) -> Option<u64> {
         self.calls

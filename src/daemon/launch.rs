@@ -1,10 +1,11 @@
 //! The beginning of a daemon: directory, process, handshake, connection. One failure on the way ends all that was begun before it is told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::BufReader;
 use tokio::runtime::Handle as Runtime;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, instrument::WithSubscriber as _};
 use uuid::Uuid;
 
@@ -15,6 +16,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handshake::{Answer, Hello, PROTOCOL_VERSION, read_frame, write_frame};
 use crate::process::{Child, Program, keeper};
 use crate::transport::{Directory, Endpoint};
+
+/// How long the two signs of a death, the closed sockets and the exit, may be apart.
+const AFTERMATH: Duration = Duration::from_millis(50);
+
+/// How long the last answers of a daemon that has ended may take to be read, if the runtime of its connection is busy.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// What a daemon is started with.
 #[derive(Clone, Debug)]
@@ -29,7 +36,8 @@ pub(super) struct Recipe {
 /// Starts a daemon. Runs on the keeper, but for the connection, which lives on `runtime`.
 pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     let Recipe { program, name, limits, grace, start_timeout } = recipe;
-    let deadline = Instant::now() + start_timeout;
+    let started = Instant::now();
+    let deadline = started + start_timeout;
     let id = Uuid::new_v4();
     let directory = Directory::create(id)?;
     let hello = Hello {
@@ -44,7 +52,7 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     let (child, lifeline) = Child::start(&program, id)?;
     let spawned_pid = child.pid();
     info!(pid = spawned_pid, name, executable = %program.shown.display(), "started");
-    let supervisor = Supervisor::start(child, name.clone(), directory);
+    let supervisor = Supervisor::start(child, name.clone(), directory, grace);
     let unfinished = Unfinished(Some(&supervisor));
 
     let handshake = async {
@@ -61,8 +69,10 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     let connected = async {
         let (pid, endpoint) = handshake.await?;
         let ending = supervisor.clone();
+        let keeper = Runtime::current();
         let lost = move || ending.end(grace, Instant::now());
-        let connecting = runtime.spawn(Client::connect(endpoint.clone(), pid, limits, lost).with_current_subscriber());
+        let connecting =
+            runtime.spawn(Client::connect(endpoint.clone(), pid, limits, keeper, lost).with_current_subscriber());
         let client = connecting.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::RuntimeEnded, "the async runtime ended, or has no I/O driver (`enable_all`)"))
         })?;
@@ -79,15 +89,13 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     let (pid, endpoint, client) = match connected {
         Ok(connected) => connected,
         Err(error) => {
+            // If the process has just died, that is why, and its exit comes a moment after its sockets closed.
+            let died = timeout(AFTERMATH, supervisor.exited()).await;
+            let error = died.map_or(error, |outcome| exited_early(&program, &outcome));
             supervisor.kill();
-            // It says how the process ended, which the error may know better; what counts is that nothing is left.
-            let stderr = match supervisor.gone(None).await {
-                Err(died) => died.death().cloned(),
-                Ok(_) => None,
-            };
-            let error = match stderr {
-                Some(death) => error.with_death(death.into()),
-                None => error,
+            let error = match supervisor.gone().await {
+                Outcome::Died(death) => error.with_death(death),
+                Outcome::Ended(ended) => error.with_death(Arc::new(ended.as_death(started.elapsed()))),
             };
             return Err(error.on(format!("daemon {spawned_pid} ({name})")));
         }
@@ -95,9 +103,18 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     unfinished.finished();
 
     let (mourner, mourning) = (client.clone(), supervisor.clone());
-    keeper()?.spawn(async move { mourner.fail(&verdict(mourning.exited().await)) });
+    keeper()?.spawn(async move {
+        let outcome = mourning.exited().await;
+        // What a daemon had sent that ended in order is worth a wait; a death is told soon.
+        let patience = if matches!(outcome, Outcome::Ended(_)) { LAST_ANSWERS } else { AFTERMATH };
+        let verdict = verdict(outcome);
+        mourner.refuse(&verdict);
+        // Answers that it had sent before are read first.
+        let _ = timeout(patience, mourner.read_out()).await;
+        mourner.fail(&verdict);
+    });
     let owner = std::process::id();
-    Ok(Daemon(std::sync::Arc::new(Inner { id, pid, name, endpoint, client, supervisor, grace, owner })))
+    Ok(Daemon(Arc::new(Inner { id, pid, name, endpoint, client, supervisor, grace, owner })))
 }
 
 async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, Endpoint)> {

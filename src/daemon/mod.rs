@@ -17,12 +17,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::daemon::supervisor::Supervisor;
-use crate::error::Result;
+use crate::daemon::supervisor::{Outcome, Supervisor, verdict};
+use crate::error::{Error, Result};
+use crate::process::keeper;
 use crate::transport::Endpoint;
 
 /// How long [`Daemon::shutdown`] waits for the answer to its request before it asks on the lifeline, which a daemon hears even when it is busy.
@@ -76,17 +77,25 @@ impl Daemon {
     ///
     /// Dropped before its first poll it does nothing; after that the daemon ends all the same, and only the report is lost.
     pub async fn shutdown(&self) -> Result<Ended> {
-        let since = Instant::now();
-        let ask = AskOnDrop(self);
+        let ask = Ask { daemon: self, since: Instant::now() };
         // On the keeper, whose timer works wherever the caller waits.
-        let client = self.0.client.clone();
-        let grace = self.0.grace;
-        let asking = crate::process::keeper()?
-            .spawn(async move { tokio::time::timeout(ASK, client.shutdown(grace)).await.ok().and_then(Result::ok) });
-        let calls = asking.await.ok().flatten();
-        std::mem::forget(ask);
-        self.0.supervisor.end(grace, since);
-        self.0.supervisor.gone(calls).await.map_err(|error| error.doing("shutting down").on(self.to_string()))
+        let (client, grace) = (self.0.client.clone(), self.0.grace);
+        let asking = keeper()?.spawn(async move { timeout(ASK, client.shutdown(grace)).await });
+        // Whatever came of it, the lifeline says it too.
+        let _ = asking.await;
+        drop(ask);
+        let outcome = self.0.supervisor.gone().await;
+        // Whoever has the report must not be able to send anything any more, so this does not wait for the news to get around.
+        self.0.client.refuse(&verdict(outcome.clone()));
+        match outcome {
+            Outcome::Ended(ended) => Ok(ended),
+            Outcome::Died(death) => Err(Error::from_death(death).doing("shutting down").on(self.to_string())),
+        }
+    }
+
+    /// Whether this process is a copy, made by `fork`, of the one that made the daemon.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.0.owner != std::process::id()
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -94,12 +103,16 @@ impl Daemon {
     }
 }
 
-/// Sees to it that a shutdown that is dropped while it asks goes on.
-struct AskOnDrop<'a>(&'a Daemon);
+/// A shutdown that is being asked for by RPC. When the asking is over, or the future dropped, the lifeline is asked too.
+struct Ask<'a> {
+    daemon: &'a Daemon,
+    since: Instant,
+}
 
-impl Drop for AskOnDrop<'_> {
+impl Drop for Ask<'_> {
     fn drop(&mut self) {
-        self.0.0.supervisor.end(self.0.0.grace, Instant::now());
+        let inner = &self.daemon.0;
+        inner.supervisor.end(inner.grace, self.since);
     }
 }
 

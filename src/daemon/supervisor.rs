@@ -3,6 +3,7 @@
 //! A task of the keeper's owns the process from its start. It sees the process exit, hears from it that it is ending, or is told to end it; it asks,
 //! waits for the grace, kills, reaps, ends what was left behind, removes the directory, and says each of these things.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::{info, warn};
 
 use crate::daemon::Ended;
-use crate::error::{Death, Error, ErrorKind, Result, describe};
+use crate::error::{Death, Error, ErrorKind, describe};
 use crate::handshake::{Answer, Farewell, read_frame, write_frame};
 use crate::process::Child;
 use crate::transport::Directory;
@@ -47,6 +48,14 @@ pub(super) enum Outcome {
     Died(Arc<Death>),
 }
 
+impl Outcome {
+    /// For the case that the task that would have told is gone, by a fault of oad's or of a subscriber to its events.
+    fn unknown(pid: u32) -> Self {
+        let death = Death { pid, status: None, stderr: String::new(), uptime: Duration::ZERO };
+        Outcome::Died(Arc::new(death))
+    }
+}
+
 /// What the task is told. Unbounded, because each is sent a few times in a daemon's life, and from a drop, which may not wait.
 #[derive(Debug)]
 enum Order {
@@ -68,13 +77,14 @@ pub(super) struct Lifeline {
 /// A handle on the task that owns the process.
 #[derive(Clone, Debug)]
 pub(super) struct Supervisor {
+    pid: u32,
     orders: mpsc::UnboundedSender<Order>,
     life: watch::Receiver<Life>,
 }
 
 impl Supervisor {
     /// Takes a process over. Must be called on the keeper.
-    pub(super) fn start(child: Child, name: String, directory: Directory) -> Self {
+    pub(super) fn start(child: Child, name: String, directory: Directory, grace: Duration) -> Self {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (sender, life) = watch::channel(Life::Running);
         let pid = child.pid();
@@ -87,12 +97,13 @@ impl Supervisor {
             inbox,
             life: sender,
             started,
+            grace,
             lifeline: None,
             end: None,
-            abandoned: 0,
+            said: Said::default(),
         };
         tokio::spawn(watch.supervise().with_current_subscriber());
-        Supervisor { orders, life }
+        Supervisor { pid, orders, life }
     }
 
     pub(super) fn hold(&self, lifeline: Lifeline) {
@@ -116,28 +127,19 @@ impl Supervisor {
         .await
     }
 
-    /// Waits until nothing is left; gives the report, with the number of calls if it is known.
-    pub(super) async fn gone(&self, calls: Option<u64>) -> Result<Ended> {
-        let outcome = self
-            .reached(|life| match life {
-                Life::Gone(outcome) => Some(outcome.clone()),
-                _ => None,
-            })
-            .await;
-        match outcome {
-            Outcome::Ended(ended) => Ok(Ended { calls, ..ended }),
-            Outcome::Died(death) => Err(Error::from_death(death)),
-        }
+    /// Waits until nothing is left.
+    pub(super) async fn gone(&self) -> Outcome {
+        self.reached(|life| match life {
+            Life::Gone(outcome) => Some(outcome.clone()),
+            _ => None,
+        })
+        .await
     }
 
-    async fn reached<T>(&self, test: impl Fn(&Life) -> Option<T>) -> T {
+    async fn reached(&self, test: impl Fn(&Life) -> Option<Outcome>) -> Outcome {
         let mut life = self.life.clone();
-        let reached = life.wait_for(|life| test(life).is_some()).await.map(|life| test(&life));
-        match reached {
-            Ok(Some(reached)) => reached,
-            // The task sends `Gone` before it ends, so only a process that is ending itself gets here.
-            _ => std::future::pending().await,
-        }
+        let reached = life.wait_for(|life| test(life).is_some()).await;
+        reached.ok().and_then(|life| test(&life)).unwrap_or_else(|| Outcome::unknown(self.pid))
     }
 
     fn order(&self, order: Order) {
@@ -155,10 +157,19 @@ struct Watch {
     inbox: mpsc::UnboundedReceiver<Order>,
     life: watch::Sender<Life>,
     started: Instant,
+    grace: Duration,
     lifeline: Option<Lifeline>,
     end: Option<End>,
-    /// How many calls it has said that it cuts off.
-    abandoned: u64,
+    said: Said,
+}
+
+/// What the daemon has said of its end.
+#[derive(Default)]
+struct Said {
+    /// How many calls ran or waited when it began.
+    calls: Option<u64>,
+    /// How many of them it has cut off: its last word.
+    abandoned: Option<u64>,
 }
 
 /// An ending under way.
@@ -175,7 +186,8 @@ impl Watch {
             tokio::select! {
                 biased;
                 () = self.child.exited() => break,
-                order = self.inbox.recv() => self.obey(order).await,
+                // The last handle sends an end before it goes, so there is nothing to hear after it.
+                Some(order) = self.inbox.recv() => self.obey(order).await,
                 said = hear(&mut self.lifeline) => self.heed(said),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     let Watch { pid, name, .. } = &self;
@@ -187,45 +199,48 @@ impl Watch {
         self.bury().await;
     }
 
-    async fn obey(&mut self, order: Option<Order>) {
+    async fn obey(&mut self, order: Order) {
         match order {
-            Some(Order::Hold(lifeline)) => self.lifeline = Some(lifeline),
-            Some(Order::End { grace, since }) => {
-                self.begin_end(grace, since);
-                if let Some(Lifeline { writer, .. }) = &mut self.lifeline {
-                    // A few bytes into an empty socket: this does not wait. If it fails the process is about to exit.
+            Order::Hold(lifeline) => self.lifeline = Some(lifeline),
+            Order::End { grace, since } => {
+                let is_new = self.begin_end(grace, since);
+                if is_new && let Some(Lifeline { writer, .. }) = &mut self.lifeline {
+                    // A few bytes, and only once, into an empty socket: this does not wait. If it fails the process is about to exit.
                     let _ = write_frame(writer, &Farewell::End { grace }).await;
                 }
             }
-            Some(Order::Kill) => {
+            Order::Kill => {
                 self.begin_end(Duration::ZERO, Instant::now());
                 self.kill();
             }
-            // The last handle sends an end before it goes; this is a handle that was never made whole.
-            None => self.kill(),
         }
     }
 
-    /// Takes note that an ending has been asked for; the first request sets the time.
-    fn begin_end(&mut self, grace: Duration, since: Instant) {
-        if self.end.is_none() {
-            let Watch { pid, name, .. } = &self;
-            info!(pid, name, "asked to exit");
-            self.end = Some(End { since, deadline: Some(since + grace + PATIENCE) });
-            self.life.send_replace(Life::Ending);
+    /// Takes note that an ending has been asked for. The nearest time counts; gives whether nothing was known of it.
+    fn begin_end(&mut self, grace: Duration, since: Instant) -> bool {
+        let deadline = since + grace.min(self.grace) + PATIENCE;
+        if let Some(end) = &mut self.end {
+            end.deadline = end.deadline.map(|known| known.min(deadline));
+            return false;
         }
+        let Watch { pid, name, .. } = &self;
+        info!(pid, name, "asked to exit");
+        self.end = Some(End { since, deadline: Some(deadline) });
+        self.life.send_replace(Life::Ending);
+        true
     }
 
     /// Takes note of what the daemon says.
     fn heed(&mut self, said: Option<Answer>) {
         match said {
-            Some(Answer::Terminating { grace }) => {
+            Some(Answer::Terminating { grace, calls }) => {
                 // It may have been asked by somebody else, with a shutdown of their own.
                 self.begin_end(grace, Instant::now());
+                self.said.calls = Some(calls);
                 let Watch { pid, name, .. } = &self;
                 info!(pid, name, "terminating");
             }
-            Some(Answer::Leaving { abandoned }) => self.abandoned = abandoned,
+            Some(Answer::Leaving { abandoned }) => self.said.abandoned = Some(abandoned),
             Some(_) => {}
             None => self.lifeline = None,
         }
@@ -244,32 +259,40 @@ impl Watch {
             let said = timeout(LAST_WORD, hear(&mut self.lifeline)).await;
             self.heed(said.ok().flatten());
         }
-        let Watch { child, pid, name, directory, life, started, end, abandoned, .. } = self;
+        let Watch { child, pid, name, directory, life, started, end, said, .. } = self;
         let (exit, leftovers) = child.reap().await;
-        let uptime = started.elapsed();
-        let killed = end.as_ref().is_some_and(|end| end.deadline.is_none()) || was_killed(&exit.status);
-        let mut outcome = match &end {
-            Some(_) => Outcome::Ended(Ended { pid, status: exit.status, killed, calls: None, abandoned, took: uptime }),
-            None => Outcome::Died(Arc::new(Death { pid, status: exit.status, stderr: exit.stderr, uptime })),
+        let (uptime, status, stderr) = (started.elapsed(), exit.status, exit.stderr);
+        let killed = end.as_ref().is_some_and(|end| end.deadline.is_none())
+            || status.is_some_and(|status| status.signal().is_some());
+        let ended = |end: &End| Ended {
+            pid,
+            status,
+            killed,
+            calls: said.calls,
+            abandoned: said.abandoned.unwrap_or(0),
+            took: end.since.elapsed(),
+            stderr: stderr.clone(),
         };
-        life.send_replace(Life::Exited(outcome.clone()));
+        let outcome = |ended: Option<Ended>| match ended {
+            Some(ended) => Outcome::Ended(ended),
+            None => Outcome::Died(Arc::new(Death { pid, status, stderr: stderr.clone(), uptime })),
+        };
+        life.send_replace(Life::Exited(outcome(end.as_ref().map(ended))));
 
-        // One that ended in order has ended its descendants itself.
-        if end.is_none() || killed {
-            leftovers.kill();
+        // One that ended in order has ended its descendants itself, and said its last word after that.
+        if said.abandoned.is_none() || !status.is_some_and(|status| status.success()) {
+            // It reads much of `/proc`. If it cannot be done there is nobody to tell.
+            let _ = tokio::task::spawn_blocking(move || leftovers.kill()).await;
         }
         if let Err(error) = directory.remove() {
             warn!(pid, name, %error, "its directory could not be removed");
         }
-        if let (Outcome::Ended(ended), Some(end)) = (&mut outcome, &end) {
-            ended.took = end.since.elapsed();
+        let words = status.map_or_else(|| "not known".to_owned(), describe);
+        match &end {
+            Some(_) => info!(pid, name, status = words, "gone"),
+            None => warn!(pid, name, status = words, "gone, though nobody had asked it to"),
         }
-        let status = exit.status.map_or_else(|| "not known".to_owned(), describe);
-        match end {
-            Some(_) => info!(pid, name, status, "gone"),
-            None => warn!(pid, name, status, "gone, though nobody had asked it to"),
-        }
-        life.send_replace(Life::Gone(outcome));
+        life.send_replace(Life::Gone(outcome(end.as_ref().map(ended))));
     }
 }
 
@@ -280,11 +303,6 @@ async fn hear(lifeline: &mut Option<Lifeline>) -> Option<Answer> {
         Some(lifeline) => read_frame(&mut lifeline.reader).await.ok().flatten(),
         None => std::future::pending().await,
     }
-}
-
-fn was_killed(status: &Option<std::process::ExitStatus>) -> bool {
-    use std::os::unix::process::ExitStatusExt as _;
-    status.is_some_and(|status| status.signal().is_some())
 }
 
 /// What a call gets whose daemon has gone.

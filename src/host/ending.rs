@@ -1,4 +1,4 @@
-//! The request to end, whoever made it: the parent, a client's shutdown, or the parent's death.
+//! The request to end, whoever made it: the parent, a client's shutdown, a signal, or the parent's death.
 
 use std::time::Duration;
 
@@ -7,6 +7,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// The longest grace there is. Time cannot be added to without end.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether the daemon is to end, and by when. Once requested it is never taken back; a later request can only bring it nearer.
 #[derive(Debug)]
@@ -21,9 +24,9 @@ impl Ending {
         Ending { deadline: watch::Sender::new(None), drained: watch::Sender::new(None), told: CancellationToken::new() }
     }
 
-    /// Asks the daemon to end: calls that run now may still take `grace`.
+    /// Asks the daemon to end: calls that run now may still take `grace`, a day at most.
     pub(crate) fn request(&self, grace: Duration) {
-        let new = Instant::now() + grace;
+        let new = Instant::now() + grace.min(LONGEST);
         self.deadline.send_if_modified(|deadline| {
             let nearer = deadline.is_none_or(|old| new < old);
             if nearer {
@@ -44,10 +47,10 @@ impl Ending {
     pub(crate) async fn deadline_passed(&self) {
         let mut changes = self.deadline.subscribe();
         loop {
-            let deadline = self.requested().await;
-            changes.mark_unchanged();
+            // What is seen here is marked as seen, so that a change right after it is not missed.
+            let deadline = *changes.wait_for(Option::is_some).await.expect("the sender is in self");
             tokio::select! {
-                () = tokio::time::sleep_until(deadline) => return,
+                () = tokio::time::sleep_until(deadline.expect("it was waited for")) => return,
                 _ = changes.changed() => {}
             }
         }
@@ -80,5 +83,33 @@ impl Ending {
             return Err(Error::new(ErrorKind::Closed, "the daemon is ending and takes no more calls"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nearer_request_counts_and_a_later_one_does_not() {
+        let ending = Ending::new();
+        let start = Instant::now();
+        ending.request(Duration::MAX);
+        ending.request(Duration::from_secs(10));
+        ending.request(Duration::from_secs(20));
+        let nearer = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            ending.request(Duration::from_secs(2));
+        };
+        tokio::join!(ending.deadline_passed(), nearer);
+        assert_eq!(start.elapsed(), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn nothing_is_begun_once_the_end_is_requested() {
+        let ending = Ending::new();
+        assert!(ending.refuse_if_requested().is_ok());
+        ending.request(Duration::ZERO);
+        assert_eq!(ending.refuse_if_requested().expect_err("it ends").kind(), ErrorKind::Closed);
     }
 }

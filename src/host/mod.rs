@@ -13,19 +13,25 @@ pub(crate) use ending::Ending;
 pub(crate) use panic::note_locations as note_panic_locations;
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::table::Table;
-use crate::object::{Arguments, Construction, Description, make};
+use crate::host::table::{Living, Table};
+use crate::object::{Arguments, Construction, Description, Method, make, no_such_object};
 use crate::value::{Handle, Value};
 
 /// What a call is given: in order, and by name.
 pub(crate) type Given = (Vec<Value>, Vec<(String, Value)>);
+
+/// One of the sessions of a daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionId(u64);
 
 /// Owns the objects of a daemon. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -36,23 +42,42 @@ struct Inner {
     daemon: Uuid,
     depth_limit: usize,
     table: Mutex<Table>,
+    sessions: AtomicU64,
     /// Counts the calls that wait or run, also those whose caller has gone.
     calls: TaskTracker,
+    /// Counts the answers that are not on their way yet.
+    answers: TaskTracker,
     ending: Ending,
 }
 
 impl Host {
     pub(crate) fn new(daemon: Uuid, depth_limit: usize) -> Self {
-        let table = Mutex::new(Table::default());
-        Host(Arc::new(Inner { daemon, depth_limit, table, calls: TaskTracker::new(), ending: Ending::new() }))
+        Host(Arc::new(Inner {
+            daemon,
+            depth_limit,
+            table: Mutex::default(),
+            sessions: AtomicU64::new(0),
+            calls: TaskTracker::new(),
+            answers: TaskTracker::new(),
+            ending: Ending::new(),
+        }))
     }
 
     pub(crate) fn daemon(&self) -> Uuid {
         self.0.daemon
     }
 
+    pub(crate) fn depth_limit(&self) -> usize {
+        self.0.depth_limit
+    }
+
     pub(crate) fn ending(&self) -> &Ending {
         &self.0.ending
+    }
+
+    /// A number for a session; what is made over it is released with it.
+    pub(crate) fn new_session(&self) -> SessionId {
+        SessionId(self.0.sessions.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Makes an object; the first of the daemon becomes its root.
@@ -62,11 +87,14 @@ impl Host {
     /// What [`make`] says, or the constructor's own exception.
     pub(crate) fn create(
         &self,
+        session: Option<SessionId>,
         definition: Definition,
         given: impl Future<Output = Result<Given>> + Send + 'static,
     ) -> impl Future<Output = Result<Handle>> + Send + 'static {
-        let (host, token) = (self.clone(), self.0.calls.token());
+        let (host, token, whole) = (self.clone(), self.0.calls.token(), self.0.answers.token());
         async move {
+            // An async constructor runs after the first token is gone; the ending waits for this one as well.
+            let _whole = whole;
             host.0.ending.refuse_if_requested()?;
             let (arguments, keywords) = given.await?;
             let depth_limit = host.0.depth_limit;
@@ -75,9 +103,7 @@ impl Host {
                 Construction::Now(object) => object?,
                 Construction::Later(future) => run::unwinding(future).await?,
             };
-            // An ending that began meanwhile has emptied the table, or will not look at it again.
-            host.0.ending.refuse_if_requested()?;
-            Ok(Handle::new(host.0.daemon, host.table().insert(object)))
+            Ok(Handle::new(host.0.daemon, host.table().insert(object, session)))
         }
     }
 
@@ -88,8 +114,9 @@ impl Host {
         method: &str,
         given: impl Future<Output = Result<Given>> + Send + 'static,
     ) -> impl Future<Output = Result<Value>> + Send + 'static {
-        let queued = self.enqueue(handle, method);
+        // The token comes first: an ending that is not seen below then waits for this call.
         let (host, token) = (self.clone(), self.0.calls.token());
+        let queued = self.enqueue(handle, method);
         async move {
             let (turn, method) = queued?;
             let (arguments, keywords) = given.await?;
@@ -98,9 +125,9 @@ impl Host {
         }
     }
 
-    fn enqueue(&self, handle: Option<Handle>, method: &str) -> Result<(run::Turn, &'static crate::object::Method)> {
+    fn enqueue(&self, handle: Option<Handle>, method: &str) -> Result<(run::Turn, &'static Method)> {
         self.0.ending.refuse_if_requested()?;
-        let mut table = self.table();
+        let table = self.table();
         let id = self.locate(&table, handle)?;
         let object = table.get(id)?;
         let description = object.description();
@@ -110,12 +137,9 @@ impl Host {
             let message = format!("`{}` has no method `{}`; it has: {known}", description.name, method.escape_debug());
             return Err(Error::new(ErrorKind::NoSuchMethod, message));
         };
-        let turn = run::Turn::enqueue(object, index, method);
-        if method.receiver == crate::object::Receiver::Consuming {
-            // Whoever comes after this call finds no object any more.
-            table.remove(id);
-        }
-        Ok((turn, method))
+        let host = self.clone();
+        let when_taken = move || drop(host.table().remove(id));
+        Ok((run::Turn::enqueue(object, index, method, when_taken), method))
     }
 
     /// Tells what an object can do.
@@ -132,11 +156,22 @@ impl Host {
             let id = self.locate(&table, Some(handle))?;
             table.release(id, count)?
         };
-        // Its drop is the object's own code, which may take its time, and may panic.
-        if let Some(object) = released {
-            self.0.calls.spawn_blocking(move || panic::catch(|| drop(object)));
-        }
+        self.drop_aside(released);
         Ok(())
+    }
+
+    /// Frees what was made over a session, but for the root.
+    pub(crate) fn release_session(&self, session: SessionId) {
+        let released = self.table().release_session(session);
+        self.drop_aside(released);
+    }
+
+    /// An object's drop is its own code, which may take its time, and may panic.
+    fn drop_aside(&self, objects: impl IntoIterator<Item = Living>) {
+        let objects: Vec<Living> = objects.into_iter().collect();
+        if !objects.is_empty() {
+            self.0.calls.spawn_blocking(move || objects.into_iter().for_each(drop_caught));
+        }
     }
 
     /// Every object that lives: its handle, its description, and whether it is the root.
@@ -150,32 +185,41 @@ impl Host {
         self.0.calls.len()
     }
 
-    /// Waits until no call waits or runs.
+    /// Keeps the ending waiting for an answer until this is dropped.
+    pub(crate) fn answer_pending(&self) -> TaskTrackerToken {
+        self.0.answers.token()
+    }
+
+    /// Waits until no call waits or runs, and every answer is on its way.
     pub(crate) async fn drained(&self) {
-        self.0.calls.close();
-        self.0.calls.wait().await;
+        for tracker in [&self.0.calls, &self.0.answers] {
+            tracker.close();
+            tracker.wait().await;
+        }
     }
 
     /// Drops every object, one after the other; one that a stuck call holds is left to the end of the process.
     pub(crate) fn drop_objects(&self) {
         let objects = std::mem::take(&mut *self.table()).into_objects();
-        for object in objects {
-            // An object whose drop panics must not keep the others from theirs; the panic is on stderr.
-            let _ = panic::catch(|| drop(object));
-        }
+        objects.for_each(drop_caught);
     }
 
     fn locate(&self, table: &Table, handle: Option<Handle>) -> Result<u64> {
         match handle {
             None => table.root(),
-            Some(handle) if handle.daemon() == self.0.daemon || handle.daemon().is_nil() => Ok(handle.id()),
-            Some(_) => Err(table::no_such_object()),
+            Some(handle) if handle.daemon() == self.0.daemon => Ok(handle.id()),
+            Some(_) => Err(no_such_object()),
         }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An object whose drop panics must not keep others from theirs; the panic is on stderr.
+fn drop_caught(object: Living) {
+    let _ = panic::catch(|| drop(object));
 }
 
 #[cfg(test)]

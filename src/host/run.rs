@@ -8,11 +8,12 @@ use std::task::{Context, Poll, Waker};
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tokio::task::coop::unconstrained;
+use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::panic;
-use crate::host::table::{Cell, Living, no_such_object};
+use crate::host::table::Living;
 use crate::object::{Answer, Arguments, Hosted, Method, Receiver};
 use crate::value::Value;
 
@@ -26,8 +27,16 @@ pub(super) struct Turn {
 
 /// The object, for as long as the call lasts.
 enum Guard {
-    Shared(OwnedRwLockReadGuard<Cell>),
-    Exclusive(OwnedRwLockWriteGuard<Cell>),
+    Shared(OwnedRwLockReadGuard<Box<dyn Hosted>>),
+    Exclusive(OwnedRwLockWriteGuard<Box<dyn Hosted>>),
+    /// For a method that takes `self`.
+    Consuming(Consuming),
+}
+
+/// The object and what is to be done once it is known to have been taken.
+struct Consuming {
+    object: OwnedRwLockWriteGuard<Box<dyn Hosted>>,
+    when_taken: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// Runs a method when its turn has come. Dropping the future gives the turn up, or cancels an async method at its next await; a
@@ -41,11 +50,11 @@ pub(super) async fn method(
     let Turn { index, guard } = turn;
     let guard = guard.await;
     if !method.is_async {
-        return blocking(token, move || guard.run_sync(index, method.receiver, arguments)).await;
+        return blocking(token, move || guard.run_sync(index, arguments)).await;
     }
     let running = async move {
         let _token = token;
-        guard.run_async(index, method.receiver, arguments).await
+        guard.run_async(index, arguments).await
     };
     if method.finishes {
         // On a task of its own, so that it goes on when this future is dropped. Its panics are caught inside.
@@ -54,15 +63,15 @@ pub(super) async fn method(
     running.await
 }
 
-/// Runs an object's sync code on a thread where it may take as long as it likes.
+/// Runs an object's sync code on a thread where it may take as long as it likes. Dropped before it has begun, it never does.
 pub(super) async fn blocking<T: Send + 'static>(
     token: TaskTrackerToken,
     run: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let running = tokio::task::spawn_blocking(move || {
+    let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
         let _token = token;
         panic::catch(run).flatten()
-    });
+    }));
     running.await.unwrap_or_else(|_| Err(runtime_ended()))
 }
 
@@ -79,14 +88,21 @@ fn runtime_ended() -> Error {
 // === impl Turn ===
 
 impl Turn {
-    /// Takes a place in the queue of `object` for the method `index`.
-    pub(super) fn enqueue(object: &Living, index: usize, method: &Method) -> Self {
+    /// Takes a place in the queue of `object` for the method `index`. A method that takes the object calls `when_taken`.
+    pub(super) fn enqueue(
+        object: &Living,
+        index: usize,
+        method: &Method,
+        when_taken: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let cell = object.cell.clone();
         let guard = match method.receiver {
             Receiver::Shared => enqueue(async { Guard::Shared(cell.read_owned().await) }),
-            Receiver::Exclusive | Receiver::Consuming | Receiver::None => {
-                enqueue(async { Guard::Exclusive(cell.write_owned().await) })
-            }
+            Receiver::Exclusive | Receiver::None => enqueue(async { Guard::Exclusive(cell.write_owned().await) }),
+            Receiver::Consuming => enqueue(async {
+                let object = cell.write_owned().await;
+                Guard::Consuming(Consuming { object, when_taken: Some(Box::new(when_taken)) })
+            }),
         };
         Turn { index, guard }
     }
@@ -105,27 +121,23 @@ fn enqueue(lock: impl Future<Output = Guard> + Send + 'static) -> Boxed<Guard> {
 // === impl Guard ===
 
 impl Guard {
-    fn run_sync(self, index: usize, receiver: Receiver, arguments: Arguments) -> Result<Value> {
+    fn run_sync(self, index: usize, arguments: Arguments) -> Result<Value> {
         let now = |answer: Answer<'_>| match answer {
             Answer::Now(result) => result,
             Answer::Later(_) => Err(Error::new(ErrorKind::Protocol, "a method described as sync is async")),
         };
         match self {
-            Guard::Shared(cell) => now(cell.object()?.call_shared(index, arguments)),
-            Guard::Exclusive(mut cell) if receiver == Receiver::Consuming => {
-                now(cell.take()?.call_consuming(index, arguments))
-            }
-            Guard::Exclusive(mut cell) => now(cell.object_mut()?.call_exclusive(index, arguments)),
+            Guard::Shared(object) => now(object.call_shared(index, arguments)),
+            Guard::Exclusive(mut object) => now(object.call_exclusive(index, arguments)),
+            Guard::Consuming(mut guard) => now(guard.object.call_consuming(index, arguments)),
         }
     }
 
-    async fn run_async(self, index: usize, receiver: Receiver, arguments: Arguments) -> Result<Value> {
+    async fn run_async(self, index: usize, arguments: Arguments) -> Result<Value> {
         match self {
-            Guard::Shared(cell) => later(cell.object()?.call_shared(index, arguments)).await,
-            Guard::Exclusive(mut cell) if receiver == Receiver::Consuming => {
-                later(cell.take()?.call_consuming(index, arguments)).await
-            }
-            Guard::Exclusive(mut cell) => later(cell.object_mut()?.call_exclusive(index, arguments)).await,
+            Guard::Shared(object) => later(object.call_shared(index, arguments)).await,
+            Guard::Exclusive(mut object) => later(object.call_exclusive(index, arguments)).await,
+            Guard::Consuming(mut guard) => later(guard.object.call_consuming(index, arguments)).await,
         }
     }
 }
@@ -137,27 +149,13 @@ async fn later(answer: Answer<'_>) -> Result<Value> {
     }
 }
 
-// === impl Cell ===
-
-impl Cell {
-    fn object(&self) -> Result<&dyn Hosted> {
-        match self {
-            Cell::Present(object) => Ok(object.as_ref()),
-            Cell::Taken => Err(no_such_object()),
-        }
-    }
-
-    fn object_mut(&mut self) -> Result<&mut dyn Hosted> {
-        match self {
-            Cell::Present(object) => Ok(object.as_mut()),
-            Cell::Taken => Err(no_such_object()),
-        }
-    }
-
-    fn take(&mut self) -> Result<Box<dyn Hosted>> {
-        match std::mem::replace(self, Cell::Taken) {
-            Cell::Present(object) => Ok(object),
-            Cell::Taken => Err(no_such_object()),
+/// However the call has ended: also by its cancel, after it had taken the object.
+impl Drop for Consuming {
+    fn drop(&mut self) {
+        if self.object.is_taken()
+            && let Some(when_taken) = self.when_taken.take()
+        {
+            when_taken();
         }
     }
 }

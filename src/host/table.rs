@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::sync::RwLock;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Description, Hosted};
+use crate::host::SessionId;
+use crate::object::{Description, Hosted, no_such_object};
 
 /// The objects of a daemon by number, counting from 1; numbers are not used again.
 #[derive(Debug, Default)]
@@ -21,29 +22,24 @@ struct Entry {
     object: Living,
     /// How often its handle was given to the caller, less how often it was released.
     received: u64,
+    /// The session it was made over, with which it goes.
+    session: Option<SessionId>,
 }
 
 /// An object that lives in the host. The lock is fair: who asks first has its turn first, readers and writers alike.
 #[derive(Clone, Debug)]
 pub(super) struct Living {
-    pub(super) cell: Arc<RwLock<Cell>>,
+    pub(super) cell: Arc<RwLock<Box<dyn Hosted>>>,
     description: &'static Description,
 }
 
-/// Where an object is, until a method that takes `self` has taken it.
-#[derive(Debug)]
-pub(super) enum Cell {
-    Present(Box<dyn Hosted>),
-    Taken,
-}
-
 impl Table {
-    pub(super) fn insert(&mut self, object: Box<dyn Hosted>) -> u64 {
+    pub(super) fn insert(&mut self, object: Box<dyn Hosted>, session: Option<SessionId>) -> u64 {
         self.last += 1;
         self.root.get_or_insert(self.last);
         let description = object.description();
-        let object = Living { cell: Arc::new(RwLock::new(Cell::Present(object))), description };
-        self.objects.insert(self.last, Entry { object, received: 1 });
+        let object = Living { cell: Arc::new(RwLock::new(object)), description };
+        self.objects.insert(self.last, Entry { object, received: 1, session });
         self.last
     }
 
@@ -69,6 +65,13 @@ impl Table {
         Ok(if entry.received == 0 { self.remove(id) } else { None })
     }
 
+    /// Gives what was made over a session, but for the root, which is for all.
+    pub(super) fn release_session(&mut self, session: SessionId) -> Vec<Living> {
+        let root = self.root;
+        let goes = |id: &u64, entry: &mut Entry| entry.session == Some(session) && Some(*id) != root;
+        self.objects.extract_if(.., goes).map(|(_, entry)| entry.object).collect()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &'static Description, bool)> {
         self.objects.iter().map(|(id, entry)| (*id, entry.object.description, self.root == Some(*id)))
     }
@@ -82,10 +85,4 @@ impl Living {
     pub(super) fn description(&self) -> &'static Description {
         self.description
     }
-}
-
-/// One error for a stale handle, a guessed one and one of another daemon, so that it tells nobody which it was.
-pub(super) fn no_such_object() -> Error {
-    Error::new(ErrorKind::NoSuchObject, "the daemon holds no object of this handle")
-        .advise("it was released or taken by a method that ends it, or the handle is another daemon's")
 }

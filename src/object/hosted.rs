@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Arguments, Description, Object};
@@ -27,37 +27,55 @@ pub enum Construction {
     Later(Later<'static, Box<dyn Hosted>>),
 }
 
-/// An object of any type. The `receiver` in its description says which of the three calls a method goes through.
+/// An object of any type, until a method that takes `self` has taken it. The `receiver` in its description says which of the three
+/// calls a method goes through.
 pub trait Hosted: Send + Sync {
     /// What it is called and what it can do.
     fn description(&self) -> &'static Description;
+    /// Whether it has been taken.
+    fn is_taken(&self) -> bool;
     /// Calls a method whose receiver is shared.
     fn call_shared(&self, method: usize, arguments: Arguments) -> Answer<'_>;
     /// Calls a method whose receiver is exclusive.
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> Answer<'_>;
     /// Calls a method whose receiver is consuming.
-    fn call_consuming(self: Box<Self>, method: usize, arguments: Arguments) -> Answer<'static>;
+    fn call_consuming(&mut self, method: usize, arguments: Arguments) -> Answer<'_>;
 }
 
 /// An object whose `&self` methods overlap.
-struct Overlapping<T>(T);
+struct Overlapping<T>(Option<T>);
 
 /// An object whose methods, all of them, run one at a time, so that it need not be `Sync`.
-struct Serial<T>(Mutex<T>);
+struct Serial<T>(Mutex<Option<T>>);
 
-/// Takes an object whose `&self` methods overlap.
+/// Takes in an object whose `&self` methods overlap.
 pub fn overlapping<T: Object + Sync>(object: T) -> Box<dyn Hosted> {
-    Box::new(Overlapping(object))
+    Box::new(Overlapping(Some(object)))
 }
 
-/// Takes an object whose methods run one at a time.
+/// Takes in an object whose methods run one at a time.
 pub fn serial<T: Object>(object: T) -> Box<dyn Hosted> {
-    Box::new(Serial(Mutex::new(object)))
+    Box::new(Serial(Mutex::new(Some(object))))
 }
 
 /// Takes the future of a constructor.
 pub fn construction(future: impl Future<Output = Result<Box<dyn Hosted>>> + Send + 'static) -> Construction {
     Construction::Later(Box::pin(future))
+}
+
+/// Takes an object out, for a method that takes `self`.
+///
+/// # Errors
+///
+/// [`ErrorKind::NoSuchObject`] if another has taken it.
+pub fn take<T>(object: &mut Option<T>) -> Result<T> {
+    object.take().ok_or_else(no_such_object)
+}
+
+/// One error for a stale handle, a guessed one, one of another daemon and an object that was taken, so that it tells nobody which it was.
+pub(crate) fn no_such_object() -> Error {
+    Error::new(ErrorKind::NoSuchObject, "the daemon holds no object of this handle")
+        .advise("it was released or taken by a method that ends it, or the handle is another daemon's")
 }
 
 // === impl Hosted ===
@@ -67,16 +85,27 @@ impl<T: Object + Sync> Hosted for Overlapping<T> {
         T::DESCRIPTION
     }
 
+    fn is_taken(&self) -> bool {
+        self.0.is_none()
+    }
+
     fn call_shared(&self, method: usize, arguments: Arguments) -> Answer<'_> {
-        self.0.call_shared(method, arguments)
+        self.0.as_ref().map_or_else(Answer::no_such_object, |object| object.call_shared(method, arguments))
     }
 
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
-        self.0.call_exclusive(method, arguments)
+        self.0.as_mut().map_or_else(Answer::no_such_object, |object| object.call_exclusive(method, arguments))
     }
 
-    fn call_consuming(self: Box<Self>, method: usize, arguments: Arguments) -> Answer<'static> {
-        self.0.call_consuming(method, arguments)
+    fn call_consuming(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
+        T::call_consuming(&mut self.0, method, arguments)
+    }
+}
+
+impl<T> Serial<T> {
+    fn object(&mut self) -> &mut Option<T> {
+        // A panic poisons the lock, but a panic is an exception here and the object stays usable.
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,19 +114,20 @@ impl<T: Object> Hosted for Serial<T> {
         T::DESCRIPTION
     }
 
+    fn is_taken(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     fn call_shared(&self, _: usize, _: Arguments) -> Answer<'_> {
         Answer::no_such_method()
     }
 
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
-        // A panic poisons the lock, but a panic is an exception here and the object stays usable.
-        let object = self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
-        object.call_exclusive(method, arguments)
+        self.object().as_mut().map_or_else(Answer::no_such_object, |object| object.call_exclusive(method, arguments))
     }
 
-    fn call_consuming(self: Box<Self>, method: usize, arguments: Arguments) -> Answer<'static> {
-        let object = self.0.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        object.call_consuming(method, arguments)
+    fn call_consuming(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
+        T::call_consuming(self.object(), method, arguments)
     }
 }
 
@@ -108,6 +138,10 @@ impl Answer<'_> {
     #[must_use]
     pub fn no_such_method() -> Self {
         Answer::Now(Err(Error::new(ErrorKind::NoSuchMethod, "there is no method of this number and receiver")))
+    }
+
+    fn no_such_object() -> Self {
+        Answer::Now(Err(no_such_object()))
     }
 }
 

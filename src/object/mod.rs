@@ -14,7 +14,8 @@ mod registry;
 pub use arguments::Arguments;
 pub use description::{Description, Method, Parameter, Receiver};
 pub(crate) use factory::make;
-pub use hosted::{Answer, Construction, Hosted, construction, overlapping, serial};
+pub(crate) use hosted::no_such_object;
+pub use hosted::{Answer, Construction, Hosted, construction, overlapping, serial, take};
 pub use packed::Packed;
 pub use raise::{ByDebug, ByDisplay, ByError, Deserialized, Raise, Revive, Serialized, Unnamed, Unreadable, Unwritten};
 pub use registry::Registration;
@@ -35,7 +36,7 @@ pub trait Object: Sized + Send + 'static {
     #[doc(hidden)]
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> Answer<'_>;
 
-    /// Calls a method that takes `self`.
+    /// Calls a method that takes `self`: it takes the object out, once its arguments are known to be good.
     #[doc(hidden)]
-    fn call_consuming(self, method: usize, arguments: Arguments) -> Answer<'static>;
+    fn call_consuming(object: &mut Option<Self>, method: usize, arguments: Arguments) -> Answer<'_>;
 }

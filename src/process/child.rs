@@ -5,8 +5,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, WaitIdStatus};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +25,15 @@ pub(crate) struct Child {
     marker: Marker,
     output: Output,
     state: State,
+}
+
+/// How many children of this process have not been reaped yet.
+static LIVING: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
+
+/// Waits until every child of this process that was started here has been reaped.
+pub(crate) async fn children_gone() {
+    // The sender is a static.
+    let _ = LIVING.subscribe().wait_for(|living| *living == 0).await;
 }
 
 /// While it is not reaped, its pid — and its process group's — can belong to nobody else, and signals may be sent by number.
@@ -59,6 +70,7 @@ impl Child {
             resources("a descriptor for its process", error)
         })?;
         let output = Output::capture(process.id(), stdout, stderr);
+        LIVING.send_modify(|living| *living += 1);
         Ok((Child { pid, pidfd, marker, output, state: State::Unreaped }, ours))
     }
 
@@ -77,11 +89,12 @@ impl Child {
 
     /// Kills it and its process group.
     pub(crate) fn kill(&self) {
-        if self.state == State::Unreaped {
+        // Its group has its number, and may be signalled by it only while nobody else can have got it.
+        if self.state == State::Unreaped && self.pidfd.holds_its_number() {
             // It may be a zombie already, and its group empty.
             let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
-            let _ = rustix::process::kill_process(self.pid, Signal::KILL);
         }
+        self.pidfd.kill();
     }
 
     /// Reaps it once it has exited, and ends the rest of its process group first, while the zombie still holds the number.
@@ -90,6 +103,7 @@ impl Child {
         self.kill();
         let status = self.pidfd.reap().ok().flatten();
         self.state = State::Reaped;
+        LIVING.send_modify(|living| *living -= 1);
         let status = status.as_ref().and_then(exit_status);
         let output = std::mem::take(&mut self.output);
         (Exit { status, stderr: output.finish().await }, Leftovers(self.marker))

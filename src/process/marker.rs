@@ -6,8 +6,10 @@ use std::os::unix::net::UnixStream;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::sockopt::socket_peercred;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use uuid::Uuid;
+
+use crate::process::pidfd::Pidfd;
 
 /// The environment variable that a daemon is started with: its parent's pid and its own UUID. It is inherited by whatever the object
 /// starts, so alone it means nothing; it is how what a killed daemon left behind is found.
@@ -56,10 +58,11 @@ pub(crate) fn is_marked() -> bool {
 /// # Errors
 ///
 /// Whatever the kernel refuses; the process can then not be a daemon.
-pub(crate) fn inherited_lifeline() -> io::Result<Option<UnixStream>> {
+pub(crate) fn inherited_lifeline() -> io::Result<Option<Lifeline>> {
     if !is_marked() {
         return Ok(None);
     }
+    let parent = socket_peercred(rustix::stdio::stdin())?.pid;
     rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
     // Orphans of the object's processes come to this one, so that it can end them.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -68,7 +71,27 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<UnixStream>> {
     let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
-    Ok(Some(UnixStream::from(lifeline)))
+    Ok(Some(Lifeline { stream: UnixStream::from(lifeline), parent }))
+}
+
+/// A daemon's hold on its parent.
+#[derive(Debug)]
+pub(crate) struct Lifeline {
+    pub(crate) stream: UnixStream,
+    parent: Pid,
+}
+
+impl Lifeline {
+    pub(crate) fn parent_pid(&self) -> u32 {
+        self.parent.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Watches the parent itself. The stream alone does not tell its death where it was copied by a `fork` of the parent.
+    ///
+    /// Must be called where a runtime is current. `None`: it is dead already.
+    pub(crate) fn watch_parent(&self) -> Option<Pidfd> {
+        Pidfd::open(self.parent).ok()
+    }
 }
 
 /// Turns this process's stdout and stderr to nowhere. Their readers are dead, and a `println!` that fails panics.

@@ -13,9 +13,10 @@ mod pidfd;
 mod program;
 
 pub(crate) use child::Child;
+pub(crate) use child::children_gone;
 pub(crate) use descendants::kill_descendants;
 pub(crate) use keeper::keeper;
-pub(crate) use marker::{inherited_lifeline, silence};
+pub(crate) use marker::{Lifeline, inherited_lifeline, silence};
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
 

@@ -3,13 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// A child process, watched by the runtime of the thread that opened it.
+/// A process, watched by the runtime of the thread that opened it.
 #[derive(Debug)]
-pub(super) struct Pidfd(AsyncFd<OwnedFd>);
+pub(crate) struct Pidfd(AsyncFd<OwnedFd>);
 
 impl Pidfd {
     /// # Errors
@@ -26,9 +26,21 @@ impl Pidfd {
     }
 
     /// Waits until the process has exited; it is then a zombie until it is reaped.
-    pub(super) async fn exited(&self) {
+    pub(crate) async fn exited(&self) {
         // An error would mean that the runtime is gone, and with it whoever waits here.
         let _ = self.0.readable().await;
+    }
+
+    /// Sends SIGKILL, which cannot hit another process, not even one that has got the number since.
+    pub(super) fn kill(&self) {
+        // It may have ended already.
+        let _ = rustix::process::pidfd_send_signal(self.0.get_ref(), Signal::KILL);
+    }
+
+    /// Whether it still holds its number, as a running process or a zombie. Not so a child of a program that ignores SIGCHLD, once it has exited.
+    pub(super) fn holds_its_number(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        rustix::process::waitid(WaitId::PidFd(self.0.get_ref().as_fd()), options).is_ok()
     }
 
     /// Reaps the process; blocks if it has not exited.

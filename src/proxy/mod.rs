@@ -68,7 +68,10 @@ impl<P: Remote> IntoFuture for Spawn<P> {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.daemon.client().release(self.handle);
+        // In a fork's copy the locks may be held by threads that it does not have.
+        if !self.daemon.is_copy() {
+            self.daemon.client().release(self.handle);
+        }
     }
 }
 

@@ -3,18 +3,18 @@
 //! It has a runtime of its own and shares nothing with the calls, so that nothing an object does can keep it from its work.
 
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::io::{BufReader, split};
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::handshake::{Answer, Farewell, Hello, PROTOCOL_VERSION, read_frame, read_hello, write_frame};
 use crate::host::Host;
-use crate::process::{kill_descendants, kill_self, silence};
+use crate::process::{Lifeline, kill_descendants, kill_self, silence};
 use crate::transport::Endpoint;
 
 /// How long a parent may take to say hello. It has the words ready when it starts us.
@@ -32,11 +32,11 @@ pub(super) type Ready = Result<(Host, Endpoint, Duration), String>;
 
 /// Starts the thread.
 pub(super) fn watch(
-    lifeline: UnixStream,
+    lifeline: Lifeline,
     hellos: oneshot::Sender<Hello>,
     ready: oneshot::Receiver<Ready>,
 ) -> io::Result<()> {
-    lifeline.set_nonblocking(true)?;
+    lifeline.stream.set_nonblocking(true)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
     thread.spawn(move || {
@@ -49,8 +49,9 @@ pub(super) fn watch(
     Ok(())
 }
 
-async fn hold(lifeline: UnixStream, hellos: oneshot::Sender<Hello>, ready: oneshot::Receiver<Ready>) -> io::Result<()> {
-    let (reader, mut writer) = split(tokio::net::UnixStream::from_std(lifeline)?);
+async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot::Receiver<Ready>) -> io::Result<()> {
+    let parent = lifeline.watch_parent();
+    let (reader, mut writer) = split(tokio::net::UnixStream::from_std(lifeline.stream)?);
     let mut reader = BufReader::new(reader);
     let hello = match tokio::time::timeout(HELLO_DEADLINE, read_hello(&mut reader)).await?? {
         Some(Ok(hello)) => hello,
@@ -71,18 +72,37 @@ async fn hold(lifeline: UnixStream, hellos: oneshot::Sender<Hello>, ready: onesh
     let _ = write_frame(&mut writer, &answer).await;
 
     let hearing = async {
-        while let Ok(Some(Farewell::End { grace })) = read_frame(&mut reader).await {
-            host.ending().request(grace);
+        let farewells = async {
+            while let Ok(Some(Farewell::End { grace })) = read_frame(&mut reader).await {
+                host.ending().request(grace);
+            }
+        };
+        let death = async {
+            // None: it was dead before it could be watched.
+            if let Some(parent) = parent {
+                parent.exited().await;
+            }
+        };
+        tokio::select! {
+            () = farewells => {}
+            () = death => {}
         }
         // The parent is dead, or has let go. What the object prints from now on would go to a closed pipe.
         silence();
         host.ending().request(ORPHANED.min(grace));
         std::future::pending::<()>().await;
     };
+    // Whoever stops a service signals all of its processes. Without this, the object would not be dropped.
+    let signalled = async {
+        signals().await;
+        host.ending().request(grace);
+        std::future::pending::<()>().await;
+    };
     let telling = async {
         let deadline = host.ending().requested().await;
         let grace = deadline.saturating_duration_since(Instant::now());
-        let _ = write_frame(&mut writer, &Answer::Terminating { grace }).await;
+        let calls = host.calls() as u64;
+        let _ = write_frame(&mut writer, &Answer::Terminating { grace, calls }).await;
         let abandoned = host.ending().drained().await;
         let _ = write_frame(&mut writer, &Answer::Leaving { abandoned }).await;
         host.ending().note_told();
@@ -94,15 +114,32 @@ async fn hold(lifeline: UnixStream, hellos: oneshot::Sender<Hello>, ready: onesh
     };
     tokio::select! {
         () = hearing => {}
+        () = signalled => {}
         () = telling => {}
         () = watchdog => {}
     }
     end_as_it_is(directory, path)
 }
 
+/// Waits for one of the signals by which a program is asked to end.
+async fn signals() {
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let heard = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
+        Box::pin(async move {
+            signal.recv().await;
+        })
+    });
+    let heard: Vec<_> = heard.collect();
+    if heard.is_empty() {
+        // None can be heard, so that each ends the process as it does by default.
+        std::future::pending::<()>().await;
+    }
+    futures_util::future::select_all(heard).await;
+}
+
 /// The last resort: the ending hangs, in a drop or in a call that cannot be stopped.
 fn end_as_it_is(directory: PathBuf, socket: PathBuf) -> ! {
-    eprintln!("oad: the daemon did not end in time and is killed by its watchdog");
+    // Nothing is printed: whoever hangs may hold the lock of stderr, or its pipe may be full.
     kill_descendants();
     // Either may be gone already.
     let _ = std::fs::remove_file(socket);

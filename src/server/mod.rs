@@ -8,44 +8,50 @@ mod lifeline;
 use std::fs;
 use std::future::Future;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::process::exit;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 use tonic::transport::Server;
 use tonic_health::server::health_reporter;
 
 use crate::handshake::Hello;
 use crate::host::{Host, note_panic_locations};
-use crate::process::kill_descendants;
+use crate::process::{Lifeline, children_gone, kill_descendants};
 use crate::service::{ControlService, ObjectsService};
-use crate::transport::{Endpoint, listen};
-use crate::wire::DESCRIPTOR_SET;
+use crate::transport::{Endpoint, Lock, Traffic, listen};
 use crate::wire::pb::control_server::ControlServer;
 use crate::wire::pb::objects_server::{ObjectsServer, SERVICE_NAME};
+use crate::wire::{CHUNK_SIZE, DESCRIPTOR_SET};
 
-/// How long the connections may take to send what is left once the last call has been answered. A silent client would take for ever.
+/// How long nothing need be written to any connection for all answers to have been sent. A silent client would keep its connection for ever.
 const FLUSH: Duration = Duration::from_millis(100);
 
-/// How long objects may take to drop at the least, when the calls have used the grace up.
-const DROP_AT_LEAST: Duration = Duration::from_millis(100);
+/// How long each step after the calls may take at the least, when the calls have used the grace up.
+const AT_LEAST: Duration = Duration::from_millis(100);
+
+/// How many sync calls may run at once, in all objects together; each has a thread. One more waits.
+const MAX_BLOCKING: usize = 4096;
 
 /// The flow-control windows of a stream and of a connection, in bytes: what may be under way without being asked for.
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// Serves as a daemon until it is told to end, and ends the process.
-pub(crate) fn run(lifeline: UnixStream) -> ! {
+pub(crate) fn run(lifeline: Lifeline) -> ! {
     note_panic_locations();
-    let served = Builder::new_multi_thread().worker_threads(2).enable_all().build().and_then(|runtime| {
-        let served = runtime.block_on(serve(lifeline));
-        // Not dropped: it would wait for calls that are stuck.
-        runtime.shutdown_background();
-        served
-    });
+    let served =
+        Builder::new_multi_thread().worker_threads(2).max_blocking_threads(MAX_BLOCKING).enable_all().build().and_then(
+            |runtime| {
+                let served = runtime.block_on(serve(lifeline));
+                // Not dropped: it would wait for calls that are stuck.
+                runtime.shutdown_background();
+                served
+            },
+        );
     match served {
         Ok(()) => exit(0),
         Err(error) => {
@@ -55,17 +61,20 @@ pub(crate) fn run(lifeline: UnixStream) -> ! {
     }
 }
 
-async fn serve(lifeline: UnixStream) -> io::Result<()> {
+async fn serve(lifeline: Lifeline) -> io::Result<()> {
+    let parent_pid = lifeline.parent_pid();
     let (hellos, hello) = oneshot::channel();
     let (readies, ready) = oneshot::channel();
     lifeline::watch(lifeline, hellos, ready)?;
     // No hello: the parent is gone, or speaks another version and has been told.
     let Ok(hello) = hello.await else { return Ok(()) };
 
+    // Held to the end; without it the directory could be swept away if the parent dies first. It is not worth failing for.
+    let _lock = Lock::take(&hello.directory);
     let host = Host::new(hello.daemon, hello.depth_limit);
     let endpoint = Endpoint::in_directory(&hello.directory);
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = match server(&host, &hello, &endpoint, async { drop(stopped.await) }) {
+    let (server, traffic) = match server(&host, &hello, parent_pid, &endpoint, async { drop(stopped.await) }) {
         Ok(server) => server,
         Err(error) => {
             let message = format!("it cannot listen on {endpoint}: {error}");
@@ -78,37 +87,58 @@ async fn serve(lifeline: UnixStream) -> io::Result<()> {
     // The lifeline's thread lives as long as the process.
     let _ = readies.send(Ok((host.clone(), endpoint.clone(), hello.grace)));
 
+    end(&host, server, &traffic, stop).await;
+    remove(&hello, &endpoint);
+    Ok(())
+}
+
+/// The one ending, but for the directory: waits for the request, and then for each thing that is to end, for as long as it may take.
+async fn end<T>(host: &Host, mut server: JoinHandle<T>, traffic: &Traffic, stop: oneshot::Sender<()>) {
     let deadline = host.ending().requested().await;
+    // Calls that run too long end with the process.
     tokio::select! {
         () = host.drained() => {}
         () = host.ending().deadline_passed() => {}
     }
-    let left = deadline.saturating_duration_since(tokio::time::Instant::now()).max(DROP_AT_LEAST);
+    let left = || deadline.saturating_duration_since(Instant::now()).max(AT_LEAST);
+    let (dropped, all_dropped) = oneshot::channel();
     let objects = host.clone();
-    // What takes longer ends with the process.
-    let _ = timeout(left, tokio::task::spawn_blocking(move || objects.drop_objects())).await;
+    // Not on a thread of the pool, all of which may be taken by calls that are stuck.
+    std::thread::spawn(move || {
+        objects.drop_objects();
+        // Nobody waits any more if it has taken too long.
+        let _ = dropped.send(());
+    });
+    let _ = timeout(left(), all_dropped).await;
+    // Daemons that the objects had made end with them, in their own time.
+    let _ = timeout(left(), children_gone()).await;
     host.ending().tell_drained(host.calls() as u64);
     // Whoever has ended the server has its answer; whoever waits for it would see it only by its end.
     let _ = stop.send(());
-    let _ = tokio::join!(timeout(FLUSH, server), timeout(FLUSH, host.ending().told()));
+    let _ = timeout(FLUSH, host.ending().told()).await;
+    loop {
+        let before = traffic.written();
+        let is_closed = timeout(FLUSH, &mut server).await.is_ok();
+        if is_closed || traffic.written() == before || Instant::now() > deadline {
+            break;
+        }
+    }
     kill_descendants();
-    remove(&hello, &endpoint);
-    Ok(())
 }
 
 /// Puts the services together and listens; the future serves until `stop`, and then until every connection is idle.
 fn server(
     host: &Host,
     hello: &Hello,
+    parent_pid: u32,
     endpoint: &Endpoint,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static> {
+) -> io::Result<(impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static, Traffic)> {
     // A frame of the session or a unary message: the limit, and what stands around a value.
-    let message_limit = hello.message_limit.saturating_add(64 * 1024);
+    let message_limit = hello.message_limit.max(CHUNK_SIZE).saturating_add(64 * 1024);
     let objects = ObjectsServer::new(ObjectsService::new(host.clone(), hello.message_limit))
         .max_decoding_message_size(message_limit)
         .max_encoding_message_size(message_limit);
-    let parent_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let control = ControlServer::new(ControlService::new(host.clone(), hello.grace, parent_pid));
     let (health, health_service) = health_reporter();
     let reflection = || {
@@ -119,7 +149,7 @@ fn server(
     let reflection_v1 = reflection().build_v1().map_err(io::Error::other)?;
     let reflection_v1alpha = reflection().build_v1alpha().map_err(io::Error::other)?;
 
-    let incoming = listen(endpoint)?;
+    let (incoming, traffic) = listen(endpoint)?;
     let router = Server::builder()
         // tonic turns both of these guards off unless they are set (RUSTSEC-2024-0003 tells what the second is for).
         .max_concurrent_streams(256)
@@ -140,7 +170,7 @@ fn server(
             health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
         }
     });
-    Ok(router.serve_with_incoming_shutdown(incoming, stop))
+    Ok((router.serve_with_incoming_shutdown(incoming, stop), traffic))
 }
 
 /// Removes the socket and its directory. The parent does it too; either may be first.

@@ -27,8 +27,16 @@ async fn within<T>(timeout: Option<prost_types::Duration>, answer: impl Future<O
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Deadline, format!("there was no answer within {timeout:?}"))))
 }
 
-fn given(arguments: pb::Arguments) -> Result<Given> {
-    Ok((values_from_pb(arguments.arguments)?, keywords_from_pb(arguments.keywords)?))
+/// # Errors
+///
+/// [`ErrorKind::BadArguments`] for what is no value, [`ErrorKind::TooDeep`] for what is nested deeper than the limit.
+fn given(arguments: pb::Arguments, depth_limit: usize) -> Result<Given> {
+    let (values, keywords) = (values_from_pb(arguments.arguments)?, keywords_from_pb(arguments.keywords)?);
+    values
+        .iter()
+        .chain(keywords.iter().map(|(_, value)| value))
+        .try_for_each(|value| value.check_depth(depth_limit))?;
+    Ok((values, keywords))
 }
 
 /// # Errors

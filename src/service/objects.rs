@@ -34,15 +34,15 @@ impl Objects for ObjectsService {
     async fn create(&self, request: Request<pb::CreateRequest>) -> Result<Response<pb::CreateResponse>, Status> {
         let pb::CreateRequest { definition: how, arguments, keywords, timeout } = request.into_inner();
         let definition = definition(how).map_err(|error| status_from_error(&error))?;
-        let given = ready(given(pb::Arguments { arguments, keywords }));
-        create_response(within(timeout, self.host.create(definition, given)).await)
+        let given = ready(given(pb::Arguments { arguments, keywords }, self.host.depth_limit()));
+        create_response(within(timeout, self.host.create(None, definition, given)).await)
             .map(Response::new)
             .map_err(|error| status_from_error(&error))
     }
 
     async fn call(&self, request: Request<pb::CallRequest>) -> Result<Response<pb::CallResponse>, Status> {
         let pb::CallRequest { handle, method, arguments, keywords, timeout } = request.into_inner();
-        let given = ready(given(pb::Arguments { arguments, keywords }));
+        let given = ready(given(pb::Arguments { arguments, keywords }, self.host.depth_limit()));
         let call = async {
             let handle = handle.map(|handle| handle_from_pb(&handle, self.host.daemon())).transpose()?;
             self.host.call(handle, &method, given).await

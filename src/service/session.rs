@@ -11,20 +11,25 @@ use futures_util::future::Either;
 use prost::Message as _;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Streaming;
 use tracing::debug;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Given, Host};
+use crate::host::{Given, Host, SessionId};
 use crate::service::objects::{call_response, create_response, describe, release};
 use crate::service::{definition, given, within};
-use crate::value::Handle;
+use crate::wire::pb::create_response::Outcome;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::pb::session_response::Result as Answer;
 use crate::wire::{Assembly, CHUNK_SIZE, Outbox, Outgoing, failure_from_error, handle_from_pb, pb, too_large};
 
 /// A larger message is decoded on a thread of its own, so that the connection goes on meanwhile.
 const DECODE_ASIDE: usize = 1024 * 1024;
+
+/// How many operations may run in one session.
+const MAX_RUNNING: usize = 65_536;
 
 /// One session. It ends with its stream of requests, or when the daemon has given its last answer.
 #[derive(Clone, Debug)]
@@ -36,8 +41,10 @@ struct Inner {
     message_limit: usize,
     outbox: Outbox<pb::SessionResponse>,
     running: Mutex<HashMap<u64, AbortHandle>>,
-    /// What was made over this session, to be released with it.
-    made: Mutex<Vec<Handle>>,
+    /// Counts the tasks in `running`.
+    tasks: TaskTracker,
+    /// What is made over this session is released with it.
+    id: SessionId,
 }
 
 /// The detached arguments that have begun to arrive, each with who waits for them.
@@ -51,7 +58,8 @@ impl Session {
         requests: Streaming<pb::SessionRequest>,
     ) -> Outgoing<pb::SessionResponse> {
         let (outbox, answers) = Outbox::new();
-        let inner = Inner { host, message_limit, outbox, running: Mutex::default(), made: Mutex::default() };
+        let id = host.new_session();
+        let inner = Inner { host, message_limit, outbox, running: Mutex::default(), tasks: TaskTracker::new(), id };
         tokio::spawn(Session(Arc::new(inner)).serve(requests));
         answers
     }
@@ -60,14 +68,30 @@ impl Session {
         let mut arriving = Arriving::new();
         let ending = self.0.host.ending();
         loop {
+            // A client that asks without reading the answers is not read either.
+            let request = async {
+                self.0.outbox.room().await;
+                requests.message().await
+            };
             let request = tokio::select! {
                 biased;
-                request = requests.message() => request,
+                request = request => request,
                 _ = ending.drained() => break,
+                () = self.0.outbox.gone() => break,
             };
             match request {
                 Ok(Some(request)) => self.take(request, &mut arriving),
-                Ok(None) => break,
+                Ok(None) => {
+                    // Nothing more is asked, but what was asked is still answered.
+                    drop(std::mem::take(&mut arriving));
+                    self.0.tasks.close();
+                    tokio::select! {
+                        () = self.0.tasks.wait() => {}
+                        _ = ending.drained() => {}
+                        () = self.0.outbox.gone() => {}
+                    }
+                    break;
+                }
                 Err(status) => {
                     debug!(%status, "a session was broken off");
                     break;
@@ -107,9 +131,9 @@ impl Session {
             Some(Operation::Cancel(pb::Cancel {})) => {
                 arriving.remove(&id);
                 // If it is not there any more its answer is on its way.
-                if let Some(running) = self.running().remove(&id) {
+                let running = self.running().remove(&id);
+                if let Some(running) = running {
                     running.abort();
-                    self.0.outbox.withdraw(id);
                     self.fail(id, &Error::new(ErrorKind::Cancelled, "the call was cancelled by its caller"));
                 }
             }
@@ -129,15 +153,10 @@ impl Session {
 
     fn create(&self, id: u64, create: pb::CreateRequest, given: impl Future<Output = Result<Given>> + Send + 'static) {
         let made = match definition(create.definition) {
-            Ok(definition) => self.0.host.create(definition, given),
+            Ok(definition) => self.0.host.create(Some(self.0.id), definition, given),
             Err(error) => return self.fail(id, &error),
         };
-        let session = self.clone();
-        self.run(id, async move {
-            let made = within(create.timeout, made).await;
-            lock(&session.0.made).extend(made.as_ref().ok());
-            create_response(made).map(Answer::Create)
-        });
+        self.run(id, async move { create_response(within(create.timeout, made).await).map(Answer::Create) });
     }
 
     /// The arguments of an operation, now or when all their chunks have come.
@@ -148,8 +167,9 @@ impl Session {
         inline: pb::Arguments,
         arriving: &mut Arriving,
     ) -> Result<impl Future<Output = Result<Given>> + Send + use<>> {
+        let depth_limit = self.0.host.depth_limit();
         if detached == 0 {
-            return Ok(Either::Left(ready(given(inline))));
+            return Ok(Either::Left(ready(given(inline, depth_limit))));
         }
         let assembly = Assembly::new(detached, self.0.message_limit)?;
         let (sender, receiver) = oneshot::channel();
@@ -161,7 +181,7 @@ impl Session {
                 let arguments = pb::Arguments::decode(bytes).map_err(|error| {
                     Error::new(ErrorKind::BadArguments, format!("the detached arguments cannot be decoded: {error}"))
                 })?;
-                given(arguments)
+                given(arguments, depth_limit)
             })
             .await
         }))
@@ -169,54 +189,92 @@ impl Session {
 
     /// Runs an operation on a task of its own, which a cancel aborts.
     fn run(&self, id: u64, answer: impl Future<Output = Result<Answer>> + Send + 'static) {
-        let session = self.clone();
         // Held until the handle is in, so that the task finds it however soon it ends.
         let mut running = self.running();
-        let task = tokio::spawn(async move {
-            let answer = answer.await;
+        if running.len() >= MAX_RUNNING || running.contains_key(&id) {
+            drop(running);
+            let message = format!("{MAX_RUNNING} operations run already, or this id is one of theirs");
+            return self.fail(id, &Error::new(ErrorKind::Limit, message));
+        }
+        let (session, pending) = (self.clone(), self.0.host.answer_pending());
+        let task = self.0.tasks.spawn(async move {
+            let answer = match answer.await {
+                Ok(answer) => session.encode(id, answer).await,
+                Err(error) => Encoded::Whole(failure(id, &error)),
+            };
             if session.running().remove(&id).is_some() {
-                match answer {
-                    Ok(answer) => session.send(id, answer),
-                    Err(error) => session.fail(id, &error),
-                }
+                session.answer(id, answer, pending);
+            } else if let Encoded::Whole(response) = &answer {
+                session.take_back(response);
             }
         });
         running.insert(id, task.abort_handle());
     }
 
     fn send(&self, id: u64, answer: Answer) {
+        self.0.outbox.send(pb::SessionResponse { id, result: Some(answer), detached: 0 });
+    }
+
+    /// Prepares an answer for sending; what is large on a thread of its own.
+    async fn encode(&self, id: u64, answer: Answer) -> Encoded {
         let response = pb::SessionResponse { id, result: Some(answer), detached: 0 };
         let len = response.encoded_len();
-        if len <= CHUNK_SIZE {
-            return self.0.outbox.send(response);
-        }
         if len > self.0.message_limit {
-            return self.fail(id, &too_large(len, self.0.message_limit));
+            return Encoded::Whole(failure(id, &too_large(len, self.0.message_limit)));
         }
-        let message = response.encode_to_vec().into();
-        let announcement = pb::SessionResponse { id, result: None, detached: len as u64 };
-        self.0.outbox.send_detached(announcement, id, message);
+        if len <= CHUNK_SIZE {
+            return Encoded::Whole(response);
+        }
+        match aside(len, move || Ok(response.encode_to_vec())).await {
+            Ok(bytes) => Encoded::Detached(bytes.into()),
+            Err(error) => Encoded::Whole(failure(id, &error)),
+        }
+    }
+
+    fn answer(&self, id: u64, answer: Encoded, pending: TaskTrackerToken) {
+        match answer {
+            Encoded::Whole(response) => self.0.outbox.send(response),
+            Encoded::Detached(message) => {
+                let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
+                self.0.outbox.send_detached(announcement, id, message, Some(pending));
+            }
+        }
+    }
+
+    /// A cancel has overtaken the answer: an object that was made is nobody's.
+    fn take_back(&self, response: &pb::SessionResponse) {
+        if let Some(Answer::Create(pb::CreateResponse { outcome: Some(Outcome::Handle(handle)) })) = &response.result
+            && let Ok(handle) = handle_from_pb(handle, self.0.host.daemon())
+        {
+            // It may have gone with the session.
+            let _ = self.0.host.release(handle, 0);
+        }
     }
 
     fn fail(&self, id: u64, error: &Error) {
-        let result = Some(Answer::Failure(failure_from_error(error)));
-        self.0.outbox.send(pb::SessionResponse { id, result, detached: 0 });
+        self.0.outbox.send(failure(id, error));
     }
 
-    /// Cancels what runs, because nobody waits for it any more, and releases what was made, but for the root.
+    /// Cancels what runs, because nobody waits for it any more, and releases what was made.
     fn end(&self) {
         self.running().drain().for_each(|(_, running)| running.abort());
-        let root = self.0.host.objects().into_iter().find_map(|(handle, _, is_root)| is_root.then_some(handle));
-        for handle in lock(&self.0.made).drain(..).filter(|handle| Some(*handle) != root) {
-            // It may have been released already.
-            let _ = self.0.host.release(handle, 0);
-        }
+        self.0.host.release_session(self.0.id);
         self.0.outbox.close();
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
-        lock(&self.0.running)
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An answer as it is sent.
+enum Encoded {
+    Whole(pb::SessionResponse),
+    Detached(Bytes),
+}
+
+fn failure(id: u64, error: &Error) -> pb::SessionResponse {
+    pb::SessionResponse { id, result: Some(Answer::Failure(failure_from_error(error))), detached: 0 }
 }
 
 /// Adds a chunk to what it belongs to. One that belongs to nothing is of an operation that was refused or cancelled meanwhile.
@@ -240,8 +298,4 @@ async fn aside<T: Send + 'static>(len: usize, work: impl FnOnce() -> Result<T> +
     }
     let ended = |_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,10 +36,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Incoming(mpsc::Receiver<io::Result<Connection>>);
 
+/// How much has been written to all connections together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traffic(Arc<AtomicU64>);
+
+impl Traffic {
+    /// The bytes written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.0.fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
+    }
+}
+
 /// One accepted connection, which holds its place among [`MAX_CONNECTIONS`].
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: UnixStream,
+    traffic: Traffic,
     _place: OwnedSemaphorePermit,
 }
 
@@ -47,16 +66,17 @@ pub(crate) struct Connection {
 /// # Errors
 ///
 /// Whatever `bind` says; the path must not exist yet.
-pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<Incoming> {
+pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<(Incoming, Traffic)> {
     let listener = UnixListener::bind(endpoint.path())?;
     // The directory is ours alone already; this holds even if somebody opens the directory up.
     set_permissions(endpoint.path(), Permissions::from_mode(0o600))?;
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(accept_all(listener, sender));
-    Ok(Incoming(receiver))
+    let traffic = Traffic::default();
+    tokio::spawn(accept_all(listener, sender, traffic.clone()));
+    Ok((Incoming(receiver), traffic))
 }
 
-async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Connection>>) {
+async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Connection>>, traffic: Traffic) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
@@ -66,7 +86,7 @@ async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Co
         };
         match accepted {
             Ok((stream, _)) if is_same_user(&stream) => {
-                let connection = Connection { stream, _place: place };
+                let connection = Connection { stream, traffic: traffic.clone(), _place: place };
                 let incoming = incoming.clone();
                 // Each on a task of its own, so that a slow one does not hold up the next; it ends with the deadline.
                 tokio::spawn(async move {
@@ -93,7 +113,7 @@ fn is_same_user(stream: &UnixStream) -> bool {
 /// Looks at the first bytes without taking them.
 async fn speaks_http2(stream: &UnixStream) -> io::Result<bool> {
     loop {
-        stream.ready(Interest::READABLE).await?;
+        let ready = stream.ready(Interest::READABLE).await?;
         let mut preface = [0; PREFACE.len()];
         let peeked = stream.try_io(Interest::READABLE, || {
             let (_, len) = rustix::net::recv(stream, &mut preface, RecvFlags::PEEK)?;
@@ -104,7 +124,8 @@ async fn speaks_http2(stream: &UnixStream) -> io::Result<bool> {
             Err(io::ErrorKind::WouldBlock.into())
         });
         match peeked {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Once the client has closed, the stream is ready for ever, and no more comes.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !ready.is_read_closed() => {}
             result => return result,
         }
     }
@@ -136,7 +157,9 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.traffic.note(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -144,7 +167,9 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.traffic.note(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

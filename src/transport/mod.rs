@@ -9,6 +9,6 @@ mod endpoint;
 mod listen;
 
 pub(crate) use connect::connect;
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, Lock};
 pub(crate) use endpoint::Endpoint;
-pub(crate) use listen::listen;
+pub(crate) use listen::{Traffic, listen};

@@ -18,6 +18,10 @@ impl Fault {
         Fault { kind, message: message.into(), path: Vec::new() }
     }
 
+    pub(super) fn too_deep(limit: usize) -> Self {
+        Fault::new(ErrorKind::TooDeep, format!("the value is nested deeper than {limit} levels"))
+    }
+
     /// Says that it happened at a step below: `.name` or `[3]`.
     pub(super) fn at(mut self, step: String) -> Self {
         self.path.push(step);
@@ -27,13 +31,13 @@ impl Fault {
 
 impl From<Fault> for Error {
     fn from(Fault { kind, message, path }: Fault) -> Self {
-        let error = match path.is_empty() {
-            true => Error::new(kind, message),
-            false => Error::new(kind, format!("at {}: {message}", path.into_iter().rev().collect::<String>())),
-        };
         match kind {
-            ErrorKind::TooDeep => error.advise("keep the deep part in the daemon and ask it for what you need"),
-            _ => error,
+            // The way to it is long, and the same step over and over.
+            ErrorKind::TooDeep => {
+                Error::new(kind, message).advise("keep the deep part in the daemon and ask it for what you need")
+            }
+            _ if path.is_empty() => Error::new(kind, message),
+            _ => Error::new(kind, format!("at {}: {message}", path.into_iter().rev().collect::<String>())),
         }
     }
 }

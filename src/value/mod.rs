@@ -45,6 +45,8 @@ pub(crate) use ser::to_value;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use crate::error::Result;
+
 /// How many levels deep a value may be nested. It is also the most that a setting can allow: the protobuf library decodes 100 levels of
 /// messages, and a level of a map takes three.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -98,6 +100,16 @@ impl Value {
             Value::Map(_) => "a map",
             Value::Some(_) => "an optional value",
             Value::Handle(_) => "a handle",
+        }
+    }
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooDeep`](crate::ErrorKind::TooDeep) if it is nested deeper than `limit`.
+    pub(crate) fn check_depth(&self, limit: usize) -> Result<()> {
+        match self.depth() {
+            depth if depth <= limit => Ok(()),
+            _ => Err(fault::Fault::too_deep(limit).into()),
         }
     }
 

@@ -25,14 +25,19 @@ const SOME: &str = "$oad::Some";
 /// [`ErrorKind::TooDeep`] if it is nested deeper than `depth_limit` — found on the way, so that no depth can exhaust the stack — and
 /// [`ErrorKind::WrongType`] for what its own `Serialize` says.
 pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, depth_limit: usize) -> Result<Value> {
-    Ok(value.serialize(ToValue { limit: depth_limit, left: depth_limit })?)
+    Ok(value.serialize(ToValue { limit: depth_limit, left: depth_limit, wraps: MAX_WRAPS })?)
 }
+
+/// How many options and newtype structs may stand around each other. They make no level of the value, but they use the stack.
+const MAX_WRAPS: usize = 128;
 
 #[derive(Clone, Copy)]
 struct ToValue {
     limit: usize,
     /// How many levels may still be opened.
     left: usize,
+    /// How many wraps may still be opened.
+    wraps: usize,
 }
 
 impl ToValue {
@@ -40,10 +45,15 @@ impl ToValue {
     fn inside(self) -> Result<Self, Fault> {
         match self.left.checked_sub(1) {
             Some(left) => Ok(ToValue { left, ..self }),
-            None => {
-                let message = format!("the value is nested deeper than {} levels", self.limit);
-                Err(Fault::new(ErrorKind::TooDeep, message))
-            }
+            None => Err(Fault::too_deep(self.limit)),
+        }
+    }
+
+    /// The serializer for what is in a wrap.
+    fn wrapped(self) -> Result<Self, Fault> {
+        match self.wraps.checked_sub(1) {
+            Some(wraps) => Ok(ToValue { wraps, ..self }),
+            None => Err(Fault::too_deep(self.limit)),
         }
     }
 }
@@ -157,7 +167,7 @@ impl Serializer for ToValue {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, Fault> {
-        match value.serialize(self)? {
+        match value.serialize(self.wrapped()?)? {
             hidden @ (Value::Null | Value::Some(_)) => {
                 // One level more, for the wrapping.
                 self.inside()?;
@@ -191,7 +201,7 @@ impl Serializer for ToValue {
             BIG_INT => {
                 plain::<Vec<u8>>(value.serialize(self.unlimited())?).map(|bytes| Value::integer_from_le_bytes(&bytes))
             }
-            _ => value.serialize(self),
+            _ => value.serialize(self.wrapped()?),
         }
     }
 

@@ -6,8 +6,9 @@ use crate::error::{Error, ErrorKind};
 use crate::wire::pb;
 use crate::wire::pb::FailureCode;
 
-/// A status travels in HTTP/2 trailers, which are limited to 16 KiB.
-const MAX_STATUS_MESSAGE: usize = 4 * 1024;
+/// A status travels in HTTP/2 trailers, which are limited to 16 KiB; and a failure in a session must fit one frame. What is cut is what
+/// an error says of somebody's data.
+const MAX_MESSAGE: usize = 4 * 1024;
 
 /// Each kind that may cross, with its code in a session and in a unary RPC. An exception is not among them: it is an answer.
 const KINDS: [(ErrorKind, FailureCode, Code); 11] = [
@@ -26,7 +27,7 @@ const KINDS: [(ErrorKind, FailureCode, Code); 11] = [
 
 pub(crate) fn failure_from_error(error: &Error) -> pb::Failure {
     let code = row(error).map_or(FailureCode::Protocol, |(_, code, _)| *code);
-    pb::Failure { code: code.into(), message: error.to_string() }
+    pb::Failure { code: code.into(), message: cut(error) }
 }
 
 pub(crate) fn error_from_failure(failure: pb::Failure) -> Error {
@@ -37,9 +38,13 @@ pub(crate) fn error_from_failure(failure: pb::Failure) -> Error {
 
 pub(crate) fn status_from_error(error: &Error) -> Status {
     let code = row(error).map_or(Code::Internal, |(.., code)| *code);
+    Status::new(code, cut(error))
+}
+
+fn cut(error: &Error) -> String {
     let mut message = error.to_string();
-    message.truncate(message.floor_char_boundary(MAX_STATUS_MESSAGE));
-    Status::new(code, message)
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+    message
 }
 
 fn row(error: &Error) -> Option<&'static (ErrorKind, FailureCode, Code)> {
@@ -59,9 +64,11 @@ mod tests {
     }
 
     #[test]
-    fn status_message_fits_a_header() {
-        let status = status_from_error(&Error::new(ErrorKind::BadArguments, "ü".repeat(40_000)));
+    fn long_message_is_cut() {
+        let error = Error::new(ErrorKind::BadArguments, "ü".repeat(40_000));
+        let status = status_from_error(&error);
         assert_eq!(status.code(), Code::InvalidArgument);
-        assert!(status.message().len() <= MAX_STATUS_MESSAGE);
+        assert!(status.message().len() <= MAX_MESSAGE);
+        assert!(failure_from_error(&error).message.len() <= MAX_MESSAGE);
     }
 }

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::wire::pb;
 
@@ -22,15 +25,31 @@ pub(crate) trait Frame: Send + 'static {
     fn chunk(id: u64, data: Bytes) -> Self;
 }
 
+/// With more frames than this waiting to be sent, a daemon reads no more requests.
+const ROOM: usize = 4096;
+
 /// The sending half: frames go in, in order, never waiting.
 ///
-/// It needs no bound of its own: a caller has at most its limit of operations in flight, and each has at most one message here.
+/// On the caller's side it needs no bound of its own: there are at most so many operations in flight, and each has at most one message here. On the
+/// daemon's side, who fills it waits for [`room`](Outbox::room) before it reads what it is to answer.
 #[derive(Debug)]
-pub(crate) struct Outbox<F>(Arc<Mutex<Queue<F>>>);
+pub(crate) struct Outbox<F>(Arc<Shared<F>>);
 
 /// The frames as the stream that tonic sends. It ends when the outbox is closed and empty.
 #[derive(Debug)]
-pub(crate) struct Outgoing<F>(Arc<Mutex<Queue<F>>>);
+pub(crate) struct Outgoing<F>(Arc<Shared<F>>);
+
+#[derive(Debug)]
+struct Shared<F> {
+    queue: Mutex<Queue<F>>,
+    /// Told when there is room again.
+    room: Notify,
+    /// Told when nobody sends any more what is put in.
+    gone: CancellationToken,
+}
+
+/// What is kept until a message has gone out whole.
+type Hold = Option<TaskTrackerToken>;
 
 #[derive(Debug)]
 struct Queue<F> {
@@ -46,18 +65,21 @@ struct Queue<F> {
 struct Detached {
     id: u64,
     rest: Bytes,
+    /// Dropped with the last part of it.
+    _hold: Hold,
 }
 
 impl<F: Frame> Outbox<F> {
     pub(crate) fn new() -> (Self, Outgoing<F>) {
-        let queue = Arc::new(Mutex::new(Queue {
+        let queue = Mutex::new(Queue {
             frames: VecDeque::new(),
             detached: VecDeque::new(),
             since_chunk: 0,
             waker: None,
             closed: false,
-        }));
-        (Outbox(Arc::clone(&queue)), Outgoing(queue))
+        });
+        let shared = Arc::new(Shared { queue, room: Notify::new(), gone: CancellationToken::new() });
+        (Outbox(Arc::clone(&shared)), Outgoing(shared))
     }
 
     /// Sends a frame after all that were sent before.
@@ -65,14 +87,32 @@ impl<F: Frame> Outbox<F> {
         self.push(frame, None);
     }
 
-    /// Sends a frame, and behind it the message that it announces, in chunks between which others go.
-    pub(crate) fn send_detached(&self, frame: F, id: u64, message: Bytes) {
-        self.push(frame, Some(Detached { id, rest: message }));
+    /// Sends a frame, and behind it the message that it announces, in chunks between which others go. `hold` is dropped when the
+    /// last of them has gone out.
+    pub(crate) fn send_detached(&self, frame: F, id: u64, message: Bytes, hold: Hold) {
+        self.push(frame, Some(Detached { id, rest: message, _hold: hold }));
+    }
+
+    /// Waits until not too much waits to be sent.
+    pub(crate) async fn room(&self) {
+        loop {
+            // Made before the look, so that a word in between is not missed.
+            let room = self.0.room.notified();
+            if lock(&self.0.queue).frames.len() < ROOM {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Waits until nobody sends any more what is put in.
+    pub(crate) async fn gone(&self) {
+        self.0.gone.cancelled().await;
     }
 
     /// Forgets what has not been sent yet of the detached message `id`.
     pub(crate) fn withdraw(&self, id: u64) {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.0.queue);
         queue.detached.retain(|detached| detached.id != id);
         for (_, announced) in &mut queue.frames {
             announced.take_if(|detached| detached.id == id);
@@ -81,13 +121,13 @@ impl<F: Frame> Outbox<F> {
 
     /// Ends the stream once everything is sent.
     pub(crate) fn close(&self) {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.0.queue);
         queue.closed = true;
         wake(queue);
     }
 
     fn push(&self, frame: F, detached: Option<Detached>) {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.0.queue);
         if !queue.closed {
             queue.frames.push_back((frame, detached));
             wake(queue);
@@ -141,9 +181,14 @@ impl<F: Frame> Stream for Outgoing<F> {
     type Item = F;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F>> {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.0.queue);
         match queue.next() {
-            Some(frame) => Poll::Ready(Some(frame)),
+            Some(frame) => {
+                if queue.frames.len() + 1 == ROOM {
+                    self.0.room.notify_waiters();
+                }
+                Poll::Ready(Some(frame))
+            }
             None if queue.closed => Poll::Ready(None),
             None => {
                 queue.waker = Some(cx.waker().clone());
@@ -156,10 +201,13 @@ impl<F: Frame> Stream for Outgoing<F> {
 /// Nobody reads any more, so nothing need be kept.
 impl<F> Drop for Outgoing<F> {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.0.queue);
         queue.closed = true;
         queue.frames.clear();
         queue.detached.clear();
+        drop(queue);
+        self.0.room.notify_waiters();
+        self.0.gone.cancel();
     }
 }
 
@@ -207,8 +255,8 @@ mod tests {
     #[test]
     fn large_messages_take_turns_behind_their_first_frame() {
         let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(Sent::Small(1), 1, Bytes::from(vec![0; CHUNK_SIZE + 1]));
-        outbox.send_detached(Sent::Small(2), 2, Bytes::from(vec![0; CHUNK_SIZE]));
+        outbox.send_detached(Sent::Small(1), 1, Bytes::from(vec![0; CHUNK_SIZE + 1]), None);
+        outbox.send_detached(Sent::Small(2), 2, Bytes::from(vec![0; CHUNK_SIZE]), None);
         let expected =
             [Sent::Small(1), Sent::Small(2), Sent::Part(1, CHUNK_SIZE), Sent::Part(2, CHUNK_SIZE), Sent::Part(1, 1)];
         assert_eq!(drain(&mut outgoing), expected);
@@ -217,7 +265,7 @@ mod tests {
     #[test]
     fn small_frames_and_chunks_do_not_starve_each_other() {
         let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(Sent::Small(0), 0, Bytes::from(vec![0; 3 * CHUNK_SIZE]));
+        outbox.send_detached(Sent::Small(0), 0, Bytes::from(vec![0; 3 * CHUNK_SIZE]), None);
         (1..=200).for_each(|id| outbox.send(Sent::Small(id)));
         let order = drain(&mut outgoing);
         let chunks: Vec<usize> =
@@ -228,12 +276,31 @@ mod tests {
     #[test]
     fn withdrawn_message_sends_no_more_chunks() {
         let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(Sent::Small(1), 1, Bytes::from(vec![0; 3 * CHUNK_SIZE]));
+        outbox.send_detached(Sent::Small(1), 1, Bytes::from(vec![0; 3 * CHUNK_SIZE]), None);
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..2 {
             assert!(Pin::new(&mut outgoing).poll_next(&mut cx).is_ready());
         }
         outbox.withdraw(1);
         assert_eq!(drain(&mut outgoing), []);
+    }
+
+    #[tokio::test]
+    async fn full_outbox_has_room_again_once_frames_have_gone() {
+        let (outbox, mut outgoing) = Outbox::new();
+        (0..=ROOM as u64).for_each(|id| outbox.send(Sent::Small(id)));
+        let mut room = std::pin::pin!(outbox.room());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(room.as_mut().poll(&mut cx).is_pending());
+        drain(&mut outgoing);
+        room.await;
+    }
+
+    #[tokio::test]
+    async fn outbox_knows_when_nobody_sends_for_it() {
+        let (outbox, outgoing) = Outbox::<Sent>::new();
+        drop(outgoing);
+        outbox.gone().await;
+        outbox.room().await;
     }
 }

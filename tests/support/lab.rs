@@ -11,6 +11,8 @@ pub struct Lab {
     /// Where the drop leaves its mark.
     on_drop: Option<std::path::PathBuf>,
     drop_takes: Duration,
+    #[serde(skip)]
+    nested: Option<LabProxy>,
 }
 
 #[oad::object(pub)]
@@ -20,7 +22,7 @@ impl Lab {
     }
 
     pub fn marking(on_drop: &std::path::Path, drop_takes: Duration) -> Self {
-        Lab { log: Mutex::default(), on_drop: Some(on_drop.to_owned()), drop_takes }
+        Lab { log: Mutex::default(), on_drop: Some(on_drop.to_owned()), drop_takes, nested: None }
     }
 
     /// A constructor that fails.
@@ -118,6 +120,19 @@ impl Lab {
     pub fn stray(&self) -> u32 {
         let stray = Command::new("setsid").args(["sleep", "1000"]).stdin(Stdio::null()).spawn().expect("setsid runs");
         stray.id()
+    }
+
+    /// Ends this object.
+    pub fn consume(self, note: String) -> usize {
+        self.log.lock().unwrap().len() + note.len()
+    }
+
+    /// Makes a daemon from within this one, keeps it, and gives its pid.
+    pub async fn nest(&mut self, mark: &std::path::Path) -> Result<u32, oad::Error> {
+        let nested = LabProxy::marking(mark, Duration::ZERO).await?;
+        let pid = oad::Remote::pid(&nested);
+        self.nested = Some(nested);
+        Ok(pid)
     }
 
     /// Runs a program, and gives what it printed.

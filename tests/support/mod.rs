@@ -1,6 +1,7 @@
 //! What several test binaries need: looking at processes from outside, waiting with a bound, and a parent that can be killed.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::zombie_processes, reason = "it is for tests")]
 #![allow(unreachable_pub, reason = "a support module is private to each test binary")]
 
 pub mod lab;

@@ -34,10 +34,10 @@ pub(crate) fn object(block: &Block) -> TokenStream {
             }
 
             fn call_consuming(
-                self,
+                __oad_object: &mut ::core::option::Option<Self>,
                 __oad_method: usize,
                 mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::Answer<'static> {
+            ) -> ::oad::__private::Answer<'_> {
                 match __oad_method { #consuming }
             }
         }

@@ -26,7 +26,12 @@ pub(crate) fn invoke(self_path: &Path, method: &Method, keep: impl Fn(TokenStrea
             Passing::OptionReference => quote!(#local.as_ref()),
         }
     });
-    let object = (method.receiver != Receiver::None).then(|| quote!(self));
+    // Arguments that are no good are found before this, so that they do not cost the object.
+    let object = match method.receiver {
+        Receiver::None => None,
+        Receiver::Consuming => Some(quote!(::oad::__private::take(__oad_object)?)),
+        Receiver::Shared | Receiver::Exclusive => Some(quote!(self)),
+    };
     let inputs = object.into_iter().chain(passed);
     let ident = method.ident();
     let awaited = method.is_async().then(|| quote!(.await));
