@@ -269,3 +269,23 @@ fn deadline_needs_neither_the_callers_runtime_nor_that_of_the_connection() {
     assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
     assert!(start.elapsed() < SECOND * 2, "{:?}", start.elapsed());
 }
+
+#[tokio::test]
+async fn hundreds_of_blocked_calls_hold_up_no_other_object() {
+    let lab = lab().await;
+    let other = LabProxy::new().within(lab.daemon()).await.expect("it fits in");
+    let blocked: Vec<_> = (0..600).map(|_| tokio::spawn(lab.block(SECOND * 60))).collect();
+    while lab.log().deadline(SECOND).await.is_err() {}
+    for n in 0..100 {
+        assert_eq!(other.echo(Value::Int(n)).deadline(SECOND * 5).await.expect("it answers"), Value::Int(n));
+    }
+    let ended = lab.shutdown().await.expect("it ends");
+    assert_eq!((ended.calls(), ended.abandoned()), (Some(600), 600), "{ended}");
+    drop(blocked);
+}
+
+#[tokio::test]
+async fn sync_method_may_block_on_a_future() {
+    let lab = lab().await;
+    assert_eq!(lab.block_on_a_future(millis(20)).await.expect("it returns"), 7);
+}

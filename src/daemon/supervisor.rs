@@ -262,8 +262,10 @@ impl Watch {
         let Watch { child, pid, name, directory, life, started, end, said, .. } = self;
         let (exit, leftovers) = child.reap().await;
         let (uptime, status, stderr) = (started.elapsed(), exit.status, exit.stderr);
-        let killed = end.as_ref().is_some_and(|end| end.deadline.is_none())
-            || status.is_some_and(|status| status.signal().is_some());
+        let killed_by_us = end.as_ref().is_some_and(|end| end.deadline.is_none());
+        let killed = killed_by_us || status.is_some_and(|status| status.signal().is_some());
+        // One that was asked but died of something else, before it had heard, has died.
+        let end = end.filter(|_| killed_by_us || said.calls.is_some());
         let ended = |end: &End| Ended {
             pid,
             status,

@@ -11,6 +11,7 @@ mod table;
 
 pub(crate) use ending::Ending;
 pub(crate) use panic::note_locations as note_panic_locations;
+pub(crate) use run::BLOCKING_THREADS;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt as _;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Semaphore};
 use tokio::task::coop::unconstrained;
 use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -63,14 +64,35 @@ pub(super) async fn method(
     running.await
 }
 
-/// Runs an object's sync code on a thread where it may take as long as it likes. Dropped before it has begun, it never does.
+/// How many sync calls may run on the very thread that has read them, which then hands its other work to another. To wake another thread
+/// for the call, and this one for its answer, costs more than most calls take.
+const IN_PLACE: usize = 64;
+static IN_PLACE_LEFT: Semaphore = Semaphore::const_new(IN_PLACE);
+
+/// How many more may run on threads of their own; one more waits. Handing over takes a thread of the same pool, which must not run dry.
+const ON_OTHER_THREADS: usize = 4000;
+static ON_OTHER_THREADS_LEFT: Semaphore = Semaphore::const_new(ON_OTHER_THREADS);
+
+/// How many threads the daemon's runtime must allow for blocking work: these calls, who takes work over, and some for decoding and drops.
+pub(crate) const BLOCKING_THREADS: usize = IN_PLACE + ON_OTHER_THREADS + 64;
+
+/// Runs an object's sync code where it may take as long as it likes, and holds up nobody. Dropped before it has begun, it never does.
 pub(super) async fn blocking<T: Send + 'static>(
     token: TaskTrackerToken,
     run: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
+    let run = move || {
         let _token = token;
         panic::catch(run).flatten()
+    };
+    let can_hand_over = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if let (true, Ok(_place)) = (can_hand_over, IN_PLACE_LEFT.try_acquire()) {
+        return tokio::task::block_in_place(run);
+    }
+    let place = ON_OTHER_THREADS_LEFT.acquire().await;
+    let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
+        let _place = place;
+        run()
     }));
     running.await.unwrap_or_else(|_| Err(runtime_ended()))
 }

@@ -19,7 +19,7 @@ use tonic::transport::Server;
 use tonic_health::server::health_reporter;
 
 use crate::handshake::Hello;
-use crate::host::{Host, note_panic_locations};
+use crate::host::{BLOCKING_THREADS, Host, note_panic_locations};
 use crate::process::{Lifeline, children_gone, kill_descendants};
 use crate::service::{ControlService, ObjectsService};
 use crate::transport::{Endpoint, Lock, Traffic, listen};
@@ -33,9 +33,6 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// How long each step after the calls may take at the least, when the calls have used the grace up.
 const AT_LEAST: Duration = Duration::from_millis(100);
 
-/// How many sync calls may run at once, in all objects together; each has a thread. One more waits.
-const MAX_BLOCKING: usize = 4096;
-
 /// The flow-control windows of a stream and of a connection, in bytes: what may be under way without being asked for.
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
@@ -43,15 +40,17 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Serves as a daemon until it is told to end, and ends the process.
 pub(crate) fn run(lifeline: Lifeline) -> ! {
     note_panic_locations();
-    let served =
-        Builder::new_multi_thread().worker_threads(2).max_blocking_threads(MAX_BLOCKING).enable_all().build().and_then(
-            |runtime| {
-                let served = runtime.block_on(serve(lifeline));
-                // Not dropped: it would wait for calls that are stuck.
-                runtime.shutdown_background();
-                served
-            },
-        );
+    let served = Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .and_then(|runtime| {
+            let served = runtime.block_on(serve(lifeline));
+            // Not dropped: it would wait for calls that are stuck.
+            runtime.shutdown_background();
+            served
+        });
     match served {
         Ok(()) => exit(0),
         Err(error) => {

@@ -53,6 +53,14 @@ impl Lab {
         std::thread::sleep(time);
     }
 
+    /// Does what a blocking client of an async library does.
+    pub fn block_on_a_future(&self, time: Duration) -> u8 {
+        tokio::runtime::Handle::current().block_on(async move {
+            tokio::time::sleep(time).await;
+            7
+        })
+    }
+
     /// Computes, beside others.
     pub fn spin(&self, time: Duration) -> u64 {
         let start = std::time::Instant::now();
