@@ -22,7 +22,7 @@ mod wire;
 
 #[doc(inline)]
 pub use crate::{
-    daemon::{Daemon, Ended, Spawn},
+    daemon::{Daemon, Ended, Health, Spawn},
     error::{Death, Error, ErrorKind, Exception, Result},
     init::init,
     object::Object,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oad::{ErrorKind, Remote as _, Value};
+use oad::{ErrorKind, Health, Remote as _, Value};
 use support::lab::LabProxy;
 use support::{Parent, say, wait_until_gone};
 
@@ -246,4 +246,44 @@ async fn daemon_made_by_an_object_ends_with_it_in_order() {
     assert!(lab.shutdown().await.expect("it ends").is_clean());
     assert!(mark.exists(), "the nested object was dropped");
     assert_eq!(support::state(nested), None, "it is there");
+}
+
+#[tokio::test]
+async fn closed_tells_the_true_cause_and_keeps_nothing_alive() {
+    let lab = lab().await;
+    let closed = lab.closed();
+    drop(lab);
+    assert!(closed.await.expect("it was asked to").is_clean());
+
+    let lab = LabProxy::new().await.expect("a daemon can be made");
+    let (first, second) = (lab.closed(), lab.closed());
+    support::signal(lab.pid(), "-KILL");
+    for error in [first.await, second.await].map(|closed| closed.expect_err("it died")) {
+        assert_eq!(error.death().and_then(oad::Death::signal), Some(9), "{error}");
+        let expected = format!("daemon {} (Lab): the daemon's process died: killed by signal 9 (SIGKILL)", lab.pid());
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn health_tells_a_busy_daemon_from_a_stopped_and_a_dead_one() {
+    let lab = lab().await;
+    let busy = tokio::spawn(lab.note("busy".into(), SECOND * 60));
+    tokio::task::yield_now().await;
+    assert_eq!(lab.health().await.expect("it answers"), Health::Serving);
+    support::signal(lab.pid(), "-STOP");
+    let start = Instant::now();
+    assert_eq!(lab.health().await.expect("it lives"), Health::Unresponsive);
+    assert!(start.elapsed() < SECOND * 2, "{:?}", start.elapsed());
+    support::signal(lab.pid(), "-CONT");
+    assert_eq!(lab.health().await.expect("it answers again"), Health::Serving);
+    support::signal(lab.pid(), "-KILL");
+    let error = loop {
+        // The kernel takes a moment to end it.
+        if let Err(error) = lab.health().await {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Died, "{error}");
+    busy.await.expect("it does not panic").expect_err("it died");
 }

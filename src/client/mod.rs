@@ -17,12 +17,16 @@ use std::time::Duration;
 use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
 use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::client::pending::Pending;
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Handle, MAX_DEPTH, Value};
 use crate::wire::pb::control_client::ControlClient;
+use crate::wire::pb::objects_server::SERVICE_NAME;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::{CHUNK_SIZE, Outbox, arguments_to_pb, handle_to_pb, pb, too_large};
 
@@ -104,6 +108,15 @@ impl Client {
             Ok(Err(status)) => Err(failed(status.to_string()).because(status)),
             Err(ended) => Err(failed(ended.to_string())),
         }
+    }
+
+    /// Asks the health service whether the daemon takes calls; `None` if it cannot be asked.
+    pub(crate) async fn health(&self) -> Option<bool> {
+        let mut health = HealthClient::new(self.channel.clone());
+        let request = HealthCheckRequest { service: SERVICE_NAME.to_owned() };
+        let asking = self.runtime.spawn(async move { health.check(request).await });
+        let response = asking.await.ok()?.ok()?.into_inner();
+        Some(response.status() == ServingStatus::Serving)
     }
 
     /// Refuses every operation from now on with `error`; what is in flight may still be answered.

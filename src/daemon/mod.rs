@@ -13,6 +13,7 @@ pub(crate) use builder::Spawned;
 pub use ended::Ended;
 
 use std::fmt;
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,21 @@ use crate::transport::Endpoint;
 
 /// How long [`Daemon::shutdown`] waits for the answer to its request before it asks on the lifeline, which a daemon hears even when it is busy.
 const ASK: Duration = Duration::from_millis(100);
+
+/// How long [`Daemon::health`] waits for an answer.
+const HEALTH: Duration = Duration::from_secs(1);
+
+/// How a daemon is, by its own word or its silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Health {
+    /// It takes calls.
+    Serving,
+    /// It is ending and takes no more.
+    NotServing,
+    /// It lives but did not answer: it is stopped, or starved.
+    Unresponsive,
+}
 
 /// A handle on a daemon: the process that holds an object. Cheap to clone; the daemon ends when the last handle and the last proxy are dropped.
 #[derive(Clone)]
@@ -91,6 +107,61 @@ impl Daemon {
             Outcome::Ended(ended) => Ok(ended),
             Outcome::Died(death) => Err(Error::from_death(death).doing("shutting down").on(self.to_string())),
         }
+    }
+
+    /// Waits until the daemon is gone, for whatever reason, and tells which. It keeps nothing alive: a daemon whose last proxy is dropped
+    /// meanwhile ends.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Died`](crate::ErrorKind::Died) if nobody had asked it to end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    pub fn closed(&self) -> impl Future<Output = Result<Ended>> + Send + 'static + use<> {
+        let (supervisor, name) = (self.0.supervisor.clone(), self.to_string());
+        async move {
+            match supervisor.gone().await {
+                Outcome::Ended(ended) => Ok(ended),
+                Outcome::Died(death) => Err(Error::from_death(death).on(name)),
+            }
+        }
+    }
+
+    /// Asks the daemon how it is, by the standard health service; takes a second at most.
+    ///
+    /// A daemon that is stopped, or whose connection's runtime is not driven, is [`Health::Unresponsive`]; an object that is busy is not: it
+    /// takes no part in the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Died`](crate::ErrorKind::Died) or [`ErrorKind::Closed`](crate::ErrorKind::Closed) if there is nobody to ask any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    pub async fn health(&self) -> Result<Health> {
+        let (client, supervisor) = (self.0.client.clone(), self.0.supervisor.clone());
+        // On the keeper, whose timer works wherever the caller waits.
+        let asking = keeper()?.spawn(async move {
+            tokio::select! {
+                biased;
+                outcome = supervisor.exited() => Err(verdict(outcome)),
+                health = timeout(HEALTH, client.health()) => match health {
+                    Ok(Some(true)) => Ok(Health::Serving),
+                    Ok(Some(false)) => Ok(Health::NotServing),
+                    // A connection that has just broken is not the daemon's word; its exit would be.
+                    Ok(None) => match timeout(HEALTH, supervisor.exited()).await {
+                        Ok(outcome) => Err(verdict(outcome)),
+                        Err(_) => Ok(Health::Unresponsive),
+                    },
+                    Err(_) => Ok(Health::Unresponsive),
+                },
+            }
+        });
+        let health = asking.await.unwrap_or(Ok(Health::Unresponsive));
+        health.map_err(|error| error.doing("asking for the health").on(self.to_string()))
     }
 
     /// Whether this process is a copy, made by `fork`, of the one that made the daemon.

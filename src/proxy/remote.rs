@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::daemon::{Daemon, Ended};
+use crate::daemon::{Daemon, Ended, Health};
 use crate::error::Result;
 use crate::proxy::Proxy;
 
@@ -38,8 +38,19 @@ pub trait Remote: Clone + Send + Sync + 'static {
         self.daemon().pid()
     }
 
+    /// Waits until the daemon is gone, and tells why; see [`Daemon::closed`].
+    fn closed(&self) -> impl Future<Output = Result<Ended>> + Send + 'static + use<Self> {
+        self.daemon().closed()
+    }
+
+    /// Asks the daemon how it is; see [`Daemon::health`].
+    fn health(&self) -> impl Future<Output = Result<Health>> + Send + 'static + use<Self> {
+        let daemon = self.daemon().clone();
+        async move { daemon.health().await }
+    }
+
     /// Ends the daemon, with all that lives in it, and tells how it went; see [`Daemon::shutdown`].
-    fn shutdown(&self) -> impl Future<Output = Result<Ended>> + Send {
+    fn shutdown(&self) -> impl Future<Output = Result<Ended>> + Send + 'static + use<Self> {
         // Not borrowed from the proxy, so that the future can outlive it.
         let daemon = self.daemon().clone();
         async move { daemon.shutdown().await }
