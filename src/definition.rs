@@ -30,6 +30,11 @@ impl Definition {
 
     /// The type's name without the path to it, as messages say it.
     pub(crate) fn short_name(&self) -> &str {
-        self.type_name.rsplit("::").next().unwrap_or(&self.type_name)
+        short_name(&self.type_name)
     }
+}
+
+/// A type's name without the path to it.
+pub(crate) fn short_name(type_name: &str) -> &str {
+    type_name.rsplit("::").next().unwrap_or(type_name)
 }

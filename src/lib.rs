@@ -22,6 +22,7 @@ mod wire;
 
 #[doc(inline)]
 pub use crate::{
+    client::{Description, MethodDescription},
     daemon::{Daemon, Ended, Health, Spawn},
     error::{Death, Error, ErrorKind, Exception, Result},
     init::init,

@@ -10,11 +10,11 @@ use syn::visit::Visit;
 /// `server service host object` — meet on the ground floor only.
 const ROOMS: &[(&str, &[&str])] = &[
     // The crate page: re-exports, and what the macros' code needs.
-    ("lib", &["daemon", "error", "init", "object", "process", "proxy", "value"]),
+    ("lib", &["client", "daemon", "error", "init", "object", "process", "proxy", "value"]),
     // Both sides: it decides which this process is.
     ("init", &["process", "server"]),
     // The left stair. `object` is the contract with the macros: descriptions and packed arguments.
-    ("proxy", &["client", "daemon", "error", "object", "value"]),
+    ("proxy", &["client", "daemon", "definition", "error", "object", "value"]),
     ("daemon", &["client", "definition", "error", "handshake", "object", "process", "transport", "value"]),
     ("client", &["definition", "error", "transport", "value", "wire"]),
     // The right stair.

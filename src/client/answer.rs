@@ -1,5 +1,6 @@
 //! What comes back for an operation.
 
+use crate::client::Description;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Handle, Value};
 use crate::wire::pb::session_response::Result as Message;
@@ -12,6 +13,8 @@ pub(crate) enum Answer {
     Created(Handle),
     /// A method returned.
     Returned(Value),
+    /// What an object can do.
+    Described(Description),
     /// There is nothing more to tell.
     Done,
 }
@@ -41,7 +44,8 @@ impl Answer {
                 Some(call_response::Outcome::Exception(exception)) => Err(raised(exception)?),
                 None => Err(senseless()),
             },
-            Some(Message::Describe(_) | Message::Release(_)) => Ok(Answer::Done),
+            Some(Message::Describe(response)) => Ok(Answer::Described(Description::from_pb(response))),
+            Some(Message::Release(_)) => Ok(Answer::Done),
             Some(Message::Failure(failure)) => Err(error_from_failure(failure)),
             Some(Message::Chunk(_)) | None => Err(senseless()),
         }
@@ -50,6 +54,13 @@ impl Answer {
     pub(crate) fn into_handle(self) -> Result<Handle> {
         match self {
             Answer::Created(handle) => Ok(handle),
+            _ => Err(senseless()),
+        }
+    }
+
+    pub(crate) fn into_description(self) -> Result<Description> {
+        match self {
+            Answer::Described(description) => Ok(description),
             _ => Err(senseless()),
         }
     }

@@ -6,9 +6,11 @@
 
 mod answer;
 mod connection;
+mod description;
 mod pending;
 
 pub(crate) use answer::Answer;
+pub use description::{Description, MethodDescription};
 pub(crate) use pending::Submitted;
 
 use std::sync::Arc;
@@ -85,6 +87,12 @@ impl Client {
             ..Default::default()
         };
         self.submit(Operation::Call(call), arguments, deadline)
+    }
+
+    /// Asks what an object can do.
+    pub(crate) fn describe(&self, handle: Handle) -> Result<Submitted> {
+        let describe = pb::DescribeRequest { handle: Some(handle_to_pb(handle)) };
+        self.submit(Operation::Describe(describe), Vec::new(), None)
     }
 
     /// Releases an object, without waiting.

@@ -62,6 +62,8 @@ struct Settings {
     executable: Option<PathBuf>,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    env_clear: bool,
+    current_dir: Option<PathBuf>,
     grace: Duration,
     start_timeout: Duration,
     limits: Limits,
@@ -73,6 +75,8 @@ impl Default for Settings {
             executable: None,
             arguments: Vec::new(),
             environment: Vec::new(),
+            env_clear: false,
+            current_dir: None,
             grace: Duration::from_secs(2),
             start_timeout: Duration::from_secs(10),
             limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
@@ -83,7 +87,7 @@ impl Default for Settings {
 /// The longest time that is waited for. Time cannot be added to without end.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What comes of it before it is a proxy: the daemon, the object's handle, and what messages call it.
+/// What comes of it before it is a proxy: the daemon, the object's handle, and the name of its type.
 pub(crate) type Spawned = (Daemon, Handle, String);
 
 impl<P> Spawn<P> {
@@ -124,6 +128,16 @@ impl<P> Spawn<P> {
     /// One more environment variable for the daemon, which has those of this process otherwise.
     pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.set(|settings| settings.environment.push((name.into(), value.into())))
+    }
+
+    /// Starts the daemon with none of this process's environment variables, but for those set by [`env`](Spawn::env).
+    pub fn env_clear(self) -> Self {
+        self.set(|settings| settings.env_clear = true)
+    }
+
+    /// The working directory of the daemon; this process's by default.
+    pub fn current_dir(self, directory: impl Into<PathBuf>) -> Self {
+        self.set(|settings| settings.current_dir = Some(directory.into()))
     }
 
     /// How long calls that run may still take when the daemon is to end; 2 s by default. A daemon that has not ended 0.4 s after
@@ -179,7 +193,7 @@ impl<P> Spawn<P> {
             submitted.await?.into_handle()
         };
         match created.await {
-            Ok(handle) => Ok((daemon, handle, name)),
+            Ok(handle) => Ok((daemon, handle, self.definition.type_name().to_owned())),
             Err(error) => {
                 let error = error.doing(making).on(daemon.to_string());
                 if is_own {
@@ -193,10 +207,13 @@ impl<P> Spawn<P> {
 }
 
 async fn start(settings: Settings, name: String) -> Result<Daemon> {
-    let Settings { executable, arguments, environment, grace, start_timeout, limits } = settings;
+    let Settings { executable, arguments, environment, env_clear, current_dir, grace, start_timeout, limits } =
+        settings;
     let mut program = Program::choose(executable)?;
     program.arguments.extend(arguments);
     program.environment = environment;
+    program.env_clear = env_clear;
+    program.current_dir = current_dir;
     let recipe = Recipe { program, name, limits, grace, start_timeout };
     let keeper = keeper()?;
     let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());

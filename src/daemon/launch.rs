@@ -75,7 +75,15 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
             runtime.spawn(Client::connect(endpoint.clone(), pid, limits, keeper, lost).with_current_subscriber());
         let client = connecting.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::RuntimeEnded, "the async runtime ended, or has no I/O driver (`enable_all`)"))
-        })?;
+        });
+        let client = match client {
+            Ok(client) => client,
+            Err(error) => {
+                // If the process has just died, that is why, and its exit comes a moment after its sockets closed.
+                let died = timeout(AFTERMATH, supervisor.exited()).await;
+                return Err(died.map_or(error, |outcome| exited_early(&program, &outcome)));
+            }
+        };
         Ok((pid, endpoint, client))
     };
     let connected = tokio::select! {
@@ -89,9 +97,6 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     let (pid, endpoint, client) = match connected {
         Ok(connected) => connected,
         Err(error) => {
-            // If the process has just died, that is why, and its exit comes a moment after its sockets closed.
-            let died = timeout(AFTERMATH, supervisor.exited()).await;
-            let error = died.map_or(error, |outcome| exited_early(&program, &outcome));
             supervisor.kill();
             let error = match supervisor.gone().await {
                 Outcome::Died(death) => error.with_death(death),

@@ -1,5 +1,7 @@
 //! What an object can do, told in the words of its source.
 
+use crate::definition::short_name;
+
 /// What a type of object is called and what it can do.
 #[derive(Debug)]
 pub struct Description {
@@ -62,7 +64,7 @@ impl Description {
     /// The type's name without the path to it, as messages say it.
     #[must_use]
     pub fn short_name(&self) -> &'static str {
-        self.name.rsplit("::").next().unwrap_or(self.name)
+        short_name(self.name)
     }
 
     pub(crate) fn method(&self, name: &str) -> Option<(usize, &'static Method)> {

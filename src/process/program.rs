@@ -21,6 +21,9 @@ pub(crate) struct Program {
     pub(crate) shown: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Without what this process has in its environment.
+    pub(crate) env_clear: bool,
+    pub(crate) current_dir: Option<PathBuf>,
 }
 
 /// Where `oad::test_daemon!` has put a test to start a test binary with.
@@ -66,14 +69,26 @@ impl Program {
     }
 
     fn new(executable: PathBuf, shown: PathBuf) -> Self {
-        Program { executable, shown, arguments: Vec::new(), environment: Vec::new() }
+        let (arguments, environment) = (Vec::new(), Vec::new());
+        Program { executable, shown, arguments, environment, env_clear: false, current_dir: None }
     }
 
     /// Starts it with one end of `lifeline` as fd 0, in a process group of its own, so that a Ctrl-C meant for the parent does not
     /// reach it. Only ever called on the keeper's thread.
     pub(super) fn start(&self, marker: Marker, lifeline: UnixStream) -> Result<std::process::Child> {
         let (name, value) = marker.variable();
-        Command::new(&self.executable)
+        if let Some(directory) = self.current_dir.as_ref().filter(|directory| !directory.is_dir()) {
+            let message = format!("the working directory {} is not there, or is none", directory.display());
+            return Err(Error::new(ErrorKind::Spawn, message));
+        }
+        let mut command = Command::new(&self.executable);
+        if self.env_clear {
+            command.env_clear();
+        }
+        if let Some(directory) = &self.current_dir {
+            command.current_dir(directory);
+        }
+        command
             .arg0(&self.shown)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

@@ -1,5 +1,6 @@
 //! A call of a method.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -41,18 +42,21 @@ use crate::value::{Value, from_value};
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<T, E = Error> {
     state: State,
-    decode: fn(Result<Value>) -> Result<T, E>,
+    decode: Decode<T, E>,
 }
+
+/// Turns the answer into what the caller gets; the function puts into an error of its own what was called, and where.
+type Decode<T, E> = fn(Result<Value>, &dyn Fn(Error) -> Error) -> Result<T, E>;
 
 enum State {
     Prepared(Prepared),
-    Sent { proxy: Proxy, method: &'static str, submitted: Submitted },
+    Sent { proxy: Proxy, method: Cow<'static, str>, submitted: Submitted },
     Done,
 }
 
 struct Prepared {
     proxy: Proxy,
-    method: &'static str,
+    method: Cow<'static, str>,
     arguments: Packed,
     deadline: Option<Duration>,
 }
@@ -72,7 +76,12 @@ impl<T, E> Outcome for Result<T, E> {
 
 /// Prepares a call whose failures are all [`Error`]s.
 pub fn call<T: DeserializeOwned>(proxy: &Proxy, method: &'static str, arguments: Packed) -> Call<T> {
-    prepare(proxy, method, arguments, |answer| from_value(answer?))
+    call_named(proxy, method.into(), arguments)
+}
+
+/// The same, for a method whose name is known only now.
+pub(super) fn call_named<T: DeserializeOwned>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed) -> Call<T> {
+    prepare(proxy, method, arguments, |answer, explain| from_value(answer?).map_err(explain))
 }
 
 /// Prepares a call whose failures are the method's own error type.
@@ -81,20 +90,17 @@ where
     T: DeserializeOwned,
     E: DeserializeOwned + From<Error>,
 {
-    prepare(proxy, method, arguments, |answer| {
-        answer.and_then(from_value).map_err(|error| match error.exception().and_then(|exception| exception.get()) {
-            Some(own) => own,
-            None => E::from(error),
+    prepare(proxy, method.into(), arguments, |answer, explain| {
+        answer.and_then(|value| from_value(value).map_err(explain)).map_err(|error| {
+            match error.exception().and_then(|exception| exception.get()) {
+                Some(own) => own,
+                None => E::from(error),
+            }
         })
     })
 }
 
-fn prepare<T, E>(
-    proxy: &Proxy,
-    method: &'static str,
-    arguments: Packed,
-    decode: fn(Result<Value>) -> Result<T, E>,
-) -> Call<T, E> {
+fn prepare<T, E>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed, decode: Decode<T, E>) -> Call<T, E> {
     let prepared = Prepared { proxy: proxy.clone(), method, arguments, deadline: None };
     Call { state: State::Prepared(prepared), decode }
 }
@@ -121,15 +127,15 @@ impl<T, E> Future for Call<T, E> {
             };
             match prepared.send() {
                 Ok(sent) => this.state = sent,
-                Err(error) => return Poll::Ready((this.decode)(Err(error))),
+                Err(error) => return Poll::Ready((this.decode)(Err(error), &|error| error)),
             }
         }
         let State::Sent { proxy, method, submitted } = &mut this.state else {
             panic!("a call is polled after its end")
         };
         let answer = ready!(Pin::new(submitted).poll(cx));
-        let answer = answer.and_then(|answer| answer.into_value()).map_err(|error| explain(error, proxy, method));
-        let answer = (this.decode)(answer);
+        let explain = |error| explain(error, proxy, method);
+        let answer = (this.decode)(answer.and_then(|answer| answer.into_value()).map_err(explain), &explain);
         this.state = State::Done;
         Poll::Ready(answer)
     }
@@ -140,15 +146,15 @@ impl Prepared {
         let Prepared { proxy, method, arguments, deadline } = self;
         let submitted = arguments
             .into_values()
-            .and_then(|arguments| proxy.daemon().client().call(proxy.handle(), method, arguments, deadline))
-            .map_err(|error| explain(error, &proxy, method))?;
+            .and_then(|arguments| proxy.daemon().client().call(proxy.handle(), &method, arguments, deadline))
+            .map_err(|error| explain(error, &proxy, &method))?;
         Ok(State::Sent { proxy, method, submitted })
     }
 }
 
 /// Says what was tried, and on which daemon.
 fn explain(error: Error, proxy: &Proxy, method: &str) -> Error {
-    let error = error.doing(format!("calling {}.{method}", proxy.type_name())).on(proxy.daemon().to_string());
+    let error = error.doing(format!("calling {}.{method}", proxy.short_name())).on(proxy.daemon().to_string());
     match error.kind() {
         ErrorKind::BadArguments => error.advise("is the daemon's program of the same version as this one?"),
         _ => error,
@@ -158,8 +164,8 @@ fn explain(error: Error, proxy: &Proxy, method: &str) -> Error {
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (state, method) = match &self.state {
-            State::Prepared(prepared) => ("prepared", prepared.method),
-            State::Sent { method, .. } => ("sent", *method),
+            State::Prepared(prepared) => ("prepared", prepared.method.as_ref()),
+            State::Sent { method, .. } => ("sent", method.as_ref()),
             State::Done => ("done", ""),
         };
         f.debug_struct("Call").field("method", &method).field("state", &state).finish_non_exhaustive()

@@ -9,13 +9,20 @@ mod remote;
 pub use call::{Call, Outcome, call, call_fallible};
 pub use remote::Remote;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::client::{Answer, Description};
 use crate::daemon::{Daemon, Spawn, Spawned};
-use crate::error::Result;
+use crate::definition::short_name;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::Packed;
 use crate::value::Handle;
 
 /// A proxy of an object in a daemon. Cheap to clone. When the last proxy of the object is dropped the object is released, and when the last
@@ -43,10 +50,73 @@ impl Proxy {
         self.0.handle
     }
 
-    /// The name of its type without the path.
+    /// The name its type was asked for by, such as `my_crate::Counter`.
     #[must_use]
     pub fn type_name(&self) -> &str {
         &self.0.type_name
+    }
+
+    /// Calls a method by its name, with a tuple of arguments; `()` for none.
+    ///
+    /// ```no_run
+    /// # async fn example(counter: oad::Proxy) -> oad::Result<()> {
+    /// let total: i64 = counter.call("add", (2,)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The call fails with [`ErrorKind::NoSuchMethod`] if the object has none of this name, [`ErrorKind::BadArguments`] if it takes other arguments, and
+    /// [`ErrorKind::WrongType`] if it returns something else than a `T`.
+    pub fn call<T: DeserializeOwned>(&self, method: impl Into<String>, arguments: impl Serialize) -> Call<T> {
+        call::call_named(self, Cow::Owned(method.into()), Packed::items_of(&arguments))
+    }
+
+    /// Asks the daemon what the object can do.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from answering; [`ErrorKind::NoSuchObject`] if the object has been taken by a method that ends it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    pub async fn describe(&self) -> Result<Description> {
+        let explain =
+            |error: Error| error.doing(format!("describing {}", self.short_name())).on(self.daemon().to_string());
+        let submitted = self.daemon().client().describe(self.handle()).map_err(explain)?;
+        submitted.await.and_then(Answer::into_description).map_err(explain)
+    }
+
+    /// The typed proxy of the same object.
+    ///
+    /// ```no_run
+    /// # struct Counter;
+    /// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter } }
+    /// # async fn example() -> oad::Result<()> {
+    /// use oad::Remote as _;
+    ///
+    /// let proxy: oad::Proxy = CounterProxy::new(1).await?.as_proxy().clone();
+    /// let counter: CounterProxy = proxy.typed()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if the object is of another type.
+    pub fn typed<P: Remote>(&self) -> Result<P> {
+        match P::object_type() {
+            Some(wanted) if wanted != self.type_name() => {
+                let message = format!("the object is a `{}`, and not a `{wanted}`", self.type_name());
+                Err(Error::new(ErrorKind::WrongType, message).on(self.daemon().to_string()))
+            }
+            _ => Ok(P::from_proxy(self.clone())),
+        }
+    }
+
+    /// The name of its type without the path, as messages say it.
+    fn short_name(&self) -> &str {
+        short_name(&self.0.type_name)
     }
 }
 
@@ -77,9 +147,9 @@ impl Drop for Lease {
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Lease { daemon, handle, type_name } = &*self.0;
+        let Lease { daemon, handle, .. } = &*self.0;
         f.debug_struct("Proxy")
-            .field("type", type_name)
+            .field("type", &self.short_name())
             .field("pid", &daemon.pid())
             .field("handle", &handle.id())
             .finish_non_exhaustive()

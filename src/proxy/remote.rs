@@ -28,6 +28,12 @@ pub trait Remote: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn from_proxy(proxy: Proxy) -> Self;
 
+    /// The name that the proxy's type of object is registered under; `None` for a proxy of any.
+    #[doc(hidden)]
+    fn object_type() -> Option<&'static str> {
+        None
+    }
+
     /// The daemon that the object lives in.
     fn daemon(&self) -> &Daemon {
         self.as_proxy().daemon()

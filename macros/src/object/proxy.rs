@@ -25,6 +25,7 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
     let constructors = block.constructors.iter().map(|method| constructor(block, method));
     let spawn = spawn(block);
     let methods = block.methods.iter().map(|method| self::method(block, method));
+    let self_path = &block.self_path;
     quote! {
         #[allow(missing_docs, non_snake_case, unreachable_pub)]
         mod #module {
@@ -51,6 +52,10 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
 
             fn from_proxy(proxy: ::oad::Proxy) -> Self {
                 #proxy(proxy)
+            }
+
+            fn object_type() -> ::core::option::Option<&'static str> {
+                ::core::option::Option::Some(<#self_path as ::oad::Object>::DESCRIPTION.name)
             }
         }
 

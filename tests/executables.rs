@@ -1,0 +1,228 @@
+//! Programs that become daemons by way of a wrapper, and programs that do not become daemons at all.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use oad::{ErrorKind, Remote as _, Spawn, Value};
+use support::lab::LabProxy;
+
+mod support;
+
+oad::test_daemon!();
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long a program that never answers is waited for here.
+const TIMEOUT: Duration = Duration::from_millis(400);
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(tempfile::tempdir().expect("the temporary directory can be written to"))
+    }
+
+    fn file(&self, name: &str, contents: &[u8], mode: u32) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, contents).expect("it can be written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+        path
+    }
+
+    fn script(&self, name: &str, lines: &str) -> PathBuf {
+        self.file(name, format!("#!/bin/sh\n{lines}\n").as_bytes(), 0o755)
+    }
+}
+
+/// A lab whose daemon is this test binary, started by way of `wrapper`, which is given its command line.
+fn wrapped(wrapper: &Path) -> Spawn<LabProxy> {
+    let this = std::env::current_exe().expect("it has a path");
+    LabProxy::new().executable(wrapper).arg(this).arg("oad_test_daemon").arg("--exact").arg("--nocapture")
+}
+
+#[tokio::test]
+async fn wrapper_that_execs_becomes_the_daemon() {
+    let folder = Folder::new();
+    let lab = wrapped(&folder.script("wrapper", "exec \"$@\"")).await.expect("it works");
+    assert_eq!(lab.echo(Value::Int(1)).await.expect("it answers"), Value::Int(1));
+    assert!(lab.shutdown().await.expect("it ends").is_clean());
+}
+
+#[tokio::test]
+async fn wrapper_that_waits_is_seen_through() {
+    let folder = Folder::new();
+    let wrapper = folder.script("wrapper", "\"$@\"\nexit $?");
+    let lab = wrapped(&wrapper).await.expect("it works");
+    let parent =
+        support::children(std::process::id()).into_iter().find(|pid| support::children(*pid).contains(&lab.pid()));
+    assert!(parent.is_some(), "the daemon is the wrapper's child, and its own pid is told");
+    assert!(lab.shutdown().await.expect("it ends").is_clean());
+
+    let lab = wrapped(&wrapper).await.expect("it works");
+    support::signal(lab.pid(), "-KILL");
+    let error = lab.echo(Value::Null).await.expect_err("it is dead");
+    assert_eq!(error.death().and_then(oad::Death::code), Some(128 + 9), "as the shell tells it: {error}");
+}
+
+#[tokio::test]
+async fn environment_and_directory_are_what_they_are_set_to() {
+    let folder = Folder::new();
+    let mark = folder.0.path().join("seen");
+    let wrapper = folder.script("wrapper", "{ pwd; env; } > \"$MARK\"; exec \"$@\"");
+    let lab = wrapped(&wrapper).env_clear().env("MARK", &mark).current_dir("/").await.expect("it works");
+    let seen = std::fs::read_to_string(&mark).expect("it is written");
+    let mut names: Vec<&str> =
+        seen.lines().skip(1).filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    // Some shells tell themselves what they run.
+    names.retain(|name| *name != "_");
+    names.sort_unstable();
+    assert_eq!(seen.lines().next(), Some("/"));
+    // The last is the shell's own.
+    assert_eq!(names, ["MARK", "OAD_DAEMON", "PWD"], "{seen}");
+    drop(lab);
+}
+
+/// Runs a program that does not become a daemon, and gives what is said of it, without what is different every time.
+async fn complaint(executable: &Path) -> (ErrorKind, String) {
+    let start = Instant::now();
+    let error = wrapped(executable).start_timeout(TIMEOUT).await.expect_err("it is no daemon");
+    assert!(start.elapsed() < TIMEOUT + SECOND, "{:?}: {error}", start.elapsed());
+    let message = error.to_string().replace(&executable.display().to_string(), "PROGRAM");
+    let message = message.strip_prefix("starting a daemon for Lab").expect("it says what was tried").to_owned();
+    let message = match message.strip_prefix(" on daemon ") {
+        Some(on) => {
+            let (pid, rest) = on.split_once(' ').expect("it names the pid");
+            assert_eq!(support::state(pid.parse().expect("it is a number")), None, "nothing is left: {error}");
+            rest.strip_prefix("(Lab): ").expect("it names the object").to_owned()
+        }
+        None => message.trim_start_matches(": ").to_owned(),
+    };
+    (error.kind(), message)
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_started_say_why() {
+    let folder = Folder::new();
+    let other_machine: Vec<u8> =
+        [&b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xf3\0\x01\0\0\0"[..], &[0; 40]].concat();
+    let cases = [
+        (folder.0.path().join("missing"), "No such file or directory (os error 2); check the path"),
+        (folder.0.path().join("missing/more"), "No such file or directory (os error 2); check the path"),
+        (folder.0.path().to_owned(), "Permission denied (os error 13); is it a file, and marked executable?"),
+        (folder.file("plain", b"#!/bin/sh\n", 0o644), "Permission denied (os error 13); is it a file"),
+        (
+            folder.file("orphan", b"#!/no/such/shell\n", 0o755),
+            "No such file or directory (os error 2); check the path; for a script, the interpreter",
+        ),
+        (
+            folder.file("foreign", &other_machine, 0o755),
+            "Exec format error (os error 8); it is no program for this machine",
+        ),
+        (
+            folder.file("text", b"exec \"$@\"\n", 0o755),
+            "Exec format error (os error 8); it is no program for this machine; a script needs `#!`",
+        ),
+        (folder.file("empty", b"", 0o755), "Exec format error (os error 8); it is no program for this machine"),
+    ];
+    for (executable, expected) in cases {
+        let (kind, message) = complaint(&executable).await;
+        let expected = format!("`PROGRAM` could not be started: {expected}");
+        assert_eq!(kind, ErrorKind::Spawn, "{message}");
+        assert!(message.starts_with(&expected), "{message}\n{expected}");
+    }
+    let nowhere = wrapped(Path::new("/bin/true")).current_dir("/nowhere").await.expect_err("it is not there");
+    assert!(nowhere.to_string().contains("the working directory /nowhere is not there"), "{nowhere}");
+}
+
+#[tokio::test]
+async fn programs_that_do_not_serve_say_how_they_failed() {
+    let folder = Folder::new();
+    let early = "`PROGRAM` ended before it was ready: ";
+    let silent = "`PROGRAM` did not answer within 400ms; does it call `oad::init()`";
+    let garbled = "it does not speak as a daemon does: ";
+    let cases = [
+        ("true", ErrorKind::Spawn, format!("{early}exited with code 0; does it call `oad::init()`")),
+        ("exit 3", ErrorKind::Spawn, format!("{early}exited with code 3")),
+        ("kill -SEGV $$", ErrorKind::Spawn, format!("{early}killed by signal 11 (SIGSEGV)")),
+        ("kill -9 $$", ErrorKind::Spawn, format!("{early}killed by signal 9 (SIGKILL)")),
+        ("head -c 10 <&0; exit 4", ErrorKind::Spawn, format!("{early}exited with code 4")),
+        // It daemonizes: the first process ends, and what it left is ended too.
+        ("sleep 1000 & exit 0", ErrorKind::Spawn, format!("{early}exited with code 0")),
+        ("exec sleep 1000", ErrorKind::Handshake, silent.to_owned()),
+        ("trap '' TERM; while :; do sleep 1000; done", ErrorKind::Handshake, silent.to_owned()),
+        ("exec 0<&-; exec sleep 1000", ErrorKind::Handshake, silent.to_owned()),
+        ("exec cat", ErrorKind::Handshake, silent.to_owned()),
+        ("yes | head -c 10000000; exec sleep 1000", ErrorKind::Handshake, silent.to_owned()),
+        ("printf '{\"Ready\"' >&0; exec sleep 1000", ErrorKind::Handshake, silent.to_owned()),
+        ("echo Hello >&0; exec sleep 1000", ErrorKind::Handshake, format!("{garbled}\"Hello\\n\" is no frame: ")),
+        (
+            "echo '{\"Ready\":1}' >&0; exec sleep 1000",
+            ErrorKind::Handshake,
+            format!("{garbled}\"{{\\\"Ready\\\":1}}\\n\" is no frame: "),
+        ),
+        (
+            "printf '\\000\\033[31m\\n' >&0; exec sleep 1000",
+            ErrorKind::Handshake,
+            format!("{garbled}\"\\x00\\x1b[31m\\n\" is no frame: "),
+        ),
+        (
+            "exec 3>&0; yes | tr -d '\\n' | head -c 10000000 >&3; exec sleep 1000",
+            ErrorKind::Handshake,
+            format!("{garbled}\"yyyyyyyy"),
+        ),
+        (
+            "echo '{\"OtherVersion\":{\"protocol\":99}}' >&0; exec sleep 1000",
+            ErrorKind::Version,
+            "it speaks version 99 of the protocol, and this program version 1; build both with the same version"
+                .to_owned(),
+        ),
+        (
+            "echo '{\"Ready\":{\"protocol\":2,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
+            ErrorKind::Version,
+            "it speaks version 2 of the protocol".to_owned(),
+        ),
+        (
+            "echo '{\"Failed\":{\"message\":\"no room\"}}' >&0; exec sleep 1000",
+            ErrorKind::Handshake,
+            "no room".to_owned(),
+        ),
+        (
+            "echo '{\"Terminating\":{\"grace\":{\"secs\":18446744073709551615,\"nanos\":0},\"calls\":0}}' >&0; exec sleep 1000",
+            ErrorKind::Handshake,
+            "it ends before it has begun".to_owned(),
+        ),
+        (
+            "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
+            ErrorKind::Handshake,
+            "there is no connection at unix:/nowhere: No such file or directory".to_owned(),
+        ),
+    ];
+    for (number, (lines, expected_kind, expected)) in cases.iter().enumerate() {
+        let (kind, message) = complaint(&folder.script(&format!("case{number}"), lines)).await;
+        assert_eq!(kind, *expected_kind, "{lines}: {message}");
+        assert!(message.starts_with(expected), "{lines}\nsays    {message}\nand not {expected}");
+    }
+}
+
+#[tokio::test]
+async fn socket_of_another_process_is_not_trusted() {
+    let folder = Folder::new();
+    let socket = folder.0.path().join("s");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("the path is free");
+    let answer =
+        format!("{{\"Ready\":{{\"protocol\":1,\"pid\":1,\"endpoint\":{{\"Unix\":\"{}\"}}}}}}", socket.display());
+    let (kind, message) = complaint(&folder.script("impostor", &format!("echo '{answer}' >&0; exec sleep 1000"))).await;
+    assert_eq!(kind, ErrorKind::Handshake);
+    let expected = format!("process {} listens there, not the daemon 1", std::process::id());
+    assert!(message.ends_with(&expected), "{message}");
+}
+
+#[tokio::test]
+async fn last_words_of_a_program_that_does_not_serve_are_kept() {
+    let folder = Folder::new();
+    for lines in ["echo 'no such model' >&2; exit 1", "echo 'no such model' >&2; exec sleep 1000"] {
+        let error = wrapped(&folder.script("words", lines)).start_timeout(TIMEOUT).await.expect_err("it is no daemon");
+        assert_eq!(error.death().map(oad::Death::stderr), Some("no such model\n"), "{error:?}");
+    }
+}
