@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::process::{inherited_lifeline, note_initialized};
-use crate::server;
+use crate::server::{self, Services};
 
 /// Makes this program able to be started again as a daemon: call it first thing in `main`, or write [`#[oad::main]`](macro@crate::main).
 ///
@@ -14,6 +14,18 @@ use crate::server;
 /// oad::init(); // the first line of `main`
 /// ```
 pub fn init() {
+    init_with(|services| services);
+}
+
+/// As [`init`], for a program whose daemons serve gRPC services of its own beside oad's: health and reflection know them, and
+/// [`Daemon::channel`](crate::Daemon::channel) is what a generated client is made of. The function is called in a daemon only.
+///
+/// ```text
+/// oad::init_with(|services| services.add_service(GreeterServer::new(Greetings), DESCRIPTOR_SET));
+/// ```
+///
+/// The example `own_service` shows the whole of it.
+pub fn init_with(add: impl FnOnce(Services) -> Services + Send + 'static) {
     match inherited_lifeline() {
         Ok(None) => note_initialized(),
         Ok(Some(lifeline)) => {
@@ -21,7 +33,7 @@ pub fn init() {
             note_initialized();
             // On a thread of its own, because this one may be inside a runtime, which another may not be started in.
             let server = std::thread::Builder::new().name("oad-server".to_owned());
-            match server.spawn(move || server::run(lifeline)) {
+            match server.spawn(move || server::run(lifeline, add(Services::default()))) {
                 Ok(server) => match server.join() {
                     // It ends the process itself; only its panic gets here.
                     Err(_) => std::process::exit(101),
@@ -47,7 +59,7 @@ pub fn block_on<T>(main: impl Future<Output = T>) -> T {
 /// Lets the tests of a crate make daemons: put it once, at the top of each test binary — `tests/name.rs`, or `src/lib.rs` under `#[cfg(test)]`.
 ///
 /// A test binary has no `main` to call [`init`] in. This adds a test that does nothing but that; the binary is started again with the
-/// name of that test to be a daemon.
+/// name of that test to be a daemon. What [`init_with`] is given may be given here too.
 ///
 /// ```
 /// oad::test_daemon!();
@@ -55,10 +67,13 @@ pub fn block_on<T>(main: impl Future<Output = T>) -> T {
 #[macro_export]
 macro_rules! test_daemon {
     () => {
+        $crate::test_daemon!(|services| services);
+    };
+    ($add:expr) => {
         #[cfg(test)]
         #[test]
         fn oad_test_daemon() {
-            $crate::init();
+            $crate::init_with($add);
         }
 
         #[cfg(test)]

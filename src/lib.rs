@@ -23,11 +23,12 @@ mod wire;
 #[doc(inline)]
 pub use crate::{
     client::{Description, MethodDescription},
-    daemon::{Daemon, Ended, Health, Spawn},
+    daemon::{Channel, Daemon, Ended, Health, Spawn, daemon},
     error::{Death, Error, ErrorKind, Exception, Result},
-    init::init,
+    init::{init, init_with},
     object::Object,
     proxy::{Call, Proxy, Remote},
+    server::Services,
     value::Value,
 };
 #[doc(inline)]

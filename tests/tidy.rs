@@ -10,7 +10,7 @@ use syn::visit::Visit;
 /// `server service host object` — meet on the ground floor only.
 const ROOMS: &[(&str, &[&str])] = &[
     // The crate page: re-exports, and what the macros' code needs.
-    ("lib", &["client", "daemon", "error", "init", "object", "process", "proxy", "value"]),
+    ("lib", &["client", "daemon", "error", "init", "object", "process", "proxy", "server", "value"]),
     // Both sides: it decides which this process is.
     ("init", &["process", "server"]),
     // The left stair. `object` is the contract with the macros: descriptions and packed arguments.
@@ -47,6 +47,7 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
         &["process", "transport", "server", "daemon", "client"],
         "sockets are made in `transport` and `process`; others hold them",
     ),
+    ("http_body", &["daemon"], "only the channel for generated clients handles bodies"),
     ("prost", &["wire", "client", "service"], "protobuf stays below the stairs"),
 ];
 

@@ -105,6 +105,11 @@ impl Client {
         self.pending.read_out().await;
     }
 
+    /// The connection, for other services than oad's.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     /// Asks the daemon to end; it answers before it does.
     pub(crate) async fn shutdown(&self, grace: Duration) -> Result<()> {
         let mut control = ControlClient::new(self.channel.clone());

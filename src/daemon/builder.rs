@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -203,6 +205,36 @@ impl<P> Spawn<P> {
                 Err(error)
             }
         }
+    }
+}
+
+/// Asks for a daemon without an object, for the services of your own that its program adds by [`init_with`](crate::init_with), or to make
+/// objects [`within`](Spawn::within) it.
+///
+/// ```no_run
+/// # async fn example() -> oad::Result<()> {
+/// let daemon: oad::Daemon = oad::daemon().await?;
+/// println!("{}", daemon.socket().display());
+/// # Ok(()) }
+/// ```
+pub fn daemon() -> Spawn<Daemon> {
+    Spawn::from_definition(Definition::by_value("no object"), Packed::new())
+}
+
+impl IntoFuture for Spawn<Daemon> {
+    type Output = Result<Daemon>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Daemon>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.place {
+                Place::Within(daemon) => Ok(daemon),
+                Place::Own(settings) => {
+                    let name = self.definition.short_name().to_owned();
+                    start(*settings, name).await.map_err(|error| error.doing("starting a daemon"))
+                }
+            }
+        })
     }
 }
 

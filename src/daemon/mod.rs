@@ -4,12 +4,14 @@
 //! calls, and the process. Deliberately absent: what a call means; the proxy above knows.
 
 mod builder;
+mod channel;
 mod ended;
 mod launch;
 mod supervisor;
 
-pub use builder::Spawn;
 pub(crate) use builder::Spawned;
+pub use builder::{Spawn, daemon};
+pub use channel::Channel;
 pub use ended::Ended;
 
 use std::fmt;
@@ -167,6 +169,13 @@ impl Daemon {
     /// Whether this process is a copy, made by `fork`, of the one that made the daemon.
     pub(crate) fn is_copy(&self) -> bool {
         self.0.owner != std::process::id()
+    }
+
+    /// The connection to it, for clients that tonic has generated; their services are those that the daemon's program adds by
+    /// [`init_with`](crate::init_with).
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        Channel::new(self.0.client.channel(), self.clone())
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -4,6 +4,9 @@
 //! directory, exit. The watchdog thread that also reads the lifeline bounds all of it.
 
 mod lifeline;
+mod services;
+
+pub use services::Services;
 
 use std::fs;
 use std::future::Future;
@@ -38,7 +41,7 @@ const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// Serves as a daemon until it is told to end, and ends the process.
-pub(crate) fn run(lifeline: Lifeline) -> ! {
+pub(crate) fn run(lifeline: Lifeline, services: Services) -> ! {
     note_panic_locations();
     let served = Builder::new_multi_thread()
         .worker_threads(2)
@@ -46,7 +49,7 @@ pub(crate) fn run(lifeline: Lifeline) -> ! {
         .enable_all()
         .build()
         .and_then(|runtime| {
-            let served = runtime.block_on(serve(lifeline));
+            let served = runtime.block_on(serve(lifeline, services));
             // Not dropped: it would wait for calls that are stuck.
             runtime.shutdown_background();
             served
@@ -60,7 +63,7 @@ pub(crate) fn run(lifeline: Lifeline) -> ! {
     }
 }
 
-async fn serve(lifeline: Lifeline) -> io::Result<()> {
+async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
     let parent_pid = lifeline.parent_pid();
     let (hellos, hello) = oneshot::channel();
     let (readies, ready) = oneshot::channel();
@@ -73,7 +76,8 @@ async fn serve(lifeline: Lifeline) -> io::Result<()> {
     let host = Host::new(hello.daemon, hello.depth_limit);
     let endpoint = Endpoint::in_directory(&hello.directory);
     let (stop, stopped) = oneshot::channel::<()>();
-    let (server, traffic) = match server(&host, &hello, parent_pid, &endpoint, async { drop(stopped.await) }) {
+    let (server, traffic) = match server(&host, &hello, parent_pid, services, &endpoint, async { drop(stopped.await) })
+    {
         Ok(server) => server,
         Err(error) => {
             let message = format!("it cannot listen on {endpoint}: {error}");
@@ -130,6 +134,7 @@ fn server(
     host: &Host,
     hello: &Hello,
     parent_pid: u32,
+    services: Services,
     endpoint: &Endpoint,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<(impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static, Traffic)> {
@@ -140,15 +145,19 @@ fn server(
         .max_encoding_message_size(message_limit);
     let control = ControlServer::new(ControlService::new(host.clone(), hello.grace, parent_pid));
     let (health, health_service) = health_reporter();
+    let (mut routes, mut names, descriptors) = services.into_parts();
     let reflection = || {
-        tonic_reflection::server::Builder::configure()
+        let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        descriptors.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
     };
     let reflection_v1 = reflection().build_v1().map_err(io::Error::other)?;
     let reflection_v1alpha = reflection().build_v1alpha().map_err(io::Error::other)?;
 
     let (incoming, traffic) = listen(endpoint)?;
+    routes.add_service(objects).add_service(control).add_service(health_service);
+    routes.add_service(reflection_v1).add_service(reflection_v1alpha);
     let router = Server::builder()
         // tonic turns both of these guards off unless they are set (RUSTSEC-2024-0003 tells what the second is for).
         .max_concurrent_streams(256)
@@ -156,16 +165,15 @@ fn server(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(256 * 1024)
-        .add_service(objects)
-        .add_service(control)
-        .add_service(health_service)
-        .add_service(reflection_v1)
-        .add_service(reflection_v1alpha);
+        .add_routes(routes.routes());
     let ending = host.clone();
     tokio::spawn(async move {
-        health.set_service_status(SERVICE_NAME, tonic_health::ServingStatus::Serving).await;
+        names.extend(["", SERVICE_NAME]);
+        for name in &names {
+            health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+        }
         ending.ending().requested().await;
-        for name in ["", SERVICE_NAME] {
+        for name in names {
             health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
         }
     });

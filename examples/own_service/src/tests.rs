@@ -1,0 +1,52 @@
+//! The service in a daemon, and its end.
+
+use super::*;
+
+oad::test_daemon!(add);
+
+fn request(name: &str, times: u32) -> GreetRequest {
+    GreetRequest { name: name.to_owned(), times }
+}
+
+#[tokio::test]
+async fn generated_client_calls_the_service_in_the_daemon() {
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let mut greeter = GreeterClient::new(daemon.channel());
+    let greeting = greeter.greet(request("you", 0)).await.expect("it answers").into_inner();
+    assert_eq!((greeting.greeting.as_str(), greeting.pid), ("hello, you!", daemon.pid()));
+    let greetings = greeter.greet_often(request("you", 5)).await.expect("it answers").into_inner();
+    assert_eq!(greetings.collect::<Vec<_>>().await.len(), 5);
+}
+
+#[tokio::test]
+async fn channel_keeps_the_daemon_alive_and_ends_it_when_dropped() {
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let closed = daemon.closed();
+    let mut greeter = GreeterClient::new(daemon.channel());
+    drop(daemon);
+    greeter.greet(request("you", 0)).await.expect("the daemon lives");
+    drop(greeter);
+    assert!(closed.await.expect("it was asked to end").is_clean());
+}
+
+#[tokio::test]
+async fn death_is_told_in_the_status() {
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let status = GreeterClient::new(daemon.channel()).greet(request("nobody", 0)).await.expect_err("it dies");
+    assert_eq!(status.code(), tonic::Code::Unavailable);
+    let expected = format!("daemon {} (no object): the daemon's process died: exited with code 3", daemon.pid());
+    assert_eq!(status.message(), expected);
+    let status = GreeterClient::new(daemon.channel()).greet(request("you", 0)).await.expect_err("it is dead");
+    assert_eq!((status.code(), status.message()), (tonic::Code::Unavailable, expected.as_str()));
+}
+
+#[tokio::test]
+async fn health_knows_the_service() {
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::health_client::HealthClient;
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let check = HealthCheckRequest { service: "greeter.v1.Greeter".to_owned() };
+    let health = HealthClient::new(daemon.channel()).check(check).await.expect("it is known").into_inner();
+    assert_eq!(health.status(), ServingStatus::Serving);
+}
