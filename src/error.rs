@@ -78,7 +78,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The async runtime that carried the connection to the daemon has ended.
     RuntimeEnded,
-    /// The daemon sent something that makes no sense: a fault of oad, or another program on its socket.
+    /// The daemon sent something that makes no sense, or its connection is lost although it lives: a fault of oad, or another program on its
+    /// socket.
     Protocol,
 }
 

@@ -1,4 +1,4 @@
-//! The frames on the lifeline: hello goes in, ready or a failure comes out, and later the request to end goes in.
+//! The frames on the lifeline: hello goes in, ready or a failure comes out; later the request to end goes in, and what becomes of it comes out.
 //!
 //! A frame is one line of JSON. The lifeline is the daemon's fd 0, so nothing the daemon prints can get between.
 
@@ -49,8 +49,8 @@ pub(crate) enum Answer {
     /// Later: it is ending, by whomever it was asked, and will be gone within the grace. So many calls
     /// run or wait.
     Terminating { grace: Duration, calls: u64 },
-    /// Last: its objects are dropped and it exits. So many calls were still running and are cut off.
-    Leaving { abandoned: u64 },
+    /// Last: it exits. So many calls were still running and are cut off; its objects were all dropped, or took too long.
+    Leaving { abandoned: u64, dropped: bool },
 }
 
 /// What the parent may tell its daemon later.

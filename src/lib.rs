@@ -1,5 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "oad runs on Linux: what it asks of the kernel is in `process` and `transport`, and waits there for a port"
+);
+
 // The macros' code says `::oad`, in this crate's own tests too.
 #[cfg(test)]
 extern crate self as oad;

@@ -33,6 +33,11 @@ impl Tally {
         (self.total, label)
     }
 
+    /// Takes its time, and nobody can stop it.
+    fn nap(&self, seconds: u64) {
+        std::thread::sleep(Duration::from_secs(seconds));
+    }
+
     /// Ends it.
     fn finish(self, n: i64) -> i64 {
         self.total + n
@@ -70,7 +75,7 @@ impl Grpcurl {
 
     async fn run(&self, before: &[&str], after: &[&str]) -> Printed {
         let mut command = Command::new(&self.program);
-        command.args(["-unix", "-plaintext"]).args(before).arg(&self.socket).args(after);
+        command.args(["-unix", "-plaintext", "-max-time", "60"]).args(before).arg(&self.socket).args(after);
         let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
         let output = output.expect("grpcurl can be started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -164,7 +169,11 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     assert_eq!(answer["exception"]["message"], "invalid digit found in string");
 
     for (body, code, message) in [
-        (json!({"method": "ad"}), "Unimplemented", "`grpcurl::Tally` has no method `ad`; it has: add, finish, fail"),
+        (
+            json!({"method": "ad"}),
+            "Unimplemented",
+            "`grpcurl::Tally` has no method `ad`; it has: add, nap, finish, fail",
+        ),
         (
             json!({"method": "add"}),
             "InvalidArgument",
@@ -199,6 +208,17 @@ async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
     assert_eq!(answer, Ok(json!({"value": {"int": "3"}})));
     let gone = grpcurl.call("oad.v1.Objects/Call", json!({"method": "fail"})).await.expect_err("it has ended");
     assert!(gone.contains("NotFound"), "{gone}");
+}
+
+#[tokio::test]
+async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
+    let tally = TallyProxy::new(1).grace(Duration::from_millis(100)).await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let start = std::time::Instant::now();
+    let nap = json!({"method": "nap", "arguments": [{"int": 600}], "timeout": "0.2s"});
+    let error = grpcurl.call("oad.v1.Objects/Call", nap).await.expect_err("it takes longer");
+    assert!(error.contains("DeadlineExceeded") && error.contains("within 200ms"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

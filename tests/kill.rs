@@ -134,11 +134,13 @@ async fn killed_daemon_fails_every_call_in_flight_with_the_signal() {
         }
         let error = lab.log().await.expect_err("it is dead");
         assert!(error.to_string().ends_with("(SIGKILL); nothing was sent; make a new daemon"), "{error}");
-        assert!(!lab.daemon().socket().exists() || support::state(pid).is_none());
+        assert_eq!(support::state(pid), None, "it is reaped");
     }
     let worst = took.iter().max().expect("there are some");
     println!("daemon killed: {} errors, median {:?}, worst {worst:?}", took.len(), median(took.clone()));
-    assert!(*worst < Duration::from_millis(100), "the worst took {worst:?}");
+    assert!(median(took.clone()) < Duration::from_millis(100), "the median is {:?}", median(took.clone()));
+    // Another test of this binary may have the processor just then.
+    assert!(*worst < Duration::from_millis(500), "the worst took {worst:?}");
 }
 
 #[tokio::test]

@@ -115,11 +115,21 @@ fn daemon_can_be_made_and_called_without_a_runtime() {
 #[tokio::test]
 async fn daemon_lives_when_the_thread_that_made_it_ends() {
     let runtime = tokio::runtime::Handle::current();
-    let made = std::thread::spawn(move || runtime.block_on(lab()));
-    let lab =
-        tokio::task::spawn_blocking(move || made.join().expect("it does not panic")).await.expect("it does not panic");
-    // Longer than a death signal takes.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (made, making) = tokio::sync::oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        assert!(made.send(runtime.block_on(lab())).is_ok(), "it is waited for");
+        stopped.recv().expect_err("the sender is dropped");
+    });
+    let lab = making.await.expect("it is made");
+    // The death signal is SIGCONT. A daemon that is stopped shows whether it gets it.
+    support::signal(lab.pid(), "-STOP");
+    let is_stopped = || (support::state(lab.pid()) == Some('T')).then_some(()).ok_or_else(|| "it runs".to_owned());
+    support::wait_until(SECOND, is_stopped);
+    drop(stop);
+    tokio::task::spawn_blocking(move || thread.join()).await.expect("it does not panic").expect("it does not panic");
+    assert_eq!(is_stopped(), Ok(()), "it has got no signal");
+    support::signal(lab.pid(), "-CONT");
     assert_eq!(lab.echo(Value::Int(1)).await.expect("it lives"), Value::Int(1));
 }
 
@@ -159,7 +169,18 @@ async fn drop_that_hangs_is_bounded() {
     let lab =
         LabProxy::marking(mark, SECOND * 600).grace(Duration::from_millis(300)).await.expect("a daemon can be made");
     let ended = lab.shutdown().await.expect("it ends");
-    assert!(ended.took() < Duration::from_millis(800), "{ended}");
+    assert!(ended.took() < Duration::from_millis(900), "{ended}");
+    assert!(!ended.is_clean() && ended.to_string().ends_with(", and an object's drop did not end"), "{ended}");
+}
+
+#[tokio::test]
+async fn exit_of_the_object_during_the_grace_is_not_a_clean_end() {
+    let lab = lab().await;
+    let call = tokio::spawn(lab.exit_after(Duration::from_millis(300), 0));
+    tokio::task::yield_now().await;
+    let ended = lab.shutdown().await.expect("it was asked to");
+    assert_eq!((ended.is_clean(), ended.calls(), ended.abandoned()), (false, Some(1), None), "{ended}");
+    assert_eq!(call.await.expect("it does not panic").expect_err("it was cut off").kind(), ErrorKind::Closed);
 }
 
 #[tokio::test]

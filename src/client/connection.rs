@@ -24,8 +24,9 @@ use crate::wire::pb::objects_client::ObjectsClient;
 use crate::wire::pb::session_response::Result as Message;
 use crate::wire::{Assembly, CHUNK_SIZE, Outbox, pb};
 
-/// How long a broken connection waits for the news that the daemon has died, which says more than the connection can.
-const VERDICT: Duration = Duration::from_millis(500);
+/// How long a closed connection waits for the news of the daemon's end, which says more than the connection can. A daemon that ends in order closes
+/// it first, and may have other clients to answer.
+const VERDICT: Duration = Duration::from_secs(3);
 
 /// The flow-control windows, as the daemon's.
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
@@ -106,6 +107,8 @@ impl Reader {
         };
         debug!(why, "the connection to a daemon is lost");
         self.pending.note_read_out();
+        // It tells the daemon, if it still lives, that its answers have come.
+        self.outbox.close();
         let Reader { pending, keeper, lost, decoding, .. } = self;
         let judged = Arc::clone(&pending);
         let judging = keeper.spawn(async move { timeout(VERDICT, judged.failed()).await.is_ok() });
@@ -113,46 +116,48 @@ impl Reader {
             let message = format!("the connection to the daemon is lost although it lives: {why}");
             pending.fail(&Error::new(ErrorKind::Protocol, message));
         }
-        // What was cut off in the middle was taken out of the table before that.
-        for (_, claimed) in arriving.into_values() {
-            drop(
-                claimed.answer(Err(pending.failure().unwrap_or_else(|| Error::new(ErrorKind::Protocol, why.as_str())))),
-            );
-        }
         decoding.close();
         decoding.wait().await;
         drop(lost);
     }
 
-    fn take(&self, response: pb::SessionResponse, arriving: &mut HashMap<u64, Arriving>) {
+    fn take(&self, response: pb::SessionResponse, arriving: &mut HashMap<u64, Assembly>) {
         let pb::SessionResponse { id, result, detached } = response;
         match result {
-            Some(Message::Chunk(chunk)) => {
-                // Of an answer that nobody wants any more there is no assembly.
-                let Some((assembly, _)) = arriving.get_mut(&id) else { return };
-                let pushed = assembly.push(&chunk.data);
-                if matches!(pushed, Ok(None)) {
-                    return;
-                }
-                let Some((_, claimed)) = arriving.remove(&id) else { return };
-                match pushed {
-                    Ok(Some(whole)) => self.finish(whole, claimed),
-                    Ok(None) => {}
-                    Err(error) => drop(claimed.answer(Err(error))),
-                }
-            }
+            Some(Message::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
             None if detached > 0 => match Assembly::new(detached, self.limits.message) {
-                Ok(assembly) => {
-                    // Taken out of the table now, so that the daemon's end does not overtake what it has sent.
-                    if let Some(claimed) = self.pending.claim(id) {
-                        arriving.insert(id, (assembly, claimed));
-                    }
-                }
+                Ok(assembly) => drop(arriving.insert(id, assembly)),
                 Err(error) => drop(self.pending.answer(id, Err(error))),
             },
             result => {
+                // The rest of a detached answer may have been taken back by a cancel.
+                arriving.remove(&id);
                 let nobodys = self.pending.answer(id, Answer::from_pb(result, self.limits.depth));
                 self.give_back(nobodys);
+            }
+        }
+    }
+
+    /// Adds a chunk to the answer it belongs to, and finishes that with the last.
+    fn collect(&self, id: u64, chunk: &bytes::Bytes, arriving: &mut HashMap<u64, Assembly>) {
+        // Of an answer that was too large there is no assembly.
+        let Some(assembly) = arriving.get_mut(&id) else { return };
+        if !self.pending.wants(id) {
+            // Its cancel is on the way, and stops it; what has come need not be kept until then.
+            arriving.remove(&id);
+            return;
+        }
+        match assembly.push(chunk) {
+            Ok(None) => {}
+            Ok(Some(whole)) => {
+                arriving.remove(&id);
+                if let Some(claimed) = self.pending.claim(id) {
+                    self.finish(whole, claimed);
+                }
+            }
+            Err(error) => {
+                arriving.remove(&id);
+                drop(self.pending.answer(id, Err(error)));
             }
         }
     }
@@ -181,9 +186,6 @@ impl Reader {
         }
     }
 }
-
-/// An answer of which a part has come, and who waits for it.
-type Arriving = (Assembly, Claimed);
 
 /// Tells that the connection is no more. Also when the reader is dropped in the middle, because its runtime has ended.
 struct Lost {

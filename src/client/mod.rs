@@ -110,8 +110,11 @@ impl Client {
         self.channel.clone()
     }
 
-    /// Asks the daemon to end; it answers before it does.
+    /// Asks the daemon to end, once it has taken all that was sent before; it answers before it does.
     pub(crate) async fn shutdown(&self, grace: Duration) -> Result<()> {
+        // The request goes by another stream than the calls, and could overtake them. What this is answered does not matter.
+        let before = self.submit(Operation::Describe(pb::DescribeRequest::default()), Vec::new(), None)?;
+        let _ = before.await;
         let mut control = ControlClient::new(self.channel.clone());
         let request = pb::ShutdownRequest { grace: grace.try_into().ok() };
         let asking = self.runtime.spawn(async move { control.shutdown(request).await });

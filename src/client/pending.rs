@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Answer;
+use crate::client::{Answer, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::pb::session_request::Operation;
 use crate::wire::{Outbox, pb};
@@ -113,7 +113,7 @@ impl Pending {
         }
     }
 
-    /// Takes who waits for an answer out of the table: from now on nothing else can answer or fail it.
+    /// Takes who waits for an answer that has come out of the table: from now on nothing else can answer or fail it.
     pub(super) fn claim(&self, id: u64) -> Option<Claimed> {
         match self.table().waiting.remove(&id)? {
             Waiting::Wanted { sender, timer } => {
@@ -122,6 +122,11 @@ impl Pending {
             }
             Waiting::Abandoned => None,
         }
+    }
+
+    /// Whether somebody still waits for the answer to `id`.
+    pub(super) fn wants(&self, id: u64) -> bool {
+        matches!(self.table().waiting.get(&id), Some(Waiting::Wanted { .. }))
     }
 
     /// Refuses every operation from now on, for the reason that was given first. What is in flight may still be answered.
@@ -150,11 +155,6 @@ impl Pending {
         self.failed.cancelled().await;
     }
 
-    /// Why no answer will come, if that is so.
-    pub(super) fn failure(&self) -> Option<Error> {
-        self.table().failed.clone()
-    }
-
     pub(super) fn note_read_out(&self) {
         self.read_out.cancel();
     }
@@ -173,7 +173,8 @@ impl Pending {
         let Waiting::Wanted { sender, timer } = abandoned else { return };
         timer.inspect(AbortHandle::abort);
         if is_detached {
-            outbox.withdraw(id);
+            // Some of it may have gone already; the cancel is for that.
+            let _ = outbox.withdraw(id);
         }
         outbox.send(pb::SessionRequest { id, operation: Some(Operation::Cancel(pb::Cancel {})), detached: 0 });
         if let Some(error) = error {
@@ -249,7 +250,14 @@ impl Future for Submitted {
 
 impl Drop for Submitted {
     fn drop(&mut self) {
-        if self.state == State::Waiting && self.pending.owner == std::process::id() {
+        if self.state == State::Answered || self.pending.owner != std::process::id() {
+            return;
+        }
+        self.receiver.close();
+        if let Ok(Ok(Answer::Created(handle))) = self.receiver.try_recv() {
+            // The answer came before the drop, and nobody has looked at it.
+            release(&self.pending, &self.outbox, handle);
+        } else {
             self.pending.abandon(self.id, self.is_detached, &self.outbox, None);
         }
     }

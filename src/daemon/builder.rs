@@ -37,8 +37,10 @@ use crate::value::{Handle, MAX_DEPTH};
 /// # Errors
 ///
 /// The future fails with [`ErrorKind::NotInitialized`] if this program cannot be started again as a daemon, [`ErrorKind::Spawn`], [`ErrorKind::Handshake`] or
-/// [`ErrorKind::Version`] if the process does not become a daemon, [`ErrorKind::Exception`] if the object's constructor fails. In every
-/// case nothing is left of the process when the error is returned.
+/// [`ErrorKind::Version`] if the process does not become a daemon, and [`ErrorKind::RuntimeEnded`] if the runtime to hold the connection cannot. Making the object then
+/// fails as a call does: with [`ErrorKind::Exception`] if the constructor fails, [`ErrorKind::BadArguments`], [`ErrorKind::TooLarge`] or
+/// [`ErrorKind::TooDeep`] for its arguments, [`ErrorKind::Deadline`] if it takes too long, [`ErrorKind::Died`] if it takes the process with it. In every
+/// case nothing is left of a process that was started for it when the error is returned.
 ///
 /// # Cancel safety
 ///
@@ -142,7 +144,7 @@ impl<P> Spawn<P> {
         self.set(|settings| settings.current_dir = Some(directory.into()))
     }
 
-    /// How long calls that run may still take when the daemon is to end; 2 s by default. A daemon that has not ended 0.4 s after
+    /// How long calls that run may still take when the daemon is to end; 2 s by default. A daemon that has not ended 0.3 s after
     /// that is killed. A day is the most.
     pub fn grace(self, grace: Duration) -> Self {
         self.set(|settings| settings.grace = grace.min(DAY))

@@ -13,7 +13,8 @@ pub struct Ended {
     pub(super) status: Option<ExitStatus>,
     pub(super) killed: bool,
     pub(super) calls: Option<u64>,
-    pub(super) abandoned: u64,
+    pub(super) abandoned: Option<u64>,
+    pub(super) dropped: bool,
     pub(super) took: Duration,
     /// The end of its stderr, for the error of one that was ended before it had begun.
     pub(super) stderr: String,
@@ -40,24 +41,25 @@ impl Ended {
     /// Whether it ended by itself and in order: every call answered, every object dropped.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        !self.killed && self.abandoned == 0 && self.status.is_some_and(|status| status.success())
+        !self.killed && self.abandoned == Some(0) && self.dropped && self.status.is_some_and(|status| status.success())
     }
 
-    /// Whether it had to be killed, by its parent or by its own watchdog, because it had not ended within its grace.
+    /// Whether it was killed: by its parent or by its own watchdog because it had not ended within its grace, or by something else meanwhile.
     #[must_use]
     pub fn was_killed(&self) -> bool {
         self.killed
     }
 
-    /// How many calls ran or waited when it began to end. `None` if it did not say, because it was stopped or stuck.
+    /// How many calls ran or waited when it began to end, creations of objects among them. `None` if it did not say, because it was stopped or stuck.
     #[must_use]
     pub fn calls(&self) -> Option<u64> {
         self.calls
     }
 
-    /// How many calls were still running when the grace was over, and were cut off. If it [was killed](Ended::was_killed) it could not say.
+    /// How many calls were still running when the grace was over, and were cut off. `None` if it could not say, because it was killed or
+    /// exited by itself.
     #[must_use]
-    pub fn abandoned(&self) -> u64 {
+    pub fn abandoned(&self) -> Option<u64> {
         self.abandoned
     }
 
@@ -74,9 +76,13 @@ impl fmt::Display for Ended {
         let how = self.status.map_or_else(|| "its exit status is not known".to_owned(), describe);
         write!(f, "daemon {} ended in {} ms: {how}", self.pid, self.took.as_millis())?;
         match self.abandoned {
-            0 => Ok(()),
-            1 => f.write_str(", and 1 call was cut off"),
-            calls => write!(f, ", and {calls} calls were cut off"),
+            Some(1) => f.write_str(", and 1 call was cut off")?,
+            Some(calls @ 2..) => write!(f, ", and {calls} calls were cut off")?,
+            Some(0) | None => {}
         }
+        if self.abandoned.is_some() && !self.dropped {
+            f.write_str(", and an object's drop did not end")?;
+        }
+        Ok(())
     }
 }

@@ -83,22 +83,24 @@ impl Daemon {
     }
 
     /// Ends it now, and tells how it went: calls that run may finish within the grace, the objects are dropped, their processes ended, the
-    /// process reaped and its directory removed. Takes the grace and half a second at most.
+    /// process reaped and its directory removed. Takes the grace and a second at most.
     ///
     /// However often and from wherever it is called, all get the same report.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Died`](crate::ErrorKind::Died) if it had died before it was asked.
+    /// [`ErrorKind::Died`](crate::ErrorKind::Died) if it died before it had heard that it was asked; [`ErrorKind::Spawn`](crate::ErrorKind::Spawn) in a
+    /// copy of this process made by `fork`, which holds no daemon.
     ///
     /// # Cancel safety
     ///
     /// Dropped before its first poll it does nothing; after that the daemon ends all the same, and only the report is lost.
     pub async fn shutdown(&self) -> Result<Ended> {
-        let ask = Ask { daemon: self, since: Instant::now() };
         // On the keeper, whose timer works wherever the caller waits.
+        let keeper = keeper()?;
+        let ask = Ask { daemon: self, since: Instant::now() };
         let (client, grace) = (self.0.client.clone(), self.0.grace);
-        let asking = keeper()?.spawn(async move { timeout(ASK, client.shutdown(grace)).await });
+        let asking = keeper.spawn(async move { timeout(ASK, client.shutdown(grace)).await });
         // Whatever came of it, the lifeline says it too.
         let _ = asking.await;
         drop(ask);
@@ -131,7 +133,7 @@ impl Daemon {
         }
     }
 
-    /// Asks the daemon how it is, by the standard health service; takes a second at most.
+    /// Asks the daemon how it is, by the standard health service; takes two seconds at most.
     ///
     /// A daemon that is stopped, or whose connection's runtime is not driven, is [`Health::Unresponsive`]; an object that is busy is not: it
     /// takes no part in the answer.

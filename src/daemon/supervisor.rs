@@ -21,7 +21,7 @@ use crate::process::Child;
 use crate::transport::Directory;
 
 /// How long after its grace a daemon is killed. Its own watchdog is a little quicker, and tidies up.
-const PATIENCE: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// How long the lifeline of a process that has exited is read for its last word. It closes with the process.
 const LAST_WORD: Duration = Duration::from_millis(50);
@@ -170,6 +170,8 @@ struct Said {
     calls: Option<u64>,
     /// How many of them it has cut off: its last word.
     abandoned: Option<u64>,
+    /// Whether its objects were all dropped.
+    dropped: bool,
 }
 
 /// An ending under way.
@@ -240,7 +242,10 @@ impl Watch {
                 let Watch { pid, name, .. } = &self;
                 info!(pid, name, "terminating");
             }
-            Some(Answer::Leaving { abandoned }) => self.said.abandoned = Some(abandoned),
+            Some(Answer::Leaving { abandoned, dropped }) => {
+                self.said.abandoned = Some(abandoned);
+                self.said.dropped = dropped;
+            }
             Some(_) => {}
             None => self.lifeline = None,
         }
@@ -271,7 +276,8 @@ impl Watch {
             status,
             killed,
             calls: said.calls,
-            abandoned: said.abandoned.unwrap_or(0),
+            abandoned: said.abandoned,
+            dropped: said.dropped,
             took: end.since.elapsed(),
             stderr: stderr.clone(),
         };
@@ -281,7 +287,7 @@ impl Watch {
         };
         life.send_replace(Life::Exited(outcome(end.as_ref().map(ended))));
 
-        // One that ended in order has ended its descendants itself, and said its last word after that.
+        // One that ended in order has ended its descendants itself: that comes between its last word and its exit.
         if said.abandoned.is_none() || !status.is_some_and(|status| status.success()) {
             // It reads much of `/proc`. If it cannot be done there is nobody to tell.
             let _ = tokio::task::spawn_blocking(move || leftovers.kill()).await;
@@ -301,7 +307,8 @@ impl Watch {
 /// Waits for the daemon's next word; without a lifeline, for ever.
 async fn hear(lifeline: &mut Option<Lifeline>) -> Option<Answer> {
     match lifeline {
-        // An unreadable word ends the listening, as a closed lifeline does. Cancelled halfway, it loses no more than a word that nobody acts on.
+        // An unreadable word ends the listening, as a closed lifeline does. A frame is one small write, which is there whole or not at all, so that
+        // nothing is lost when this is dropped halfway.
         Some(lifeline) => read_frame(&mut lifeline.reader).await.ok().flatten(),
         None => std::future::pending().await,
     }

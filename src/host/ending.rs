@@ -15,8 +15,17 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct Ending {
     deadline: watch::Sender<Option<Instant>>,
-    drained: watch::Sender<Option<u64>>,
+    drained: watch::Sender<Option<Drained>>,
     told: CancellationToken,
+}
+
+/// How the drain went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drained {
+    /// How many calls get no answer.
+    pub(crate) abandoned: u64,
+    /// Whether the objects were all dropped.
+    pub(crate) dropped: bool,
 }
 
 impl Ending {
@@ -56,16 +65,21 @@ impl Ending {
         }
     }
 
-    /// Tells the sessions and the parent that the last answer has been given, and how many calls get none.
-    pub(crate) fn tell_drained(&self, abandoned: u64) {
-        self.drained.send_replace(Some(abandoned));
+    /// How long it is until the deadline, as it is now; nothing if there is none.
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline.borrow().map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// Waits until the last answer has been given; gives how many calls get none.
-    pub(crate) async fn drained(&self) -> u64 {
+    /// Tells the sessions and the parent that the last answer has been given.
+    pub(crate) fn tell_drained(&self, drained: Drained) {
+        self.drained.send_replace(Some(drained));
+    }
+
+    /// Waits until the last answer has been given.
+    pub(crate) async fn drained(&self) -> Drained {
         let mut drained = self.drained.subscribe();
-        let abandoned = drained.wait_for(Option::is_some).await.expect("the sender is in self");
-        abandoned.unwrap_or_default()
+        let drained = *drained.wait_for(Option::is_some).await.expect("the sender is in self");
+        drained.expect("it was waited for")
     }
 
     /// Says that the parent knows it.

@@ -5,11 +5,12 @@
 //! call is a future here, and whoever holds it may drop it.
 
 mod ending;
+mod kept;
 mod panic;
 mod run;
 mod table;
 
-pub(crate) use ending::Ending;
+pub(crate) use ending::{Drained, Ending};
 pub(crate) use panic::note_locations as note_panic_locations;
 pub(crate) use run::BLOCKING_THREADS;
 
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::kept::drop_here;
 use crate::host::table::{Living, Table};
 use crate::object::{Arguments, Construction, Description, Method, make, no_such_object};
 use crate::value::{Handle, Value};
@@ -44,10 +46,12 @@ struct Inner {
     depth_limit: usize,
     table: Mutex<Table>,
     sessions: AtomicU64,
-    /// Counts the calls that wait or run, also those whose caller has gone.
+    /// Counts the calls that wait or run, also those whose caller has gone, and creations.
     calls: TaskTracker,
-    /// Counts the answers that are not on their way yet.
+    /// Counts what else the ending waits for: answers that are not on their way yet, and drops of objects.
     answers: TaskTracker,
+    /// Counts the sessions whose clients may not have read all their answers.
+    open_sessions: TaskTracker,
     ending: Ending,
 }
 
@@ -60,6 +64,7 @@ impl Host {
             sessions: AtomicU64::new(0),
             calls: TaskTracker::new(),
             answers: TaskTracker::new(),
+            open_sessions: TaskTracker::new(),
             ending: Ending::new(),
         }))
     }
@@ -150,28 +155,29 @@ impl Host {
         Ok(table.get(id)?.description())
     }
 
-    /// Frees an object when it has been released as often as it was received; a count of 0 means at once.
+    /// Frees an object when it has been released as often as it was received; a count of 0 means at once. Once the daemon is to end, what is left
+    /// is the ending's to drop.
     pub(crate) fn release(&self, handle: Handle, count: u64) -> Result<()> {
+        // The token comes first: an ending that is not seen below then waits for the drop.
+        let token = self.0.answers.token();
         let released = {
             let mut table = self.table();
             let id = self.locate(&table, Some(handle))?;
+            if self.0.ending.refuse_if_requested().is_err() {
+                return Ok(());
+            }
             table.release(id, count)?
         };
-        self.drop_aside(released);
+        drop_aside(released, token);
         Ok(())
     }
 
-    /// Frees what was made over a session, but for the root.
+    /// Frees what was made over a session, but for the root. Once the daemon is to end, that is the ending's to drop.
     pub(crate) fn release_session(&self, session: SessionId) {
-        let released = self.table().release_session(session);
-        self.drop_aside(released);
-    }
-
-    /// An object's drop is its own code, which may take its time, and may panic.
-    fn drop_aside(&self, objects: impl IntoIterator<Item = Living>) {
-        let objects: Vec<Living> = objects.into_iter().collect();
-        if !objects.is_empty() {
-            self.0.calls.spawn_blocking(move || objects.into_iter().for_each(drop_caught));
+        let token = self.0.answers.token();
+        if self.0.ending.refuse_if_requested().is_ok() {
+            let released = self.table().release_session(session);
+            drop_aside(released, token);
         }
     }
 
@@ -181,7 +187,7 @@ impl Host {
         self.table().iter().map(|(id, description, is_root)| (handle(id), description, is_root)).collect()
     }
 
-    /// How many calls wait or run.
+    /// How many calls wait or run, creations among them.
     pub(crate) fn calls(&self) -> usize {
         self.0.calls.len()
     }
@@ -189,6 +195,22 @@ impl Host {
     /// Keeps the ending waiting for an answer until this is dropped.
     pub(crate) fn answer_pending(&self) -> TaskTrackerToken {
         self.0.answers.token()
+    }
+
+    /// Whether anything waits, runs, or has an answer that is not on its way.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.0.calls.is_empty() || !self.0.answers.is_empty()
+    }
+
+    /// Has [`sessions_closed`](Host::sessions_closed) wait until this is dropped.
+    pub(crate) fn open_session(&self) -> TaskTrackerToken {
+        self.0.open_sessions.token()
+    }
+
+    /// Waits until every session's client has read all its answers.
+    pub(crate) async fn sessions_closed(&self) {
+        self.0.open_sessions.close();
+        self.0.open_sessions.wait().await;
     }
 
     /// Waits until no call waits or runs, and every answer is on its way.
@@ -201,8 +223,8 @@ impl Host {
 
     /// Drops every object, one after the other; one that a stuck call holds is left to the end of the process.
     pub(crate) fn drop_objects(&self) {
-        let objects = std::mem::take(&mut *self.table()).into_objects();
-        objects.for_each(drop_caught);
+        let table = std::mem::take(&mut *self.table());
+        drop_here(table);
     }
 
     fn locate(&self, table: &Table, handle: Option<Handle>) -> Result<u64> {
@@ -218,9 +240,15 @@ impl Host {
     }
 }
 
-/// An object whose drop panics must not keep others from theirs; the panic is on stderr.
-fn drop_caught(object: Living) {
-    let _ = panic::catch(|| drop(object));
+/// Drops objects where that may take its time; the ending waits for it.
+fn drop_aside(objects: impl IntoIterator<Item = Living>, token: TaskTrackerToken) {
+    let objects: Vec<Living> = objects.into_iter().collect();
+    if !objects.is_empty() {
+        tokio::task::spawn_blocking(move || {
+            drop_here(objects);
+            drop(token);
+        });
+    }
 }
 
 #[cfg(test)]

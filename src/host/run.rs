@@ -13,9 +13,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::kept::Kept;
 use crate::host::panic;
 use crate::host::table::Living;
-use crate::object::{Answer, Arguments, Hosted, Method, Receiver};
+use crate::object::{Answer, Arguments, Method, Receiver};
 use crate::value::Value;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -28,15 +29,15 @@ pub(super) struct Turn {
 
 /// The object, for as long as the call lasts.
 enum Guard {
-    Shared(OwnedRwLockReadGuard<Box<dyn Hosted>>),
-    Exclusive(OwnedRwLockWriteGuard<Box<dyn Hosted>>),
+    Shared(OwnedRwLockReadGuard<Kept>),
+    Exclusive(OwnedRwLockWriteGuard<Kept>),
     /// For a method that takes `self`.
     Consuming(Consuming),
 }
 
 /// The object and what is to be done once it is known to have been taken.
 struct Consuming {
-    object: OwnedRwLockWriteGuard<Box<dyn Hosted>>,
+    object: OwnedRwLockWriteGuard<Kept>,
     when_taken: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -70,7 +71,7 @@ const IN_PLACE: usize = 64;
 static IN_PLACE_LEFT: Semaphore = Semaphore::const_new(IN_PLACE);
 
 /// How many more may run on threads of their own; one more waits. Handing over takes a thread of the same pool, which must not run dry.
-const ON_OTHER_THREADS: usize = 4000;
+const ON_OTHER_THREADS: usize = 1000;
 static ON_OTHER_THREADS_LEFT: Semaphore = Semaphore::const_new(ON_OTHER_THREADS);
 
 /// How many threads the daemon's runtime must allow for blocking work: these calls, who takes work over, and some for decoding and drops.

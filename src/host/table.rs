@@ -7,6 +7,7 @@ use tokio::sync::RwLock;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SessionId;
+use crate::host::kept::Kept;
 use crate::object::{Description, Hosted, no_such_object};
 
 /// The objects of a daemon by number, counting from 1; numbers are not used again.
@@ -29,7 +30,7 @@ struct Entry {
 /// An object that lives in the host. The lock is fair: who asks first has its turn first, readers and writers alike.
 #[derive(Clone, Debug)]
 pub(super) struct Living {
-    pub(super) cell: Arc<RwLock<Box<dyn Hosted>>>,
+    pub(super) cell: Arc<RwLock<Kept>>,
     description: &'static Description,
 }
 
@@ -38,7 +39,7 @@ impl Table {
         self.last += 1;
         self.root.get_or_insert(self.last);
         let description = object.description();
-        let object = Living { cell: Arc::new(RwLock::new(object)), description };
+        let object = Living { cell: Arc::new(RwLock::new(Kept::new(object))), description };
         self.objects.insert(self.last, Entry { object, received: 1, session });
         self.last
     }
@@ -74,10 +75,6 @@ impl Table {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &'static Description, bool)> {
         self.objects.iter().map(|(id, entry)| (*id, entry.object.description, self.root == Some(*id)))
-    }
-
-    pub(super) fn into_objects(self) -> impl Iterator<Item = Living> {
-        self.objects.into_values().map(|entry| entry.object)
     }
 }
 

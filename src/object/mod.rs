@@ -26,6 +26,7 @@ pub trait Object: Sized + Send + 'static {
     type Proxy;
 
     /// What it is called and what it can do.
+    #[doc(hidden)]
     const DESCRIPTION: &'static Description;
 
     /// Calls a method that takes `&self`.

@@ -125,7 +125,10 @@ impl Leftovers {
 /// The task that owned it is gone, with its runtime: nobody is left to ask it nicely or to reap it.
 impl Drop for Child {
     fn drop(&mut self) {
-        self.kill();
+        if self.state == State::Unreaped {
+            self.kill();
+            LIVING.send_modify(|living| *living -= 1);
+        }
     }
 }
 

@@ -25,10 +25,13 @@ struct Process {
 /// Only for a process that is about to end: it also reaps children whose exit status some other part of the process may want.
 pub(crate) fn kill_descendants() {
     let this = rustix::process::getpid().as_raw_nonzero().get();
+    let reap = || while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {};
     repeat(|| {
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        reap();
         descendants(this, &all())
     });
+    // One may have become a zombie between the last reaping and the look that found nothing.
+    reap();
 }
 
 /// Kills every process that carries `marker` in its environment: what a daemon left behind that died without its own ending.

@@ -89,8 +89,11 @@ impl Lifeline {
     /// Watches the parent itself. The stream alone does not tell its death where it was copied by a `fork` of the parent.
     ///
     /// Must be called where a runtime is current. `None`: it is dead already.
-    pub(crate) fn watch_parent(&self) -> Option<Pidfd> {
-        Pidfd::open(self.parent).ok()
+    pub(crate) fn watch_parent(&self) -> io::Result<Option<Pidfd>> {
+        match Pidfd::open(self.parent) {
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => Ok(None),
+            watched => watched.map(Some),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Processes: the only place that starts, watches and ends them.
 //!
-//! On the parent's side, [`Child`] is a daemon's process from its start to the removal of its directory; on the daemon's side,
+//! On the parent's side, [`Child`] is a daemon's process from its start to its reaping; on the daemon's side,
 //! [`inherited_lifeline`] tells a daemon from an ordinary program and [`descendants`] ends what it leaves behind. What is
 //! Linux-only about processes is here. Deliberately absent: what is said on the lifeline's frames (handshake) and to the object.
 

@@ -50,7 +50,12 @@ type Decode<T, E> = fn(Result<Value>, &dyn Fn(Error) -> Error) -> Result<T, E>;
 
 enum State {
     Prepared(Prepared),
-    Sent { proxy: Proxy, method: Cow<'static, str>, submitted: Submitted },
+    /// The operation comes first, so that a dropped call is cancelled before its proxy is released.
+    Sent {
+        submitted: Submitted,
+        proxy: Proxy,
+        method: Cow<'static, str>,
+    },
     Done,
 }
 

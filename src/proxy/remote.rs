@@ -44,18 +44,20 @@ pub trait Remote: Clone + Send + Sync + 'static {
         self.daemon().pid()
     }
 
-    /// Waits until the daemon is gone, and tells why; see [`Daemon::closed`].
+    /// Waits until the daemon is gone, and tells why; see [`Daemon::closed`] for this and for its errors. It keeps nothing alive, and dropping it
+    /// changes nothing.
     fn closed(&self) -> impl Future<Output = Result<Ended>> + Send + 'static + use<Self> {
         self.daemon().closed()
     }
 
-    /// Asks the daemon how it is; see [`Daemon::health`].
+    /// Asks the daemon how it is; see [`Daemon::health`] for this and for its errors. Dropping it changes nothing.
     fn health(&self) -> impl Future<Output = Result<Health>> + Send + 'static + use<Self> {
         let daemon = self.daemon().clone();
         async move { daemon.health().await }
     }
 
-    /// Ends the daemon, with all that lives in it, and tells how it went; see [`Daemon::shutdown`].
+    /// Ends the daemon, with all that lives in it, and tells how it went; see [`Daemon::shutdown`] for this and for its errors. Dropped after its
+    /// first poll, only the report is lost.
     fn shutdown(&self) -> impl Future<Output = Result<Ended>> + Send + 'static + use<Self> {
         // Not borrowed from the proxy, so that the future can outlive it.
         let daemon = self.daemon().clone();

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::handshake::{Answer, Farewell, Hello, PROTOCOL_VERSION, read_frame, read_hello, write_frame};
-use crate::host::Host;
+use crate::host::{Drained, Host};
 use crate::process::{Lifeline, kill_descendants, kill_self, silence};
 use crate::transport::Endpoint;
 
@@ -25,7 +25,7 @@ const ORPHANED: Duration = Duration::from_millis(500);
 
 /// How long after the last moment for calls the rest of the ending may take, before the watchdog ends the process as it is. The
 /// parent's own patience is a little longer.
-const WATCHDOG: Duration = Duration::from_millis(350);
+const WATCHDOG: Duration = Duration::from_millis(250);
 
 /// What the lifeline must know to answer the parent and to end the daemon: or why there is none.
 pub(super) type Ready = Result<(Host, Endpoint, Duration), String>;
@@ -78,9 +78,12 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
             }
         };
         let death = async {
-            // None: it was dead before it could be watched.
-            if let Some(parent) = parent {
-                parent.exited().await;
+            match parent {
+                Ok(Some(parent)) => parent.exited().await,
+                // It was dead before it could be watched.
+                Ok(None) => {}
+                // It cannot be watched; the stream tells.
+                Err(_) => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -103,8 +106,8 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
         let grace = deadline.saturating_duration_since(Instant::now());
         let calls = host.calls() as u64;
         let _ = write_frame(&mut writer, &Answer::Terminating { grace, calls }).await;
-        let abandoned = host.ending().drained().await;
-        let _ = write_frame(&mut writer, &Answer::Leaving { abandoned }).await;
+        let Drained { abandoned, dropped } = host.ending().drained().await;
+        let _ = write_frame(&mut writer, &Answer::Leaving { abandoned, dropped }).await;
         host.ending().note_told();
         std::future::pending::<()>().await;
     };

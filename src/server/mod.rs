@@ -17,12 +17,12 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tonic::transport::Server;
 use tonic_health::server::health_reporter;
 
 use crate::handshake::Hello;
-use crate::host::{BLOCKING_THREADS, Host, note_panic_locations};
+use crate::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
 use crate::process::{Lifeline, children_gone, kill_descendants};
 use crate::service::{ControlService, ObjectsService};
 use crate::transport::{Endpoint, Lock, Traffic, listen};
@@ -30,7 +30,7 @@ use crate::wire::pb::control_server::ControlServer;
 use crate::wire::pb::objects_server::{ObjectsServer, SERVICE_NAME};
 use crate::wire::{CHUNK_SIZE, DESCRIPTOR_SET};
 
-/// How long nothing need be written to any connection for all answers to have been sent. A silent client would keep its connection for ever.
+/// How long no connection need write, or wait to write, to be taken for silent. A silent client would keep its connection for ever.
 const FLUSH: Duration = Duration::from_millis(100);
 
 /// How long each step after the calls may take at the least, when the calls have used the grace up.
@@ -97,36 +97,47 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
 
 /// The one ending, but for the directory: waits for the request, and then for each thing that is to end, for as long as it may take.
 async fn end<T>(host: &Host, mut server: JoinHandle<T>, traffic: &Traffic, stop: oneshot::Sender<()>) {
-    let deadline = host.ending().requested().await;
+    host.ending().requested().await;
+    let was_busy = host.is_busy();
     // Calls that run too long end with the process.
     tokio::select! {
         () = host.drained() => {}
         () = host.ending().deadline_passed() => {}
     }
-    let left = || deadline.saturating_duration_since(Instant::now()).max(AT_LEAST);
-    let (dropped, all_dropped) = oneshot::channel();
-    let objects = host.clone();
-    // Not on a thread of the pool, all of which may be taken by calls that are stuck.
-    std::thread::spawn(move || {
-        objects.drop_objects();
-        // Nobody waits any more if it has taken too long.
-        let _ = dropped.send(());
-    });
-    let _ = timeout(left(), all_dropped).await;
+    let left = || host.ending().left().max(AT_LEAST);
+    let dropped = timeout(left(), drop_objects(host.clone())).await.unwrap_or(false);
     // Daemons that the objects had made end with them, in their own time.
     let _ = timeout(left(), children_gone()).await;
-    host.ending().tell_drained(host.calls() as u64);
+    host.ending().tell_drained(Drained { abandoned: host.calls() as u64, dropped });
     // Whoever has ended the server has its answer; whoever waits for it would see it only by its end.
     let _ = stop.send(());
-    let _ = timeout(FLUSH, host.ending().told()).await;
+    // The parent must know that this end is in order. The watchdog bounds it, should the parent not listen.
+    let _ = timeout(left(), host.ending().told()).await;
+    // The last answers may be large, and their readers slow. Where nobody waits for any there is no need to wait for a client either.
+    if was_busy {
+        let _ = timeout(left(), host.sessions_closed()).await;
+    }
     loop {
         let before = traffic.written();
         let is_closed = timeout(FLUSH, &mut server).await.is_ok();
-        if is_closed || traffic.written() == before || Instant::now() > deadline {
+        // A connection that has nothing to write is silent; one that waits to write has a slow reader.
+        let is_quiet = traffic.written() == before && !traffic.is_waiting();
+        if is_closed || is_quiet || host.ending().left().is_zero() {
             break;
         }
     }
     kill_descendants();
+}
+
+/// Drops the objects, not on a thread of the pool, all of which may be taken by calls that are stuck. Gives whether it came to its end.
+async fn drop_objects(host: Host) -> bool {
+    let (dropped, all_dropped) = oneshot::channel();
+    let dropping = std::thread::Builder::new().name("oad-drop".to_owned()).spawn(move || {
+        host.drop_objects();
+        // Nobody waits any more if it has taken too long.
+        let _ = dropped.send(());
+    });
+    dropping.is_ok() && all_dropped.await.is_ok()
 }
 
 /// Puts the services together and listens; the future serves until `stop`, and then until every connection is idle.

@@ -45,7 +45,7 @@ impl Control for ControlService {
             None => self.grace,
             Some(grace) => Duration::try_from(grace)
                 .map_err(|_| Status::invalid_argument("a grace cannot be negative"))?
-                // A longer one could not be kept: the daemon's own watchdog and its parent hold to the grace it was made with.
+                // A longer one could not be kept: the parent holds to the grace it was made with.
                 .min(self.grace),
         };
         let calls = self.host.calls() as u64;

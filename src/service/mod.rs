@@ -13,18 +13,39 @@ pub(crate) use objects::ObjectsService;
 use std::future::Future;
 use std::time::Duration;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Given;
-use crate::wire::{keywords_from_pb, pb, values_from_pb};
+use crate::wire::{keywords_from_pb, pb, too_large, values_from_pb};
 
 /// Waits for an answer for as long as the caller does.
-async fn within<T>(timeout: Option<prost_types::Duration>, answer: impl Future<Output = Result<T>>) -> Result<T> {
+async fn within<T: Send + 'static>(
+    timeout: Option<prost_types::Duration>,
+    answer: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
     let Some(timeout) = timeout else { return answer.await };
     // A negative time is over already.
     let timeout = Duration::try_from(timeout).unwrap_or_default();
-    tokio::time::timeout(timeout, answer)
-        .await
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Deadline, format!("there was no answer within {timeout:?}"))))
+    let late = || Err(Error::new(ErrorKind::Deadline, format!("there was no answer within {timeout:?}")));
+    tokio::time::timeout(timeout, on_own_task(answer)).await.unwrap_or_else(|_| late())
+}
+
+/// Runs a call on a task of its own, which is cancelled when this is dropped. A sync method holds its task until it returns, and with it all
+/// that shares the task, such as a timer that should end the wait.
+async fn on_own_task<T: Send + 'static>(answer: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let ended = |_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did"));
+    AbortOnDropHandle::new(tokio::spawn(answer)).await.unwrap_or_else(ended)
+}
+
+/// # Errors
+///
+/// [`ErrorKind::TooLarge`] for what is larger than the limit.
+fn check_size(message: &impl prost::Message, limit: usize) -> Result<()> {
+    match message.encoded_len() {
+        len if len > limit => Err(too_large(len, limit)),
+        _ => Ok(()),
+    }
 }
 
 /// # Errors

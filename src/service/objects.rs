@@ -6,11 +6,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::error::{ErrorKind, Result};
-use crate::host::Host;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Given, Host};
 use crate::object::{Description, Method, Parameter, Receiver};
 use crate::service::session::Session;
-use crate::service::{definition, given, within};
+use crate::service::{check_size, definition, given, on_own_task, within};
 use crate::wire::pb::objects_server::Objects;
 use crate::wire::{exception_to_pb, handle_from_pb, handle_to_pb, pb, status_from_error, value_to_pb};
 
@@ -25,6 +25,11 @@ impl ObjectsService {
     pub(crate) fn new(host: Host, message_limit: usize) -> Self {
         ObjectsService { host, message_limit }
     }
+
+    fn given(&self, arguments: pb::Arguments) -> Result<Given> {
+        check_size(&arguments, self.message_limit)?;
+        given(arguments, self.host.depth_limit())
+    }
 }
 
 #[tonic::async_trait]
@@ -33,21 +38,25 @@ impl Objects for ObjectsService {
 
     async fn create(&self, request: Request<pb::CreateRequest>) -> Result<Response<pb::CreateResponse>, Status> {
         let pb::CreateRequest { definition: how, arguments, keywords, timeout } = request.into_inner();
-        let definition = definition(how).map_err(|error| status_from_error(&error))?;
-        let given = ready(given(pb::Arguments { arguments, keywords }, self.host.depth_limit()));
-        create_response(within(timeout, self.host.create(None, definition, given)).await)
-            .map(Response::new)
-            .map_err(|error| status_from_error(&error))
+        let made = async {
+            let definition = definition(how)?;
+            let given = ready(self.given(pb::Arguments { arguments, keywords }));
+            create_response(on_own_task(within(timeout, self.host.create(None, definition, given))).await)
+        };
+        made.await.map(Response::new).map_err(|error| status_from_error(&error))
     }
 
     async fn call(&self, request: Request<pb::CallRequest>) -> Result<Response<pb::CallResponse>, Status> {
         let pb::CallRequest { handle, method, arguments, keywords, timeout } = request.into_inner();
-        let given = ready(given(pb::Arguments { arguments, keywords }, self.host.depth_limit()));
-        let call = async {
+        let called = async {
+            let given = ready(self.given(pb::Arguments { arguments, keywords }));
             let handle = handle.map(|handle| handle_from_pb(&handle, self.host.daemon())).transpose()?;
-            self.host.call(handle, &method, given).await
+            let answer = on_own_task(within(timeout, self.host.call(handle, &method, given))).await;
+            let response = call_response(answer)?;
+            check_size(&response, self.message_limit)?;
+            Ok(response)
         };
-        call_response(within(timeout, call).await).map(Response::new).map_err(|error| status_from_error(&error))
+        called.await.map(Response::new).map_err(|error: Error| status_from_error(&error))
     }
 
     async fn describe(&self, request: Request<pb::DescribeRequest>) -> Result<Response<pb::DescribeResponse>, Status> {

@@ -19,7 +19,7 @@ use tracing::debug;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Given, Host, SessionId};
 use crate::service::objects::{call_response, create_response, describe, release};
-use crate::service::{definition, given, within};
+use crate::service::{check_size, definition, given, within};
 use crate::wire::pb::create_response::Outcome;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::pb::session_response::Result as Answer;
@@ -65,6 +65,7 @@ impl Session {
     }
 
     async fn serve(self, mut requests: Streaming<pb::SessionRequest>) {
+        let open = self.0.host.open_session();
         let mut arriving = Arriving::new();
         let ending = self.0.host.ending();
         loop {
@@ -99,6 +100,9 @@ impl Session {
             }
         }
         self.end();
+        // A client that has read all its answers has no more to ask: the end of its requests says that it has got them.
+        while let Ok(Some(_)) = requests.message().await {}
+        drop(open);
     }
 
     fn take(&self, request: pb::SessionRequest, arriving: &mut Arriving) {
@@ -130,10 +134,12 @@ impl Session {
             },
             Some(Operation::Cancel(pb::Cancel {})) => {
                 arriving.remove(&id);
-                // If it is not there any more its answer is on its way.
                 let running = self.running().remove(&id);
-                if let Some(running) = running {
+                if let Some(running) = &running {
                     running.abort();
+                }
+                // If it does not run any more its answer is on its way, and may be cut short.
+                if running.is_some() || self.0.outbox.withdraw(id) {
                     self.fail(id, &Error::new(ErrorKind::Cancelled, "the call was cancelled by its caller"));
                 }
             }
@@ -169,6 +175,7 @@ impl Session {
     ) -> Result<impl Future<Output = Result<Given>> + Send + use<>> {
         let depth_limit = self.0.host.depth_limit();
         if detached == 0 {
+            check_size(&inline, self.0.message_limit)?;
             return Ok(Either::Left(ready(given(inline, depth_limit))));
         }
         let assembly = Assembly::new(detached, self.0.message_limit)?;

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use tempfile::TempDir;
@@ -67,10 +68,14 @@ impl Directory {
                 .rand_bytes(0)
                 .permissions(Permissions::from_mode(0o700))
                 .tempdir_in(base)?;
-            // Before the lock is taken, another program's sweep may have found the directory without one.
+            // Before the lock is taken, another program's sweep may find the directory without one, and remove it.
             match Lock::take(directory.path()) {
                 Ok(lock) if directory.path().exists() => return Ok(Directory { directory, _lock: lock }),
-                _ => {}
+                Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotFound) => {
+                    return Err(error);
+                }
+                // It is the sweep's to remove: a second hand could remove the next one.
+                _ => wait_until_gone(&directory.keep()),
             }
         }
         Err(io::Error::other("it is swept away as soon as it is made"))
@@ -106,6 +111,16 @@ impl Lock {
 
     fn is_ours(&self) -> bool {
         rustix::fs::fstat(&self.0).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw())
+    }
+}
+
+/// Waits, not for long, until a sweep has done what it has begun.
+fn wait_until_gone(directory: &Path) {
+    for _ in 0..50 {
+        if !directory.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

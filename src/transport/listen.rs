@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -36,20 +36,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Incoming(mpsc::Receiver<io::Result<Connection>>);
 
-/// How much has been written to all connections together.
+/// What is written to all connections together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Traffic(Arc<AtomicU64>);
+pub(crate) struct Traffic(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    written: AtomicU64,
+    waiting: AtomicUsize,
+}
 
 impl Traffic {
     /// The bytes written so far.
     pub(crate) fn written(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.written.load(Ordering::Relaxed)
     }
 
-    fn note(&self, written: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.0.fetch_add(*bytes as u64, Ordering::Relaxed);
-        }
+    /// Whether some connection has more to write than its client has read.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -58,6 +63,8 @@ impl Traffic {
 pub(crate) struct Connection {
     stream: UnixStream,
     traffic: Traffic,
+    /// Whether it is counted among those that wait to write.
+    is_waiting: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -86,7 +93,7 @@ async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Co
         };
         match accepted {
             Ok((stream, _)) if is_same_user(&stream) => {
-                let connection = Connection { stream, traffic: traffic.clone(), _place: place };
+                let connection = Connection { stream, traffic: traffic.clone(), is_waiting: false, _place: place };
                 let incoming = incoming.clone();
                 // Each on a task of its own, so that a slow one does not hold up the next; it ends with the deadline.
                 tokio::spawn(async move {
@@ -143,6 +150,29 @@ impl Stream for Incoming {
 
 // === impl Connection ===
 
+impl Connection {
+    fn note(&mut self, written: &Poll<io::Result<usize>>) {
+        let counts = &self.traffic.0;
+        if let Poll::Ready(Ok(bytes)) = written {
+            counts.written.fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
+        match (self.is_waiting, written.is_pending()) {
+            (false, true) => _ = counts.waiting.fetch_add(1, Ordering::Relaxed),
+            (true, false) => _ = counts.waiting.fetch_sub(1, Ordering::Relaxed),
+            _ => {}
+        }
+        self.is_waiting = written.is_pending();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.is_waiting {
+            self.traffic.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Connected for Connection {
     type ConnectInfo = ();
 
@@ -158,7 +188,7 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.traffic.note(&written);
+        self.note(&written);
         written
     }
 
@@ -168,7 +198,7 @@ impl AsyncWrite for Connection {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.traffic.note(&written);
+        self.note(&written);
         written
     }
 

@@ -30,7 +30,7 @@ const ROOM: usize = 4096;
 
 /// The sending half: frames go in, in order, never waiting.
 ///
-/// On the caller's side it needs no bound of its own: there are at most so many operations in flight, and each has at most one message here. On the
+/// On the caller's side it needs no bound of its own: there are at most so many operations in flight, each with its cancel, and the releases. On the
 /// daemon's side, who fills it waits for [`room`](Outbox::room) before it reads what it is to answer.
 #[derive(Debug)]
 pub(crate) struct Outbox<F>(Arc<Shared<F>>);
@@ -110,13 +110,14 @@ impl<F: Frame> Outbox<F> {
         self.0.gone.cancelled().await;
     }
 
-    /// Forgets what has not been sent yet of the detached message `id`.
-    pub(crate) fn withdraw(&self, id: u64) {
+    /// Forgets what has not been sent yet of the detached message `id`; gives whether there was any.
+    pub(crate) fn withdraw(&self, id: u64) -> bool {
         let mut queue = lock(&self.0.queue);
+        let before = queue.detached.len();
         queue.detached.retain(|detached| detached.id != id);
-        for (_, announced) in &mut queue.frames {
-            announced.take_if(|detached| detached.id == id);
-        }
+        let is_cut = queue.detached.len() < before;
+        is_cut
+            || queue.frames.iter_mut().any(|(_, announced)| announced.take_if(|detached| detached.id == id).is_some())
     }
 
     /// Ends the stream once everything is sent.
@@ -281,7 +282,7 @@ mod tests {
         for _ in 0..2 {
             assert!(Pin::new(&mut outgoing).poll_next(&mut cx).is_ready());
         }
-        outbox.withdraw(1);
+        assert!(outbox.withdraw(1) && !outbox.withdraw(1));
         assert_eq!(drain(&mut outgoing), []);
     }
 

@@ -119,6 +119,11 @@ impl Lab {
         std::process::exit(code);
     }
 
+    pub fn exit_after(&self, time: Duration, code: i32) {
+        std::thread::sleep(time);
+        std::process::exit(code);
+    }
+
     pub fn print(&self, text: &str) {
         print!("{text}");
         eprint!("{text}");
