@@ -10,6 +10,8 @@ use crate::server::{self, Services};
 /// In a program that was started as a daemon it serves until the daemon ends, and never returns. In any other it returns at once, having done
 /// next to nothing. It may be called inside an async `main`, and more than once.
 ///
+/// In a daemon it also becomes the `tracing` subscriber, for `oad.v1.Control/Logs`, unless the program has set one before.
+///
 /// ```
 /// oad::init(); // the first line of `main`
 /// ```

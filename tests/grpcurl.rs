@@ -29,6 +29,8 @@ impl Tally {
 
     /// Adds, and gives the total.
     fn add(&mut self, n: i64, label: Option<String>) -> (i64, Option<String>) {
+        tracing::info!(n, label, "adding");
+        tracing::debug!("in detail");
         self.total += n;
         (self.total, label)
     }
@@ -84,7 +86,9 @@ impl Grpcurl {
 
     async fn call(&self, method: &str, body: Value) -> Result<Value, String> {
         let printed = self.run(&["-d", &body.to_string()], &[method]).await?;
-        Ok(serde_json::from_str(&printed).expect("grpcurl prints JSON"))
+        // Of a stream, the first.
+        let mut answers = serde_json::Deserializer::from_str(&printed).into_iter::<Value>();
+        Ok(answers.next().unwrap_or(Ok(Value::Null)).expect("grpcurl prints JSON"))
     }
 }
 
@@ -219,6 +223,31 @@ async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
     let error = grpcurl.call("oad.v1.Objects/Call", nap).await.expect_err("it takes longer");
     assert!(error.contains("DeadlineExceeded") && error.contains("within 200ms"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn person_follows_what_the_object_tells_until_the_daemon_ends() {
+    let tally = TallyProxy::new(1).await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let following = async { grpcurl.call("oad.v1.Control/Logs", json!({})).await };
+    let telling = async {
+        // The listener may not be there yet.
+        for _ in 0..100 {
+            tally.add(2, Some("two".to_owned())).await.expect("it answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tally.shutdown().await.expect("it ends")
+    };
+    let (followed, ended) = tokio::join!(following, telling);
+    let followed = followed.expect("the stream ends with the daemon");
+    let expected = json!({
+        "level": "LOG_LEVEL_INFO",
+        "target": "grpcurl",
+        "message": "adding",
+        "fields": {"n": "2", "label": "two"},
+    });
+    assert_eq!(followed, expected);
+    assert!(ended.is_clean(), "{ended}");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use tonic_health::server::health_reporter;
 use crate::handshake::Hello;
 use crate::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
 use crate::process::{Lifeline, children_gone, kill_descendants};
-use crate::service::{ControlService, ObjectsService};
+use crate::service::{ControlService, Logs, ObjectsService};
 use crate::transport::{Endpoint, Lock, Traffic, listen};
 use crate::wire::pb::control_server::ControlServer;
 use crate::wire::pb::objects_server::{ObjectsServer, SERVICE_NAME};
@@ -154,7 +154,7 @@ fn server(
     let objects = ObjectsServer::new(ObjectsService::new(host.clone(), hello.message_limit))
         .max_decoding_message_size(message_limit)
         .max_encoding_message_size(message_limit);
-    let control = ControlServer::new(ControlService::new(host.clone(), hello.grace, parent_pid));
+    let control = ControlServer::new(ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install()));
     let (health, health_service) = health_reporter();
     let (mut routes, mut names, descriptors) = services.into_parts();
     let reflection = || {

@@ -4,10 +4,12 @@
 //! server's.
 
 mod control;
+mod logs;
 mod objects;
 mod session;
 
 pub(crate) use control::ControlService;
+pub(crate) use logs::Logs;
 pub(crate) use objects::ObjectsService;
 
 use std::future::Future;
