@@ -165,3 +165,27 @@ async fn exit_is_told_with_its_code_also_zero() {
         assert!(error.to_string().ends_with(&expected), "{error}");
     }
 }
+
+/// Plays the parent that ends as soon as it hears that its daemon has died.
+#[test]
+fn parent_of_one_that_dies() {
+    if std::env::var_os(PART).is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let lab = runtime.block_on(async { LabProxy::new().await.expect("a daemon can be made") });
+    runtime.block_on(lab.exit(3)).expect_err("it exits");
+    say("died");
+    std::process::exit(0);
+}
+
+#[test]
+fn nothing_is_left_when_the_parent_ends_with_the_news_of_a_death() {
+    for _ in 0..10 {
+        let mut parent = Parent::start("parent_of_one_that_dies", "go");
+        assert_eq!(parent.hear(), ["died"]);
+        parent.process.wait().expect("it is ours");
+        assert!(parent.directories().is_empty(), "{:?}", parent.directories());
+        assert_eq!(parent.census(), []);
+    }
+}

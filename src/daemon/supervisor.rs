@@ -266,6 +266,10 @@ impl Watch {
         }
         let Watch { child, pid, name, directory, life, started, end, said, .. } = self;
         let (exit, leftovers) = child.reap().await;
+        // Before anybody hears of the end: who hears of it may end the program at once.
+        if let Err(error) = directory.remove() {
+            warn!(pid, name, %error, "its directory could not be removed");
+        }
         let (uptime, status, stderr) = (started.elapsed(), exit.status, exit.stderr);
         let killed_by_us = end.as_ref().is_some_and(|end| end.deadline.is_none());
         let killed = killed_by_us || status.is_some_and(|status| status.signal().is_some());
@@ -291,9 +295,6 @@ impl Watch {
         if said.abandoned.is_none() || !status.is_some_and(|status| status.success()) {
             // It reads much of `/proc`. If it cannot be done there is nobody to tell.
             let _ = tokio::task::spawn_blocking(move || leftovers.kill()).await;
-        }
-        if let Err(error) = directory.remove() {
-            warn!(pid, name, %error, "its directory could not be removed");
         }
         let words = status.map_or_else(|| "not known".to_owned(), describe);
         match &end {
