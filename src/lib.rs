@@ -31,7 +31,7 @@ pub use crate::{
     daemon::{Channel, Daemon, Ended, Health, Spawn, daemon},
     error::{Death, Error, ErrorKind, Exception, Result},
     init::{init, init_with},
-    object::Object,
+    object::{Object, Shared, SharedMut, SharedRef},
     proxy::{Call, Proxy, Remote},
     server::Services,
     value::Value,
@@ -49,7 +49,7 @@ pub mod __private {
         construction, overlapping, serial, take,
     };
     pub use crate::process::TestDaemon;
-    pub use crate::proxy::{Outcome, call, call_fallible};
+    pub use crate::proxy::{Outcome, call, call_fallible, read_typed};
     pub use inventory;
     pub use serde;
 

@@ -29,7 +29,7 @@ impl Answer {
         match message {
             Some(Message::Create(response)) => match response.outcome {
                 Some(create_response::Outcome::Handle(handle)) => {
-                    Ok(Answer::Created(handle_from_pb(&handle, uuid::Uuid::nil())?))
+                    Ok(Answer::Created(handle_from_pb(handle, uuid::Uuid::nil())?))
                 }
                 Some(create_response::Outcome::Exception(exception)) => Err(raised(exception)?),
                 None => Err(senseless()),
@@ -48,6 +48,15 @@ impl Answer {
             Some(Message::Release(_)) => Ok(Answer::Done),
             Some(Message::Failure(failure)) => Err(error_from_failure(failure)),
             Some(Message::Chunk(_)) | None => Err(senseless()),
+        }
+    }
+
+    /// The handles in it, each as often as it was given.
+    pub(super) fn handles(&self) -> Vec<Handle> {
+        match self {
+            Answer::Created(handle) => vec![handle.clone()],
+            Answer::Returned(value) => value.handles(),
+            Answer::Described(_) | Answer::Done => Vec::new(),
         }
     }
 

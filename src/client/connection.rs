@@ -16,7 +16,7 @@ use tonic::transport::{Endpoint as HttpEndpoint, Uri};
 use tower::service_fn;
 use tracing::debug;
 
-use crate::client::pending::{Claimed, Pending};
+use crate::client::pending::Pending;
 use crate::client::{Answer, Client, Limits, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Endpoint, connect};
@@ -133,7 +133,7 @@ impl Reader {
                 // The rest of a detached answer may have been taken back by a cancel.
                 arriving.remove(&id);
                 let nobodys = self.pending.answer(id, Answer::from_pb(result, self.limits.depth));
-                self.give_back(nobodys);
+                give_back(&self.pending, &self.outbox, nobodys);
             }
         }
     }
@@ -142,18 +142,11 @@ impl Reader {
     fn collect(&self, id: u64, chunk: &bytes::Bytes, arriving: &mut HashMap<u64, Assembly>) {
         // Of an answer that was too large there is no assembly.
         let Some(assembly) = arriving.get_mut(&id) else { return };
-        if !self.pending.wants(id) {
-            // Its cancel is on the way, and stops it; what has come need not be kept until then.
-            arriving.remove(&id);
-            return;
-        }
         match assembly.push(chunk) {
             Ok(None) => {}
             Ok(Some(whole)) => {
                 arriving.remove(&id);
-                if let Some(claimed) = self.pending.claim(id) {
-                    self.finish(whole, claimed);
-                }
+                self.finish(id, whole);
             }
             Err(error) => {
                 arriving.remove(&id);
@@ -163,7 +156,8 @@ impl Reader {
     }
 
     /// Decodes a detached answer and hands it over.
-    fn finish(&self, whole: bytes::Bytes, claimed: Claimed) {
+    fn finish(&self, id: u64, whole: bytes::Bytes) {
+        let claimed = self.pending.claim(id);
         let (len, depth_limit) = (whole.len(), self.limits.depth);
         let decode = move || {
             let response = pb::SessionResponse::decode(whole).map_err(|error| {
@@ -171,19 +165,26 @@ impl Reader {
             })?;
             Answer::from_pb(response.result, depth_limit)
         };
-        // What nobody waits for any more is only a value: a handle is never so large.
+        let (pending, outbox) = (Arc::clone(&self.pending), self.outbox.clone());
+        let hand_over = move || {
+            let nobodys = match claimed {
+                Some(claimed) => claimed.answer(decode()),
+                None => decode().ok(),
+            };
+            give_back(&pending, &outbox, nobodys);
+        };
         if len < DECODE_ASIDE {
-            drop(claimed.answer(decode()));
+            hand_over();
         } else {
-            self.decoding.spawn_blocking(move || drop(claimed.answer(decode())));
+            self.decoding.spawn_blocking(hand_over);
         }
     }
+}
 
-    /// An object that was made for a caller who has gone meanwhile is released.
-    fn give_back(&self, nobodys: Option<Answer>) {
-        if let Some(Answer::Created(handle)) = nobodys {
-            release(&self.pending, &self.outbox, handle);
-        }
+/// The objects in an answer whose caller has gone meanwhile are released.
+pub(super) fn give_back(pending: &Arc<Pending>, outbox: &Outbox<pb::SessionRequest>, nobodys: Option<Answer>) {
+    for handle in nobodys.iter().flat_map(Answer::handles) {
+        release(pending, outbox, &handle);
     }
 }
 

@@ -30,7 +30,7 @@ use crate::value::{Handle, MAX_DEPTH, Value};
 use crate::wire::pb::control_client::ControlClient;
 use crate::wire::pb::objects_server::SERVICE_NAME;
 use crate::wire::pb::session_request::Operation;
-use crate::wire::{CHUNK_SIZE, Outbox, arguments_to_pb, handle_to_pb, pb, too_large};
+use crate::wire::{CHUNK_SIZE, Outbox, arguments_to_pb, handle_from_pb, handle_to_pb, pb, target_to_pb, too_large};
 
 /// How large and how deep a message may be; the daemon holds to the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,13 @@ impl Client {
     /// Calls a method.
     pub(crate) fn call(
         &self,
-        handle: Handle,
+        handle: &Handle,
         method: &str,
         arguments: Vec<Value>,
         deadline: Option<Duration>,
     ) -> Result<Submitted> {
         let call = pb::CallRequest {
-            handle: Some(handle_to_pb(handle)),
+            handle: Some(target_to_pb(handle)),
             method: method.to_owned(),
             timeout: deadline.and_then(|deadline| deadline.try_into().ok()),
             ..Default::default()
@@ -90,13 +90,13 @@ impl Client {
     }
 
     /// Asks what an object can do.
-    pub(crate) fn describe(&self, handle: Handle) -> Result<Submitted> {
-        let describe = pb::DescribeRequest { handle: Some(handle_to_pb(handle)) };
+    pub(crate) fn describe(&self, handle: &Handle) -> Result<Submitted> {
+        let describe = pb::DescribeRequest { handle: Some(target_to_pb(handle)) };
         self.submit(Operation::Describe(describe), Vec::new(), None)
     }
 
     /// Releases an object, without waiting.
-    pub(crate) fn release(&self, handle: Handle) {
+    pub(crate) fn release(&self, handle: &Handle) {
         release(&self.pending, &self.outbox, handle);
     }
 
@@ -124,6 +124,21 @@ impl Client {
             Ok(Err(status)) => Err(failed(status.to_string()).because(status)),
             Err(ended) => Err(failed(ended.to_string())),
         }
+    }
+
+    /// Asks for every object that lives in the daemon.
+    pub(crate) async fn objects(&self) -> Result<Vec<Handle>> {
+        let mut control = ControlClient::new(self.channel.clone());
+        let asking = self.runtime.spawn(async move { control.info(pb::InfoRequest {}).await });
+        let failed =
+            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Protocol, format!("it does not answer: {why}"));
+        let info = match asking.await {
+            Ok(Ok(response)) => response.into_inner(),
+            Ok(Err(status)) => return Err(failed(&status)),
+            Err(ended) => return Err(failed(&ended)),
+        };
+        let handle = |object: pb::ObjectInfo| handle_from_pb(object.handle.unwrap_or_default(), uuid::Uuid::nil());
+        info.objects.into_iter().map(handle).collect()
     }
 
     /// Asks the health service whether the daemon takes calls; `None` if it cannot be asked.
@@ -182,7 +197,7 @@ impl Client {
 }
 
 /// Releases an object, without waiting. If the daemon is gone so is the object; and nobody waits for the answer.
-fn release(pending: &Arc<Pending>, outbox: &Outbox<pb::SessionRequest>, handle: Handle) {
+fn release(pending: &Arc<Pending>, outbox: &Outbox<pb::SessionRequest>, handle: &Handle) {
     let Ok(submitted) = pending.register_beyond_limit(outbox) else { return };
     let release = pb::ReleaseRequest { handle: Some(handle_to_pb(handle)), count: 1 };
     outbox.send(pb::SessionRequest { id: submitted.id(), operation: Some(Operation::Release(release)), detached: 0 });

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Answer, release};
+use crate::client::Answer;
+use crate::client::connection::give_back;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::pb::session_request::Operation;
 use crate::wire::{Outbox, pb};
@@ -122,11 +123,6 @@ impl Pending {
             }
             Waiting::Abandoned => None,
         }
-    }
-
-    /// Whether somebody still waits for the answer to `id`.
-    pub(super) fn wants(&self, id: u64) -> bool {
-        matches!(self.table().waiting.get(&id), Some(Waiting::Wanted { .. }))
     }
 
     /// Refuses every operation from now on, for the reason that was given first. What is in flight may still be answered.
@@ -254,11 +250,10 @@ impl Drop for Submitted {
             return;
         }
         self.receiver.close();
-        if let Ok(Ok(Answer::Created(handle))) = self.receiver.try_recv() {
+        match self.receiver.try_recv() {
             // The answer came before the drop, and nobody has looked at it.
-            release(&self.pending, &self.outbox, handle);
-        } else {
-            self.pending.abandon(self.id, self.is_detached, &self.outbox, None);
+            Ok(answer) => give_back(&self.pending, &self.outbox, answer.ok()),
+            Err(_) => self.pending.abandon(self.id, self.is_detached, &self.outbox, None),
         }
     }
 }

@@ -91,8 +91,8 @@ impl Default for Settings {
 /// The longest time that is waited for. Time cannot be added to without end.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What comes of it before it is a proxy: the daemon, the object's handle, and the name of its type.
-pub(crate) type Spawned = (Daemon, Handle, String);
+/// What comes of it before it is a proxy: the daemon and the object's handle.
+pub(crate) type Spawned = (Daemon, Handle);
 
 impl<P> Spawn<P> {
     /// An object made in the daemon, by a constructor.
@@ -184,7 +184,7 @@ impl<P> Spawn<P> {
     pub(crate) async fn spawn(self) -> Result<Spawned> {
         let name = self.definition.short_name().to_owned();
         let making = format!("making {name}");
-        let arguments = self.arguments.into_values().map_err(|error| error.doing(making.as_str()))?;
+        let (arguments, _held) = self.arguments.into_parts().map_err(|error| error.doing(making.as_str()))?;
         let (daemon, is_own) = match self.place {
             Place::Within(daemon) => (daemon, false),
             Place::Own(settings) => {
@@ -197,7 +197,7 @@ impl<P> Spawn<P> {
             submitted.await?.into_handle()
         };
         match created.await {
-            Ok(handle) => Ok((daemon, handle, self.definition.type_name().to_owned())),
+            Ok(handle) => Ok((daemon, handle)),
             Err(error) => {
                 let error = error.doing(making).on(daemon.to_string());
                 if is_own {

@@ -28,6 +28,7 @@ use crate::daemon::supervisor::{Outcome, Supervisor, verdict};
 use crate::error::{Error, Result};
 use crate::process::keeper;
 use crate::transport::Endpoint;
+use crate::value::Handle;
 
 /// How long [`Daemon::shutdown`] waits for the answer to its request before it asks on the lifeline, which a daemon hears even when it is busy.
 const ASK: Duration = Duration::from_millis(100);
@@ -131,6 +132,24 @@ impl Daemon {
                 Outcome::Died(death) => Err(Error::from_death(death).on(name)),
             }
         }
+    }
+
+    /// Asks which objects live in the daemon, whoever has made them; the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Died`](crate::ErrorKind::Died) or [`ErrorKind::Closed`](crate::ErrorKind::Closed) if there is nobody to ask any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    pub async fn objects(&self) -> Result<Vec<Handle>> {
+        let objects = tokio::select! {
+            biased;
+            outcome = self.0.supervisor.exited() => Err(verdict(outcome)),
+            objects = self.0.client.objects() => objects,
+        };
+        objects.map_err(|error| error.doing("asking for the objects").on(self.to_string()))
     }
 
     /// Asks the daemon how it is, by the standard health service; takes two seconds at most.

@@ -5,14 +5,15 @@
 //! call is a future here, and whoever holds it may drop it.
 
 mod ending;
-mod kept;
-mod panic;
 mod run;
+mod scope;
 mod table;
 
 pub(crate) use ending::{Drained, Ending};
-pub(crate) use panic::note_locations as note_panic_locations;
 pub(crate) use run::BLOCKING_THREADS;
+pub(crate) use scope::{HandedOut, Returned};
+
+pub(crate) use crate::object::panic::note_locations as note_panic_locations;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,10 +25,10 @@ use uuid::Uuid;
 
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::kept::drop_here;
-use crate::host::table::{Living, Table};
-use crate::object::{Arguments, Construction, Description, Method, make, no_such_object};
-use crate::value::{Handle, Value};
+use crate::host::scope::Scope;
+use crate::host::table::Table;
+use crate::object::{Arguments, Construction, Description, Living, Method, Reach, drop_here, make, no_such_object};
+use crate::value::{Handle, Kind, Value};
 
 /// What a call is given: in order, and by name.
 pub(crate) type Given = (Vec<Value>, Vec<(String, Value)>);
@@ -103,38 +104,42 @@ impl Host {
             let _whole = whole;
             host.0.ending.refuse_if_requested()?;
             let (arguments, keywords) = given.await?;
-            let depth_limit = host.0.depth_limit;
-            let making = move || make(&definition, arguments, keywords, depth_limit);
+            let reach: Arc<dyn Reach> = Scope::new(host.clone(), session);
+            let making = move || make(&definition, arguments, keywords, &reach);
             let object = match run::blocking(token, making).await? {
                 Construction::Now(object) => object?,
                 Construction::Later(future) => run::unwinding(future).await?,
             };
-            Ok(Handle::new(host.0.daemon, host.table().insert(object, session)))
+            let description = object.description();
+            Ok(host.handle(host.table().insert(object, session), description))
         }
     }
 
     /// Calls a method. The call has its place in the object's queue when this returns; the future runs it.
     pub(crate) fn call(
         &self,
+        session: Option<SessionId>,
         handle: Option<Handle>,
         method: &str,
         given: impl Future<Output = Result<Given>> + Send + 'static,
-    ) -> impl Future<Output = Result<Value>> + Send + 'static {
+    ) -> impl Future<Output = Result<Returned>> + Send + 'static {
         // The token comes first: an ending that is not seen below then waits for this call.
         let (host, token) = (self.clone(), self.0.calls.token());
         let queued = self.enqueue(handle, method);
         async move {
             let (turn, method) = queued?;
             let (arguments, keywords) = given.await?;
-            let arguments = Arguments::bind(method, arguments, keywords, host.0.depth_limit)?;
-            run::method(turn, method, arguments, token).await
+            let scope = Scope::new(host, session);
+            let reach: Arc<dyn Reach> = Arc::<Scope>::clone(&scope);
+            let arguments = Arguments::bind(method, arguments, keywords, reach)?;
+            Ok(Returned::new(run::method(turn, method, arguments, token).await?, scope))
         }
     }
 
     fn enqueue(&self, handle: Option<Handle>, method: &str) -> Result<(run::Turn, &'static Method)> {
         self.0.ending.refuse_if_requested()?;
         let table = self.table();
-        let id = self.locate(&table, handle)?;
+        let id = self.locate(&table, handle.as_ref())?;
         let object = table.get(id)?;
         let description = object.description();
         let Some((index, method)) = description.method(method) else {
@@ -151,13 +156,13 @@ impl Host {
     /// Tells what an object can do.
     pub(crate) fn describe(&self, handle: Option<Handle>) -> Result<&'static Description> {
         let table = self.table();
-        let id = self.locate(&table, handle)?;
+        let id = self.locate(&table, handle.as_ref())?;
         Ok(table.get(id)?.description())
     }
 
-    /// Frees an object when it has been released as often as it was received; a count of 0 means at once. Once the daemon is to end, what is left
-    /// is the ending's to drop.
-    pub(crate) fn release(&self, handle: Handle, count: u64) -> Result<()> {
+    /// Frees an object when every session, and who came without one, has released it as often as it has received it; a count of 0 means at once. Once the
+    /// daemon is to end, what is left is the ending's to drop.
+    pub(crate) fn release(&self, session: Option<SessionId>, handle: &Handle, count: u64) -> Result<()> {
         // The token comes first: an ending that is not seen below then waits for the drop.
         let token = self.0.answers.token();
         let released = {
@@ -166,7 +171,7 @@ impl Host {
             if self.0.ending.refuse_if_requested().is_err() {
                 return Ok(());
             }
-            table.release(id, count)?
+            table.release(id, session, count)?
         };
         drop_aside(released, token);
         Ok(())
@@ -183,8 +188,8 @@ impl Host {
 
     /// Every object that lives: its handle, its description, and whether it is the root.
     pub(crate) fn objects(&self) -> Vec<(Handle, &'static Description, bool)> {
-        let handle = |id| Handle::new(self.0.daemon, id);
-        self.table().iter().map(|(id, description, is_root)| (handle(id), description, is_root)).collect()
+        let told = |(id, description, is_root)| (self.handle(id, description), description, is_root);
+        self.table().iter().map(told).collect()
     }
 
     /// How many calls wait or run, creations among them.
@@ -227,7 +232,12 @@ impl Host {
         drop_here(table);
     }
 
-    fn locate(&self, table: &Table, handle: Option<Handle>) -> Result<u64> {
+    fn handle(&self, id: u64, description: &'static Description) -> Handle {
+        let kind = Kind { type_name: description.name.to_owned(), interfaces: Vec::new() };
+        Handle::new(self.0.daemon, id).of_kind(kind)
+    }
+
+    fn locate(&self, table: &Table, handle: Option<&Handle>) -> Result<u64> {
         match handle {
             None => table.root(),
             Some(handle) if handle.daemon() == self.0.daemon => Ok(handle.id()),

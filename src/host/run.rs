@@ -13,10 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::kept::Kept;
-use crate::host::panic;
-use crate::host::table::Living;
-use crate::object::{Answer, Arguments, Method, Receiver};
+use crate::object::{Answer, Arguments, Kept, Living, Method, Receiver, panic};
 use crate::value::Value;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -1,19 +1,17 @@
 //! The objects of a daemon by number.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use tokio::sync::RwLock;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SessionId;
-use crate::host::kept::Kept;
-use crate::object::{Description, Hosted, no_such_object};
+use crate::object::{Description, Hosted, Living, no_such_object};
 
 /// The objects of a daemon by number, counting from 1; numbers are not used again.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     objects: BTreeMap<u64, Entry>,
+    /// The numbers by the objects' addresses, so that one handed out again has the same.
+    numbers: HashMap<usize, u64>,
     root: Option<u64>,
     last: u64,
 }
@@ -21,27 +19,30 @@ pub(super) struct Table {
 #[derive(Debug)]
 struct Entry {
     object: Living,
-    /// How often its handle was given to the caller, less how often it was released.
-    received: u64,
-    /// The session it was made over, with which it goes.
-    session: Option<SessionId>,
-}
-
-/// An object that lives in the host. The lock is fair: who asks first has its turn first, readers and writers alike.
-#[derive(Clone, Debug)]
-pub(super) struct Living {
-    pub(super) cell: Arc<RwLock<Kept>>,
-    description: &'static Description,
+    /// How often its handle was given to each session, less how often it was released. Without a session: over unary RPCs.
+    received: Vec<(Option<SessionId>, u64)>,
 }
 
 impl Table {
+    /// Takes a new object in, and counts the handle that its maker is given.
     pub(super) fn insert(&mut self, object: Box<dyn Hosted>, session: Option<SessionId>) -> u64 {
-        self.last += 1;
-        self.root.get_or_insert(self.last);
-        let description = object.description();
-        let object = Living { cell: Arc::new(RwLock::new(Kept::new(object))), description };
-        self.objects.insert(self.last, Entry { object, received: 1, session });
-        self.last
+        let id = self.hand_out(&Living::new(object), session);
+        self.root.get_or_insert(id);
+        id
+    }
+
+    /// Counts one more handle of an object that is given to a session.
+    pub(super) fn hand_out(&mut self, object: &Living, session: Option<SessionId>) -> u64 {
+        let id = *self.numbers.entry(object.address()).or_insert_with(|| {
+            self.last += 1;
+            self.last
+        });
+        let entry = self.objects.entry(id).or_insert_with(|| Entry { object: object.clone(), received: Vec::new() });
+        match entry.received.iter_mut().find(|(known, _)| *known == session) {
+            Some((_, count)) => *count += 1,
+            None => entry.received.push((session, 1)),
+        }
+        id
     }
 
     pub(super) fn root(&self) -> Result<u64> {
@@ -56,30 +57,37 @@ impl Table {
     }
 
     pub(super) fn remove(&mut self, id: u64) -> Option<Living> {
-        self.objects.remove(&id).map(|entry| entry.object)
+        let object = self.objects.remove(&id)?.object;
+        self.numbers.remove(&object.address());
+        Some(object)
     }
 
-    /// Takes `count` from the handle's count and gives the object if nothing is left; 0 takes all.
-    pub(super) fn release(&mut self, id: u64, count: u64) -> Result<Option<Living>> {
+    /// Takes `count` from what the session has received, and gives the object if nothing is left; 0 takes all, of all sessions.
+    pub(super) fn release(&mut self, id: u64, session: Option<SessionId>, count: u64) -> Result<Option<Living>> {
         let entry = self.objects.get_mut(&id).ok_or_else(no_such_object)?;
-        entry.received = if count == 0 { 0 } else { entry.received.saturating_sub(count) };
-        Ok(if entry.received == 0 { self.remove(id) } else { None })
+        entry.received.retain_mut(|(known, received)| {
+            if *known == session {
+                *received = received.saturating_sub(count);
+            }
+            count > 0 && *received > 0
+        });
+        Ok(if entry.received.is_empty() { self.remove(id) } else { None })
     }
 
-    /// Gives what was made over a session, but for the root, which is for all.
+    /// Gives what only this session has received, but for the root, which is for all.
     pub(super) fn release_session(&mut self, session: SessionId) -> Vec<Living> {
         let root = self.root;
-        let goes = |id: &u64, entry: &mut Entry| entry.session == Some(session) && Some(*id) != root;
-        self.objects.extract_if(.., goes).map(|(_, entry)| entry.object).collect()
+        let mut left = Vec::new();
+        for (id, entry) in &mut self.objects {
+            entry.received.retain(|(known, _)| *known != Some(session));
+            if entry.received.is_empty() && Some(*id) != root {
+                left.push(*id);
+            }
+        }
+        left.into_iter().filter_map(|id| self.remove(id)).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &'static Description, bool)> {
-        self.objects.iter().map(|(id, entry)| (*id, entry.object.description, self.root == Some(*id)))
-    }
-}
-
-impl Living {
-    pub(super) fn description(&self) -> &'static Description {
-        self.description
+        self.objects.iter().map(|(id, entry)| (*id, entry.object.description(), self.root == Some(*id)))
     }
 }

@@ -1,20 +1,23 @@
 //! The arguments of one call, bound to the parameters of its method.
 
+use std::fmt;
+use std::sync::Arc;
 use std::vec::IntoIter;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Method, Parameter};
+use crate::object::{Living, Method, Parameter, Reach, reach};
 use crate::value::{self, Value};
 
 /// The arguments of one call in the order of the parameters; generated code takes them one by one and then replies.
-#[derive(Debug)]
 pub struct Arguments {
     values: IntoIter<Value>,
     parameters: &'static [Parameter],
-    depth_limit: usize,
+    reach: Arc<dyn Reach>,
+    /// The objects that the values name, so that none is released before it is taken.
+    _named: Vec<Living>,
 }
 
 impl Arguments {
@@ -22,14 +25,17 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadArguments`] if there are too many, one is missing, given twice, or has an unknown name.
+    /// [`ErrorKind::BadArguments`] if there are too many, one is missing, given twice, or has an unknown name; [`ErrorKind::NoSuchObject`] if one names
+    /// an object that is not there.
     pub(crate) fn bind(
         method: &'static Method,
         positional: Vec<Value>,
         keywords: Vec<(String, Value)>,
-        depth_limit: usize,
+        reach: Arc<dyn Reach>,
     ) -> Result<Self> {
         let parameters = method.parameters;
+        let given = positional.iter().chain(keywords.iter().map(|(_, value)| value));
+        let _named = given.flat_map(Value::handles).map(|handle| reach.find(&handle)).collect::<Result<_>>()?;
         if positional.len() > parameters.len() {
             return Err(mismatch(method, &format!("{} were given", positional.len())));
         }
@@ -45,7 +51,7 @@ impl Arguments {
         }
         let given = values.iter().flatten().count();
         match values.into_iter().collect::<Option<Vec<Value>>>() {
-            Some(values) => Ok(Arguments { values: values.into_iter(), parameters, depth_limit }),
+            Some(values) => Ok(Arguments { values: values.into_iter(), parameters, reach, _named }),
             None => Err(mismatch(method, &format!("{given} were given"))),
         }
     }
@@ -58,7 +64,7 @@ impl Arguments {
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
         let position = self.parameters.len() - self.values.len();
         let value = self.values.next().ok_or_else(|| Error::new(ErrorKind::BadArguments, "an argument is missing"))?;
-        value::from_value(value).map_err(|error| {
+        reach::within(&self.reach, || value::from_value(value)).map_err(|error| {
             let Parameter { name, type_name } = &self.parameters[position];
             Error::new(ErrorKind::BadArguments, format!("`{name}` is not a `{type_name}`: {}", error.detail()))
         })
@@ -70,7 +76,13 @@ impl Arguments {
     ///
     /// [`ErrorKind::WrongType`] if it cannot be serialized, [`ErrorKind::TooDeep`] if it is nested too deep.
     pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
-        value::to_value(returned, self.depth_limit)
+        reach::within(&self.reach, || value::to_value(returned, self.reach.depth_limit()))
+    }
+}
+
+impl fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arguments").field("left", &self.values.len()).finish_non_exhaustive()
     }
 }
 
@@ -88,7 +100,8 @@ fn mismatch(method: &Method, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::Receiver;
+    use crate::object::{Receiver, no_such_object};
+    use crate::value::Handle;
 
     const MOVE_BY: Method = Method {
         name: "move_by",
@@ -101,9 +114,26 @@ mod tests {
         finishes: false,
     };
 
+    /// An empty daemon.
+    struct Nothing;
+
+    impl Reach for Nothing {
+        fn find(&self, _: &Handle) -> Result<Living> {
+            Err(no_such_object())
+        }
+
+        fn hand_out(&self, _: &Living) -> Handle {
+            unreachable!("there is no object")
+        }
+
+        fn depth_limit(&self) -> usize {
+            32
+        }
+    }
+
     fn bind(positional: Vec<Value>, keywords: Vec<(&str, Value)>) -> Result<Arguments> {
         let keywords = keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Arguments::bind(&MOVE_BY, positional, keywords, 32)
+        Arguments::bind(&MOVE_BY, positional, keywords, Arc::new(Nothing))
     }
 
     #[test]

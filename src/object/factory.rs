@@ -1,8 +1,10 @@
 //! Turns a definition into an object.
 
+use std::sync::Arc;
+
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Arguments, Construction, registry};
+use crate::object::{Arguments, Construction, Reach, reach, registry};
 use crate::value::Value;
 
 /// Makes the object that `definition` describes; a sync constructor runs here and now.
@@ -15,7 +17,7 @@ pub(crate) fn make(
     definition: &Definition,
     arguments: Vec<Value>,
     keywords: Vec<(String, Value)>,
-    depth_limit: usize,
+    reach: &Arc<dyn Reach>,
 ) -> Result<Construction> {
     let registration = registry::find(definition.type_name())?;
     let Some(constructor) = definition.constructor() else {
@@ -23,7 +25,7 @@ pub(crate) fn make(
             let message = format!("an object comes as one value, but {} were given", arguments.len());
             Error::new(ErrorKind::BadArguments, message).advise("name a constructor to make it from arguments")
         })?;
-        return Ok(Construction::Now((registration.revive)(value)));
+        return Ok(Construction::Now(reach::within(reach, || (registration.revive)(value))));
     };
     let description = registration.description;
     let Some((index, method)) = description.constructor(constructor) else {
@@ -33,6 +35,6 @@ pub(crate) fn make(
             format!("`{}` has no constructor `{}`; it has: {known}", description.name, constructor.escape_debug());
         return Err(Error::new(ErrorKind::NoSuchMethod, message));
     };
-    let arguments = Arguments::bind(method, arguments, keywords, depth_limit)?;
+    let arguments = Arguments::bind(method, arguments, keywords, Arc::clone(reach))?;
     Ok((registration.construct)(index, arguments))
 }

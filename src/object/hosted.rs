@@ -1,5 +1,6 @@
 //! An object with its type forgotten, as the host holds it.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -32,6 +33,12 @@ pub enum Construction {
 pub trait Hosted: Send + Sync {
     /// What it is called and what it can do.
     fn description(&self) -> &'static Description;
+    /// Its type.
+    fn object_type(&self) -> TypeId;
+    /// The object itself, if it can be read beside others; not if it has been taken.
+    fn as_shared(&self) -> Option<&dyn Any>;
+    /// The object itself; not if it has been taken.
+    fn as_exclusive(&mut self) -> Option<&mut dyn Any>;
     /// Whether it has been taken.
     fn is_taken(&self) -> bool;
     /// Calls a method whose receiver is shared.
@@ -85,6 +92,18 @@ impl<T: Object + Sync> Hosted for Overlapping<T> {
         T::DESCRIPTION
     }
 
+    fn object_type(&self) -> TypeId {
+        TypeId::of::<T>()
+    }
+
+    fn as_shared(&self) -> Option<&dyn Any> {
+        self.0.as_ref().map(|object| object as _)
+    }
+
+    fn as_exclusive(&mut self) -> Option<&mut dyn Any> {
+        self.0.as_mut().map(|object| object as _)
+    }
+
     fn is_taken(&self) -> bool {
         self.0.is_none()
     }
@@ -112,6 +131,18 @@ impl<T> Serial<T> {
 impl<T: Object> Hosted for Serial<T> {
     fn description(&self) -> &'static Description {
         T::DESCRIPTION
+    }
+
+    fn object_type(&self) -> TypeId {
+        TypeId::of::<T>()
+    }
+
+    fn as_shared(&self) -> Option<&dyn Any> {
+        None
+    }
+
+    fn as_exclusive(&mut self) -> Option<&mut dyn Any> {
+        self.object().as_mut().map(|object| object as _)
     }
 
     fn is_taken(&self) -> bool {

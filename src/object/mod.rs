@@ -7,18 +7,28 @@ mod arguments;
 mod description;
 mod factory;
 mod hosted;
+mod kept;
+mod living;
 mod packed;
+pub(crate) mod panic;
 mod raise;
+mod reach;
 mod registry;
+mod shared;
 
 pub use arguments::Arguments;
 pub use description::{Description, Method, Parameter, Receiver};
 pub(crate) use factory::make;
 pub(crate) use hosted::no_such_object;
 pub use hosted::{Answer, Construction, Hosted, construction, overlapping, serial, take};
+pub(crate) use kept::{Kept, drop_here};
+pub(crate) use living::Living;
 pub use packed::Packed;
+pub(crate) use packed::{Held, hold};
 pub use raise::{ByDebug, ByDisplay, ByError, Deserialized, Raise, Revive, Serialized, Unnamed, Unreadable, Unwritten};
+pub(crate) use reach::Reach;
 pub use registry::Registration;
+pub use shared::{Shared, SharedMut, SharedRef};
 
 /// A type whose values can live in a daemon of their own; implemented by `#[oad::object]`, not by hand.
 pub trait Object: Sized + Send + 'static {
@@ -28,6 +38,10 @@ pub trait Object: Sized + Send + 'static {
     /// What it is called and what it can do.
     #[doc(hidden)]
     const DESCRIPTION: &'static Description;
+
+    /// Has it live in a host.
+    #[doc(hidden)]
+    fn host(self) -> Box<dyn Hosted>;
 
     /// Calls a method that takes `&self`.
     #[doc(hidden)]

@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Submitted;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::Packed;
+use crate::object::{Held, Packed};
 use crate::proxy::Proxy;
-use crate::value::{Value, from_value};
+use crate::proxy::claim::read;
+use crate::value::Value;
 
 /// A call of a method: a future of what it returns. It is sent when it is first polled, and the calls of one proxy are carried out in that order.
 ///
@@ -46,7 +47,7 @@ pub struct Call<T, E = Error> {
 }
 
 /// Turns the answer into what the caller gets; the function puts into an error of its own what was called, and where.
-type Decode<T, E> = fn(Result<Value>, &dyn Fn(Error) -> Error) -> Result<T, E>;
+type Decode<T, E> = fn(Result<Value>, &Proxy, &dyn Fn(Error) -> Error) -> Result<T, E>;
 
 enum State {
     Prepared(Prepared),
@@ -55,6 +56,8 @@ enum State {
         submitted: Submitted,
         proxy: Proxy,
         method: Cow<'static, str>,
+        /// The proxies among the arguments.
+        _held: Held,
     },
     Done,
 }
@@ -86,7 +89,7 @@ pub fn call<T: DeserializeOwned>(proxy: &Proxy, method: &'static str, arguments:
 
 /// The same, for a method whose name is known only now.
 pub(super) fn call_named<T: DeserializeOwned>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed) -> Call<T> {
-    prepare(proxy, method, arguments, |answer, explain| from_value(answer?).map_err(explain))
+    prepare(proxy, method, arguments, |answer, proxy, explain| read(proxy.daemon(), answer?).map_err(explain))
 }
 
 /// Prepares a call whose failures are the method's own error type.
@@ -95,8 +98,8 @@ where
     T: DeserializeOwned,
     E: DeserializeOwned + From<Error>,
 {
-    prepare(proxy, method.into(), arguments, |answer, explain| {
-        answer.and_then(|value| from_value(value).map_err(explain)).map_err(|error| {
+    prepare(proxy, method.into(), arguments, |answer, proxy, explain| {
+        answer.and_then(|value| read(proxy.daemon(), value).map_err(explain)).map_err(|error| {
             match error.exception().and_then(|exception| exception.get()) {
                 Some(own) => own,
                 None => E::from(error),
@@ -130,17 +133,18 @@ impl<T, E> Future for Call<T, E> {
             let State::Prepared(prepared) = std::mem::replace(&mut this.state, State::Done) else {
                 unreachable!("it was just looked at")
             };
+            let proxy = prepared.proxy.clone();
             match prepared.send() {
                 Ok(sent) => this.state = sent,
-                Err(error) => return Poll::Ready((this.decode)(Err(error), &|error| error)),
+                Err(error) => return Poll::Ready((this.decode)(Err(error), &proxy, &|error| error)),
             }
         }
-        let State::Sent { proxy, method, submitted } = &mut this.state else {
+        let State::Sent { proxy, method, submitted, .. } = &mut this.state else {
             panic!("a call is polled after its end")
         };
         let answer = ready!(Pin::new(submitted).poll(cx));
         let explain = |error| explain(error, proxy, method);
-        let answer = (this.decode)(answer.and_then(|answer| answer.into_value()).map_err(explain), &explain);
+        let answer = (this.decode)(answer.and_then(|answer| answer.into_value()).map_err(explain), proxy, &explain);
         this.state = State::Done;
         Poll::Ready(answer)
     }
@@ -149,11 +153,11 @@ impl<T, E> Future for Call<T, E> {
 impl Prepared {
     fn send(self) -> Result<State> {
         let Prepared { proxy, method, arguments, deadline } = self;
-        let submitted = arguments
-            .into_values()
-            .and_then(|arguments| proxy.daemon().client().call(proxy.handle(), &method, arguments, deadline))
-            .map_err(|error| explain(error, &proxy, &method))?;
-        Ok(State::Sent { proxy, method, submitted })
+        let sent = arguments.into_parts().and_then(|(arguments, held)| {
+            Ok((proxy.daemon().client().call(proxy.handle(), &method, arguments, deadline)?, held))
+        });
+        let (submitted, _held) = sent.map_err(|error| explain(error, &proxy, &method))?;
+        Ok(State::Sent { proxy, method, submitted, _held })
     }
 }
 

@@ -4,9 +4,11 @@
 //! [`Remote`] holds a proxy's own verbs. The top of the left stair: below is the daemon, which carries the call.
 
 mod call;
+mod claim;
 mod remote;
 
 pub use call::{Call, Outcome, call, call_fallible};
+pub use claim::read_typed;
 pub use remote::Remote;
 
 use std::borrow::Cow;
@@ -34,7 +36,6 @@ pub struct Proxy(Arc<Lease>);
 struct Lease {
     daemon: Daemon,
     handle: Handle,
-    type_name: String,
 }
 
 impl Proxy {
@@ -46,14 +47,14 @@ impl Proxy {
 
     /// The object's name in that daemon.
     #[must_use]
-    pub fn handle(&self) -> Handle {
-        self.0.handle
+    pub fn handle(&self) -> &Handle {
+        &self.0.handle
     }
 
-    /// The name its type was asked for by, such as `my_crate::Counter`.
+    /// The registered name of its type, such as `my_crate::Counter`.
     #[must_use]
     pub fn type_name(&self) -> &str {
-        &self.0.type_name
+        self.0.handle.type_name()
     }
 
     /// Calls a method by its name, with a tuple of arguments; `()` for none.
@@ -116,13 +117,13 @@ impl Proxy {
 
     /// The name of its type without the path, as messages say it.
     fn short_name(&self) -> &str {
-        short_name(&self.0.type_name)
+        short_name(self.type_name())
     }
 }
 
 impl From<Spawned> for Proxy {
-    fn from((daemon, handle, type_name): Spawned) -> Self {
-        Proxy(Arc::new(Lease { daemon, handle, type_name }))
+    fn from((daemon, handle): Spawned) -> Self {
+        Proxy(Arc::new(Lease { daemon, handle }))
     }
 }
 
@@ -140,7 +141,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // In a fork's copy the locks may be held by threads that it does not have.
         if !self.daemon.is_copy() {
-            self.daemon.client().release(self.handle);
+            self.daemon.client().release(&self.handle);
         }
     }
 }

@@ -34,7 +34,7 @@ impl Control for ControlService {
 
     async fn info(&self, _: Request<pb::InfoRequest>) -> Result<Response<pb::InfoResponse>, Status> {
         let objects = self.host.objects().into_iter().map(|(handle, description, root)| pb::ObjectInfo {
-            handle: Some(handle_to_pb(handle)),
+            handle: Some(handle_to_pb(&handle)),
             r#type: description.name.to_owned(),
             root,
         });

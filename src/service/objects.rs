@@ -7,7 +7,7 @@ use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Given, Host};
+use crate::host::{Given, HandedOut, Host, Returned, SessionId};
 use crate::object::{Description, Method, Parameter, Receiver};
 use crate::service::session::Session;
 use crate::service::{check_size, definition, given, on_own_task, within};
@@ -50,10 +50,14 @@ impl Objects for ObjectsService {
         let pb::CallRequest { handle, method, arguments, keywords, timeout } = request.into_inner();
         let called = async {
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
-            let handle = handle.map(|handle| handle_from_pb(&handle, self.host.daemon())).transpose()?;
-            let answer = on_own_task(within(timeout, self.host.call(handle, &method, given))).await;
-            let response = call_response(answer)?;
+            let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
+            let answer = on_own_task(within(timeout, self.host.call(None, handle, &method, given))).await;
+            let (response, handed_out) = call_response(answer)?;
             check_size(&response, self.message_limit)?;
+            // Whoever calls by hand holds it until `Release`, or the daemon's end.
+            if let Some(handed_out) = handed_out {
+                handed_out.keep();
+            }
             Ok(response)
         };
         called.await.map(Response::new).map_err(|error: Error| status_from_error(&error))
@@ -64,7 +68,7 @@ impl Objects for ObjectsService {
     }
 
     async fn release(&self, request: Request<pb::ReleaseRequest>) -> Result<Response<pb::ReleaseResponse>, Status> {
-        release(&self.host, request.into_inner()).map(Response::new).map_err(|error| status_from_error(&error))
+        release(&self.host, None, request.into_inner()).map(Response::new).map_err(|error| status_from_error(&error))
     }
 
     async fn session(
@@ -80,7 +84,7 @@ impl Objects for ObjectsService {
 pub(super) fn create_response(made: Result<crate::value::Handle>) -> Result<pb::CreateResponse> {
     use pb::create_response::Outcome;
     let outcome = match made {
-        Ok(handle) => Outcome::Handle(handle_to_pb(handle)),
+        Ok(handle) => Outcome::Handle(handle_to_pb(&handle)),
         Err(error) => match error.exception() {
             Some(exception) => Outcome::Exception(exception_to_pb(exception)),
             None => return Err(error),
@@ -90,20 +94,20 @@ pub(super) fn create_response(made: Result<crate::value::Handle>) -> Result<pb::
 }
 
 /// An exception is an answer; any other error is not.
-pub(super) fn call_response(answer: Result<crate::value::Value>) -> Result<pb::CallResponse> {
+pub(super) fn call_response(answer: Result<Returned>) -> Result<(pb::CallResponse, Option<HandedOut>)> {
     use pb::call_response::Outcome;
-    let outcome = match answer {
-        Ok(value) => Outcome::Value(value_to_pb(value)),
+    let (outcome, handed_out) = match answer {
+        Ok(Returned { value, handed_out }) => (Outcome::Value(value_to_pb(value)), Some(handed_out)),
         Err(error) => match error.exception() {
-            Some(exception) => Outcome::Exception(exception_to_pb(exception)),
+            Some(exception) => (Outcome::Exception(exception_to_pb(exception)), None),
             None => return Err(error),
         },
     };
-    Ok(pb::CallResponse { outcome: Some(outcome) })
+    Ok((pb::CallResponse { outcome: Some(outcome) }, handed_out))
 }
 
 pub(super) fn describe(host: &Host, request: pb::DescribeRequest) -> Result<pb::DescribeResponse> {
-    let handle = request.handle.map(|handle| handle_from_pb(&handle, host.daemon())).transpose()?;
+    let handle = request.handle.map(|handle| handle_from_pb(handle, host.daemon())).transpose()?;
     let Description { name, documentation, methods, .. } = *host.describe(handle)?;
     Ok(pb::DescribeResponse {
         r#type: name.to_owned(),
@@ -112,11 +116,15 @@ pub(super) fn describe(host: &Host, request: pb::DescribeRequest) -> Result<pb::
     })
 }
 
-pub(super) fn release(host: &Host, request: pb::ReleaseRequest) -> Result<pb::ReleaseResponse> {
+pub(super) fn release(
+    host: &Host,
+    session: Option<SessionId>,
+    request: pb::ReleaseRequest,
+) -> Result<pb::ReleaseResponse> {
     let message = "the request names no `handle` to release";
     let missing = || crate::error::Error::new(ErrorKind::BadArguments, message);
-    let handle = handle_from_pb(&request.handle.ok_or_else(missing)?, host.daemon())?;
-    host.release(handle, request.count)?;
+    let handle = handle_from_pb(request.handle.ok_or_else(missing)?, host.daemon())?;
+    host.release(session, &handle, request.count)?;
     Ok(pb::ReleaseResponse {})
 }
 

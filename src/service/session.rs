@@ -17,13 +17,13 @@ use tonic::Streaming;
 use tracing::debug;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Given, Host, SessionId};
+use crate::host::{Given, HandedOut, Host, SessionId};
 use crate::service::objects::{call_response, create_response, describe, release};
 use crate::service::{check_size, definition, given, within};
 use crate::wire::pb::create_response::Outcome;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::pb::session_response::Result as Answer;
-use crate::wire::{Assembly, CHUNK_SIZE, Outbox, Outgoing, failure_from_error, handle_from_pb, pb, too_large};
+use crate::wire::{Assembly, CHUNK_SIZE, Hold, Outbox, Outgoing, failure_from_error, handle_from_pb, pb, too_large};
 
 /// A larger message is decoded on a thread of its own, so that the connection goes on meanwhile.
 const DECODE_ASIDE: usize = 1024 * 1024;
@@ -128,7 +128,7 @@ impl Session {
                 Ok(response) => self.send(id, Answer::Describe(response)),
                 Err(error) => self.fail(id, &error),
             },
-            Some(Operation::Release(request)) => match release(&self.0.host, request) {
+            Some(Operation::Release(request)) => match release(&self.0.host, Some(self.0.id), request) {
                 Ok(response) => self.send(id, Answer::Release(response)),
                 Err(error) => self.fail(id, &error),
             },
@@ -149,12 +149,15 @@ impl Session {
     }
 
     fn call(&self, id: u64, call: pb::CallRequest, given: impl Future<Output = Result<Given>> + Send + 'static) {
-        let handle = call.handle.map(|handle| handle_from_pb(&handle, self.0.host.daemon())).transpose();
+        let handle = call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
         let answer = match handle {
-            Ok(handle) => self.0.host.call(handle, &call.method, given),
+            Ok(handle) => self.0.host.call(Some(self.0.id), handle, &call.method, given),
             Err(error) => return self.fail(id, &error),
         };
-        self.run(id, async move { call_response(within(call.timeout, answer).await).map(Answer::Call) });
+        self.run(id, async move {
+            let (response, handed_out) = call_response(within(call.timeout, answer).await)?;
+            Ok((Answer::Call(response), handed_out))
+        });
     }
 
     fn create(&self, id: u64, create: pb::CreateRequest, given: impl Future<Output = Result<Given>> + Send + 'static) {
@@ -162,7 +165,7 @@ impl Session {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, given),
             Err(error) => return self.fail(id, &error),
         };
-        self.run(id, async move { create_response(within(create.timeout, made).await).map(Answer::Create) });
+        self.run(id, async move { Ok((Answer::Create(create_response(within(create.timeout, made).await)?), None)) });
     }
 
     /// The arguments of an operation, now or when all their chunks have come.
@@ -195,7 +198,7 @@ impl Session {
     }
 
     /// Runs an operation on a task of its own, which a cancel aborts.
-    fn run(&self, id: u64, answer: impl Future<Output = Result<Answer>> + Send + 'static) {
+    fn run(&self, id: u64, answer: impl Future<Output = Result<(Answer, Option<HandedOut>)>> + Send + 'static) {
         // Held until the handle is in, so that the task finds it however soon it ends.
         let mut running = self.running();
         if running.len() >= MAX_RUNNING || running.contains_key(&id) {
@@ -205,13 +208,14 @@ impl Session {
         }
         let (session, pending) = (self.clone(), self.0.host.answer_pending());
         let task = self.0.tasks.spawn(async move {
-            let answer = match answer.await {
-                Ok(answer) => session.encode(id, answer).await,
-                Err(error) => Encoded::Whole(failure(id, &error)),
+            let answered = async {
+                let (answer, handed_out) = answer.await?;
+                Ok((session.encode(id, answer).await?, handed_out))
             };
+            let (answer, handed_out) = answered.await.unwrap_or_else(|error| (failure(id, &error).into(), None));
             if session.running().remove(&id).is_some() {
-                session.answer(id, answer, pending);
-            } else if let Encoded::Whole(response) = &answer {
+                session.answer(id, answer, Sending { handed_out, _pending: pending });
+            } else if let Encoded::Whole(response) = answer {
                 session.take_back(response);
             }
         });
@@ -223,38 +227,38 @@ impl Session {
     }
 
     /// Prepares an answer for sending; what is large on a thread of its own.
-    async fn encode(&self, id: u64, answer: Answer) -> Encoded {
+    async fn encode(&self, id: u64, answer: Answer) -> Result<Encoded> {
         let response = pb::SessionResponse { id, result: Some(answer), detached: 0 };
         let len = response.encoded_len();
         if len > self.0.message_limit {
-            return Encoded::Whole(failure(id, &too_large(len, self.0.message_limit)));
+            return Err(too_large(len, self.0.message_limit));
         }
         if len <= CHUNK_SIZE {
-            return Encoded::Whole(response);
+            return Ok(Encoded::Whole(response));
         }
-        match aside(len, move || Ok(response.encode_to_vec())).await {
-            Ok(bytes) => Encoded::Detached(bytes.into()),
-            Err(error) => Encoded::Whole(failure(id, &error)),
-        }
+        Ok(Encoded::Detached(aside(len, move || Ok(response.encode_to_vec())).await?.into()))
     }
 
-    fn answer(&self, id: u64, answer: Encoded, pending: TaskTrackerToken) {
+    fn answer(&self, id: u64, answer: Encoded, sending: Sending) {
         match answer {
-            Encoded::Whole(response) => self.0.outbox.send(response),
+            Encoded::Whole(response) => {
+                self.0.outbox.send(response);
+                Box::new(sending).sent();
+            }
             Encoded::Detached(message) => {
                 let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
-                self.0.outbox.send_detached(announcement, id, message, Some(pending));
+                self.0.outbox.send_detached(announcement, id, message, Some(Box::new(sending)));
             }
         }
     }
 
     /// A cancel has overtaken the answer: an object that was made is nobody's.
-    fn take_back(&self, response: &pb::SessionResponse) {
-        if let Some(Answer::Create(pb::CreateResponse { outcome: Some(Outcome::Handle(handle)) })) = &response.result
+    fn take_back(&self, response: pb::SessionResponse) {
+        if let Some(Answer::Create(pb::CreateResponse { outcome: Some(Outcome::Handle(handle)) })) = response.result
             && let Ok(handle) = handle_from_pb(handle, self.0.host.daemon())
         {
             // It may have gone with the session.
-            let _ = self.0.host.release(handle, 0);
+            let _ = self.0.host.release(Some(self.0.id), &handle, 1);
         }
     }
 
@@ -278,6 +282,28 @@ impl Session {
 enum Encoded {
     Whole(pb::SessionResponse),
     Detached(Bytes),
+}
+
+impl From<pb::SessionResponse> for Encoded {
+    fn from(response: pb::SessionResponse) -> Self {
+        Encoded::Whole(response)
+    }
+}
+
+/// What is held while an answer is being sent; the ending waits for it. Dropped before, because nobody wants the answer any more, it takes back what that
+/// hands out.
+#[derive(Debug)]
+struct Sending {
+    handed_out: Option<HandedOut>,
+    _pending: TaskTrackerToken,
+}
+
+impl Hold for Sending {
+    fn sent(self: Box<Self>) {
+        if let Some(handed_out) = self.handed_out {
+            handed_out.keep();
+        }
+    }
 }
 
 fn failure(id: u64, error: &Error) -> pb::SessionResponse {

@@ -1,17 +1,29 @@
 //! The name of an object that stays in its daemon.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::value::Value;
 use crate::value::ser::HANDLE;
 
-/// The name of an object that stays in its daemon. It means nothing in any other.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// The name of an object that stays in its daemon. It means nothing in any other. It is only a name: what keeps the object there is a
+/// [`Proxy`](crate::Proxy). Two handles are equal if they name the same object.
+#[derive(Clone)]
 pub struct Handle {
     daemon: Uuid,
     id: u64,
+    kind: Option<Arc<Kind>>,
+}
+
+/// What the daemon has said of the object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) type_name: String,
+    pub(crate) interfaces: Vec<String>,
 }
 
 /// How a handle is spelled where it is not a handle of its own kind, as in JSON.
@@ -19,11 +31,20 @@ pub struct Handle {
 pub(super) struct PlainHandle {
     daemon: Uuid,
     id: u64,
+    #[serde(default, rename = "type")]
+    type_name: String,
+    #[serde(default)]
+    interfaces: Vec<String>,
 }
 
 impl Handle {
     pub(crate) fn new(daemon: Uuid, id: u64) -> Self {
-        Handle { daemon, id }
+        Handle { daemon, id, kind: None }
+    }
+
+    /// The same, with what is known of the object.
+    pub(crate) fn of_kind(self, kind: Kind) -> Self {
+        Handle { kind: (kind != Kind::default()).then(|| Arc::new(kind)), ..self }
     }
 
     /// The UUID of the daemon that holds the object.
@@ -37,11 +58,69 @@ impl Handle {
     pub fn id(&self) -> u64 {
         self.id
     }
+
+    /// The registered name of the object's type, such as `my_crate::Counter`; empty if the daemon has not told it.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        self.kind.as_ref().map_or("", |kind| &kind.type_name)
+    }
+
+    /// The registered names of the interfaces that the object implements, as far as the daemon has told them.
+    pub fn interfaces(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.kind.as_ref().map_or(&[][..], |kind| &kind.interfaces).iter().map(String::as_str)
+    }
+}
+
+impl Value {
+    /// The handles in a value, each as often as it is there.
+    pub(crate) fn handles(&self) -> Vec<Handle> {
+        let mut handles = Vec::new();
+        // Not by recursion, and not before there is need of it: this looks at every argument and every answer.
+        let mut ahead = Vec::new();
+        let mut next = Some(self);
+        while let Some(value) = next {
+            match value {
+                Value::Handle(handle) => handles.push(handle.clone()),
+                Value::Tuple(items) => ahead.extend(items),
+                Value::List(list) => ahead.extend(list.nested()),
+                Value::Map(entries) => ahead.extend(entries.iter().flat_map(|(key, value)| [key, value])),
+                Value::Some(value) => ahead.push(value),
+                _ => {}
+            }
+            next = ahead.pop();
+        }
+        handles
+    }
+}
+
+impl PartialEq for Handle {
+    fn eq(&self, other: &Self) -> bool {
+        (self.daemon, self.id) == (other.daemon, other.id)
+    }
+}
+
+impl Eq for Handle {}
+
+impl Hash for Handle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.daemon, self.id).hash(state);
+    }
 }
 
 impl From<PlainHandle> for Handle {
-    fn from(PlainHandle { daemon, id }: PlainHandle) -> Self {
-        Handle { daemon, id }
+    fn from(PlainHandle { daemon, id, type_name, interfaces }: PlainHandle) -> Self {
+        Handle::new(daemon, id).of_kind(Kind { type_name, interfaces })
+    }
+}
+
+impl From<&Handle> for PlainHandle {
+    fn from(handle: &Handle) -> Self {
+        PlainHandle {
+            daemon: handle.daemon,
+            id: handle.id,
+            type_name: handle.type_name().to_owned(),
+            interfaces: handle.interfaces().map(str::to_owned).collect(),
+        }
     }
 }
 
@@ -60,7 +139,6 @@ impl fmt::Debug for Handle {
 
 impl Serialize for Handle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Handle { daemon, id } = *self;
-        serializer.serialize_newtype_struct(HANDLE, &PlainHandle { daemon, id })
+        serializer.serialize_newtype_struct(HANDLE, &PlainHandle::from(self))
     }
 }

@@ -35,6 +35,7 @@ mod ser;
 
 pub use self::bytes::Bytes;
 pub use handle::Handle;
+pub(crate) use handle::Kind;
 pub use integer::BigInt;
 pub use list::List;
 pub(crate) use list::Packing;

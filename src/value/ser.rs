@@ -28,6 +28,12 @@ pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, depth_limit: usize) -> 
     Ok(value.serialize(ToValue { limit: depth_limit, left: depth_limit, wraps: MAX_WRAPS })?)
 }
 
+/// The same for what is known to be flat.
+pub(super) fn plain_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Fault> {
+    let limit = usize::MAX;
+    value.serialize(ToValue { limit, left: limit, wraps: MAX_WRAPS })
+}
+
 /// How many options and newtype structs may stand around each other. They make no level of the value, but they use the stack.
 const MAX_WRAPS: usize = 128;
 

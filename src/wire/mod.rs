@@ -18,9 +18,10 @@ mod value;
 pub(crate) use assembly::{Assembly, too_large};
 pub(crate) use exception::{exception_from_pb, exception_to_pb};
 pub(crate) use failure::{error_from_failure, failure_from_error, status_from_error};
-pub(crate) use outbox::{CHUNK_SIZE, Outbox, Outgoing};
+pub(crate) use outbox::{CHUNK_SIZE, Hold, Outbox, Outgoing};
 pub(crate) use value::{
-    arguments_to_pb, handle_from_pb, handle_to_pb, keywords_from_pb, value_from_pb, value_to_pb, values_from_pb,
+    arguments_to_pb, handle_from_pb, handle_to_pb, keywords_from_pb, target_to_pb, value_from_pb, value_to_pb,
+    values_from_pb,
 };
 
 /// The descriptors of `proto/oad/v1`, for the reflection service.

@@ -1,6 +1,7 @@
 //! What one end of a session has still to send.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -9,7 +10,6 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::wire::pb;
 
@@ -48,8 +48,11 @@ struct Shared<F> {
     gone: CancellationToken,
 }
 
-/// What is kept until a message has gone out whole.
-type Hold = Option<TaskTrackerToken>;
+/// What is held until a detached message has gone out whole. It is dropped instead if the message is withdrawn.
+pub(crate) trait Hold: fmt::Debug + Send + Sync {
+    /// The last part of it has gone out.
+    fn sent(self: Box<Self>);
+}
 
 #[derive(Debug)]
 struct Queue<F> {
@@ -65,8 +68,7 @@ struct Queue<F> {
 struct Detached {
     id: u64,
     rest: Bytes,
-    /// Dropped with the last part of it.
-    _hold: Hold,
+    hold: Option<Box<dyn Hold>>,
 }
 
 impl<F: Frame> Outbox<F> {
@@ -87,10 +89,10 @@ impl<F: Frame> Outbox<F> {
         self.push(frame, None);
     }
 
-    /// Sends a frame, and behind it the message that it announces, in chunks between which others go. `hold` is dropped when the
+    /// Sends a frame, and behind it the message that it announces, in chunks between which others go. `hold` is told when the
     /// last of them has gone out.
-    pub(crate) fn send_detached(&self, frame: F, id: u64, message: Bytes, hold: Hold) {
-        self.push(frame, Some(Detached { id, rest: message, _hold: hold }));
+    pub(crate) fn send_detached(&self, frame: F, id: u64, message: Bytes, hold: Option<Box<dyn Hold>>) {
+        self.push(frame, Some(Detached { id, rest: message, hold }));
     }
 
     /// Waits until not too much waits to be sent.
@@ -152,6 +154,8 @@ impl<F: Frame> Queue<F> {
         let id = detached.id;
         if !detached.rest.is_empty() {
             self.detached.push_back(detached);
+        } else if let Some(hold) = detached.hold {
+            hold.sent();
         }
         Some(F::chunk(id, data))
     }

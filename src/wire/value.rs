@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::{Bytes, Handle, List, Packing, Value};
+use crate::value::{Bytes, Handle, Kind as HandleKind, List, Packing, Value};
 use crate::wire::pb;
 use crate::wire::pb::value::Kind;
 
@@ -28,7 +28,7 @@ pub(crate) fn value_to_pb(value: Value) -> pb::Value {
             Kind::Map(pb::Map { entries: entries.into_iter().map(entry).collect() })
         }
         Value::Some(value) => Kind::Some(Box::new(value_to_pb(*value))),
-        Value::Handle(handle) => Kind::Handle(handle_to_pb(handle)),
+        Value::Handle(handle) => Kind::Handle(handle_to_pb(&handle)),
     };
     pb::Value { kind: Some(kind) }
 }
@@ -57,7 +57,7 @@ pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
             Value::Map(map.entries.into_iter().map(entry).collect::<Result<_>>()?)
         }
         Kind::Some(value) => Value::Some(Box::new(value_from_pb(*value)?)),
-        Kind::Handle(handle) => Value::Handle(handle_from_pb(&handle, Uuid::nil())?),
+        Kind::Handle(handle) => Value::Handle(handle_from_pb(handle, Uuid::nil())?),
     })
 }
 
@@ -102,17 +102,28 @@ pub(crate) fn keywords_from_pb(keywords: HashMap<String, pb::Value>) -> Result<V
     keywords.into_iter().map(|(name, value)| Ok((name, value_from_pb(value)?))).collect()
 }
 
-pub(crate) fn handle_to_pb(handle: Handle) -> pb::Handle {
-    pb::Handle { daemon: handle.daemon().to_string(), id: handle.id() }
+pub(crate) fn handle_to_pb(handle: &Handle) -> pb::Handle {
+    pb::Handle {
+        daemon: handle.daemon().to_string(),
+        id: handle.id(),
+        r#type: handle.type_name().to_owned(),
+        interfaces: handle.interfaces().map(str::to_owned).collect(),
+    }
+}
+
+/// The handle of the object that is asked, in a request to its own daemon: its number says enough.
+pub(crate) fn target_to_pb(handle: &Handle) -> pb::Handle {
+    pb::Handle { id: handle.id(), ..Default::default() }
 }
 
 /// A handle that names no daemon means `this`.
-pub(crate) fn handle_from_pb(message: &pb::Handle, this: Uuid) -> Result<Handle> {
+pub(crate) fn handle_from_pb(message: pb::Handle, this: Uuid) -> Result<Handle> {
     let daemon = match message.daemon.as_str() {
         "" => this,
         daemon => daemon.parse().map_err(|_| bad("a handle's daemon is not a UUID"))?,
     };
-    Ok(Handle::new(daemon, message.id))
+    let kind = HandleKind { type_name: message.r#type, interfaces: message.interfaces };
+    Ok(Handle::new(daemon, message.id).of_kind(kind))
 }
 
 fn bad(what: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use crate::object::at;
 use crate::object::block::Block;
@@ -12,10 +13,21 @@ pub(crate) fn object(block: &Block) -> TokenStream {
     let (self_path, proxy) = (&block.self_path, block.proxy());
     let [shared, exclusive, consuming] =
         [Receiver::Shared, Receiver::Exclusive, Receiver::Consuming].map(|receiver| arms(block, receiver));
+    let host = if block.overlaps() { quote!(overlapping) } else { quote!(serial) };
+    // Both in one function and at one place, so that the compiler says once what the type lacks.
+    let place = at(self_path.span());
+    let assertion =
+        block.overlaps().then(|| quote_spanned!(place=> ::oad::__private::assert_overlaps::<#self_path>();));
+    let host = quote_spanned!(place=> ::oad::__private::#host::<#self_path>(self));
     quote! {
         impl ::oad::Object for #self_path {
             type Proxy = #proxy;
             const DESCRIPTION: &'static ::oad::__private::Description = &__OAD_DESCRIPTION;
+
+            fn host(self) -> ::std::boxed::Box<dyn ::oad::__private::Hosted> {
+                #assertion
+                #host
+            }
 
             fn call_shared(
                 &self,

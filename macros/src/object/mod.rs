@@ -20,6 +20,7 @@ mod options;
 mod parameter;
 mod proxy;
 mod register;
+mod remoted;
 mod returned;
 mod text;
 mod types;

@@ -4,13 +4,14 @@ use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Error, Ident, Pat, PatIdent, PatType, Result, Type, TypeReference};
 
+use crate::object::remoted::remoted;
 use crate::object::types::Argument;
 use crate::refusals::both;
 
 /// A parameter that is not the receiver.
 pub(crate) struct Parameter {
     pub(crate) ident: Ident,
-    /// Its type on the proxy: as written, with lifetimes left to the compiler.
+    /// Its type on the proxy: as written, with lifetimes left to the compiler, and proxies for shared objects.
     pub(crate) written: Type,
     /// What it is in the daemon.
     pub(crate) argument: Argument,
@@ -26,7 +27,7 @@ impl Parameter {
         let (((), ident), argument) = both(plain, Argument::read(&source.ty))?;
         let mut written = (*source.ty).clone();
         Elided.visit_type_mut(&mut written);
-        Ok(Parameter { ident, written, argument })
+        Ok(Parameter { ident, written: remoted(written), argument })
     }
 
     /// The name that messages and other languages call it by.

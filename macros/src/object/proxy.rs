@@ -59,6 +59,25 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
             }
         }
 
+        /// As a handle, among the arguments of a call.
+        impl ::oad::__private::serde::Serialize for #proxy {
+            fn serialize<__OadSerializer: ::oad::__private::serde::Serializer>(
+                &self,
+                serializer: __OadSerializer,
+            ) -> ::core::result::Result<__OadSerializer::Ok, __OadSerializer::Error> {
+                ::oad::__private::serde::Serialize::serialize(&self.0, serializer)
+            }
+        }
+
+        /// From a handle, in the answer of a call.
+        impl<'de> ::oad::__private::serde::Deserialize<'de> for #proxy {
+            fn deserialize<__OadDeserializer: ::oad::__private::serde::Deserializer<'de>>(
+                deserializer: __OadDeserializer,
+            ) -> ::core::result::Result<Self, __OadDeserializer::Error> {
+                ::oad::__private::read_typed(deserializer)
+            }
+        }
+
         #[allow(clippy::all, dead_code, deprecated, non_snake_case, unreachable_pub)]
         impl #proxy {
             #(#constructors)*

@@ -2,7 +2,6 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
 
 use crate::object::at;
 use crate::object::block::Block;
@@ -15,12 +14,6 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
         let construction = construction(block, constructor);
         quote!(#number => #construction,)
     });
-    let host = if block.overlaps() { quote!(overlapping) } else { quote!(serial) };
-    // Both in one function and at one place, so that the compiler says once what the type lacks.
-    let place = at(self_path.span());
-    let assertion =
-        block.overlaps().then(|| quote_spanned!(place=> ::oad::__private::assert_overlaps::<#self_path>();));
-    let host = quote_spanned!(place=> ::oad::__private::#host::<#self_path>(__oad_object));
     quote! {
         ::oad::__private::inventory::submit! {
             ::oad::__private::Registration {
@@ -45,18 +38,17 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
         ) -> ::oad::Result<::std::boxed::Box<dyn ::oad::__private::Hosted>> {
             use ::oad::__private::{Deserialized as _, Unreadable as _};
             let __oad_type = ::oad::__private::Revive::<#self_path>(::core::marker::PhantomData);
-            ::core::result::Result::Ok(__oad_host((&&__oad_type).revive(__oad_value)?))
-        }
-
-        fn __oad_host(__oad_object: #self_path) -> ::std::boxed::Box<dyn ::oad::__private::Hosted> {
-            #assertion
-            #host
+            ::core::result::Result::Ok(::oad::Object::host((&&__oad_type).revive(__oad_value)?))
         }
     }
 }
 
 fn construction(block: &Block, constructor: &Method) -> TokenStream {
-    let body = invoke(&block.self_path, constructor, |object| quote!(::core::result::Result::Ok(__oad_host(#object))));
+    let body = invoke(
+        &block.self_path,
+        constructor,
+        |object| quote!(::core::result::Result::Ok(::oad::Object::host(#object))),
+    );
     let called = at(constructor.ident().span());
     if constructor.is_async() {
         quote_spanned!(called=> ::oad::__private::construction(async move { #body }))

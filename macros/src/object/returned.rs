@@ -5,6 +5,7 @@ use syn::spanned::Spanned;
 use syn::{Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signature, Type};
 use syn::{parse_quote, parse_quote_spanned};
 
+use crate::object::remoted::remoted;
 use crate::object::types::{owned_return, peel};
 use crate::object::words::Words;
 
@@ -46,7 +47,7 @@ impl Returned {
     /// Reads what a method returns.
     pub(crate) fn of_method(signature: &Signature, words: &Words) -> Result<Self> {
         let (written, place) = written(signature);
-        let owned = owned_return(&written)?;
+        let owned = remoted(owned_return(&written)?);
         match (&words.error, sides(&owned, place)) {
             (None, None) => Ok(Returned { owned, outcome: Outcome::Value, place }),
             (None, Some((owned, _))) => Ok(Returned { owned, outcome: Outcome::Exception, place }),

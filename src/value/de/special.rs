@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, MapAccess, Se
 use crate::value::de::{FromValue, Variant};
 use crate::value::fault::Fault;
 use crate::value::handle::PlainHandle;
-use crate::value::ser::HANDLE as HANDLE_NAME;
+use crate::value::ser::{HANDLE as HANDLE_NAME, plain_value};
 use crate::value::{BigInt, Bytes, Handle, List, Value};
 
 pub(in crate::value) const VALUE: &str = "$oad::Value";
@@ -25,7 +25,7 @@ pub(super) fn visit_value<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Res
     let (name, payload) = match value {
         Value::Tuple(items) => (TUPLE, Value::List(List::from(items))),
         Value::Some(value) => (SOME, *value),
-        Value::Handle(handle) => (HANDLE, plain(handle)),
+        Value::Handle(handle) => (HANDLE, plain(&handle)?),
         Value::BigInt(int) => (BIG_INT, Value::Bytes(int.to_le_bytes().into())),
         plain => return FromValue(plain).deserialize_any(visitor),
     };
@@ -34,14 +34,13 @@ pub(super) fn visit_value<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Res
 
 pub(super) fn visit_handle<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Fault> {
     match value {
-        Value::Handle(handle) => visitor.visit_newtype_struct(FromValue(plain(handle))),
+        Value::Handle(handle) => visitor.visit_newtype_struct(FromValue(plain(&handle)?)),
         other => Err(FromValue(other).expected("a handle")),
     }
 }
 
-fn plain(handle: Handle) -> Value {
-    let daemon = Value::Text(handle.daemon().to_string());
-    Value::Map(vec![("daemon".into(), daemon), ("id".into(), Value::from(handle.id()))])
+fn plain(handle: &Handle) -> Result<Value, Fault> {
+    plain_value(&PlainHandle::from(handle))
 }
 
 struct ValueVisitor;

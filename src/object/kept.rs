@@ -5,8 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use tokio::runtime::Handle;
 
-use crate::host::panic;
-use crate::object::Hosted;
+use crate::object::{Hosted, panic};
 
 thread_local! {
     /// Whether this thread may take its time.
@@ -16,7 +15,7 @@ thread_local! {
 /// An object in the host's keeping. Its drop is its own code, which may take its time and may panic; and the last to hold it may be a call
 /// on a thread that has other work. So it is dropped where it may block, and its panic goes no further than stderr.
 #[derive(Debug)]
-pub(super) struct Kept(Option<Box<dyn Hosted>>);
+pub(crate) struct Kept(Option<Box<dyn Hosted>>);
 
 impl Kept {
     pub(super) fn new(object: Box<dyn Hosted>) -> Self {
@@ -25,7 +24,7 @@ impl Kept {
 }
 
 /// Drops what may hold objects on a thread that may take its time.
-pub(super) fn drop_here<T>(holder: T) {
+pub(crate) fn drop_here<T>(holder: T) {
     MAY_BLOCK.set(true);
     drop(holder);
     MAY_BLOCK.set(false);

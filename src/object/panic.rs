@@ -22,12 +22,12 @@ pub(crate) fn note_locations() {
 }
 
 /// Runs an object's code. The object is used again after a panic, as a local one behind a lock would be.
-pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T> {
+pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| exception(payload.as_ref()))
 }
 
 /// What a caught panic says.
-pub(super) fn exception(payload: &(dyn Any + Send)) -> Error {
+pub(crate) fn exception(payload: &(dyn Any + Send)) -> Error {
     let message = payload
         .downcast_ref::<&str>()
         .map(ToString::to_string)

@@ -1,0 +1,47 @@
+//! The objects that a call can name and hand out: the way from a handle to an object, and back.
+//!
+//! A [`Shared`](crate::Shared) object is a serde type like any other, and serde hands no context down. So the call that reads its arguments or writes its
+//! answer puts what it can reach where the type finds it: beside the thread, for as long as that takes.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::object::Living;
+use crate::value::Handle;
+
+/// What one call can reach.
+pub(crate) trait Reach: Send + Sync {
+    /// Finds the object of a handle that the caller has sent.
+    fn find(&self, handle: &Handle) -> Result<Living>;
+
+    /// Gives the caller a handle of an object, which is then kept for it.
+    fn hand_out(&self, object: &Living) -> Handle;
+
+    /// How many levels deep a value may be nested.
+    fn depth_limit(&self) -> usize;
+}
+
+thread_local! {
+    static REACH: RefCell<Option<Arc<dyn Reach>>> = const { RefCell::new(None) };
+}
+
+/// Converts values while what `reach` names can be found.
+pub(super) fn within<T>(reach: &Arc<dyn Reach>, convert: impl FnOnce() -> T) -> T {
+    let _outer = Restore(REACH.replace(Some(Arc::clone(reach))));
+    convert()
+}
+
+/// What the conversion under way can reach, if it is one of a call's.
+pub(super) fn current() -> Option<Arc<dyn Reach>> {
+    REACH.with_borrow(Clone::clone)
+}
+
+/// Also when the conversion panics: it is the object's own code too.
+struct Restore(Option<Arc<dyn Reach>>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        REACH.set(self.0.take());
+    }
+}
