@@ -21,6 +21,7 @@ mod process;
 mod proxy;
 mod server;
 mod service;
+mod stream;
 mod transport;
 pub mod value;
 mod wire;
@@ -34,6 +35,7 @@ pub use crate::{
     object::{Object, Shared, SharedMut, SharedRef},
     proxy::{Call, Proxy, Remote},
     server::Services,
+    stream::Stream,
     value::Value,
 };
 #[doc(inline)]
@@ -44,9 +46,9 @@ pub use oad_macros::{main, object};
 pub mod __private {
     pub use crate::init::block_on;
     pub use crate::object::{
-        Answer, Arguments, ByDebug, ByDisplay, ByError, Construction, Description, Deserialized, Hosted, Method,
+        Answer, Apart, Arguments, ByDebug, ByDisplay, ByError, Construction, Description, Deserialized, Hosted, Method,
         Packed, Parameter, Raise, Receiver, Registration, Revive, Serialized, Unnamed, Unreadable, Unwritten,
-        construction, overlapping, serial, take,
+        construction, in_place, overlapping, send_iterator, send_stream, serial, take,
     };
     pub use crate::process::TestDaemon;
     pub use crate::proxy::{Outcome, call, call_fallible, read_typed};

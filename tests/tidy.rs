@@ -10,19 +10,20 @@ use syn::visit::Visit;
 /// `server service host object` — meet on the ground floor only.
 const ROOMS: &[(&str, &[&str])] = &[
     // The crate page: re-exports, and what the macros' code needs.
-    ("lib", &["client", "daemon", "error", "init", "object", "process", "proxy", "server", "value"]),
+    ("lib", &["client", "daemon", "error", "init", "object", "process", "proxy", "server", "stream", "value"]),
     // Both sides: it decides which this process is.
     ("init", &["process", "server"]),
     // The left stair. `object` is the contract with the macros: descriptions and packed arguments.
-    ("proxy", &["client", "daemon", "definition", "error", "object", "value"]),
+    ("proxy", &["client", "daemon", "definition", "error", "object", "stream", "value"]),
     ("daemon", &["client", "definition", "error", "handshake", "object", "process", "transport", "value"]),
-    ("client", &["definition", "error", "transport", "value", "wire"]),
+    ("client", &["definition", "error", "stream", "transport", "value", "wire"]),
     // The right stair.
     ("server", &["handshake", "host", "process", "service", "transport", "wire"]),
-    ("service", &["definition", "error", "host", "object", "value", "wire"]),
+    ("service", &["definition", "error", "host", "object", "stream", "value", "wire"]),
     ("host", &["definition", "error", "object", "value"]),
-    ("object", &["definition", "error", "value"]),
+    ("object", &["definition", "error", "stream", "value"]),
     // The ground.
+    ("stream", &["error", "value"]),
     ("wire", &["error", "value"]),
     ("transport", &["error"]),
     ("process", &["error"]),

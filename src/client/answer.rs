@@ -2,6 +2,7 @@
 
 use crate::client::Description;
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::Incoming;
 use crate::value::{Handle, Value};
 use crate::wire::pb::session_response::Result as Message;
 use crate::wire::{error_from_failure, exception_from_pb, handle_from_pb, pb, value_from_pb};
@@ -11,8 +12,10 @@ use crate::wire::{error_from_failure, exception_from_pb, handle_from_pb, pb, val
 pub(crate) enum Answer {
     /// An object was made.
     Created(Handle),
-    /// A method returned.
+    /// A method returned a value.
     Returned(Value),
+    /// A method returned a stream.
+    Opened(Incoming),
     /// What an object can do.
     Described(Description),
     /// There is nothing more to tell.
@@ -47,7 +50,9 @@ impl Answer {
             Some(Message::Describe(response)) => Ok(Answer::Described(Description::from_pb(response))),
             Some(Message::Release(_)) => Ok(Answer::Done),
             Some(Message::Failure(failure)) => Err(error_from_failure(failure)),
-            Some(Message::Chunk(_)) | None => Err(senseless()),
+            Some(Message::Chunk(_) | Message::Opened(_) | Message::Items(_) | Message::Credit(_)) | None => {
+                Err(senseless())
+            }
         }
     }
 
@@ -56,7 +61,7 @@ impl Answer {
         match self {
             Answer::Created(handle) => vec![handle.clone()],
             Answer::Returned(value) => value.handles(),
-            Answer::Described(_) | Answer::Done => Vec::new(),
+            Answer::Opened(_) | Answer::Described(_) | Answer::Done => Vec::new(),
         }
     }
 
@@ -74,9 +79,11 @@ impl Answer {
         }
     }
 
-    pub(crate) fn into_value(self) -> Result<Value> {
+    /// The value, and the stream that it stands for if it is one.
+    pub(crate) fn into_returned(self) -> Result<(Value, Option<Incoming>)> {
         match self {
-            Answer::Returned(value) => Ok(value),
+            Answer::Returned(value) => Ok((value, None)),
+            Answer::Opened(incoming) => Ok((Value::Stream(0), Some(incoming))),
             _ => Err(senseless()),
         }
     }

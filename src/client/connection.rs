@@ -17,7 +17,8 @@ use tower::service_fn;
 use tracing::debug;
 
 use crate::client::pending::Pending;
-use crate::client::{Answer, Client, Limits, release};
+use crate::client::upload::Way;
+use crate::client::{Answer, Client, Limits, download, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Endpoint, connect};
 use crate::wire::pb::objects_client::ObjectsClient;
@@ -125,6 +126,9 @@ impl Reader {
         let pb::SessionResponse { id, result, detached } = response;
         match result {
             Some(Message::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
+            Some(Message::Opened(pb::Opened {})) => download::open(&self.pending, &self.outbox, id),
+            Some(Message::Items(items)) => download::take(&self.pending, &self.outbox, id, items, self.limits),
+            Some(Message::Credit(credit)) => self.allow(id, &credit),
             None if detached > 0 => match Assembly::new(detached, self.limits.message) {
                 Ok(assembly) => drop(arriving.insert(id, assembly)),
                 Err(error) => drop(self.pending.answer(id, Err(error))),
@@ -155,8 +159,29 @@ impl Reader {
         }
     }
 
-    /// Decodes a detached answer and hands it over.
+    /// The daemon allows more items of a stream among the arguments of a call, or wants none any more.
+    fn allow(&self, id: u64, credit: &pb::Credit) {
+        let is_there = self.pending.with(id, |waiting| match credit.items {
+            0 => waiting.uploads.remove(&credit.stream).is_some(),
+            items => waiting.uploads.get(&credit.stream).inspect(|upload| upload.grant(items)).is_some(),
+        });
+        if is_there == Some(false) && credit.items > 0 {
+            let error = Error::new(ErrorKind::BadArguments, "the call was given no stream of this number");
+            let way =
+                Way { id, outbox: self.outbox.clone(), message_limit: self.limits.message, large: Arc::default() };
+            way.end(credit.stream, Err(error));
+        }
+    }
+
+    /// Decodes a detached message: items, or an answer, which it hands over.
     fn finish(&self, id: u64, whole: bytes::Bytes) {
+        if self.pending.with(id, |waiting| waiting.answer.is_none()) == Some(true)
+            && let Ok(pb::SessionResponse { result: Some(Message::Items(items)), .. }) =
+                pb::SessionResponse::decode(whole.clone())
+        {
+            // Here and now, so that the next items come after these.
+            return download::take(&self.pending, &self.outbox, id, items, self.limits);
+        }
         let claimed = self.pending.claim(id);
         let (len, depth_limit) = (whole.len(), self.limits.depth);
         let decode = move || {

@@ -7,11 +7,14 @@
 mod answer;
 mod connection;
 mod description;
+mod download;
 mod pending;
+mod submitted;
+mod upload;
 
 pub(crate) use answer::Answer;
 pub use description::{Description, MethodDescription};
-pub(crate) use pending::Submitted;
+pub(crate) use submitted::Submitted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::client::pending::Pending;
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::Source;
 use crate::value::{Handle, MAX_DEPTH, Value};
 use crate::wire::pb::control_client::ControlClient;
 use crate::wire::pb::objects_server::SERVICE_NAME;
@@ -37,6 +41,15 @@ use crate::wire::{CHUNK_SIZE, Outbox, arguments_to_pb, handle_from_pb, handle_to
 pub(crate) struct Limits {
     pub(crate) message: usize,
     pub(crate) depth: usize,
+}
+
+/// What a caller can say of one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// How long to wait for its answer, or for the end of its stream.
+    pub(crate) deadline: Option<Duration>,
+    /// How many items of its stream may be under way.
+    pub(crate) window: u32,
 }
 
 /// The caller's end of a session. Cheap to clone.
@@ -78,15 +91,22 @@ impl Client {
         handle: &Handle,
         method: &str,
         arguments: Vec<Value>,
-        deadline: Option<Duration>,
+        streams: Vec<Source<'static>>,
+        options: Options,
     ) -> Result<Submitted> {
+        let Options { deadline, window } = options;
         let call = pb::CallRequest {
             handle: Some(target_to_pb(handle)),
             method: method.to_owned(),
             timeout: deadline.and_then(|deadline| deadline.try_into().ok()),
+            credit: window,
             ..Default::default()
         };
-        self.submit(Operation::Call(call), arguments, deadline)
+        let submitted = self.submit(Operation::Call(call), arguments, deadline)?;
+        if !streams.is_empty() {
+            submitted.send_streams(streams, self.limits.message, &self.runtime);
+        }
+        Ok(submitted)
     }
 
     /// Asks what an object can do.
@@ -179,12 +199,14 @@ impl Client {
                 _ => {}
             }
         }
-        let mut submitted = self.pending.register(&self.outbox)?;
+        let submitted = self.pending.register(&self.outbox)?;
         let id = submitted.id();
+        if let Operation::Call(call) = &operation {
+            self.pending.with(id, |waiting| waiting.window = call.credit);
+        }
         let frame = |detached| pb::SessionRequest { id, operation: Some(operation), detached };
         match detached {
             Some(message) => {
-                submitted.note_detached();
                 self.outbox.send_detached(frame(len as u64), id, message.into(), None);
             }
             None => self.outbox.send(frame(0)),

@@ -1,20 +1,16 @@
 //! The operations that wait for their answers.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Answer;
-use crate::client::connection::give_back;
+use crate::client::upload::Upload;
+use crate::client::{Answer, Submitted};
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::Inbound;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::{Outbox, pb};
 
@@ -39,30 +35,19 @@ struct Table {
     failed: Option<Error>,
 }
 
-#[derive(Debug)]
-enum Waiting {
-    /// Somebody waits.
-    Wanted { sender: oneshot::Sender<Result<Answer>>, timer: Option<AbortHandle> },
-    /// Nobody does; the id stays until it is answered, so that what is in flight is bounded.
-    Abandoned,
-}
-
-/// An operation that has been sent; a future of its answer. Dropping it cancels the operation.
-#[derive(Debug)]
-pub(crate) struct Submitted {
-    id: u64,
-    /// Its arguments go out in chunks, which need not be sent if it is dropped.
-    is_detached: bool,
-    receiver: oneshot::Receiver<Result<Answer>>,
-    pending: Arc<Pending>,
-    outbox: Outbox<pb::SessionRequest>,
-    state: State,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Answered,
+/// One operation. Where neither its answer nor its items are wanted any more the entry stays until it is answered, so that what is in flight is bounded.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// Who waits for the answer.
+    pub(super) answer: Option<oneshot::Sender<Result<Answer>>>,
+    /// Where the items go, once it has returned a stream.
+    pub(super) inbound: Option<Arc<Inbound>>,
+    /// The streams among its arguments, by their numbers.
+    pub(super) uploads: HashMap<u64, Upload>,
+    /// What ends it at its deadline.
+    pub(super) timer: Option<AbortHandle>,
+    /// How many items of a stream may be under way.
+    pub(super) window: u32,
 }
 
 impl Pending {
@@ -95,15 +80,9 @@ impl Pending {
         table.last += 1;
         let id = table.last;
         let (sender, receiver) = oneshot::channel();
-        table.waiting.insert(id, Waiting::Wanted { sender, timer: None });
-        Ok(Submitted {
-            id,
-            is_detached: false,
-            receiver,
-            pending: Arc::clone(self),
-            outbox: outbox.clone(),
-            state: State::Waiting,
-        })
+        table.waiting.insert(id, Waiting { answer: Some(sender), ..Waiting::default() });
+        drop(table);
+        Ok(Submitted::new(id, receiver, Arc::clone(self), outbox.clone()))
     }
 
     /// Hands an answer to who waits for it; gives it back if nobody does.
@@ -116,13 +95,19 @@ impl Pending {
 
     /// Takes who waits for an answer that has come out of the table: from now on nothing else can answer or fail it.
     pub(super) fn claim(&self, id: u64) -> Option<Claimed> {
-        match self.table().waiting.remove(&id)? {
-            Waiting::Wanted { sender, timer } => {
-                timer.inspect(AbortHandle::abort);
-                Some(Claimed(sender))
-            }
-            Waiting::Abandoned => None,
-        }
+        let waiting = self.table().waiting.remove(&id)?;
+        waiting.timer.as_ref().inspect(|timer| timer.abort());
+        Some(Claimed(waiting))
+    }
+
+    /// Does something with an operation that is in flight.
+    pub(super) fn with<T>(&self, id: u64, change: impl FnOnce(&mut Waiting) -> T) -> Option<T> {
+        self.table().waiting.get_mut(&id).map(change)
+    }
+
+    /// Whether this is a copy, made by `fork`, of the process that the session belongs to.
+    pub(super) fn is_copy(&self) -> bool {
+        self.owner != std::process::id()
     }
 
     /// Refuses every operation from now on, for the reason that was given first. What is in flight may still be answered.
@@ -139,10 +124,8 @@ impl Pending {
         };
         self.failed.cancel();
         for waiting in waiting.into_values() {
-            if let Waiting::Wanted { sender, timer } = waiting {
-                timer.inspect(AbortHandle::abort);
-                let _ = sender.send(Err(error.clone()));
-            }
+            waiting.timer.as_ref().inspect(|timer| timer.abort());
+            drop(Claimed(waiting).answer(Err(error.clone())));
         }
     }
 
@@ -161,20 +144,17 @@ impl Pending {
     }
 
     /// Gives up waiting for `id`, for the reason given.
-    fn abandon(&self, id: u64, is_detached: bool, outbox: &Outbox<pb::SessionRequest>, error: Option<Error>) {
-        let abandoned = match self.table().waiting.get_mut(&id) {
-            Some(waiting) => std::mem::replace(waiting, Waiting::Abandoned),
-            None => return,
-        };
-        let Waiting::Wanted { sender, timer } = abandoned else { return };
-        timer.inspect(AbortHandle::abort);
-        if is_detached {
-            // Some of it may have gone already; the cancel is for that.
-            let _ = outbox.withdraw(id);
+    pub(super) fn abandon(&self, id: u64, outbox: &Outbox<pb::SessionRequest>, error: Option<Error>) {
+        let Some(waiting) = self.with(id, std::mem::take) else { return };
+        if waiting.answer.is_none() && waiting.inbound.is_none() {
+            return;
         }
+        waiting.timer.as_ref().inspect(|timer| timer.abort());
+        // Some of a detached message may have gone already; the cancel is for that.
+        let _ = outbox.withdraw(id);
         outbox.send(pb::SessionRequest { id, operation: Some(Operation::Cancel(pb::Cancel {})), detached: 0 });
         if let Some(error) = error {
-            let _ = sender.send(Err(error));
+            drop(Claimed(waiting).answer(Err(error)));
         }
     }
 
@@ -185,82 +165,28 @@ impl Pending {
 
 /// Who waits for an answer that has come, and is not decoded yet.
 #[derive(Debug)]
-pub(super) struct Claimed(oneshot::Sender<Result<Answer>>);
+pub(super) struct Claimed(Waiting);
 
 impl Claimed {
-    /// Hands the answer over; gives it back if whoever waited has gone this moment.
+    /// Hands the answer over; gives it back if whoever waited has gone this moment. That of a call which has returned a stream is its end.
     pub(super) fn answer(self, answer: Result<Answer>) -> Option<Answer> {
-        self.0.send(answer).err().and_then(Result::ok)
-    }
-}
-
-// === impl Submitted ===
-
-impl Submitted {
-    pub(super) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Fails with [`ErrorKind::Deadline`] unless it is answered in time. The timer runs on `keeper`, so that it needs neither the runtime of who waits
-    /// nor that of the connection, which may not be driven at the moment.
-    pub(super) fn expire_after(&self, deadline: Duration, keeper: &Runtime) {
-        let (id, is_detached) = (self.id, self.is_detached);
-        let (pending, outbox) = (Arc::clone(&self.pending), self.outbox.clone());
-        let timer = keeper.spawn(async move {
-            tokio::time::sleep(deadline).await;
-            let error = Error::new(ErrorKind::Deadline, format!("there was no answer within {deadline:?}"))
-                .advise("a sync method that runs is not stopped by this, and keeps its object meanwhile");
-            pending.abandon(id, is_detached, &outbox, Some(error));
-        });
-        match self.pending.table().waiting.get_mut(&self.id) {
-            Some(Waiting::Wanted { timer: place, .. }) => *place = Some(timer.abort_handle()),
-            // It is answered already.
-            _ => timer.abort(),
-        }
-    }
-
-    pub(super) fn note_detached(&mut self) {
-        self.is_detached = true;
-    }
-
-    /// Lets it go on without waiting for it.
-    pub(super) fn forget(mut self) {
-        self.state = State::Answered;
-        if let Some(waiting) = self.pending.table().waiting.get_mut(&self.id) {
-            *waiting = Waiting::Abandoned;
-        }
-    }
-}
-
-impl Future for Submitted {
-    type Output = Result<Answer>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(Pin::new(&mut self.receiver).poll(cx));
-        self.state = State::Answered;
-        // The sender is dropped unused only with the task that reads the answers.
-        let ended = || Error::new(ErrorKind::RuntimeEnded, "the async runtime ended in the middle of the answer");
-        Poll::Ready(answer.unwrap_or_else(|_| Err(ended())))
-    }
-}
-
-impl Drop for Submitted {
-    fn drop(&mut self) {
-        if self.state == State::Answered || self.pending.owner != std::process::id() {
-            return;
-        }
-        self.receiver.close();
-        match self.receiver.try_recv() {
-            // The answer came before the drop, and nobody has looked at it.
-            Ok(answer) => give_back(&self.pending, &self.outbox, answer.ok()),
-            Err(_) => self.pending.abandon(self.id, self.is_detached, &self.outbox, None),
+        match (self.0.inbound, self.0.answer) {
+            (Some(inbound), _) => {
+                inbound.end(answer.map(drop));
+                None
+            }
+            (None, Some(waiting)) => waiting.send(answer).err().and_then(Result::ok),
+            (None, None) => answer.ok(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt as _;
+    use tokio::runtime::Handle as Runtime;
 
     use super::*;
 

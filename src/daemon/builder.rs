@@ -18,7 +18,7 @@ use crate::daemon::Daemon;
 use crate::daemon::launch::{Recipe, launch};
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Description, Packed};
+use crate::object::{Description, Packed, Parts};
 use crate::process::{Program, keeper};
 use crate::value::{Handle, MAX_DEPTH};
 
@@ -184,7 +184,12 @@ impl<P> Spawn<P> {
     pub(crate) async fn spawn(self) -> Result<Spawned> {
         let name = self.definition.short_name().to_owned();
         let making = format!("making {name}");
-        let (arguments, _held) = self.arguments.into_parts().map_err(|error| error.doing(making.as_str()))?;
+        let parts = self.arguments.into_parts().map_err(|error| error.doing(making.as_str()))?;
+        let Parts { values: arguments, held: _held, streams } = parts;
+        if !streams.is_empty() {
+            let message = "a constructor takes no stream: give it to a method of the object";
+            return Err(Error::new(ErrorKind::BadArguments, message).doing(making));
+        }
         let (daemon, is_own) = match self.place {
             Place::Within(daemon) => (daemon, false),
             Place::Own(settings) => {

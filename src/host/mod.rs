@@ -27,7 +27,9 @@ use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::scope::Scope;
 use crate::host::table::Table;
-use crate::object::{Arguments, Construction, Description, Living, Method, Reach, drop_here, make, no_such_object};
+use crate::object::{
+    Arguments, Construction, Description, Line, Living, Method, Reach, drop_here, make, no_such_object,
+};
 use crate::value::{Handle, Kind, Value};
 
 /// What a call is given: in order, and by name.
@@ -36,6 +38,15 @@ pub(crate) type Given = (Vec<Value>, Vec<(String, Value)>);
 /// One of the sessions of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionId(u64);
+
+/// Who calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// The session it calls over; without one what it receives is its own until it releases it.
+    pub(crate) session: Option<SessionId>,
+    /// The way back to it while the call runs, if it can take streams.
+    pub(crate) line: Option<Arc<dyn Line>>,
+}
 
 /// Owns the objects of a daemon. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -104,7 +115,7 @@ impl Host {
             let _whole = whole;
             host.0.ending.refuse_if_requested()?;
             let (arguments, keywords) = given.await?;
-            let reach: Arc<dyn Reach> = Scope::new(host.clone(), session);
+            let reach: Arc<dyn Reach> = Scope::new(host.clone(), session, None);
             let making = move || make(&definition, arguments, keywords, &reach);
             let object = match run::blocking(token, making).await? {
                 Construction::Now(object) => object?,
@@ -118,25 +129,30 @@ impl Host {
     /// Calls a method. The call has its place in the object's queue when this returns; the future runs it.
     pub(crate) fn call(
         &self,
-        session: Option<SessionId>,
+        caller: Caller,
         handle: Option<Handle>,
         method: &str,
         given: impl Future<Output = Result<Given>> + Send + 'static,
     ) -> impl Future<Output = Result<Returned>> + Send + 'static {
         // The token comes first: an ending that is not seen below then waits for this call.
         let (host, token) = (self.clone(), self.0.calls.token());
-        let queued = self.enqueue(handle, method);
+        let queued = self.enqueue(handle, method, caller.line.is_some());
         async move {
             let (turn, method) = queued?;
             let (arguments, keywords) = given.await?;
-            let scope = Scope::new(host, session);
+            let scope = Scope::new(host, caller.session, caller.line);
             let reach: Arc<dyn Reach> = Arc::<Scope>::clone(&scope);
             let arguments = Arguments::bind(method, arguments, keywords, reach)?;
             Ok(Returned::new(run::method(turn, method, arguments, token).await?, scope))
         }
     }
 
-    fn enqueue(&self, handle: Option<Handle>, method: &str) -> Result<(run::Turn, &'static Method)> {
+    fn enqueue(
+        &self,
+        handle: Option<Handle>,
+        method: &str,
+        takes_streams: bool,
+    ) -> Result<(run::Turn, &'static Method)> {
         self.0.ending.refuse_if_requested()?;
         let table = self.table();
         let id = self.locate(&table, handle.as_ref())?;
@@ -148,6 +164,10 @@ impl Host {
             let message = format!("`{}` has no method `{}`; it has: {known}", description.name, method.escape_debug());
             return Err(Error::new(ErrorKind::NoSuchMethod, message));
         };
+        if method.streams && !takes_streams {
+            let message = format!("`{}` returns a stream, and a call has one answer", method.name);
+            return Err(Error::new(ErrorKind::BadArguments, message).advise("call it by `Objects.Iterate`"));
+        }
         let host = self.clone();
         let when_taken = move || drop(host.table().remove(id));
         Ok((run::Turn::enqueue(object, index, method, when_taken), method))

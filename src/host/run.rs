@@ -6,14 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt as _;
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Semaphore};
 use tokio::task::coop::unconstrained;
 use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Answer, Arguments, Kept, Living, Method, Receiver, panic};
+use crate::object::{Answer, Apart, Arguments, IN_PLACE, Kept, Living, Method, Receiver, panic, try_in_place};
 use crate::value::Value;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -48,7 +47,7 @@ pub(super) async fn method(
 ) -> Result<Value> {
     let Turn { index, guard } = turn;
     let guard = guard.await;
-    if !method.is_async {
+    if !method.is_async && !method.streams {
         return blocking(token, move || guard.run_sync(index, arguments)).await;
     }
     let running = async move {
@@ -61,11 +60,6 @@ pub(super) async fn method(
     }
     running.await
 }
-
-/// How many sync calls may run on the very thread that has read them, which then hands its other work to another. To wake another thread
-/// for the call, and this one for its answer, costs more than most calls take.
-const IN_PLACE: usize = 64;
-static IN_PLACE_LEFT: Semaphore = Semaphore::const_new(IN_PLACE);
 
 /// How many more may run on threads of their own; one more waits. Handing over takes a thread of the same pool, which must not run dry.
 const ON_OTHER_THREADS: usize = 1000;
@@ -83,10 +77,10 @@ pub(super) async fn blocking<T: Send + 'static>(
         let _token = token;
         panic::catch(run).flatten()
     };
-    let can_hand_over = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-    if let (true, Ok(_place)) = (can_hand_over, IN_PLACE_LEFT.try_acquire()) {
-        return tokio::task::block_in_place(run);
-    }
+    let run = match try_in_place(run) {
+        Ok(result) => return result,
+        Err(run) => run,
+    };
     let place = ON_OTHER_THREADS_LEFT.acquire().await;
     let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
         let _place = place;
@@ -144,7 +138,9 @@ impl Guard {
     fn run_sync(self, index: usize, arguments: Arguments) -> Result<Value> {
         let now = |answer: Answer<'_>| match answer {
             Answer::Now(result) => result,
-            Answer::Later(_) => Err(Error::new(ErrorKind::Protocol, "a method described as sync is async")),
+            Answer::Later(_) | Answer::Apart(_) => {
+                Err(Error::new(ErrorKind::Protocol, "a method described as sync is async"))
+            }
         };
         match self {
             Guard::Shared(object) => now(object.call_shared(index, arguments)),
@@ -154,18 +150,31 @@ impl Guard {
     }
 
     async fn run_async(self, index: usize, arguments: Arguments) -> Result<Value> {
-        match self {
-            Guard::Shared(object) => later(object.call_shared(index, arguments)).await,
-            Guard::Exclusive(mut object) => later(object.call_exclusive(index, arguments)).await,
-            Guard::Consuming(mut guard) => later(guard.object.call_consuming(index, arguments)).await,
+        let apart = match self {
+            Guard::Shared(object) => later(object.call_shared(index, arguments)).await?,
+            Guard::Exclusive(mut object) => later(object.call_exclusive(index, arguments)).await?,
+            Guard::Consuming(mut guard) => later(guard.object.call_consuming(index, arguments)).await?,
+        };
+        match apart {
+            Ended::With(value) => Ok(value),
+            // The guard is gone: others have their turns while the items are sent.
+            Ended::Apart(stream) => unwinding(stream.send()).await,
         }
     }
 }
 
-async fn later(answer: Answer<'_>) -> Result<Value> {
+/// How a method has ended.
+enum Ended {
+    With(Value),
+    /// With a stream that does not need the object.
+    Apart(Apart),
+}
+
+async fn later(answer: Answer<'_>) -> Result<Ended> {
     match answer {
-        Answer::Now(result) => result,
-        Answer::Later(future) => unwinding(future).await,
+        Answer::Now(result) => result.map(Ended::With),
+        Answer::Later(future) => unwinding(future).await.map(Ended::With),
+        Answer::Apart(future) => unwinding(future).await.map(Ended::Apart),
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
 use crate::host::{Host, SessionId, drop_aside};
-use crate::object::{Living, Reach};
+use crate::object::{Line, Living, Reach};
 use crate::value::{Handle, Value};
 
 /// What one call can reach, and what it has handed out. Dropped before its answer is on its way to the caller, it takes that back.
 pub(crate) struct Scope {
     host: Host,
     session: Option<SessionId>,
+    line: Option<Arc<dyn Line>>,
     handed_out: Mutex<Vec<u64>>,
 }
 
@@ -27,8 +28,8 @@ pub(crate) struct Returned {
 pub(crate) struct HandedOut(Arc<Scope>);
 
 impl Scope {
-    pub(super) fn new(host: Host, session: Option<SessionId>) -> Arc<Self> {
-        Arc::new(Scope { host, session, handed_out: Mutex::default() })
+    pub(super) fn new(host: Host, session: Option<SessionId>, line: Option<Arc<dyn Line>>) -> Arc<Self> {
+        Arc::new(Scope { host, session, line, handed_out: Mutex::default() })
     }
 
     fn take_handed_out(&self) -> Vec<u64> {
@@ -47,6 +48,14 @@ impl Reach for Scope {
         let id = self.host.table().hand_out(object, self.session);
         self.handed_out.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         self.host.handle(id, object.description())
+    }
+
+    fn note_sent(&self) {
+        drop(self.take_handed_out());
+    }
+
+    fn line(&self) -> Option<&dyn Line> {
+        self.line.as_deref()
     }
 
     fn depth_limit(&self) -> usize {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Living, Method, Parameter, Reach, reach};
+use crate::object::{Line, Living, Method, Parameter, Reach, reach};
 use crate::value::{self, Value};
 
 /// The arguments of one call in the order of the parameters; generated code takes them one by one and then replies.
@@ -80,6 +80,23 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    /// The same call, for making values of its items: no argument is left to take.
+    pub(super) fn for_items(&self) -> Self {
+        let reach = Arc::clone(&self.reach);
+        Arguments { values: Vec::new().into_iter(), parameters: &[], reach, _named: Vec::new() }
+    }
+
+    pub(super) fn line(&self) -> Option<&dyn Line> {
+        self.reach.line()
+    }
+
+    /// Takes note that what was handed out so far has gone out.
+    pub(super) fn note_sent(&self) {
+        self.reach.note_sent();
+    }
+}
+
 impl fmt::Debug for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Arguments").field("left", &self.values.len()).finish_non_exhaustive()
@@ -112,9 +129,11 @@ mod tests {
         receiver: Receiver::Exclusive,
         is_async: false,
         finishes: false,
+        streams: false,
     };
 
     /// An empty daemon.
+    #[derive(Debug)]
     struct Nothing;
 
     impl Reach for Nothing {
@@ -124,6 +143,12 @@ mod tests {
 
         fn hand_out(&self, _: &Living) -> Handle {
             unreachable!("there is no object")
+        }
+
+        fn note_sent(&self) {}
+
+        fn line(&self) -> Option<&dyn Line> {
+            None
         }
 
         fn depth_limit(&self) -> usize {

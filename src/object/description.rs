@@ -36,6 +36,8 @@ pub struct Method {
     pub is_async: bool,
     /// Whether it runs to its end even if nobody waits for it any more (`#[oad(finish)]`).
     pub finishes: bool,
+    /// Whether it returns a stream of items.
+    pub streams: bool,
 }
 
 /// One parameter of a method.

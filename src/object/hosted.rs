@@ -7,15 +7,17 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Arguments, Description, Object};
+use crate::object::{Apart, Arguments, Description, Object};
 use crate::value::Value;
 
 /// What a method call gives: its answer, or a future of it.
 pub enum Answer<'a> {
     /// A sync method: it has run.
     Now(Result<Value>),
-    /// An async method: it runs as this is polled.
+    /// An async method, or one that returns a stream: it runs as this is polled.
     Later(Later<'a, Value>),
+    /// A method that returns a stream which borrows nothing of the object: once it has run, the object is free.
+    Apart(Later<'a, Apart>),
 }
 
 type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -189,6 +191,7 @@ impl fmt::Debug for Answer<'_> {
         f.write_str(match self {
             Answer::Now(_) => "Now",
             Answer::Later(_) => "Later",
+            Answer::Apart(_) => "Apart",
         })
     }
 }

@@ -1,13 +1,11 @@
 //! The arguments of a call as its caller hands them over.
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::{Held, Source, holding, outgoing};
 use crate::value::{MAX_DEPTH, Value, to_value};
 
 /// Arguments turned into values, one after the other; the first that cannot be is told when the call is made.
@@ -16,18 +14,16 @@ pub struct Packed {
     values: Vec<Value>,
     failed: Option<Error>,
     held: Held,
+    streams: Vec<Source<'static>>,
 }
 
-/// What the arguments name and must not go before the call is answered.
-pub(crate) type Held = Vec<Arc<dyn Any + Send + Sync>>;
-
-thread_local! {
-    static HELD: RefCell<Held> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps what an argument names until its call is answered; for the `Serialize` of such an argument.
-pub(crate) fn hold(named: Arc<dyn Any + Send + Sync>) {
-    HELD.with_borrow_mut(|held| held.push(named));
+/// The arguments of a call, ready to be sent.
+pub(crate) struct Parts {
+    pub(crate) values: Vec<Value>,
+    /// What must be held until the call is answered.
+    pub(crate) held: Held,
+    /// The streams among them, in the order of their numbers.
+    pub(crate) streams: Vec<Source<'static>>,
 }
 
 impl Packed {
@@ -69,18 +65,14 @@ impl Packed {
     }
 
     fn convert<T: Serialize + ?Sized>(&mut self, argument: &T, depth_limit: usize) -> Result<Value> {
-        // What somebody's own conversion has left there is not of this call.
-        HELD.take();
-        let value = to_value(argument, depth_limit);
-        self.held.append(&mut HELD.take());
-        value
+        holding(&mut self.held, || outgoing(&mut self.streams, || to_value(argument, depth_limit)))
     }
 
-    /// The values, and what must be held until the call is answered.
-    pub(crate) fn into_parts(self) -> Result<(Vec<Value>, Held)> {
-        match self.failed {
+    pub(crate) fn into_parts(self) -> Result<Parts> {
+        let Packed { values, failed, held, streams } = self;
+        match failed {
             Some(error) => Err(error),
-            None => Ok((self.values, self.held)),
+            None => Ok(Parts { values, held, streams }),
         }
     }
 }

@@ -4,19 +4,27 @@
 //! answer puts what it can reach where the type finds it: beside the thread, for as long as that takes.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::object::Living;
-use crate::value::Handle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Line, Living};
+use crate::stream::{Context, Finder, Incoming, finding};
+use crate::value::{Handle, Value};
 
 /// What one call can reach.
-pub(crate) trait Reach: Send + Sync {
+pub(crate) trait Reach: fmt::Debug + Send + Sync {
     /// Finds the object of a handle that the caller has sent.
     fn find(&self, handle: &Handle) -> Result<Living>;
 
     /// Gives the caller a handle of an object, which is then kept for it.
     fn hand_out(&self, object: &Living) -> Handle;
+
+    /// Takes note that what was handed out so far has gone out.
+    fn note_sent(&self);
+
+    /// The way back to the caller, if it can take streams.
+    fn line(&self) -> Option<&dyn Line>;
 
     /// How many levels deep a value may be nested.
     fn depth_limit(&self) -> usize;
@@ -29,7 +37,26 @@ thread_local! {
 /// Converts values while what `reach` names can be found.
 pub(super) fn within<T>(reach: &Arc<dyn Reach>, convert: impl FnOnce() -> T) -> T {
     let _outer = Restore(REACH.replace(Some(Arc::clone(reach))));
-    convert()
+    finding(Arc::new(Streams(Arc::clone(reach))), convert)
+}
+
+/// The streams among the arguments of a call.
+#[derive(Debug)]
+struct Streams(Arc<dyn Reach>);
+
+impl Finder for Streams {
+    fn find_stream(&self, number: u64) -> Result<Incoming> {
+        let none = || Error::new(ErrorKind::BadArguments, "a stream can only be given over a session");
+        let incoming = self.0.line().ok_or_else(none)?.receive(number)?;
+        Ok(incoming.in_context(Arc::new(Streams(Arc::clone(&self.0)))))
+    }
+}
+
+/// The items of such a stream may name objects too.
+impl Context for Streams {
+    fn within(&self, _: &Value, read: &mut dyn FnMut()) {
+        within(&self.0, read);
+    }
 }
 
 /// What the conversion under way can reach, if it is one of a call's.

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::client::Submitted;
+use crate::client::{Answer, Options, Submitted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Held, Packed};
+use crate::object::{Packed, Parts};
 use crate::proxy::Proxy;
 use crate::proxy::claim::read;
+use crate::stream::{Held, Incoming, WINDOW};
 use crate::value::Value;
 
 /// A call of a method: a future of what it returns. It is sent when it is first polled, and the calls of one proxy are carried out in that order.
@@ -47,7 +48,17 @@ pub struct Call<T, E = Error> {
 }
 
 /// Turns the answer into what the caller gets; the function puts into an error of its own what was called, and where.
-type Decode<T, E> = fn(Result<Value>, &Proxy, &dyn Fn(Error) -> Error) -> Result<T, E>;
+type Decode<T, E> = fn(Result<Returned>, &Asked<'_>) -> Result<T, E>;
+
+/// What a method has returned: a value, and the stream that it stands for if it is one.
+pub(super) type Returned = (Value, Option<Incoming>);
+
+/// What was asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) proxy: &'a Proxy,
+    pub(super) method: &'a str,
+}
 
 enum State {
     Prepared(Prepared),
@@ -66,7 +77,7 @@ struct Prepared {
     proxy: Proxy,
     method: Cow<'static, str>,
     arguments: Packed,
-    deadline: Option<Duration>,
+    options: Options,
 }
 
 /// What a method's `Result` consists of, also where its type is an alias.
@@ -89,7 +100,7 @@ pub fn call<T: DeserializeOwned>(proxy: &Proxy, method: &'static str, arguments:
 
 /// The same, for a method whose name is known only now.
 pub(super) fn call_named<T: DeserializeOwned>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed) -> Call<T> {
-    prepare(proxy, method, arguments, |answer, proxy, explain| read(proxy.daemon(), answer?).map_err(explain))
+    prepare(proxy, method, arguments, |answer, asked| read(asked, answer?))
 }
 
 /// Prepares a call whose failures are the method's own error type.
@@ -98,8 +109,8 @@ where
     T: DeserializeOwned,
     E: DeserializeOwned + From<Error>,
 {
-    prepare(proxy, method.into(), arguments, |answer, proxy, explain| {
-        answer.and_then(|value| read(proxy.daemon(), value).map_err(explain)).map_err(|error| {
+    prepare(proxy, method.into(), arguments, |answer, asked| {
+        answer.and_then(|returned| read(asked, returned)).map_err(|error| {
             match error.exception().and_then(|exception| exception.get()) {
                 Some(own) => own,
                 None => E::from(error),
@@ -109,16 +120,27 @@ where
 }
 
 fn prepare<T, E>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed, decode: Decode<T, E>) -> Call<T, E> {
-    let prepared = Prepared { proxy: proxy.clone(), method, arguments, deadline: None };
+    let options = Options { deadline: None, window: WINDOW };
+    let prepared = Prepared { proxy: proxy.clone(), method, arguments, options };
     Call { state: State::Prepared(prepared), decode }
 }
 
 impl<T, E> Call<T, E> {
-    /// How long to wait for the answer, from the first poll; without limit by default. Then the call fails with [`ErrorKind::Deadline`], and
-    /// the method is cancelled as if the call were dropped.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
+    /// How long to wait for the answer, or for the end of the stream that it is, from the first poll; without limit by default. Then the call, or the stream,
+    /// fails with [`ErrorKind::Deadline`], and the method is cancelled as if the call were dropped.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        self.set(|options| options.deadline = Some(deadline))
+    }
+
+    /// How many items of a [`Stream`](crate::Stream) that the method returns may be made before they are taken; 64 by default, and 1 at the least. More of them cost
+    /// memory here when they are large, fewer cost a wake-up for each when they are small.
+    pub fn window(self, items: u32) -> Self {
+        self.set(|options| options.window = items.max(1))
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Options)) -> Self {
         if let State::Prepared(prepared) = &mut self.state {
-            prepared.deadline = Some(deadline);
+            change(&mut prepared.options);
         }
         self
     }
@@ -133,18 +155,21 @@ impl<T, E> Future for Call<T, E> {
             let State::Prepared(prepared) = std::mem::replace(&mut this.state, State::Done) else {
                 unreachable!("it was just looked at")
             };
-            let proxy = prepared.proxy.clone();
+            let (proxy, method) = (prepared.proxy.clone(), prepared.method.clone());
             match prepared.send() {
                 Ok(sent) => this.state = sent,
-                Err(error) => return Poll::Ready((this.decode)(Err(error), &proxy, &|error| error)),
+                Err(error) => {
+                    return Poll::Ready((this.decode)(Err(error), &Asked { proxy: &proxy, method: &method }));
+                }
             }
         }
         let State::Sent { proxy, method, submitted, .. } = &mut this.state else {
             panic!("a call is polled after its end")
         };
         let answer = ready!(Pin::new(submitted).poll(cx));
-        let explain = |error| explain(error, proxy, method);
-        let answer = (this.decode)(answer.and_then(|answer| answer.into_value()).map_err(explain), proxy, &explain);
+        let asked = Asked { proxy, method };
+        let returned = answer.and_then(Answer::into_returned).map_err(|error| asked.explain(error));
+        let answer = (this.decode)(returned, &asked);
         this.state = State::Done;
         Poll::Ready(answer)
     }
@@ -152,21 +177,24 @@ impl<T, E> Future for Call<T, E> {
 
 impl Prepared {
     fn send(self) -> Result<State> {
-        let Prepared { proxy, method, arguments, deadline } = self;
-        let sent = arguments.into_parts().and_then(|(arguments, held)| {
-            Ok((proxy.daemon().client().call(proxy.handle(), &method, arguments, deadline)?, held))
+        let Prepared { proxy, method, arguments, options } = self;
+        let sent = arguments.into_parts().and_then(|Parts { values, held, streams }| {
+            Ok((proxy.daemon().client().call(proxy.handle(), &method, values, streams, options)?, held))
         });
-        let (submitted, _held) = sent.map_err(|error| explain(error, &proxy, &method))?;
+        let (submitted, _held) = sent.map_err(|error| Asked { proxy: &proxy, method: &method }.explain(error))?;
         Ok(State::Sent { proxy, method, submitted, _held })
     }
 }
 
-/// Says what was tried, and on which daemon.
-fn explain(error: Error, proxy: &Proxy, method: &str) -> Error {
-    let error = error.doing(format!("calling {}.{method}", proxy.short_name())).on(proxy.daemon().to_string());
-    match error.kind() {
-        ErrorKind::BadArguments => error.advise("is the daemon's program of the same version as this one?"),
-        _ => error,
+impl Asked<'_> {
+    /// Says what was tried, and on which daemon.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        let act = format!("calling {}.{}", self.proxy.short_name(), self.method);
+        let error = error.doing(act).on(self.proxy.daemon().to_string());
+        match error.kind() {
+            ErrorKind::BadArguments => error.advise("is the daemon's program of the same version as this one?"),
+            _ => error,
+        }
     }
 }
 

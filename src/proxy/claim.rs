@@ -4,14 +4,16 @@
 //! thread, for as long as the reading takes. What no proxy has claimed by then is released.
 
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::daemon::Daemon;
-use crate::error::Result;
-use crate::object::hold;
+use crate::error::{Error, ErrorKind, Result};
+use crate::proxy::call::{Asked, Returned};
 use crate::proxy::{Proxy, Remote};
+use crate::stream::{Context, Finder, Incoming, finding, hold};
 use crate::value::{Handle, Value, from_value};
 
 /// The handles of an answer that is being read.
@@ -24,14 +26,26 @@ thread_local! {
     static CLAIMS: RefCell<Option<Claims>> = const { RefCell::new(None) };
 }
 
-/// Reads what a daemon has answered. Its handles become the proxies that `T` has; any other is released.
-pub(super) fn read<T: DeserializeOwned>(daemon: &Daemon, value: Value) -> Result<T> {
-    let unclaimed = value.handles();
+/// Reads what a method has returned. Its handles become the proxies that `T` has; any other is released, and a stream that it has no place for ends.
+pub(super) fn read<T: DeserializeOwned>(asked: &Asked<'_>, (value, stream): Returned) -> Result<T> {
+    let read = match stream {
+        None => claiming(asked.proxy.daemon(), value.handles(), || from_value(value)),
+        Some(stream) => {
+            let items = Items { proxy: asked.proxy.clone(), method: asked.method.to_owned() };
+            let stream = stream.in_context(Arc::new(items));
+            finding(Arc::new(Opened(Mutex::new(Some(stream)))), || from_value(value))
+        }
+    };
+    read.map_err(|error| asked.explain(error))
+}
+
+/// Reads a value with these handles.
+fn claiming<T>(daemon: &Daemon, unclaimed: Vec<Handle>, read: impl FnOnce() -> T) -> T {
     if unclaimed.is_empty() {
-        return from_value(value);
+        return read();
     }
     let _outer = Outer(CLAIMS.replace(Some(Claims { daemon: daemon.clone(), unclaimed })));
-    from_value(value)
+    read()
 }
 
 /// Also when the reading panics: it is the caller's own code too.
@@ -50,6 +64,34 @@ impl Claims {
     fn claim(&mut self, handle: &Handle) -> Option<Proxy> {
         let index = self.unclaimed.iter().position(|unclaimed| unclaimed == handle)?;
         Some(Proxy::from((self.daemon.clone(), self.unclaimed.swap_remove(index))))
+    }
+}
+
+/// The one stream that a call has returned.
+#[derive(Debug)]
+struct Opened(Mutex<Option<Incoming>>);
+
+impl Finder for Opened {
+    fn find_stream(&self, _: u64) -> Result<Incoming> {
+        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        stream.ok_or_else(|| Error::new(ErrorKind::Protocol, "a call returns one stream"))
+    }
+}
+
+/// What the items of a stream are read in. It keeps the object, and the daemon, while they come.
+#[derive(Debug)]
+struct Items {
+    proxy: Proxy,
+    method: String,
+}
+
+impl Context for Items {
+    fn within(&self, value: &Value, read: &mut dyn FnMut()) {
+        claiming(self.proxy.daemon(), value.handles(), read);
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        Asked { proxy: &self.proxy, method: &self.method }.explain(error)
     }
 }
 

@@ -4,8 +4,10 @@
 //! server's.
 
 mod control;
+mod line;
 mod logs;
 mod objects;
+mod running;
 mod session;
 
 pub(crate) use control::ControlService;

@@ -1,18 +1,26 @@
 //! `oad.v1.Objects`: the operations one by one, and the session.
 
 use std::future::ready;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Given, HandedOut, Host, Returned, SessionId};
-use crate::object::{Description, Method, Parameter, Receiver};
+use crate::host::{Caller, Given, HandedOut, Host, Returned, SessionId};
+use crate::object::{Description, Line, Method, Parameter, Receiver};
+use crate::service::line::RpcLine;
 use crate::service::session::Session;
 use crate::service::{check_size, definition, given, on_own_task, within};
 use crate::wire::pb::objects_server::Objects;
 use crate::wire::{exception_to_pb, handle_from_pb, handle_to_pb, pb, status_from_error, value_to_pb};
+
+/// How many items of a stream wait at the most for somebody who reads by hand, beside what the transport holds.
+const BUFFERED: usize = 16;
 
 /// Serves `oad.v1.Objects`.
 #[derive(Clone, Debug)]
@@ -30,10 +38,32 @@ impl ObjectsService {
         check_size(&arguments, self.message_limit)?;
         given(arguments, self.host.depth_limit())
     }
+
+    /// Calls a method that returns a stream. The call ends when the items are dropped.
+    fn items(&self, request: pb::CallRequest) -> Result<BoxStream<'static, Result<pb::IterateResponse, Status>>> {
+        let pb::CallRequest { handle, method, arguments, keywords, timeout, credit: _ } = request;
+        let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
+        if let Some((_, known)) = self.host.describe(handle.clone())?.method(&method)
+            && !known.streams
+        {
+            let message = format!("`{}` returns no stream", known.name);
+            return Err(Error::new(ErrorKind::BadArguments, message).advise("call it by `Objects.Call`"));
+        }
+        let given = ready(self.given(pb::Arguments { arguments, keywords }));
+        let (sender, items) = mpsc::channel(BUFFERED);
+        let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender, self.message_limit));
+        let caller = Caller { session: None, line: Some(line) };
+        // Spawned here and now, so that it goes on while nobody reads; it ends when all that holds its line does.
+        let call =
+            AbortOnDropHandle::new(tokio::spawn(within(timeout, self.host.call(caller, handle, &method, given))));
+        let end = stream::once(call).filter_map(|ended| ready(ended.ok().and_then(end_of_items)));
+        Ok(ReceiverStream::new(items).chain(end).boxed())
+    }
 }
 
 #[tonic::async_trait]
 impl Objects for ObjectsService {
+    type IterateStream = BoxStream<'static, Result<pb::IterateResponse, Status>>;
     type SessionStream = BoxStream<'static, Result<pb::SessionResponse, Status>>;
 
     async fn create(&self, request: Request<pb::CreateRequest>) -> Result<Response<pb::CreateResponse>, Status> {
@@ -47,11 +77,11 @@ impl Objects for ObjectsService {
     }
 
     async fn call(&self, request: Request<pb::CallRequest>) -> Result<Response<pb::CallResponse>, Status> {
-        let pb::CallRequest { handle, method, arguments, keywords, timeout } = request.into_inner();
+        let pb::CallRequest { handle, method, arguments, keywords, timeout, credit: _ } = request.into_inner();
         let called = async {
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
             let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
-            let answer = on_own_task(within(timeout, self.host.call(None, handle, &method, given))).await;
+            let answer = on_own_task(within(timeout, self.host.call(Caller::default(), handle, &method, given))).await;
             let (response, handed_out) = call_response(answer)?;
             check_size(&response, self.message_limit)?;
             // Whoever calls by hand holds it until `Release`, or the daemon's end.
@@ -61,6 +91,11 @@ impl Objects for ObjectsService {
             Ok(response)
         };
         called.await.map(Response::new).map_err(|error: Error| status_from_error(&error))
+    }
+
+    async fn iterate(&self, request: Request<pb::CallRequest>) -> Result<Response<Self::IterateStream>, Status> {
+        let items = self.items(request.into_inner()).map_err(|error| status_from_error(&error))?;
+        Ok(Response::new(items))
     }
 
     async fn describe(&self, request: Request<pb::DescribeRequest>) -> Result<Response<pb::DescribeResponse>, Status> {
@@ -78,6 +113,16 @@ impl Objects for ObjectsService {
         let answers = Session::start(self.host.clone(), self.message_limit, request.into_inner());
         Ok(Response::new(answers.map(Ok).boxed()))
     }
+}
+
+/// What is told at the end of the items: nothing if all went well.
+fn end_of_items(ended: Result<Returned>) -> Option<Result<pb::IterateResponse, Status>> {
+    use pb::iterate_response::Outcome;
+    let error = ended.err()?;
+    Some(match error.exception() {
+        Some(exception) => Ok(pb::IterateResponse { outcome: Some(Outcome::Exception(exception_to_pb(exception))) }),
+        None => Err(status_from_error(&error)),
+    })
 }
 
 /// An exception is an answer; any other error is not.
@@ -146,5 +191,6 @@ fn method_to_pb(method: &Method) -> pb::Method {
         returns: method.returns.to_owned(),
         receiver: receiver.into(),
         signature: method.signature.to_owned(),
+        streams: method.streams,
     }
 }

@@ -10,23 +10,22 @@ use bytes::Bytes;
 use futures_util::future::Either;
 use prost::Message as _;
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Streaming;
 use tracing::debug;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Given, HandedOut, Host, SessionId};
+use crate::host::{Caller, Given, HandedOut, Host, SessionId};
+use crate::service::line::SessionLine;
 use crate::service::objects::{call_response, create_response, describe, release};
+use crate::service::running::{Encoded, Running, Sending, aside};
 use crate::service::{check_size, definition, given, within};
 use crate::wire::pb::create_response::Outcome;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::pb::session_response::Result as Answer;
-use crate::wire::{Assembly, CHUNK_SIZE, Hold, Outbox, Outgoing, failure_from_error, handle_from_pb, pb, too_large};
-
-/// A larger message is decoded on a thread of its own, so that the connection goes on meanwhile.
-const DECODE_ASIDE: usize = 1024 * 1024;
+use crate::wire::{
+    Assembly, CHUNK_SIZE, Hold as _, Outbox, Outgoing, failure_from_error, handle_from_pb, pb, too_large,
+};
 
 /// How many operations may run in one session.
 const MAX_RUNNING: usize = 65_536;
@@ -40,15 +39,23 @@ struct Inner {
     host: Host,
     message_limit: usize,
     outbox: Outbox<pb::SessionResponse>,
-    running: Mutex<HashMap<u64, AbortHandle>>,
+    running: Mutex<HashMap<u64, Running>>,
     /// Counts the tasks in `running`.
     tasks: TaskTracker,
     /// What is made over this session is released with it.
     id: SessionId,
 }
 
-/// The detached arguments that have begun to arrive, each with who waits for them.
-type Arriving = HashMap<u64, (Assembly, oneshot::Sender<Result<Bytes>>)>;
+/// Who waits for a detached message.
+enum Waiting {
+    /// The operation whose arguments it is.
+    Arguments(oneshot::Sender<Result<Bytes>>),
+    /// The call whose items it is.
+    Items,
+}
+
+/// The detached messages that have begun to arrive.
+type Arriving = HashMap<u64, (Assembly, Waiting)>;
 
 impl Session {
     /// Starts reading; what is given back is the stream of answers.
@@ -136,25 +143,34 @@ impl Session {
                 arriving.remove(&id);
                 let running = self.running().remove(&id);
                 if let Some(running) = &running {
-                    running.abort();
+                    running.end();
                 }
                 // If it does not run any more its answer is on its way, and may be cut short.
                 if running.is_some() || self.0.outbox.withdraw(id) {
                     self.fail(id, &Error::new(ErrorKind::Cancelled, "the call was cancelled by its caller"));
                 }
             }
-            Some(Operation::Chunk(chunk)) => collect(id, &chunk.data, arriving),
+            Some(Operation::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
+            Some(Operation::Credit(credit)) => self.with_line(id, |line| line.grant(&credit)),
+            Some(Operation::Items(items)) if detached == 0 => self.with_line(id, |line| line.take(items)),
+            Some(Operation::Items(_)) => match Assembly::new(detached, self.0.message_limit) {
+                Ok(assembly) => drop(arriving.insert(id, (assembly, Waiting::Items))),
+                Err(error) => self.with_line(id, |line| line.refuse(&error)),
+            },
             None => self.fail(id, &Error::new(ErrorKind::Protocol, "the request holds no operation known here")),
         }
     }
 
     fn call(&self, id: u64, call: pb::CallRequest, given: impl Future<Output = Result<Given>> + Send + 'static) {
         let handle = call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
+        let Inner { host, outbox, message_limit, .. } = &*self.0;
+        let line = SessionLine::new(id, call.credit, outbox.clone(), *message_limit, host.depth_limit());
+        let caller = Caller { session: Some(self.0.id), line: Some(line.clone()) };
         let answer = match handle {
-            Ok(handle) => self.0.host.call(Some(self.0.id), handle, &call.method, given),
+            Ok(handle) => host.call(caller, handle, &call.method, given),
             Err(error) => return self.fail(id, &error),
         };
-        self.run(id, async move {
+        self.run(id, Some(line), async move {
             let (response, handed_out) = call_response(within(call.timeout, answer).await)?;
             Ok((Answer::Call(response), handed_out))
         });
@@ -165,7 +181,11 @@ impl Session {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, given),
             Err(error) => return self.fail(id, &error),
         };
-        self.run(id, async move { Ok((Answer::Create(create_response(within(create.timeout, made).await)?), None)) });
+        self.run(
+            id,
+            None,
+            async move { Ok((Answer::Create(create_response(within(create.timeout, made).await)?), None)) },
+        );
     }
 
     /// The arguments of an operation, now or when all their chunks have come.
@@ -183,7 +203,7 @@ impl Session {
         }
         let assembly = Assembly::new(detached, self.0.message_limit)?;
         let (sender, receiver) = oneshot::channel();
-        arriving.insert(id, (assembly, sender));
+        arriving.insert(id, (assembly, Waiting::Arguments(sender)));
         let session_ended = || Err(Error::new(ErrorKind::Cancelled, "the session ended before the arguments had come"));
         Ok(Either::Right(async move {
             let bytes = receiver.await.unwrap_or_else(|_| session_ended())?;
@@ -198,7 +218,12 @@ impl Session {
     }
 
     /// Runs an operation on a task of its own, which a cancel aborts.
-    fn run(&self, id: u64, answer: impl Future<Output = Result<(Answer, Option<HandedOut>)>> + Send + 'static) {
+    fn run(
+        &self,
+        id: u64,
+        line: Option<Arc<SessionLine>>,
+        answer: impl Future<Output = Result<(Answer, Option<HandedOut>)>> + Send + 'static,
+    ) {
         // Held until the handle is in, so that the task finds it however soon it ends.
         let mut running = self.running();
         if running.len() >= MAX_RUNNING || running.contains_key(&id) {
@@ -213,13 +238,15 @@ impl Session {
                 Ok((session.encode(id, answer).await?, handed_out))
             };
             let (answer, handed_out) = answered.await.unwrap_or_else(|error| (failure(id, &error).into(), None));
-            if session.running().remove(&id).is_some() {
+            let running = session.running().remove(&id);
+            if let Some(running) = running {
+                running.end_line();
                 session.answer(id, answer, Sending { handed_out, _pending: pending });
             } else if let Encoded::Whole(response) = answer {
                 session.take_back(response);
             }
         });
-        running.insert(id, task.abort_handle());
+        running.insert(id, Running { task: task.abort_handle(), line });
     }
 
     fn send(&self, id: u64, answer: Answer) {
@@ -268,41 +295,44 @@ impl Session {
 
     /// Cancels what runs, because nobody waits for it any more, and releases what was made.
     fn end(&self) {
-        self.running().drain().for_each(|(_, running)| running.abort());
+        let running = std::mem::take(&mut *self.running());
+        running.values().for_each(Running::end);
         self.0.host.release_session(self.0.id);
         self.0.outbox.close();
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An answer as it is sent.
-enum Encoded {
-    Whole(pb::SessionResponse),
-    Detached(Bytes),
-}
-
-impl From<pb::SessionResponse> for Encoded {
-    fn from(response: pb::SessionResponse) -> Self {
-        Encoded::Whole(response)
-    }
-}
-
-/// What is held while an answer is being sent; the ending waits for it. Dropped before, because nobody wants the answer any more, it takes back what that
-/// hands out.
-#[derive(Debug)]
-struct Sending {
-    handed_out: Option<HandedOut>,
-    _pending: TaskTrackerToken,
-}
-
-impl Hold for Sending {
-    fn sent(self: Box<Self>) {
-        if let Some(handed_out) = self.handed_out {
-            handed_out.keep();
+    /// What is said to a call that has ended meanwhile is said to nobody.
+    fn with_line(&self, id: u64, tell: impl FnOnce(&SessionLine)) {
+        let line = self.running().get(&id).and_then(|running| running.line.clone());
+        if let Some(line) = line {
+            tell(&line);
         }
+    }
+
+    /// Adds a chunk to what it belongs to. One that belongs to nothing is of an operation that was refused or cancelled meanwhile.
+    fn collect(&self, id: u64, chunk: &Bytes, arriving: &mut Arriving) {
+        let Some((assembly, _)) = arriving.get_mut(&id) else { return };
+        let whole = match assembly.push(chunk) {
+            Ok(None) => return,
+            Ok(Some(whole)) => Ok(whole),
+            Err(error) => Err(error),
+        };
+        match arriving.remove(&id) {
+            Some((_, Waiting::Arguments(waiting))) => {
+                // Whoever waited may have been cancelled.
+                let _ = waiting.send(whole);
+            }
+            // Here and now, so that the next items come after these.
+            Some((_, Waiting::Items)) => match whole.and_then(|whole| decode_items(&whole)) {
+                Ok(items) => self.with_line(id, |line| line.take(items)),
+                Err(error) => self.with_line(id, |line| line.refuse(&error)),
+            },
+            None => {}
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<u64, Running>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -310,25 +340,7 @@ fn failure(id: u64, error: &Error) -> pb::SessionResponse {
     pb::SessionResponse { id, result: Some(Answer::Failure(failure_from_error(error))), detached: 0 }
 }
 
-/// Adds a chunk to what it belongs to. One that belongs to nothing is of an operation that was refused or cancelled meanwhile.
-fn collect(id: u64, chunk: &Bytes, arriving: &mut Arriving) {
-    let Some((assembly, _)) = arriving.get_mut(&id) else { return };
-    let whole = match assembly.push(chunk) {
-        Ok(None) => return,
-        Ok(Some(whole)) => Ok(whole),
-        Err(error) => Err(error),
-    };
-    if let Some((_, waiting)) = arriving.remove(&id) {
-        // Whoever waited may have been cancelled.
-        let _ = waiting.send(whole);
-    }
-}
-
-/// Does work that grows with a message where it holds up nobody.
-async fn aside<T: Send + 'static>(len: usize, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    if len < DECODE_ASIDE {
-        return work();
-    }
-    let ended = |_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did"));
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
+fn decode_items(message: &Bytes) -> Result<pb::Items> {
+    pb::Items::decode(message.clone())
+        .map_err(|error| Error::new(ErrorKind::BadArguments, format!("the detached items cannot be decoded: {error}")))
 }

@@ -11,7 +11,7 @@ use serde::de::{
 use crate::error::{ErrorKind, Result};
 use crate::value::fault::Fault;
 use crate::value::list::Packing;
-use crate::value::ser::HANDLE;
+use crate::value::ser::{HANDLE, STREAM};
 use crate::value::{BigInt, Bytes, Value};
 
 mod special;
@@ -125,7 +125,7 @@ impl<'de> Deserializer<'de> for FromValue {
             Value::List(_) | Value::Tuple(_) => self.deserialize_seq(visitor),
             Value::Map(_) => self.deserialize_map(visitor),
             Value::Some(value) => visitor.visit_some(FromValue(*value)),
-            Value::Handle(_) => Err(self.expected("a value")),
+            Value::Handle(_) | Value::Stream(_) => Err(self.expected("a value")),
         }
     }
 
@@ -212,6 +212,7 @@ impl<'de> Deserializer<'de> for FromValue {
         match name {
             VALUE => special::visit_value(self.0, visitor),
             HANDLE => special::visit_handle(self.0, visitor),
+            STREAM => special::visit_stream(self.0, visitor),
             _ => visitor.visit_newtype_struct(self),
         }
     }

@@ -32,6 +32,7 @@ mod handle;
 mod integer;
 mod list;
 mod ser;
+mod stream;
 
 pub use self::bytes::Bytes;
 pub use handle::Handle;
@@ -42,6 +43,7 @@ pub(crate) use list::Packing;
 
 pub(crate) use de::from_value;
 pub(crate) use ser::to_value;
+pub(crate) use stream::StreamNumber;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -83,6 +85,8 @@ pub enum Value {
     Some(Box<Value>),
     /// The name of an object that stays in its daemon.
     Handle(Handle),
+    /// A [`Stream`](crate::Stream), by its number in the call that it belongs to.
+    Stream(u64),
 }
 
 impl Value {
@@ -101,6 +105,7 @@ impl Value {
             Value::Map(_) => "a map",
             Value::Some(_) => "an optional value",
             Value::Handle(_) => "a handle",
+            Value::Stream(_) => "a stream",
         }
     }
 
@@ -155,6 +160,7 @@ impl PartialEq for Value {
             (Value::Map(a), Value::Map(b)) => a == b,
             (Value::Some(a), Value::Some(b)) => a == b,
             (Value::Handle(a), Value::Handle(b)) => a == b,
+            (Value::Stream(a), Value::Stream(b)) => a == b,
             _ => false,
         }
     }
@@ -178,6 +184,7 @@ impl Hash for Value {
             Value::Map(entries) => entries.hash(state),
             Value::Some(value) => value.hash(state),
             Value::Handle(handle) => handle.hash(state),
+            Value::Stream(number) => number.hash(state),
         }
     }
 }
@@ -197,6 +204,7 @@ impl fmt::Debug for Value {
             Value::Map(entries) => write!(f, "Map({} entries)", entries.len()),
             Value::Some(value) => f.debug_tuple("Some").field(value).finish(),
             Value::Handle(handle) => handle.fmt(f),
+            Value::Stream(number) => write!(f, "Stream({number})"),
         }
     }
 }

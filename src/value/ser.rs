@@ -15,6 +15,7 @@ use crate::value::{Value, from_value};
 /// The names of newtype structs that stand for kinds of value serde has no word for. Other formats see what is in them.
 pub(super) const HANDLE: &str = "$oad::Handle";
 pub(super) const BIG_INT: &str = "$oad::BigInt";
+pub(super) const STREAM: &str = "$oad::Stream";
 const TUPLE: &str = "$oad::Tuple";
 const SOME: &str = "$oad::Some";
 
@@ -204,6 +205,7 @@ impl Serializer for ToValue {
             SOME => Ok(Value::Some(Box::new(value.serialize(self.inside()?)?))),
             // The two hold nothing but plain data, which may be a level deeper than what they become.
             HANDLE => plain::<PlainHandle>(value.serialize(self.unlimited())?).map(|plain| Value::Handle(plain.into())),
+            STREAM => plain::<u64>(value.serialize(self.unlimited())?).map(Value::Stream),
             BIG_INT => {
                 plain::<Vec<u8>>(value.serialize(self.unlimited())?).map(|bytes| Value::integer_from_le_bytes(&bytes))
             }
@@ -388,6 +390,7 @@ impl Serialize for Value {
             Value::Map(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
             Value::Some(value) => serializer.serialize_newtype_struct(SOME, value),
             Value::Handle(handle) => handle.serialize(serializer),
+            Value::Stream(number) => serializer.serialize_newtype_struct(STREAM, number),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,17 @@ pub(crate) trait Hold: fmt::Debug + Send + Sync {
     fn sent(self: Box<Self>);
 }
 
+/// Tells that a message has gone out.
+#[derive(Debug)]
+struct Sent(oneshot::Sender<()>);
+
+impl Hold for Sent {
+    fn sent(self: Box<Self>) {
+        // Who waited may have been cancelled meanwhile.
+        let _ = self.0.send(());
+    }
+}
+
 #[derive(Debug)]
 struct Queue<F> {
     frames: VecDeque<(F, Option<Detached>)>,
@@ -93,6 +104,15 @@ impl<F: Frame> Outbox<F> {
     /// last of them has gone out.
     pub(crate) fn send_detached(&self, frame: F, id: u64, message: Bytes, hold: Option<Box<dyn Hold>>) {
         self.push(frame, Some(Detached { id, rest: message, hold }));
+    }
+
+    /// Does the same, and waits until the last part has gone out or the message is withdrawn. The chunks of one id are put together in one piece, so who
+    /// sends several large messages under one waits for each.
+    pub(crate) async fn send_in_chunks(&self, frame: F, id: u64, message: Bytes) {
+        let (sent, all_sent) = oneshot::channel();
+        self.send_detached(frame, id, message, Some(Box::new(Sent(sent))));
+        // Withdrawn it is dropped, and that is told as well.
+        let _ = all_sent.await;
     }
 
     /// Waits until not too much waits to be sent.

@@ -29,6 +29,7 @@ pub(crate) fn value_to_pb(value: Value) -> pb::Value {
         }
         Value::Some(value) => Kind::Some(Box::new(value_to_pb(*value))),
         Value::Handle(handle) => Kind::Handle(handle_to_pb(&handle)),
+        Value::Stream(number) => Kind::Stream(number),
     };
     pb::Value { kind: Some(kind) }
 }
@@ -57,6 +58,7 @@ pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
             Value::Map(map.entries.into_iter().map(entry).collect::<Result<_>>()?)
         }
         Kind::Some(value) => Value::Some(Box::new(value_from_pb(*value)?)),
+        Kind::Stream(number) => Value::Stream(number),
         Kind::Handle(handle) => Value::Handle(handle_from_pb(handle, Uuid::nil())?),
     })
 }
@@ -160,6 +162,7 @@ mod tests {
             Value::Map(vec![(Value::Tuple(vec![]), Value::Int(2)), (Value::Bool(false), Value::Null)]),
             Value::Some(Box::new(Value::Null)),
             Value::Handle(Handle::new(Uuid::from_u128(7), 9)),
+            Value::Stream(3),
             Value::List(List::from(vec![])),
             Value::List(List::from(vec![Value::Int(1), big])),
             Value::List(List::from(vec![Value::Int(200); 100])),

@@ -49,7 +49,7 @@ fn method(method: &Method) -> TokenStream {
         Receiver::Exclusive => quote!(Exclusive),
         Receiver::Consuming => quote!(Consuming),
     };
-    let (is_async, finishes) = (method.is_async(), method.finishes);
+    let (is_async, finishes, streams) = (method.is_async(), method.finishes, method.returned.items.is_some());
     quote! {
         ::oad::__private::Method {
             name: #name,
@@ -60,6 +60,7 @@ fn method(method: &Method) -> TokenStream {
             receiver: ::oad::__private::Receiver::#receiver,
             is_async: #is_async,
             finishes: #finishes,
+            streams: #streams,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::object::at;
 use crate::object::block::Block;
 use crate::object::invoke::invoke;
 use crate::object::method::{Method, Receiver};
+use crate::object::stream;
 
 pub(crate) fn object(block: &Block) -> TokenStream {
     let (self_path, proxy) = (&block.self_path, block.proxy());
@@ -70,6 +71,9 @@ fn arms(block: &Block, receiver: Receiver) -> TokenStream {
 }
 
 fn answer(block: &Block, method: &Method) -> TokenStream {
+    if let Some(items) = &method.returned.items {
+        return stream::answer(&block.self_path, method, items);
+    }
     let returned = at(method.returned.place);
     let body = invoke(&block.self_path, method, |value| quote_spanned!(returned=> __oad_arguments.reply(&#value)));
     let called = at(method.ident().span());

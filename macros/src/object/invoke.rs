@@ -13,11 +13,40 @@ use crate::object::types::Passing;
 /// The statements that call `method` of the type at `self_path` with `__oad_arguments`; `keep` says what becomes of the
 /// value.
 pub(crate) fn invoke(self_path: &Path, method: &Method, keep: impl Fn(TokenStream) -> TokenStream) -> TokenStream {
+    let taken = taken(method);
+    let inputs = object(method).into_iter().chain(passed(method));
+    let ident = method.ident();
+    let awaited = method.is_async().then(|| quote!(.await));
+    let kept = outcome(method, keep);
+    quote! {
+        #taken
+        let __oad_returned = #self_path::#ident(#(#inputs),*) #awaited;
+        #kept
+    }
+}
+
+/// The statements that take the arguments.
+pub(crate) fn taken(method: &Method) -> TokenStream {
     let taken = method.parameters.iter().enumerate().map(|(index, parameter)| {
         let (local, owned) = (local(index), &parameter.argument.owned);
         quote_spanned!(at(parameter.written.span())=> let #local: #owned = __oad_arguments.take()?;)
     });
-    let passed = method.parameters.iter().enumerate().map(|(index, parameter)| {
+    quote!(#(#taken)*)
+}
+
+/// The object, as the function takes it. Arguments that are no good are found before this, so that they do not cost the
+/// object.
+pub(crate) fn object(method: &Method) -> Option<TokenStream> {
+    match method.receiver {
+        Receiver::None => None,
+        Receiver::Consuming => Some(quote!(::oad::__private::take(__oad_object)?)),
+        Receiver::Shared | Receiver::Exclusive => Some(quote!(self)),
+    }
+}
+
+/// The arguments, as the function takes them.
+pub(crate) fn passed(method: &Method) -> impl Iterator<Item = TokenStream> {
+    method.parameters.iter().enumerate().map(|(index, parameter)| {
         let local = local(index);
         match parameter.argument.passing {
             Passing::Owned => quote!(#local),
@@ -25,19 +54,14 @@ pub(crate) fn invoke(self_path: &Path, method: &Method, keep: impl Fn(TokenStrea
             Passing::OptionDeref => quote!(#local.as_deref()),
             Passing::OptionReference => quote!(#local.as_ref()),
         }
-    });
-    // Arguments that are no good are found before this, so that they do not cost the object.
-    let object = match method.receiver {
-        Receiver::None => None,
-        Receiver::Consuming => Some(quote!(::oad::__private::take(__oad_object)?)),
-        Receiver::Shared | Receiver::Exclusive => Some(quote!(self)),
-    };
-    let inputs = object.into_iter().chain(passed);
-    let ident = method.ident();
-    let awaited = method.is_async().then(|| quote!(.await));
+    })
+}
+
+/// The statements that look at what was returned: a value is kept, an error raised.
+pub(crate) fn outcome(method: &Method, keep: impl Fn(TokenStream) -> TokenStream) -> TokenStream {
     // The value stands for the returned type.
     let place = at(method.returned.place);
-    let kept = match &method.returned.outcome {
+    match &method.returned.outcome {
         Outcome::Value => keep(quote_spanned!(place=> __oad_returned)),
         Outcome::Exception | Outcome::Error(_) => {
             let kept = keep(quote_spanned!(place=> __oad_value));
@@ -50,11 +74,6 @@ pub(crate) fn invoke(self_path: &Path, method: &Method, keep: impl Fn(TokenStrea
                 }
             }
         }
-    };
-    quote! {
-        #(#taken)*
-        let __oad_returned = #self_path::#ident(#(#inputs),*) #awaited;
-        #kept
     }
 }
 

@@ -22,6 +22,8 @@ mod proxy;
 mod register;
 mod remoted;
 mod returned;
+mod stream;
+mod streamed;
 mod text;
 mod types;
 mod words;

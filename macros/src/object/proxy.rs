@@ -120,7 +120,7 @@ fn method(block: &Block, method: &Method) -> TokenStream {
     let (head, name, packed) = (head(block, method, "Calls"), wire_name(method), packed(method));
     let parameters = parameters(method);
     let receiver = if method.receiver == Receiver::Consuming { quote!(self) } else { quote!(&self) };
-    let Returned { owned, outcome, place } = &method.returned;
+    let Returned { owned, outcome, place, .. } = &method.returned;
     let (call, types) = match outcome {
         Outcome::Value | Outcome::Exception => {
             (quote_spanned!(at(*place)=> ::oad::__private::call::<#owned>), quote!(#owned))

@@ -6,6 +6,7 @@ use syn::{Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signa
 use syn::{parse_quote, parse_quote_spanned};
 
 use crate::object::remoted::remoted;
+use crate::object::streamed::{Kind, Streamed};
 use crate::object::types::{owned_return, peel};
 use crate::object::words::Words;
 
@@ -14,8 +15,18 @@ pub(crate) struct Returned {
     /// The type that arrives at the caller if all goes well.
     pub(crate) owned: Type,
     pub(crate) outcome: Outcome,
+    /// What is known of it if it is a stream of items.
+    pub(crate) items: Option<Items>,
     /// Where the type stands, for what the compiler has to say of it.
     pub(crate) place: Span,
+}
+
+/// The items of a returned stream.
+pub(crate) struct Items {
+    pub(crate) kind: Kind,
+    pub(crate) is_apart: bool,
+    /// Whether an item is a `Result`, whose error ends the stream.
+    pub(crate) is_fallible: bool,
 }
 
 /// Whether a function can fail, and what the caller then gets.
@@ -41,22 +52,51 @@ impl Returned {
                 return Err(Error::new_spanned(&signature.ident, sentence));
             }
         };
-        Ok(Returned { owned: parse_quote!(#self_path), outcome, place })
+        Ok(Returned { owned: parse_quote!(#self_path), outcome, items: None, place })
     }
 
     /// Reads what a method returns.
     pub(crate) fn of_method(signature: &Signature, words: &Words) -> Result<Self> {
-        let (written, place) = written(signature);
+        let (mut written, place) = written(signature);
+        let items = take_stream(&mut written, place)?;
         let owned = remoted(owned_return(&written)?);
         match (&words.error, sides(&owned, place)) {
-            (None, None) => Ok(Returned { owned, outcome: Outcome::Value, place }),
-            (None, Some((owned, _))) => Ok(Returned { owned, outcome: Outcome::Exception, place }),
-            (Some(_), Some((owned, error))) => Ok(Returned { owned, outcome: Outcome::Error(Box::new(error)), place }),
+            (None, None) => Ok(Returned { owned, outcome: Outcome::Value, items, place }),
+            (None, Some((owned, _))) => Ok(Returned { owned, outcome: Outcome::Exception, items, place }),
+            (Some(_), Some((owned, error))) => {
+                Ok(Returned { owned, outcome: Outcome::Error(Box::new(error)), items, place })
+            }
             (Some(word), None) => {
                 Err(Error::new_spanned(word, "`error` is for a method whose returned type is called `Result`"))
             }
         }
     }
+}
+
+/// Puts the stream that a caller has in the place of the one that a method returns, alone or in a `Result`.
+fn take_stream(written: &mut Type, place: Span) -> Result<Option<Items>> {
+    let stream = match result_value(written) {
+        Some(value) => value,
+        None => written,
+    };
+    let Some(Streamed { kind, item, is_apart }) = Streamed::read(stream) else { return Ok(None) };
+    let item = owned_return(&item)?;
+    let fallible = sides(&item, place);
+    let is_fallible = fallible.is_some();
+    let item = fallible.map_or(item, |(value, _)| value);
+    *stream = parse_quote!(::oad::Stream<#item>);
+    Ok(Some(Items { kind, is_apart, is_fallible }))
+}
+
+/// The type of the value in a `Result`.
+fn result_value(written: &mut Type) -> Option<&mut Type> {
+    let Type::Path(path) = written else { return None };
+    let last = path.path.segments.last_mut().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &mut last.arguments else { return None };
+    arguments.args.iter_mut().find_map(|argument| match argument {
+        GenericArgument::Type(argument) => Some(argument),
+        _ => None,
+    })
 }
 
 fn written(signature: &Signature) -> (Type, Span) {

@@ -20,12 +20,14 @@ const TUPLE: &str = "Tuple";
 const SOME: &str = "Some";
 const HANDLE: &str = "Handle";
 const BIG_INT: &str = "BigInt";
+const STREAM: &str = "Stream";
 
 pub(super) fn visit_value<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Fault> {
     let (name, payload) = match value {
         Value::Tuple(items) => (TUPLE, Value::List(List::from(items))),
         Value::Some(value) => (SOME, *value),
         Value::Handle(handle) => (HANDLE, plain(&handle)?),
+        Value::Stream(number) => (STREAM, number.into()),
         Value::BigInt(int) => (BIG_INT, Value::Bytes(int.to_le_bytes().into())),
         plain => return FromValue(plain).deserialize_any(visitor),
     };
@@ -36,6 +38,13 @@ pub(super) fn visit_handle<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Re
     match value {
         Value::Handle(handle) => visitor.visit_newtype_struct(FromValue(plain(&handle)?)),
         other => Err(FromValue(other).expected("a handle")),
+    }
+}
+
+pub(super) fn visit_stream<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Fault> {
+    match value {
+        Value::Stream(number) => visitor.visit_newtype_struct(FromValue(number.into())),
+        other => Err(FromValue(other).expected("a stream")),
     }
 }
 
@@ -130,6 +139,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
             TUPLE => payload.newtype_variant().map(Value::Tuple),
             SOME => payload.newtype_variant().map(Value::Some),
             HANDLE => payload.newtype_variant().map(|plain: PlainHandle| Value::Handle(plain.into())),
+            STREAM => payload.newtype_variant().map(Value::Stream),
             BIG_INT => payload.newtype_variant().map(|bytes: Bytes| Value::integer_from_le_bytes(&bytes)),
             _ => Err(A::Error::custom("a value of a kind that is not known here")),
         }

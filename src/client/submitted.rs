@@ -1,0 +1,108 @@
+//! One operation that has been sent.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::oneshot;
+
+use crate::client::Answer;
+use crate::client::connection::give_back;
+use crate::client::pending::{Pending, Waiting};
+use crate::client::upload::{Upload, Way};
+use crate::error::{Error, ErrorKind, Result};
+use crate::stream::Source;
+use crate::wire::{Outbox, pb};
+
+/// An operation that has been sent; a future of its answer. Dropping it cancels the operation.
+#[derive(Debug)]
+pub(crate) struct Submitted {
+    id: u64,
+    receiver: oneshot::Receiver<Result<Answer>>,
+    pending: Arc<Pending>,
+    outbox: Outbox<pb::SessionRequest>,
+    state: State,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Answered,
+}
+
+impl Submitted {
+    pub(super) fn new(
+        id: u64,
+        receiver: oneshot::Receiver<Result<Answer>>,
+        pending: Arc<Pending>,
+        outbox: Outbox<pb::SessionRequest>,
+    ) -> Self {
+        Submitted { id, receiver, pending, outbox, state: State::Waiting }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Fails with [`ErrorKind::Deadline`] unless it is answered in time. The timer runs on `keeper`, so that it needs neither the runtime of who waits
+    /// nor that of the connection, which may not be driven at the moment.
+    pub(super) fn expire_after(&self, deadline: Duration, keeper: &Runtime) {
+        let (id, pending, outbox) = (self.id, Arc::clone(&self.pending), self.outbox.clone());
+        let timer = keeper.spawn(async move {
+            tokio::time::sleep(deadline).await;
+            let error = Error::new(ErrorKind::Deadline, format!("there was no answer within {deadline:?}"))
+                .advise("a sync method that runs is not stopped by this, and keeps its object meanwhile");
+            pending.abandon(id, &outbox, Some(error));
+        });
+        let handle = timer.abort_handle();
+        if self.pending.with(id, |waiting| waiting.timer = Some(handle)).is_none() {
+            // It is answered already.
+            timer.abort();
+        }
+    }
+
+    /// Starts to send the streams among its arguments, on `runtime`.
+    pub(super) fn send_streams(&self, streams: Vec<Source<'static>>, message_limit: usize, runtime: &Runtime) {
+        let large = Arc::default();
+        let way = Way { id: self.id, outbox: self.outbox.clone(), message_limit, large };
+        let start = |(source, number)| (number, Upload::start(runtime, way.clone(), number, source));
+        let uploads = streams.into_iter().zip(0..).map(start).collect();
+        // If it is answered already they end at once.
+        self.pending.with(self.id, |waiting| waiting.uploads = uploads);
+    }
+
+    /// Lets it go on without waiting for it.
+    pub(super) fn forget(mut self) {
+        self.state = State::Answered;
+        self.pending.with(self.id, |waiting| *waiting = Waiting::default());
+    }
+}
+
+impl Future for Submitted {
+    type Output = Result<Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.receiver).poll(cx));
+        self.state = State::Answered;
+        // The sender is dropped unused only with the task that reads the answers.
+        let ended = || Error::new(ErrorKind::RuntimeEnded, "the async runtime ended in the middle of the answer");
+        Poll::Ready(answer.unwrap_or_else(|_| Err(ended())))
+    }
+}
+
+impl Drop for Submitted {
+    fn drop(&mut self) {
+        if self.state == State::Answered || self.pending.is_copy() {
+            return;
+        }
+        self.receiver.close();
+        match self.receiver.try_recv() {
+            // The answer came before the drop, and nobody has looked at it.
+            Ok(answer) => give_back(&self.pending, &self.outbox, answer.ok()),
+            Err(_) => self.pending.abandon(self.id, &self.outbox, None),
+        }
+    }
+}

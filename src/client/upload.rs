@@ -1,0 +1,131 @@
+//! The streams among the arguments of a call: their items are sent as the daemon allows them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message as _;
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::Mutex;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::stream::{Batch, Credit, Source};
+use crate::wire::pb::session_request::Operation;
+use crate::wire::{CHUNK_SIZE, Outbox, failure_from_error, pb, too_large, value_to_pb};
+
+/// A stream that is being sent. Dropping it ends the making of its items.
+#[derive(Debug)]
+pub(super) struct Upload {
+    credit: Arc<Credit>,
+    /// Owns the source, also when it has come to its end: what its items have named is held until the call is answered.
+    _task: AbortOnDropHandle<Option<Source<'static>>>,
+}
+
+/// The way that the streams of one call are sent.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub(super) id: u64,
+    pub(super) outbox: Outbox<pb::SessionRequest>,
+    pub(super) message_limit: usize,
+    /// Held while a large frame goes out in chunks, because those of one id are put together in one piece.
+    pub(super) large: Arc<Mutex<()>>,
+}
+
+impl Upload {
+    /// Starts to send a stream on `runtime`, from when the daemon allows it.
+    pub(super) fn start(runtime: &Runtime, way: Way, number: u64, source: Source<'static>) -> Self {
+        let credit = Arc::<Credit>::default();
+        let task = runtime.spawn(send_all(way, number, source, Arc::clone(&credit)));
+        Upload { credit, _task: AbortOnDropHandle::new(task) }
+    }
+
+    pub(super) fn grant(&self, items: u32) {
+        self.credit.grant(items);
+    }
+}
+
+async fn send_all(way: Way, number: u64, mut source: Source<'static>, credit: Arc<Credit>) -> Option<Source<'static>> {
+    let outcome = loop {
+        let room = credit.room().await;
+        let batch = match source.may_block() {
+            false => source.wait(room).await,
+            true => {
+                // The caller's runtime may have one thread, which also carries the connection.
+                let gathering = tokio::task::spawn_blocking(move || (source.gather(room), source));
+                match gathering.await {
+                    Ok((batch, back)) => {
+                        source = back;
+                        batch
+                    }
+                    Err(_) => {
+                        way.end(number, Err(panicked()));
+                        return None;
+                    }
+                }
+            }
+        };
+        let Batch { items, ended } = batch;
+        credit.spend(items.len());
+        let sent = way.send(number, items.into_iter().map(value_to_pb)).await;
+        match (sent, ended) {
+            (Err(error), _) => break Err(error),
+            (Ok(()), Some(ended)) => break ended,
+            (Ok(()), None) => {}
+        }
+    };
+    way.end(number, outcome);
+    Some(source)
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Cancelled, "the caller's iterator panicked")
+}
+
+impl Way {
+    /// Sends items in frames that are not much larger than they must be.
+    async fn send(&self, stream: u64, values: impl Iterator<Item = pb::Value>) -> Result<()> {
+        let mut frame = pb::Items { stream, ..Default::default() };
+        let mut size = 0;
+        for value in values {
+            let len = value.encoded_len();
+            if size + len > CHUNK_SIZE && !frame.values.is_empty() {
+                self.send_frame(std::mem::replace(&mut frame, pb::Items { stream, ..Default::default() })).await?;
+                size = 0;
+            }
+            size += len;
+            frame.values.push(value);
+        }
+        if frame.values.is_empty() { Ok(()) } else { self.send_frame(frame).await }
+    }
+
+    async fn send_frame(&self, items: pb::Items) -> Result<()> {
+        let len = items.encoded_len();
+        if len > self.message_limit {
+            return Err(too_large(len, self.message_limit));
+        }
+        let frame =
+            |items, detached| pb::SessionRequest { id: self.id, operation: Some(Operation::Items(items)), detached };
+        if len <= CHUNK_SIZE {
+            self.outbox.send(frame(items, 0));
+            return Ok(());
+        }
+        let _large = self.large.lock().await;
+        let message: Bytes = items.encode_to_vec().into();
+        self.outbox.send_in_chunks(frame(pb::Items::default(), len as u64), self.id, message).await;
+        Ok(())
+    }
+
+    /// Says that nothing more comes.
+    pub(super) fn end(&self, stream: u64, outcome: Result<()>) {
+        let failure = outcome.err().as_ref().map(failure_from_error);
+        let items = pb::Items { stream, values: Vec::new(), ended: true, failure };
+        self.outbox.send(pb::SessionRequest { id: self.id, operation: Some(Operation::Items(items)), detached: 0 });
+    }
+}
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Way").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! The way back to the caller while its call runs: for streams of items, in either direction.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Arguments, in_place};
+use crate::stream::{Incoming, Source, Stream};
+use crate::value::Value;
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The way back to the caller of one call. When the caller has gone the call is dropped, so nothing here tells of that.
+pub(crate) trait Line: fmt::Debug + Send + Sync {
+    /// Tells that the method has returned a stream.
+    fn open(&self);
+
+    /// Waits until items may be sent, and gives how many.
+    fn room(&self) -> Boxed<'_, usize>;
+
+    /// Sends items, no more than there is room for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] for an item that is larger than the limit.
+    fn send(&self, items: Vec<Value>) -> Boxed<'_, Result<()>>;
+
+    /// Starts to receive a stream that is among the arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadArguments`] if there is none.
+    fn receive(&self, stream: u64) -> Result<Incoming>;
+}
+
+/// Sends the items of an iterator that a method has returned; `reply` makes a value of each.
+///
+/// # Errors
+///
+/// The first that `reply` gives.
+pub async fn send_iterator<I: Iterator + Send>(
+    arguments: &Arguments,
+    items: I,
+    reply: impl Fn(I::Item) -> Result<Value> + Send,
+) -> Result<Value> {
+    pump(arguments, Source::Iterator(Box::new(items.map(reply)))).await
+}
+
+/// Sends the items of a stream that a method has returned; `reply` makes a value of each.
+///
+/// # Errors
+///
+/// The first that `reply` gives.
+pub async fn send_stream<S: futures_util::Stream + Send>(
+    arguments: &Arguments,
+    items: S,
+    reply: impl Fn(S::Item) -> Result<Value> + Send,
+) -> Result<Value> {
+    use futures_util::StreamExt as _;
+    pump(arguments, Source::Stream(Box::pin(items.map(reply)))).await
+}
+
+/// Where the items of a stream come from that borrows nothing of its object, with the arguments that make values of them.
+#[derive(Debug)]
+pub struct Apart {
+    arguments: Arguments,
+    source: Source<'static>,
+}
+
+impl Apart {
+    /// The items of an iterator.
+    pub fn iterator<I: Iterator + Send + 'static>(
+        arguments: Arguments,
+        items: I,
+        reply: fn(&Arguments, I::Item) -> Result<Value>,
+    ) -> Self {
+        let replying = arguments.for_items();
+        Apart { arguments, source: Source::Iterator(Box::new(items.map(move |item| reply(&replying, item)))) }
+    }
+
+    /// The items of a stream.
+    pub fn stream<S: futures_util::Stream + Send + 'static>(
+        arguments: Arguments,
+        items: S,
+        reply: fn(&Arguments, S::Item) -> Result<Value>,
+    ) -> Self {
+        use futures_util::StreamExt as _;
+        let replying = arguments.for_items();
+        Apart { arguments, source: Source::Stream(Box::pin(items.map(move |item| reply(&replying, item)))) }
+    }
+
+    /// The items of one of ours.
+    pub fn ours<T: serde::Serialize + 'static>(
+        arguments: Arguments,
+        items: Stream<T>,
+        reply: fn(&Arguments, T) -> Result<Value>,
+    ) -> Self {
+        let replying = arguments.for_items();
+        Apart { arguments, source: items.into_source(move |item| reply(&replying, item)) }
+    }
+
+    /// Sends the items.
+    pub(crate) async fn send(self) -> Result<Value> {
+        pump(&self.arguments, self.source).await
+    }
+}
+
+/// Sends what a source makes, as it is allowed; the answer is the end.
+async fn pump(arguments: &Arguments, mut source: Source<'_>) -> Result<Value> {
+    let line =
+        arguments.line().ok_or_else(|| Error::new(ErrorKind::BadArguments, "there is nobody to send items to"))?;
+    line.open();
+    loop {
+        let room = line.room().await;
+        let batch = match source.may_block() {
+            true => in_place(|| source.gather(room)).await,
+            false => source.wait(room).await,
+        };
+        if !batch.items.is_empty() {
+            line.send(batch.items).await?;
+            arguments.note_sent();
+        }
+        if let Some(ended) = batch.ended {
+            return ended.map(|()| Value::Null);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The making end of a stream: where its items come from.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_util::Stream;
+
+use crate::error::Result;
+use crate::value::Value;
+
+/// How long items are gathered before they are sent together.
+const GATHER: Duration = Duration::from_micros(200);
+
+/// Where the items of a stream come from.
+pub(crate) enum Source<'a> {
+    /// One that may block.
+    Iterator(Box<dyn Iterator<Item = Result<Value>> + Send + 'a>),
+    /// One that waits.
+    Stream(Pin<Box<dyn Stream<Item = Result<Value>> + Send + 'a>>),
+}
+
+/// Items that are sent together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) items: Vec<Value>,
+    /// Whether these are the last, and why if it is not the end.
+    pub(crate) ended: Option<Result<()>>,
+}
+
+impl Batch {
+    /// Adds what has come; gives whether there is room for more.
+    fn add(&mut self, item: Option<Result<Value>>, most: usize) -> bool {
+        match item {
+            Some(Ok(item)) => self.items.push(item),
+            Some(Err(error)) => self.ended = Some(Err(error)),
+            None => self.ended = Some(Ok(())),
+        }
+        self.ended.is_none() && self.items.len() < most
+    }
+}
+
+impl Source<'_> {
+    /// Whether its items are made by code that may block.
+    pub(crate) fn may_block(&self) -> bool {
+        matches!(self, Source::Iterator(_))
+    }
+
+    /// The next items, at most so many: those that an iterator makes within a moment. Only for one that [may block](Source::may_block).
+    pub(crate) fn gather(&mut self, most: usize) -> Batch {
+        let mut batch = Batch::default();
+        if let Source::Iterator(items) = self {
+            let started = Instant::now();
+            while batch.add(items.next(), most) && started.elapsed() < GATHER {}
+        }
+        batch
+    }
+
+    /// The next items, at most so many: waits for one and takes what else is there. Only for one that does not block.
+    pub(crate) async fn wait(&mut self, most: usize) -> Batch {
+        let mut batch = Batch::default();
+        let Source::Stream(items) = self else { return batch };
+        poll_fn(|cx| {
+            loop {
+                let has_room = match items.as_mut().poll_next(cx) {
+                    Poll::Ready(item) => batch.add(item, most),
+                    Poll::Pending if batch.items.is_empty() => return Poll::Pending,
+                    Poll::Pending => false,
+                };
+                if !has_room {
+                    return Poll::Ready(());
+                }
+            }
+        })
+        .await;
+        batch
+    }
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.may_block() { "Iterator" } else { "Stream" })
+    }
+}
+
+thread_local! {
+    /// The streams among the arguments that are being packed.
+    static OUTGOING: RefCell<Option<Vec<Source<'static>>>> = const { RefCell::new(None) };
+}
+
+/// Runs `pack`, which turns arguments into values, and adds the streams among them to `sources`; their numbers are their places.
+pub(crate) fn outgoing<T>(sources: &mut Vec<Source<'static>>, pack: impl FnOnce() -> T) -> T {
+    struct Restore<'a>(&'a mut Vec<Source<'static>>, Option<Vec<Source<'static>>>);
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            *self.0 = OUTGOING.replace(self.1.take()).unwrap_or_default();
+        }
+    }
+    let outer = OUTGOING.replace(Some(std::mem::take(sources)));
+    let _restore = Restore(sources, outer);
+    pack()
+}
+
+/// Takes a stream that is being packed, and gives its number; `None` if nothing is being packed.
+pub(super) fn send(source: Source<'static>) -> Option<u64> {
+    OUTGOING.with_borrow_mut(|outgoing| {
+        let sources = outgoing.as_mut()?;
+        sources.push(source);
+        Some(sources.len() as u64 - 1)
+    })
+}

@@ -1,0 +1,427 @@
+//! Methods that return streams of items, and that take them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use oad::{ErrorKind, Remote as _, Shared, Stream};
+use tokio::sync::Notify;
+
+mod support;
+
+oad::test_daemon!();
+
+#[derive(Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[error("line {0} cannot be read")]
+struct Unreadable(u32);
+
+struct Word(String);
+
+#[oad::object]
+impl Word {
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// Counts what it makes, and notes when it is dropped.
+struct Counted {
+    next: u64,
+    made: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Iterator for Counted {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        self.next += 1;
+        self.made.fetch_add(1, Ordering::SeqCst);
+        Some(self.next)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Default)]
+struct Library {
+    lines: Vec<String>,
+    made: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+    stored: Option<Stream<u64>>,
+}
+
+#[oad::object]
+impl Library {
+    fn new() -> Self {
+        Library { lines: ["one", "two", "three"].map(str::to_owned).into(), ..Library::default() }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(String::as_str)
+    }
+
+    /// Borrows its argument too.
+    fn starting(&self, with: &str) -> impl Iterator<Item = String> {
+        self.lines.iter().filter(move |line| line.starts_with(with)).cloned()
+    }
+
+    fn drain(&mut self) -> impl Iterator<Item = String> {
+        self.lines.drain(..)
+    }
+
+    fn into_lines(self) -> Box<dyn Iterator<Item = String> + Send> {
+        Box::new(self.lines.into_iter())
+    }
+
+    async fn ticks(&self, count: u32) -> impl futures_util::Stream<Item = u32> {
+        tokio::task::yield_now().await;
+        stream::iter(0..count)
+            .then(async |tick| {
+                tokio::task::yield_now().await;
+                tick
+            })
+            .boxed()
+    }
+
+    fn endless(&self) -> Box<dyn Iterator<Item = u64> + Send> {
+        Box::new(Counted { next: 0, made: self.made.clone(), dropped: self.dropped.clone() })
+    }
+
+    fn endless_borrowing(&self) -> impl Iterator<Item = u64> {
+        Counted { next: 0, made: self.made.clone(), dropped: self.dropped.clone() }
+    }
+
+    fn waiting(&self) -> stream::BoxStream<'static, u64> {
+        stream::pending().boxed()
+    }
+
+    fn made(&self) -> u64 {
+        self.made.load(Ordering::SeqCst)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::SeqCst)
+    }
+
+    fn push(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    fn checked(&self, fail_at: u32) -> Result<impl Iterator<Item = Result<u32, Unreadable>>, String> {
+        if fail_at == 0 {
+            return Err("nothing to read".to_owned());
+        }
+        Ok((1..).map(move |line| if line == fail_at { Err(Unreadable(line)) } else { Ok(line) }))
+    }
+
+    fn panicking(&self) -> impl Iterator<Item = u32> {
+        (0..).map(|number| if number == 3 { panic!("three is too many") } else { number })
+    }
+
+    fn words(&self) -> Stream<Shared<Word>> {
+        Stream::iter(self.lines.clone().into_iter().map(|line| Shared::new(Word(line))))
+    }
+
+    fn large(&self, count: usize, size: usize) -> impl Iterator<Item = oad::value::Bytes> {
+        (0..count).map(move |index| vec![index as u8; size].into())
+    }
+
+    async fn sum(&self, mut numbers: Stream<u64>) -> oad::Result<u64> {
+        let mut sum = 0;
+        while let Some(number) = numbers.next().await {
+            sum += number?;
+        }
+        Ok(sum)
+    }
+
+    fn blocking_sum(&self, numbers: Stream<u64>) -> oad::Result<u64> {
+        numbers.blocking_iter().sum()
+    }
+
+    async fn first_of(&self, mut numbers: Stream<u64>) -> oad::Result<Option<u64>> {
+        numbers.next().await.transpose()
+    }
+
+    async fn sizes(&self, parts: Stream<oad::value::Bytes>) -> oad::Result<Vec<usize>> {
+        parts.map(|part| part.map(|part| part.len())).collect::<Vec<_>>().await.into_iter().collect()
+    }
+
+    fn doubled(&self, numbers: Stream<u64>) -> impl futures_util::Stream<Item = oad::Result<u64>> {
+        numbers.map(|number| number.map(|number| number * 2))
+    }
+
+    async fn lengths(&self, words: Stream<Shared<Word>>) -> oad::Result<Vec<usize>> {
+        let words: Vec<Shared<Word>> = words.collect().await?;
+        words.iter().map(|word| Ok(word.blocking_read()?.0.len())).collect()
+    }
+
+    fn merge(&self, left: Stream<u64>, right: Stream<u64>) -> impl Iterator<Item = oad::Result<(u64, u64)>> {
+        left.blocking_iter().zip(right.blocking_iter()).map(|(left, right)| Ok((left?, right?)))
+    }
+
+    fn store(&mut self, numbers: Stream<u64>) {
+        self.stored = Some(numbers);
+    }
+
+    async fn stored(&mut self) -> oad::Result<Option<u64>> {
+        match &mut self.stored {
+            Some(stored) => stored.next().await.transpose(),
+            None => Ok(None),
+        }
+    }
+
+    fn exit(&self) {
+        std::process::exit(3);
+    }
+}
+
+async fn library() -> LibraryProxy {
+    LibraryProxy::new().await.expect("a daemon can be made")
+}
+
+async fn all<T: serde::de::DeserializeOwned>(stream: oad::Result<Stream<T>>) -> Vec<T> {
+    stream.expect("it opens").collect().await.expect("it ends well")
+}
+
+/// Waits for what the daemon does on its own.
+async fn until(mut test: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !test().await {
+        assert!(started.elapsed() < Duration::from_secs(10), "it has not come to that");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn iterators_and_streams_of_every_spelling_arrive() {
+    let library = library().await;
+    assert_eq!(all(library.lines().await).await, ["one", "two", "three"]);
+    assert_eq!(all(library.starting("t").await).await, ["two", "three"]);
+    assert_eq!(all(library.ticks(1000).await).await, (0..1000).collect::<Vec<u32>>());
+    assert_eq!(all(library.drain().await).await, ["one", "two", "three"]);
+    assert_eq!(all(library.lines().await).await, [""; 0]);
+    library.push("last".to_owned()).await.expect("it answers");
+    assert_eq!(all(library.clone().into_lines().await).await, ["last"]);
+    assert_eq!(library.made().await.expect_err("it was taken").kind(), ErrorKind::NoSuchObject);
+}
+
+#[tokio::test]
+async fn slow_consumer_holds_its_producer_and_nothing_else() {
+    let library = library().await;
+    let mut numbers = library.endless().await.expect("it opens");
+    let mut few = library.endless().window(2).await.expect("it opens");
+    assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), 1);
+    until(async || library.made().await.expect("it answers") >= 64 + 2).await;
+    for _ in 0..200 {
+        library.push("others have their turns".to_owned()).await.expect("it answers");
+    }
+    assert_eq!(library.made().await.expect("it answers"), 64 + 2, "no more than the windows");
+    assert_eq!(few.next().await.expect("there are more").expect("it comes"), 1);
+    for expected in 2..1000 {
+        assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), expected);
+    }
+}
+
+#[tokio::test]
+async fn dropped_stream_ends_the_making_of_its_items() {
+    let library = library().await;
+    let mut numbers = library.endless().await.expect("it opens");
+    numbers.next().await.expect("there are more").expect("it comes");
+    drop(numbers);
+    until(async || library.dropped().await.expect("it answers") == 1).await;
+    // Dropped before it was looked at, and while it opens.
+    drop(library.endless().await.expect("it opens"));
+    let mut opening = Box::pin(library.endless());
+    assert!(futures_util::poll!(opening.as_mut()).is_pending());
+    drop(opening);
+    drop(library.waiting().await.expect("it opens"));
+    // Asked for as something else.
+    let error = library.as_proxy().call::<u64>("endless", ()).await.expect_err("it is a stream");
+    assert_eq!(error.kind(), ErrorKind::WrongType);
+    assert!(error.to_string().ends_with("found a stream"), "{error}");
+    until(async || library.dropped().await.expect("it answers") >= 3).await;
+    let report = library.shutdown().await.expect("it ends");
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test]
+async fn stream_that_borrows_holds_the_object_as_it_would_locally() {
+    let library = library().await;
+    let mut borrowing = library.endless_borrowing().await.expect("it opens");
+    borrowing.next().await.expect("there are more").expect("it comes");
+    assert!(library.made().await.expect("readers are not held") > 0);
+    let error = library.push(String::new()).deadline(Duration::from_millis(50)).await.expect_err("it is borrowed");
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    drop(borrowing);
+    library.push(String::new()).await.expect("it is free");
+}
+
+#[tokio::test]
+async fn failure_is_the_last_item() {
+    let library = library().await;
+    let error = library.checked(0).await.expect_err("it does not open");
+    assert_eq!(error.exception().expect("it is the method's own").message(), "nothing to read");
+    let mut lines = library.checked(3).await.expect("it opens");
+    assert_eq!(lines.next().await.expect("one").expect("it comes"), 1);
+    assert_eq!(lines.next().await.expect("two").expect("it comes"), 2);
+    let error = lines.next().await.expect("the failure").expect_err("it fails");
+    assert_eq!(error.exception().and_then(|exception| exception.get::<Unreadable>()).expect("it is").0, 3);
+    assert!(error.to_string().starts_with("calling Library.checked on daemon"), "{error}");
+    assert!(lines.next().await.is_none());
+
+    let items: Vec<_> = library
+        .panicking()
+        .await
+        .expect("it opens")
+        .collect::<Vec<_>>()
+        .await
+        .map_or_else(|error| vec![error.exception().expect("it panicked").message().to_owned()], |_| Vec::new());
+    assert_eq!(items, ["three is too many"]);
+    let error = library.endless().deadline(Duration::from_millis(50)).await.expect("it opens");
+    let error = error.collect::<Vec<_>>().await.expect_err("it is too late");
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    library.lines().await.expect("the object is usable");
+}
+
+#[tokio::test]
+async fn death_of_the_daemon_ends_its_streams() {
+    let library = library().await;
+    let mut waiting = library.waiting().await.expect("it opens");
+    let exit = library.exit();
+    let (item, exited) = tokio::join!(waiting.next(), exit);
+    assert_eq!(exited.expect_err("it is gone").kind(), ErrorKind::Died);
+    let error = item.expect("the failure").expect_err("it is gone");
+    assert_eq!(error.kind(), ErrorKind::Died);
+    assert!(error.to_string().contains("exited with code 3"), "{error}");
+}
+
+#[tokio::test]
+async fn items_may_be_objects_that_stay() {
+    let library = library().await;
+    let mut words = library.words().window(1).await.expect("it opens");
+    let first: WordProxy = words.next().await.expect("one").expect("it comes");
+    assert_eq!(first.text().await.expect("it answers"), "one");
+    drop(words);
+    assert_eq!(first.text().await.expect("it lives"), "one");
+    let all: Vec<WordProxy> = all(library.words().await).await;
+    // Given away: nobody else holds them.
+    assert_eq!(library.lengths(Stream::iter(all)).await.expect("it answers"), [3, 3, 5]);
+    drop(first);
+    until(async || library.daemon().objects().await.expect("it answers").len() == 1).await;
+}
+
+#[tokio::test]
+async fn large_items_go_beside_small_calls() {
+    let library = library().await;
+    let mut parts = library.large(20, 3_000_000).window(2).await.expect("it opens");
+    let mut count = 0;
+    while let Some(part) = parts.next().await {
+        let part = part.expect("it comes");
+        assert!(part.len() == 3_000_000 && part.iter().all(|byte| *byte == count));
+        count += 1;
+        library.made().await.expect("it answers meanwhile");
+    }
+    assert_eq!(count, 20);
+    let sizes = [10, 3_000_000, 20, 200_000, 0];
+    let parts = Stream::iter(sizes.map(|size| oad::value::Bytes::from(vec![1; size])));
+    assert_eq!(library.sizes(parts).await.expect("it answers"), sizes);
+}
+
+#[tokio::test]
+async fn item_beyond_the_limit_fails_its_stream_and_no_other() {
+    let library = LibraryProxy::new().message_limit(1 << 20).await.expect("a daemon can be made");
+    let mut fine = library.endless().await.expect("it opens");
+    let error = all_or_error(library.large(3, 1 << 20).await).await.expect_err("it is too large");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let parts = Stream::iter([oad::value::Bytes::from(vec![1; 1 << 20])]);
+    let error = library.sizes(parts).await.expect_err("it is too large");
+    assert!(error.to_string().contains("the limit is 1048576"), "{error}");
+    fine.next().await.expect("there are more").expect("it comes");
+}
+
+async fn all_or_error<T: serde::de::DeserializeOwned>(stream: oad::Result<Stream<T>>) -> oad::Result<Vec<T>> {
+    stream?.collect().await
+}
+
+#[tokio::test]
+async fn method_takes_a_stream() {
+    let library = library().await;
+    assert_eq!(library.sum(Stream::iter(0..10_000)).await.expect("it answers"), 49_995_000);
+    assert_eq!(library.blocking_sum(Stream::new(stream::iter(0..1000))).await.expect("it answers"), 499_500);
+    assert_eq!(library.sum(Stream::iter([])).await.expect("it answers"), 0);
+    let doubled = library.doubled(Stream::iter(1..=500)).await;
+    assert_eq!(all(doubled).await, (1..=500).map(|number| number * 2).collect::<Vec<u64>>());
+    let merged = all(library.merge(Stream::iter(0..300), Stream::iter(1000..)).await).await;
+    assert_eq!((merged.len(), merged[299]), (300, (299, 1299)));
+    let sum: u64 = library.as_proxy().call("sum", (Stream::iter([1u64, 2]),)).await.expect("it answers");
+    assert_eq!(sum, 3);
+}
+
+#[tokio::test]
+async fn producer_of_an_upload_waits_and_ends_with_the_call() {
+    let library = library().await;
+    let (made, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let counted = || Stream::iter(Counted { next: 0, made: made.clone(), dropped: dropped.clone() });
+    // The method takes one, and drops the rest.
+    assert_eq!(library.first_of(counted()).await.expect("it answers"), Some(1));
+    until(async || dropped.load(Ordering::SeqCst) == 1).await;
+    assert!(made.load(Ordering::SeqCst) <= 64 + 1, "{made:?}");
+    // The call is dropped.
+    let mut endless = Box::pin(library.sum(counted()));
+    assert!(futures_util::poll!(endless.as_mut()).is_pending());
+    until(async || made.load(Ordering::SeqCst) > 200 || futures_util::poll!(endless.as_mut()).is_ready()).await;
+    drop(endless);
+    until(async || dropped.load(Ordering::SeqCst) == 2).await;
+    // The stream is kept beyond the call.
+    library.store(counted()).await.expect("it answers");
+    let error = loop {
+        match library.stored().await {
+            Ok(Some(_)) => {}
+            other => break other.expect_err("it ends with its call"),
+        }
+    };
+    assert!(error.to_string().contains("the call that the stream was given to has ended"), "{error}");
+    until(async || dropped.load(Ordering::SeqCst) == 3).await;
+}
+
+#[tokio::test]
+async fn failing_producer_is_told() {
+    let library = library().await;
+    let panics = Stream::iter((0..10u64).map(|number| if number == 5 { panic!("here") } else { number }));
+    let error = library.sum(panics).await.expect_err("the caller's iterator panicked");
+    assert!(error.to_string().contains("the caller's iterator panicked"), "{error}");
+    let stream = Stream::iter([1u64]);
+    let twice = library.as_proxy().call::<u64>("merge", (&stream, &stream)).await.expect_err("it is one stream");
+    assert!(twice.to_string().contains("the stream was given to a call already"), "{twice}");
+    assert!(serde_json::to_value(Stream::iter([1])).is_err());
+}
+
+#[tokio::test]
+async fn many_streams_at_once_do_not_mix() {
+    let library = library().await;
+    let gate = Arc::new(Notify::new());
+    let readers: Vec<_> = (0..100)
+        .map(|_| {
+            let (library, gate) = (library.clone(), gate.clone());
+            tokio::spawn(async move {
+                let mut numbers = library.endless().await.expect("it opens");
+                gate.notified().await;
+                for expected in 1..=300 {
+                    assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), expected);
+                }
+            })
+        })
+        .collect();
+    until(async || library.made().await.expect("it answers") == 6400).await;
+    gate.notify_waiters();
+    for reader in readers {
+        reader.await.expect("its items are its own");
+    }
+    until(async || library.dropped().await.expect("it answers") == 100).await;
+}
