@@ -58,7 +58,7 @@ pub enum ErrorKind {
     Died,
     /// The daemon was shut down, or its last proxy dropped, before the answer came.
     Closed,
-    /// The object has no such method, or the daemon's program no such type.
+    /// The object has no such method, the daemon's program no such type, or the type does not implement the interface.
     NoSuchMethod,
     /// The arguments are not what the method takes.
     BadArguments,
@@ -78,6 +78,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The async runtime that carried the connection to the daemon has ended.
     RuntimeEnded,
+    /// A sync method of a proxy was called on the one thread that carries the connection to the daemon, which would have waited for itself.
+    WouldDeadlock,
     /// The daemon sent something that makes no sense, or its connection is lost although it lives: a fault of oad, or another program on its
     /// socket.
     Protocol,

@@ -46,12 +46,15 @@ pub use oad_macros::{main, object};
 pub mod __private {
     pub use crate::init::block_on;
     pub use crate::object::{
-        Answer, Apart, Arguments, ByDebug, ByDisplay, ByError, Construction, Description, Deserialized, Hosted, Method,
-        Packed, Parameter, Raise, Receiver, Registration, Revive, Serialized, Unnamed, Unreadable, Unwritten,
-        construction, in_place, overlapping, send_iterator, send_stream, serial, take,
+        Alone, Answer, Apart, Arguments, ByDebug, ByDisplay, ByError, Calls, Construction, Description, Deserialized,
+        Hosted, HostedAs, Implementation, Interface, Interfaced, Method, Packed, Parameter, Raise, Receiver,
+        Registration, Reply, Revive, Serialized, Together, Unnamed, Unreadable, Unwritten, construction, in_place,
+        no_such_method, overlapping, send_iterator, send_stream, serial, take,
     };
     pub use crate::process::TestDaemon;
-    pub use crate::proxy::{Outcome, call, call_fallible, read_typed};
+    pub use crate::proxy::{
+        FromError, Opaque, Outcome, Readable, Recover, call, call_blocking, call_fallible, infallible, read_typed,
+    };
     pub use inventory;
     pub use serde;
 
@@ -62,6 +65,9 @@ pub mod __private {
 
     /// What an error type must be for `#[oad(error)]`.
     pub fn assert_error<E: Crosses>() {}
+
+    /// What a type must be to implement an interface.
+    pub fn assert_object<T: crate::object::Object>() {}
 
     /// What a type must be for its `&self` methods to overlap.
     pub fn assert_overlaps<T: Overlaps>() {}

@@ -50,6 +50,33 @@ impl Tally {
     }
 }
 
+/// What can be weighed.
+#[oad::object]
+trait Weigh {
+    fn weigh(&self) -> u32;
+}
+
+struct Stone(u32);
+
+#[oad::object]
+impl Stone {
+    fn new(weight: u32) -> Self {
+        Stone(weight)
+    }
+
+    /// Its own, which hides the interface's.
+    fn weigh(&self) -> String {
+        format!("{} kg", self.0)
+    }
+}
+
+#[oad::object]
+impl Weigh for Stone {
+    fn weigh(&self) -> u32 {
+        self.0
+    }
+}
+
 struct Grpcurl {
     program: PathBuf,
     socket: PathBuf,
@@ -197,6 +224,38 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     let unknown = json!({"definition": {"type": "Nope", "constructor": "new"}});
     let error = grpcurl.call("oad.v1.Objects/Create", unknown).await.expect_err("there is none");
     assert!(error.contains("the daemon's program has no object type `Nope`"), "{error}");
+}
+
+#[tokio::test]
+async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name() {
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(daemon.socket()) else { return };
+    let create = |name: &str, interface: &str| {
+        let definition = json!({"type": name, "constructor": "new", "interface": interface});
+        let body = json!({"definition": definition, "arguments": [{"int": 7}]});
+        let grpcurl = &grpcurl;
+        async move { grpcurl.call("oad.v1.Objects/Create", body).await }
+    };
+    let error = create("Tally", "Weigh").await.expect_err("it does not implement it");
+    let expected = "`grpcurl::Tally` does not implement the interface `grpcurl::Weigh`; these types do: grpcurl::Stone";
+    assert!(error.contains("Unimplemented") && error.contains(expected), "{error}");
+    let error = create("Stone", "Float").await.expect_err("there is none");
+    assert!(error.contains("no type of the daemon's program implements an interface `Float`"), "{error}");
+    create("Stone", "grpcurl::Weigh").await.expect("it implements it");
+
+    let description = grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
+    assert_eq!(description["interfaces"], json!(["grpcurl::Weigh"]));
+    let methods = description["methods"].as_array().expect("a list");
+    let names: Vec<&Value> = methods.iter().map(|method| &method["name"]).collect();
+    assert_eq!(names, ["weigh", "Weigh::weigh"]);
+    for (method, expected) in [
+        ("weigh", json!({"text": "7 kg"})),
+        ("Weigh::weigh", json!({"int": "7"})),
+        ("grpcurl::Weigh::weigh", json!({"int": "7"})),
+    ] {
+        let answer = grpcurl.call("oad.v1.Objects/Call", json!({"method": method})).await.expect("it answers");
+        assert_eq!(answer["value"], expected, "{method}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 use proc_macro::TokenStream;
 
 mod entry;
+mod interface;
 mod object;
 mod refusals;
 
@@ -14,7 +15,7 @@ mod refusals;
 ///
 /// It goes on the type's own `impl` block and leaves that block as it is. For a type `Counter` it adds the
 /// implementation of `oad::Object`, the registration under which a daemon of the same program finds the type, and the
-/// type `CounterProxy`.
+/// type `CounterProxy`. On a trait, and on an `impl` of that trait, it makes an [interface](#interfaces).
 ///
 /// ```text
 /// #[oad::object(pub)]
@@ -68,18 +69,69 @@ mod refusals;
 ///   call cancels it.
 /// * `#[oad(skip)]`: the function is not reached through the proxy; it may have any shape.
 ///
+/// # Interfaces
+///
+/// On a trait it adds a proxy that implements the trait, for a caller that has nothing but the trait: the types that
+/// implement it may be in another executable.
+///
+/// ```text
+/// #[oad::object(pub)]
+/// pub trait Store: Send + Sync {
+///     fn get(&self, key: &str) -> Result<Option<String>, StoreError>;
+///     async fn put(&mut self, key: String, value: String) -> Result<(), StoreError>;
+///     fn len(&self) -> usize;
+/// }
+///
+/// #[oad::object] impl MemoryStore { fn new(capacity: usize) -> Self { … } } // a type that implements it, and is an object
+/// #[oad::object] impl Store for MemoryStore { … }                           // this too is reached through the object
+///
+/// let mut store = StoreProxy::spawn("MemoryStore::new", (16,)).executable("target/debug/stores").await?;
+/// store.get("a").await?;              // its own methods are calls, as those of any proxy
+/// fn fill(store: &mut impl Store) { … }
+/// fill(&mut store);                   // and it stands in for the local type
+/// ```
+///
+/// `StoreProxy::spawn` takes the registered name of the type, whole or its last part, with the constructor behind it, and a
+/// tuple of the constructor's arguments. A type that does not implement the interface is refused by the daemon before it is
+/// made.
+///
+/// In the trait's implementation by the proxy
+///
+/// * an `async fn`, or a method that returns an `impl Future`, awaits the call. `#[async_trait]`, from whatever crate, works if
+///   it stands below `#[oad::object]`: it is copied onto the implementation;
+/// * a sync method waits on its thread. Where that thread would have to fetch the answer itself, because it is the only one of
+///   the async runtime that the daemon was made in, it fails with `oad::ErrorKind::WouldDeadlock`. In a `LocalSet` of a
+///   multi-thread runtime tokio panics;
+/// * a `Result<T, E>` gives the method's own error if `E` is `serde::Serialize` and `serde::Deserialize`, and else
+///   `E::from(oad::Error)`, which every `E` must have. A method without a `Result` panics with the error's message;
+/// * methods with a default body are calls like all others; constants have their default.
+///
+/// An own method of the type wins over an interface's of the same name in calls by name; `Store::get` always means the
+/// interface's, and so does the proxy. `&self` methods overlap unless the type is `serial` or, without `&self` methods of its
+/// own, not `Sync`.
+///
+/// The options `pub` and `name` go on the trait, and so do all the words; on the `impl` there are none. `error` then counts for
+/// the proxy's own methods. `skip` is for methods with a default body, which the proxy then has as they are.
+///
+/// The trait gets one hidden function more, by which an implementation elsewhere finds its interface, and
+/// `#[allow(async_fn_in_trait)]`: whoever implements it with `#[oad::object]` is asked for futures that are `Send`.
+///
 /// # What is refused
 ///
 /// At compile time, with the reason, at the place:
 ///
-/// * anything but an inherent `impl` block, and a block with type parameters or lifetimes;
+/// * anything but an `impl` block or a trait, and a block or a trait with type parameters or lifetimes;
 /// * a function without `self` that makes no object, and a `self` other than `self`, `&self` and `&mut self`;
 /// * type and const parameters, `unsafe`, `extern` and variadic functions, and `#[cfg]` on one function or parameter;
 /// * parameters that are patterns, `&mut` in a parameter or a returned type, references deep inside a parameter, `impl
 ///   Trait`, and `dyn Trait` anywhere but in the error of a `Result`;
 /// * `!` as the returned type;
 /// * an `async fn` with `&self` in a `serial` object;
-/// * options and words that are unknown, given twice, or without effect where they stand.
+/// * options and words that are unknown, given twice, or without effect where they stand;
+/// * in an interface: associated types, constants without a default, functions without `self` (but `#[oad(skip)]` ones), `Self`
+///   in a parameter or a returned type, a borrowed or boxed-future return, a method named `spawn`, an error that is not
+///   `From<oad::Error>`, and `unsafe trait`;
+/// * an `impl` of a trait that is no interface, for a type that is no object, or whose futures are not `Send`.
 #[proc_macro_attribute]
 pub fn object(options: TokenStream, item: TokenStream) -> TokenStream {
     object::expand(options.into(), item.into()).into()

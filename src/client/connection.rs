@@ -16,6 +16,7 @@ use tonic::transport::{Endpoint as HttpEndpoint, Uri};
 use tower::service_fn;
 use tracing::debug;
 
+use crate::client::carrier::Carrier;
 use crate::client::pending::Pending;
 use crate::client::upload::Way;
 use crate::client::{Answer, Client, Limits, download, release};
@@ -80,8 +81,9 @@ impl Client {
             keeper: keeper.clone(),
             lost: Lost::new(lost, &pending),
         };
-        tokio::spawn(reader.read(answers.into_inner()));
-        Ok(Client { channel, outbox, pending, limits, runtime: Runtime::current(), keeper })
+        let carrier = Carrier::new();
+        tokio::spawn(carrier.clone().watch(reader.read(answers.into_inner())));
+        Ok(Client { channel, outbox, pending, limits, runtime: Runtime::current(), carrier, keeper })
     }
 }
 

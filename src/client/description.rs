@@ -10,6 +10,7 @@ pub struct Description {
     type_name: String,
     documentation: String,
     methods: Vec<MethodDescription>,
+    interfaces: Vec<String>,
 }
 
 /// One method of an object.
@@ -37,10 +38,17 @@ impl Description {
         &self.documentation
     }
 
-    /// Its methods, in the order of the source.
+    /// Its methods, in the order of the source: its own, then those of each interface it implements. One that another of the same name hides is
+    /// called such as `Store::get`.
     #[must_use]
     pub fn methods(&self) -> &[MethodDescription] {
         &self.methods
+    }
+
+    /// The names that the interfaces it implements are registered under.
+    #[must_use]
+    pub fn interfaces(&self) -> &[String] {
+        &self.interfaces
     }
 
     /// The method of this name.
@@ -50,9 +58,9 @@ impl Description {
     }
 
     pub(super) fn from_pb(message: pb::DescribeResponse) -> Self {
-        let pb::DescribeResponse { r#type, documentation, methods } = message;
+        let pb::DescribeResponse { r#type, documentation, methods, interfaces } = message;
         let methods = methods.into_iter().map(MethodDescription::from_pb).collect();
-        Description { type_name: r#type, documentation, methods }
+        Description { type_name: r#type, documentation, methods, interfaces }
     }
 }
 
@@ -60,6 +68,7 @@ impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_comment(f, "", &self.documentation)?;
         writeln!(f, "impl {} {{", self.type_name)?;
+        self.interfaces.iter().try_for_each(|interface| writeln!(f, "    // implements {interface}"))?;
         for method in &self.methods {
             write_comment(f, "    ", &method.documentation)?;
             writeln!(f, "    {};", method.signature)?;

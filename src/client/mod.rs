@@ -5,6 +5,7 @@
 //! no answer will ever come. Deliberately absent: retries. What was sent may have been carried out.
 
 mod answer;
+mod carrier;
 mod connection;
 mod description;
 mod download;
@@ -26,6 +27,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::client::carrier::Carrier;
 use crate::client::pending::Pending;
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,6 +63,7 @@ pub(crate) struct Client {
     limits: Limits,
     /// The runtime of the connection.
     runtime: Runtime,
+    carrier: Carrier,
     /// The one whose timers always run.
     keeper: Runtime,
 }
@@ -76,6 +79,7 @@ impl Client {
         let definition = pb::Definition {
             r#type: definition.type_name().to_owned(),
             constructor: definition.constructor().unwrap_or_default().to_owned(),
+            interface: definition.interface().unwrap_or_default().to_owned(),
         };
         let create = pb::CreateRequest {
             definition: Some(definition),
@@ -113,6 +117,11 @@ impl Client {
     pub(crate) fn describe(&self, handle: &Handle) -> Result<Submitted> {
         let describe = pb::DescribeRequest { handle: Some(target_to_pb(handle)) };
         self.submit(Operation::Describe(describe), Vec::new(), None)
+    }
+
+    /// Whether no answer can come while this thread waits for it in sync code.
+    pub(crate) fn is_carried_by_this_thread(&self) -> bool {
+        self.carrier.is_this_thread()
     }
 
     /// Releases an object, without waiting.

@@ -16,7 +16,7 @@ use tracing::instrument::WithSubscriber as _;
 use crate::client::Limits;
 use crate::daemon::Daemon;
 use crate::daemon::launch::{Recipe, launch};
-use crate::definition::Definition;
+use crate::definition::{Definition, short_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Description, Packed, Parts};
 use crate::process::{Program, keeper};
@@ -105,6 +105,24 @@ impl<P> Spawn<P> {
     #[doc(hidden)]
     pub fn by_value<T: Serialize>(description: &'static Description, object: &T) -> Self {
         Spawn::from_definition(Definition::by_value(description.name), Packed::new().with(object))
+    }
+
+    /// An object of a type that implements an interface, made by the constructor at `path`: its type and its name, such as `MemoryStore::new`.
+    #[doc(hidden)]
+    pub fn implementing(interface: &'static str, path: &str, arguments: impl Serialize) -> Self {
+        match path.rsplit_once("::") {
+            Some((type_name, constructor)) if !type_name.is_empty() && !constructor.is_empty() => {
+                let definition = Definition::constructed(type_name, constructor).implementing(interface);
+                Spawn::from_definition(definition, Packed::items_of(&arguments))
+            }
+            _ => {
+                let message = format!("`{}` names no constructor", path.escape_debug());
+                let error = Error::new(ErrorKind::BadArguments, message)
+                    .advise("write its type and its name, such as `MemoryStore::new`");
+                let definition = Definition::constructed(short_name(interface), "").implementing(interface);
+                Spawn::from_definition(definition, Packed::refused(error))
+            }
+        }
     }
 
     fn from_definition(definition: Definition, arguments: Packed) -> Self {

@@ -253,7 +253,8 @@ impl Host {
     }
 
     fn handle(&self, id: u64, description: &'static Description) -> Handle {
-        let kind = Kind { type_name: description.name.to_owned(), interfaces: Vec::new() };
+        let interfaces = description.interfaces.iter().copied().map(str::to_owned).collect();
+        let kind = Kind { type_name: description.name.to_owned(), interfaces };
         Handle::new(self.0.daemon, id).of_kind(kind)
     }
 

@@ -130,6 +130,7 @@ mod tests {
         is_async: false,
         finishes: false,
         streams: false,
+        interface: "",
     };
 
     /// An empty daemon.

@@ -13,12 +13,14 @@ pub struct Description {
     pub constructors: &'static [Method],
     /// The methods that can be called.
     pub methods: &'static [Method],
+    /// The names of the interfaces it implements, in their order.
+    pub interfaces: &'static [&'static str],
     /// Where it was declared, as `file:line`.
     pub declared: &'static str,
 }
 
 /// One method, or one function that makes an object.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Method {
     /// Its name.
     pub name: &'static str,
@@ -38,6 +40,8 @@ pub struct Method {
     pub finishes: bool,
     /// Whether it returns a stream of items.
     pub streams: bool,
+    /// The name of the interface it belongs to; empty if it is the type's own.
+    pub interface: &'static str,
 }
 
 /// One parameter of a method.
@@ -69,8 +73,21 @@ impl Description {
         short_name(self.name)
     }
 
+    /// The method of this name: as it is listed, or qualified by its interface, such as `Store::get` or `my_crate::Store::get`.
     pub(crate) fn method(&self, name: &str) -> Option<(usize, &'static Method)> {
-        self.methods.iter().enumerate().find(|(_, method)| method.name == name)
+        let mut methods = self.methods.iter().enumerate();
+        methods.clone().find(|(_, method)| method.name == name).or_else(|| {
+            let (interface, name) = name.rsplit_once("::")?;
+            let interface = self.interface(interface)?;
+            methods.find(|(_, method)| method.interface == interface && short_name(method.name) == name)
+        })
+    }
+
+    /// The whole name of an interface, from that or from its last name where only one has it.
+    fn interface(&self, name: &str) -> Option<&'static str> {
+        let mut called_so = self.interfaces.iter().copied().filter(|known| short_name(known) == name);
+        let exact = self.interfaces.iter().copied().find(|known| *known == name);
+        exact.or_else(|| called_so.next().filter(|_| called_so.next().is_none()))
     }
 
     pub(crate) fn constructor(&self, name: &str) -> Option<(usize, &'static Method)> {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::definition::Definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Arguments, Construction, Reach, reach, registry};
+use crate::object::{Arguments, Construction, Reach, interface, reach, registry};
 use crate::value::Value;
 
 /// Makes the object that `definition` describes; a sync constructor runs here and now.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoSuchMethod`] for an unknown type or constructor, [`ErrorKind::BadArguments`] for arguments it does not take; what the
+/// [`ErrorKind::NoSuchMethod`] for an unknown type or constructor and for a type without the interface that is asked for, [`ErrorKind::BadArguments`] for arguments it does not take; what the
 /// constructor itself raises is in the [`Construction`].
 pub(crate) fn make(
     definition: &Definition,
@@ -20,6 +20,9 @@ pub(crate) fn make(
     reach: &Arc<dyn Reach>,
 ) -> Result<Construction> {
     let registration = registry::find(definition.type_name())?;
+    if let Some(name) = definition.interface() {
+        interface::require(registration, name)?;
+    }
     let Some(constructor) = definition.constructor() else {
         let [value] = <[Value; 1]>::try_from(arguments).map_err(|arguments| {
             let message = format!("an object comes as one value, but {} were given", arguments.len());

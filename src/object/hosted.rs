@@ -3,10 +3,12 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::object::dispatch::Dispatch;
 use crate::object::{Apart, Arguments, Description, Object};
 use crate::value::Value;
 
@@ -52,19 +54,42 @@ pub trait Hosted: Send + Sync {
 }
 
 /// An object whose `&self` methods overlap.
-struct Overlapping<T>(Option<T>);
+struct Overlapping<T: Object> {
+    object: Option<T>,
+    dispatch: &'static Dispatch<T>,
+}
 
 /// An object whose methods, all of them, run one at a time, so that it need not be `Sync`.
-struct Serial<T>(Mutex<Option<T>>);
+struct Serial<T: Object> {
+    object: Mutex<Option<T>>,
+    dispatch: &'static Dispatch<T>,
+}
+
+/// The type of an object that is to be taken in, for method lookup to say which way, as in `raise`: [`Together`] if it is `Sync`, else
+/// [`Alone`].
+#[derive(Debug)]
+pub struct HostedAs<T>(pub PhantomData<T>);
+
+/// The type's `&self` methods may overlap.
+pub trait Together<T> {
+    /// Takes in an object.
+    fn host(&self, object: T) -> Box<dyn Hosted>;
+}
+
+/// The type's `&self` methods may not overlap.
+pub trait Alone<T> {
+    /// Takes in an object.
+    fn host(&self, object: T) -> Box<dyn Hosted>;
+}
 
 /// Takes in an object whose `&self` methods overlap.
 pub fn overlapping<T: Object + Sync>(object: T) -> Box<dyn Hosted> {
-    Box::new(Overlapping(Some(object)))
+    Box::new(Overlapping { object: Some(object), dispatch: Dispatch::of(false) })
 }
 
 /// Takes in an object whose methods run one at a time.
 pub fn serial<T: Object>(object: T) -> Box<dyn Hosted> {
-    Box::new(Serial(Mutex::new(Some(object))))
+    Box::new(Serial { object: Mutex::new(Some(object)), dispatch: Dispatch::of(true) })
 }
 
 /// Takes the future of a constructor.
@@ -87,11 +112,25 @@ pub(crate) fn no_such_object() -> Error {
         .advise("it was released or taken by a method that ends it, or the handle is another daemon's")
 }
 
+// === impl HostedAs ===
+
+impl<T: Object + Sync> Together<T> for &HostedAs<T> {
+    fn host(&self, object: T) -> Box<dyn Hosted> {
+        overlapping(object)
+    }
+}
+
+impl<T: Object> Alone<T> for HostedAs<T> {
+    fn host(&self, object: T) -> Box<dyn Hosted> {
+        serial(object)
+    }
+}
+
 // === impl Hosted ===
 
 impl<T: Object + Sync> Hosted for Overlapping<T> {
     fn description(&self) -> &'static Description {
-        T::DESCRIPTION
+        self.dispatch.description
     }
 
     fn object_type(&self) -> TypeId {
@@ -99,40 +138,42 @@ impl<T: Object + Sync> Hosted for Overlapping<T> {
     }
 
     fn as_shared(&self) -> Option<&dyn Any> {
-        self.0.as_ref().map(|object| object as _)
+        self.object.as_ref().map(|object| object as _)
     }
 
     fn as_exclusive(&mut self) -> Option<&mut dyn Any> {
-        self.0.as_mut().map(|object| object as _)
+        self.object.as_mut().map(|object| object as _)
     }
 
     fn is_taken(&self) -> bool {
-        self.0.is_none()
+        self.object.is_none()
     }
 
     fn call_shared(&self, method: usize, arguments: Arguments) -> Answer<'_> {
-        self.0.as_ref().map_or_else(Answer::no_such_object, |object| object.call_shared(method, arguments))
+        let Some(object) = &self.object else { return Answer::no_such_object() };
+        self.dispatch.call_shared(object, method, arguments)
     }
 
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
-        self.0.as_mut().map_or_else(Answer::no_such_object, |object| object.call_exclusive(method, arguments))
+        let Some(object) = &mut self.object else { return Answer::no_such_object() };
+        self.dispatch.call_exclusive(object, method, arguments)
     }
 
     fn call_consuming(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
-        T::call_consuming(&mut self.0, method, arguments)
+        self.dispatch.call_consuming(&mut self.object, method, arguments)
     }
 }
 
-impl<T> Serial<T> {
+impl<T: Object> Serial<T> {
     fn object(&mut self) -> &mut Option<T> {
         // A panic poisons the lock, but a panic is an exception here and the object stays usable.
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        self.object.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T: Object> Hosted for Serial<T> {
     fn description(&self) -> &'static Description {
-        T::DESCRIPTION
+        self.dispatch.description
     }
 
     fn object_type(&self) -> TypeId {
@@ -148,7 +189,7 @@ impl<T: Object> Hosted for Serial<T> {
     }
 
     fn is_taken(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.object.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     fn call_shared(&self, _: usize, _: Arguments) -> Answer<'_> {
@@ -156,11 +197,14 @@ impl<T: Object> Hosted for Serial<T> {
     }
 
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
-        self.object().as_mut().map_or_else(Answer::no_such_object, |object| object.call_exclusive(method, arguments))
+        let dispatch = self.dispatch;
+        let Some(object) = self.object() else { return Answer::no_such_object() };
+        dispatch.call_exclusive(object, method, arguments)
     }
 
     fn call_consuming(&mut self, method: usize, arguments: Arguments) -> Answer<'_> {
-        T::call_consuming(self.object(), method, arguments)
+        let dispatch = self.dispatch;
+        dispatch.call_consuming(self.object(), method, arguments)
     }
 }
 

@@ -101,7 +101,11 @@ impl Apart {
     }
 
     /// Sends the items.
-    pub(crate) async fn send(self) -> Result<Value> {
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends them before their time.
+    pub async fn send(self) -> Result<Value> {
         pump(&self.arguments, self.source).await
     }
 }

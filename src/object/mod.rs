@@ -1,12 +1,14 @@
 //! What can be called: the trait behind every object, and how a definition becomes one.
 //!
-//! [`Object`] is implemented by `#[oad::object]`; the host above knows only [`Hosted`], the same with its type forgotten. Below are
-//! the ground's values and definitions. Deliberately absent: locks, order and handles, which are the host's.
+//! [`Object`] is implemented by `#[oad::object]`; the host above knows only [`Hosted`], the same with its type forgotten, and with the methods of
+//! the interfaces that the type implements. Below are the ground's values and definitions. Deliberately absent: locks, order and handles, which are the host's.
 
 mod arguments;
 mod description;
+mod dispatch;
 mod factory;
 mod hosted;
+mod interface;
 mod kept;
 mod line;
 mod living;
@@ -22,7 +24,8 @@ pub use arguments::Arguments;
 pub use description::{Description, Method, Parameter, Receiver};
 pub(crate) use factory::make;
 pub(crate) use hosted::no_such_object;
-pub use hosted::{Answer, Construction, Hosted, construction, overlapping, serial, take};
+pub use hosted::{Alone, Answer, Construction, Hosted, HostedAs, Together, construction, overlapping, serial, take};
+pub use interface::{Calls, Implementation, Interface, Interfaced, Reply, no_such_method};
 pub(crate) use kept::{Kept, drop_here};
 pub(crate) use line::Line;
 pub use line::{Apart, send_iterator, send_stream};
@@ -37,6 +40,11 @@ pub use registry::Registration;
 pub use shared::{Shared, SharedMut, SharedRef};
 
 /// A type whose values can live in a daemon of their own; implemented by `#[oad::object]`, not by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no object",
+    label = "no `#[oad::object]` on an `impl` block of its own",
+    note = "write `#[oad::object]` on the type's own `impl` block: its constructors are there, and what it needs to live in a daemon"
+)]
 pub trait Object: Sized + Send + 'static {
     /// What a caller holds of it.
     type Proxy;

@@ -52,6 +52,11 @@ impl Packed {
         packed
     }
 
+    /// Arguments of what cannot be asked for at all, for the reason that is told when it is.
+    pub(crate) fn refused(error: Error) -> Self {
+        Packed { failed: Some(error), ..Packed::new() }
+    }
+
     /// And one more.
     #[must_use]
     pub fn with<T: Serialize + ?Sized>(mut self, argument: &T) -> Self {

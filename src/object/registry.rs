@@ -1,5 +1,7 @@
 //! The types of object that this program has, by name.
 
+use std::any::TypeId;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Arguments, Construction, Description, Hosted};
 use crate::value::Value;
@@ -7,6 +9,8 @@ use crate::value::Value;
 /// What `#[oad::object]` registers of a type.
 #[derive(Debug)]
 pub struct Registration {
+    /// The type itself.
+    pub object: TypeId,
     /// What it is called and what it can do.
     pub description: &'static Description,
     /// Runs the constructor of this number.
@@ -57,7 +61,7 @@ mod tests {
     use super::*;
 
     const fn description(name: &'static str, declared: &'static str) -> Description {
-        Description { name, documentation: "", constructors: &[], methods: &[], declared }
+        Description { name, documentation: "", constructors: &[], methods: &[], interfaces: &[], declared }
     }
 
     static A: Description = description("app::a::Counter", "src/a.rs:1");
@@ -67,6 +71,7 @@ mod tests {
 
     fn registration(description: &'static Description) -> Registration {
         Registration {
+            object: TypeId::of::<()>(),
             description,
             construct: |_, _| unreachable!("only names are looked at"),
             revive: |_| unreachable!("only names are looked at"),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::client::{Answer, Options, Submitted};
+use crate::definition::short_name;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Packed, Parts};
 use crate::proxy::Proxy;
@@ -189,7 +190,7 @@ impl Prepared {
 impl Asked<'_> {
     /// Says what was tried, and on which daemon.
     pub(super) fn explain(&self, error: Error) -> Error {
-        let act = format!("calling {}.{}", self.proxy.short_name(), self.method);
+        let act = format!("calling {}.{}", self.proxy.short_name(), short_name(self.method));
         let error = error.doing(act).on(self.proxy.daemon().to_string());
         match error.kind() {
             ErrorKind::BadArguments => error.advise("is the daemon's program of the same version as this one?"),

@@ -3,12 +3,16 @@
 //! [`Proxy`] is the one that typed proxies stand on; [`Call`] is a call that has been prepared and is sent when it is first polled;
 //! [`Remote`] holds a proxy's own verbs. The top of the left stair: below is the daemon, which carries the call.
 
+mod blocking;
 mod call;
 mod claim;
+mod recover;
 mod remote;
 
+pub use blocking::call_blocking;
 pub use call::{Call, Outcome, call, call_fallible};
 pub use claim::read_typed;
+pub use recover::{FromError, Opaque, Readable, Recover, infallible};
 pub use remote::Remote;
 
 use std::borrow::Cow;
@@ -104,12 +108,15 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the object is of another type.
+    /// [`ErrorKind::WrongType`] if the object is of another type, or does not implement the interface.
     pub fn typed<P: Remote>(&self) -> Result<P> {
-        match P::object_type() {
-            Some(wanted) if wanted != self.type_name() => {
-                let message = format!("the object is a `{}`, and not a `{wanted}`", self.type_name());
-                Err(Error::new(ErrorKind::WrongType, message).on(self.daemon().to_string()))
+        let wrong = |why: String| Err(Error::new(ErrorKind::WrongType, why).on(self.daemon().to_string()));
+        match (P::object_type(), P::interface()) {
+            (Some(wanted), _) if wanted != self.type_name() => {
+                wrong(format!("the object is a `{}`, and not a `{wanted}`", self.type_name()))
+            }
+            (_, Some(wanted)) if !self.handle().interfaces().any(|implemented| implemented == wanted) => {
+                wrong(format!("the object is a `{}`, which does not implement `{wanted}`", self.type_name()))
             }
             _ => Ok(P::from_proxy(self.clone())),
         }

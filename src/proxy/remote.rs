@@ -34,6 +34,12 @@ pub trait Remote: Clone + Send + Sync + 'static {
         None
     }
 
+    /// The name that the interface which the object must implement is registered under; `None` for a proxy of no interface.
+    #[doc(hidden)]
+    fn interface() -> Option<&'static str> {
+        None
+    }
+
     /// The daemon that the object lives in.
     fn daemon(&self) -> &Daemon {
         self.as_proxy().daemon()

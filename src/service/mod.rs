@@ -69,9 +69,11 @@ fn given(arguments: pb::Arguments, depth_limit: usize) -> Result<Given> {
 /// [`ErrorKind::BadArguments`] if the request has no definition.
 fn definition(message: Option<pb::Definition>) -> Result<crate::definition::Definition> {
     use crate::definition::Definition;
-    match message {
-        Some(pb::Definition { r#type, constructor }) if constructor.is_empty() => Ok(Definition::by_value(r#type)),
-        Some(pb::Definition { r#type, constructor }) => Ok(Definition::constructed(r#type, constructor)),
-        None => Err(Error::new(ErrorKind::BadArguments, "the request says no `definition` of the object")),
-    }
+    let missing = || Error::new(ErrorKind::BadArguments, "the request says no `definition` of the object");
+    let pb::Definition { r#type, constructor, interface } = message.ok_or_else(missing)?;
+    let definition = match constructor.is_empty() {
+        true => Definition::by_value(r#type),
+        false => Definition::constructed(r#type, constructor),
+    };
+    Ok(if interface.is_empty() { definition } else { definition.implementing(interface) })
 }

@@ -153,11 +153,12 @@ pub(super) fn call_response(answer: Result<Returned>) -> Result<(pb::CallRespons
 
 pub(super) fn describe(host: &Host, request: pb::DescribeRequest) -> Result<pb::DescribeResponse> {
     let handle = request.handle.map(|handle| handle_from_pb(handle, host.daemon())).transpose()?;
-    let Description { name, documentation, methods, .. } = *host.describe(handle)?;
+    let Description { name, documentation, methods, interfaces, .. } = *host.describe(handle)?;
     Ok(pb::DescribeResponse {
         r#type: name.to_owned(),
         documentation: documentation.to_owned(),
         methods: methods.iter().map(method_to_pb).collect(),
+        interfaces: interfaces.iter().map(|name| (*name).to_owned()).collect(),
     })
 }
 

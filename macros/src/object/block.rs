@@ -23,7 +23,7 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) fn read(options: TokenStream, source: &ItemImpl) -> Result<Self> {
         let options: Result<Options> = syn::parse2(options);
-        let is_serial = options.as_ref().is_ok_and(|options| options.serial);
+        let is_serial = options.as_ref().is_ok_and(|options| options.serial.is_some());
         let self_path = self_path(source);
         let functions = match &self_path {
             Ok(self_path) => all(source.items.iter().filter_map(|item| match item {
@@ -59,11 +59,8 @@ impl Block {
     }
 }
 
-fn self_path(source: &ItemImpl) -> Result<Path> {
-    if let Some((implemented, _)) = &source.trait_ {
-        let sentence = "`#[oad::object]` goes on the type's own `impl` block, not on its implementation of a trait";
-        return Err(Error::new_spanned(implemented, sentence));
-    }
+/// The path of the type that a block is for.
+pub(crate) fn self_path(source: &ItemImpl) -> Result<Path> {
     if !source.generics.params.is_empty() {
         let sentence =
             "the type of an object has no parameters: a daemon finds it by a name, which stands for one type";

@@ -26,12 +26,13 @@ pub(crate) fn description(block: &Block) -> TokenStream {
             documentation: #documentation,
             constructors: &[#(#constructors),*],
             methods: &[#(#methods),*],
+            interfaces: &[],
             declared: ::core::concat!(::core::file!(), ":", ::core::line!()),
         };
     }
 }
 
-fn method(method: &Method) -> TokenStream {
+pub(crate) fn method(method: &Method) -> TokenStream {
     let name = method.ident().unraw().to_string();
     let documentation = documentation(&method.attributes);
     let parameters = method.parameters.iter().zip(written_types(method)).map(|(parameter, type_name)| {
@@ -61,6 +62,7 @@ fn method(method: &Method) -> TokenStream {
             is_async: #is_async,
             finishes: #finishes,
             streams: #streams,
+            interface: "",
         }
     }
 }

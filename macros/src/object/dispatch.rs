@@ -14,19 +14,28 @@ pub(crate) fn object(block: &Block) -> TokenStream {
     let (self_path, proxy) = (&block.self_path, block.proxy());
     let [shared, exclusive, consuming] =
         [Receiver::Shared, Receiver::Exclusive, Receiver::Consuming].map(|receiver| arms(block, receiver));
-    let host = if block.overlaps() { quote!(overlapping) } else { quote!(serial) };
-    // Both in one function and at one place, so that the compiler says once what the type lacks.
     let place = at(self_path.span());
-    let assertion =
-        block.overlaps().then(|| quote_spanned!(place=> ::oad::__private::assert_overlaps::<#self_path>();));
-    let host = quote_spanned!(place=> ::oad::__private::#host::<#self_path>(self));
+    let host = if block.options.serial.is_some() {
+        quote_spanned!(place=> ::oad::__private::serial::<#self_path>(self))
+    } else if block.overlaps() {
+        // Both in one function and at one place, so that the compiler says once what the type lacks.
+        quote_spanned! {place=>
+            ::oad::__private::assert_overlaps::<#self_path>();
+            ::oad::__private::overlapping::<#self_path>(self)
+        }
+    } else {
+        // No method of its own takes `&self`, so that the type need not be `Sync`; but an interface's may.
+        quote_spanned! {place=>
+            use ::oad::__private::{Alone as _, Together as _};
+            (&&::oad::__private::HostedAs::<#self_path>(::core::marker::PhantomData)).host(self)
+        }
+    };
     quote! {
         impl ::oad::Object for #self_path {
             type Proxy = #proxy;
             const DESCRIPTION: &'static ::oad::__private::Description = &__OAD_DESCRIPTION;
 
             fn host(self) -> ::std::boxed::Box<dyn ::oad::__private::Hosted> {
-                #assertion
                 #host
             }
 
@@ -75,7 +84,8 @@ fn answer(block: &Block, method: &Method) -> TokenStream {
         return stream::answer(&block.self_path, method, items);
     }
     let returned = at(method.returned.place);
-    let body = invoke(&block.self_path, method, |value| quote_spanned!(returned=> __oad_arguments.reply(&#value)));
+    let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(&#value));
+    let body = invoke(&block.self_path, &quote!(self), method, reply);
     let called = at(method.ident().span());
     if method.is_async() {
         quote_spanned!(called=> ::oad::__private::Answer::Later(::std::boxed::Box::pin(async move { #body })))

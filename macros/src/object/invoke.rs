@@ -10,17 +10,22 @@ use crate::object::method::{Method, Receiver};
 use crate::object::returned::Outcome;
 use crate::object::types::Passing;
 
-/// The statements that call `method` of the type at `self_path` with `__oad_arguments`; `keep` says what becomes of the
-/// value.
-pub(crate) fn invoke(self_path: &Path, method: &Method, keep: impl Fn(TokenStream) -> TokenStream) -> TokenStream {
+/// The statements that call `method` of the type or trait at `path` on `object` with `__oad_arguments`; `keep` says what
+/// becomes of the value.
+pub(crate) fn invoke(
+    path: &Path,
+    object: &TokenStream,
+    method: &Method,
+    keep: impl Fn(TokenStream) -> TokenStream,
+) -> TokenStream {
     let taken = taken(method);
-    let inputs = object(method).into_iter().chain(passed(method));
+    let inputs = self::object(method, object).into_iter().chain(passed(method));
     let ident = method.ident();
     let awaited = method.is_async().then(|| quote!(.await));
     let kept = outcome(method, keep);
     quote! {
         #taken
-        let __oad_returned = #self_path::#ident(#(#inputs),*) #awaited;
+        let __oad_returned = #path::#ident(#(#inputs),*) #awaited;
         #kept
     }
 }
@@ -36,11 +41,11 @@ pub(crate) fn taken(method: &Method) -> TokenStream {
 
 /// The object, as the function takes it. Arguments that are no good are found before this, so that they do not cost the
 /// object.
-pub(crate) fn object(method: &Method) -> Option<TokenStream> {
+pub(crate) fn object(method: &Method, object: &TokenStream) -> Option<TokenStream> {
     match method.receiver {
         Receiver::None => None,
         Receiver::Consuming => Some(quote!(::oad::__private::take(__oad_object)?)),
-        Receiver::Shared | Receiver::Exclusive => Some(quote!(self)),
+        Receiver::Shared | Receiver::Exclusive => Some(object.clone()),
     }
 }
 

@@ -6,37 +6,44 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Error, Item, ItemImpl, Result};
+use syn::{Error, Item, ItemImpl};
 
+use crate::interface;
 use block::Block;
 
-mod block;
+pub(crate) mod block;
 mod concrete;
-mod describe;
+pub(crate) mod describe;
 mod dispatch;
-mod invoke;
-mod method;
-mod options;
+pub(crate) mod invoke;
+pub(crate) mod method;
+pub(crate) mod options;
 mod parameter;
-mod proxy;
+pub(crate) mod proxy;
 mod register;
-mod remoted;
-mod returned;
-mod stream;
-mod streamed;
-mod text;
+pub(crate) mod remoted;
+pub(crate) mod returned;
+pub(crate) mod stream;
+pub(crate) mod streamed;
+pub(crate) mod text;
 mod types;
-mod words;
+pub(crate) mod words;
 
-/// Writes the item again, followed by what makes its type an object, or by why it cannot be one.
+/// Writes the item again, followed by what makes its type an object, or by why it cannot be one. A trait and an
+/// implementation of one are the interface's.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    let mut source = match impl_block(item.clone()) {
-        Ok(source) => source,
-        Err(refusal) => {
-            let refusal = refusal.into_compile_error();
-            return quote!(#item #refusal);
-        }
+    let refusal = match syn::parse2(item.clone()) {
+        Ok(Item::Impl(source)) if source.trait_.is_some() => return interface::implementation(options, source),
+        Ok(Item::Impl(source)) => return own_block(options, source),
+        Ok(Item::Trait(source)) => return interface::declaration(options, source),
+        Ok(other) => Error::new_spanned(other, "`#[oad::object]` goes on an `impl` block or on a trait"),
+        Err(refusal) => refusal,
     };
+    let refusal = refusal.into_compile_error();
+    quote!(#item #refusal)
+}
+
+fn own_block(options: TokenStream, mut source: ItemImpl) -> TokenStream {
     let generated = match Block::read(options, &source) {
         Ok(block) => generate(&block),
         Err(refusal) => refusal.into_compile_error(),
@@ -45,19 +52,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#source #generated)
 }
 
-fn impl_block(item: TokenStream) -> Result<ItemImpl> {
-    match syn::parse2(item)? {
-        Item::Impl(source) => Ok(source),
-        Item::Trait(source) => {
-            Err(Error::new_spanned(source.ident, "interfaces (`#[oad::object]` on a trait) are not there yet"))
-        }
-        other => Err(Error::new_spanned(other, "`#[oad::object]` goes on an `impl` block")),
-    }
-}
-
 /// Where a token of generated code stands for a piece of the source: what the compiler has to say of it is said there,
 /// but its names stay the macro's own, so that source which comes out of another macro is no different.
-fn at(place: Span) -> Span {
+pub(crate) fn at(place: Span) -> Span {
     Span::call_site().located_at(place)
 }
 

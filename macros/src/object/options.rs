@@ -11,14 +11,14 @@ pub(crate) struct Options {
     /// The visibility of the proxy.
     pub(crate) visibility: Visibility,
     /// Whether all methods run one at a time.
-    pub(crate) serial: bool,
+    pub(crate) serial: Option<Ident>,
     /// The name to register the type under, if not its path.
     pub(crate) name: Option<LitStr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { visibility: Visibility::Inherited, serial: false, name: None }
+        Options { visibility: Visibility::Inherited, serial: None, name: None }
     }
 }
 
@@ -49,9 +49,9 @@ impl Options {
         }
         let word = input.call(Ident::parse_any)?;
         match word.to_string().as_str() {
-            "serial" if self.serial => Err(twice(&word, "serial")),
+            "serial" if self.serial.is_some() => Err(twice(&word, "serial")),
             "serial" => {
-                self.serial = true;
+                self.serial = Some(word);
                 Ok(())
             }
             "name" if self.name.is_some() => Err(twice(&word, "name")),

@@ -1,10 +1,10 @@
 //! Writes the proxy: what a caller holds of the object.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
-use syn::Attribute;
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{Attribute, Visibility};
 
 use crate::object::at;
 use crate::object::block::Block;
@@ -12,20 +12,46 @@ use crate::object::method::{Method, Receiver};
 use crate::object::returned::{Outcome, Returned};
 use crate::object::text::text;
 
+/// What there is of a proxy around its methods.
+pub(crate) struct Shell<'a> {
+    pub(crate) proxy: Ident,
+    pub(crate) visibility: &'a Visibility,
+    /// Those of what it is a proxy of, for the documentation among them.
+    pub(crate) attributes: &'a [Attribute],
+    /// The first sentence of its documentation.
+    pub(crate) summary: String,
+    /// What `oad::Remote` asks for to know whether an object is of this type.
+    pub(crate) check: TokenStream,
+}
+
 pub(crate) fn proxy(block: &Block) -> TokenStream {
-    let (proxy, visibility) = (block.proxy(), &block.options.visibility);
+    let (object, self_path) = (path_text(block), &block.self_path);
+    let constructors = block.constructors.iter().map(|method| constructor(block, method));
+    let spawn = spawn(block);
+    let methods = block.methods.iter().map(|method| self::method(&object, method, &wire_name(method)));
+    let shell = Shell {
+        proxy: block.proxy(),
+        visibility: &block.options.visibility,
+        attributes: &block.attributes,
+        summary: format!(" A proxy of a [`{object}`] that lives in a daemon."),
+        check: quote! {
+            fn object_type() -> ::core::option::Option<&'static str> {
+                ::core::option::Option::Some(<#self_path as ::oad::Object>::DESCRIPTION.name)
+            }
+        },
+    };
+    self::shell(&shell, &quote!(#(#constructors)* #spawn #(#methods)*))
+}
+
+/// The type of the proxy, with `items` as its own functions.
+pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
+    let Shell { proxy, visibility, attributes, summary, check } = shell;
     let name = proxy.to_string();
     // A type that is `pub` may not name a less visible one as its `Object::Proxy` (E0446). So the proxy is `pub` in a
     // module that nobody else sees, and the `use` has the visibility that was asked for; the documentation is there
     // too, for its links.
     let module = format_ident!("__oad_{}", proxy);
-    let object = path_text(block);
-    let summary = format!(" A proxy of a [`{object}`] that lives in a daemon.");
-    let documentation = block.attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
-    let constructors = block.constructors.iter().map(|method| constructor(block, method));
-    let spawn = spawn(block);
-    let methods = block.methods.iter().map(|method| self::method(block, method));
-    let self_path = &block.self_path;
+    let documentation = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
     quote! {
         #[allow(missing_docs, non_snake_case, unreachable_pub)]
         mod #module {
@@ -54,9 +80,7 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
                 #proxy(proxy)
             }
 
-            fn object_type() -> ::core::option::Option<&'static str> {
-                ::core::option::Option::Some(<#self_path as ::oad::Object>::DESCRIPTION.name)
-            }
+            #check
         }
 
         /// As a handle, among the arguments of a call.
@@ -80,16 +104,15 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
 
         #[allow(clippy::all, dead_code, deprecated, non_snake_case, unreachable_pub)]
         impl #proxy {
-            #(#constructors)*
-            #spawn
-            #(#methods)*
+            #items
         }
     }
 }
 
 fn constructor(block: &Block, method: &Method) -> TokenStream {
     let (proxy, self_path) = (block.proxy(), &block.self_path);
-    let (head, name, packed) = (head(block, method, "Makes an object by"), wire_name(method), packed(method));
+    let (head, name, packed) =
+        (head(&path_text(block), method, "Makes an object by"), wire_name(method), packed(method));
     let parameters = parameters(method);
     quote! {
         #head(#(#parameters),*) -> ::oad::Spawn<#proxy> {
@@ -116,8 +139,9 @@ fn spawn(block: &Block) -> Option<TokenStream> {
     })
 }
 
-fn method(block: &Block, method: &Method) -> TokenStream {
-    let (head, name, packed) = (head(block, method, "Calls"), wire_name(method), packed(method));
+/// A method of the proxy, which calls the one named `name` of `subject`.
+pub(crate) fn method(subject: &str, method: &Method, name: &impl ToTokens) -> TokenStream {
+    let (head, packed) = (head(subject, method, "Calls"), packed(method));
     let parameters = parameters(method);
     let receiver = if method.receiver == Receiver::Consuming { quote!(self) } else { quote!(&self) };
     let Returned { owned, outcome, place, .. } = &method.returned;
@@ -143,12 +167,12 @@ fn method(block: &Block, method: &Method) -> TokenStream {
 
 /// All that stands before the parameters. What is not documented in the source says what it is, so that a proxy that is
 /// more visible than its object passes `deny(missing_docs)`.
-fn head(block: &Block, method: &Method, does: &str) -> TokenStream {
+fn head(subject: &str, method: &Method, does: &str) -> TokenStream {
     let (visibility, ident) = (&method.visibility, method.ident());
     let carried = |attribute: &&Attribute| ["doc", "deprecated"].iter().any(|name| attribute.path().is_ident(name));
     let attributes: Vec<&Attribute> = method.attributes.iter().filter(carried).collect();
     let summary = attributes.iter().all(|attribute| !attribute.path().is_ident("doc")).then(|| {
-        let summary = format!(" {does} `{}::{}`.", path_text(block), ident.unraw());
+        let summary = format!(" {does} `{subject}::{}`.", ident.unraw());
         quote!(#[doc = #summary])
     });
     quote!(#summary #(#attributes)* #visibility fn #ident)
@@ -161,7 +185,8 @@ fn parameters(method: &Method) -> impl Iterator<Item = TokenStream> {
     })
 }
 
-fn packed(method: &Method) -> TokenStream {
+/// The arguments of a call, as values.
+pub(crate) fn packed(method: &Method) -> TokenStream {
     let arguments = method.parameters.iter().map(|parameter| {
         let ident = &parameter.ident;
         quote_spanned!(at(parameter.written.span())=> .with(&#ident))

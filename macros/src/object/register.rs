@@ -17,6 +17,7 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
     quote! {
         ::oad::__private::inventory::submit! {
             ::oad::__private::Registration {
+                object: ::core::any::TypeId::of::<#self_path>(),
                 description: &__OAD_DESCRIPTION,
                 construct: __oad_construct,
                 revive: __oad_revive,
@@ -44,11 +45,8 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
 }
 
 fn construction(block: &Block, constructor: &Method) -> TokenStream {
-    let body = invoke(
-        &block.self_path,
-        constructor,
-        |object| quote!(::core::result::Result::Ok(::oad::Object::host(#object))),
-    );
+    let host = |object| quote!(::core::result::Result::Ok(::oad::Object::host(#object)));
+    let body = invoke(&block.self_path, &TokenStream::new(), constructor, host);
     let called = at(constructor.ident().span());
     if constructor.is_async() {
         quote_spanned!(called=> ::oad::__private::construction(async move { #body }))

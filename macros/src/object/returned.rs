@@ -99,6 +99,12 @@ fn result_value(written: &mut Type) -> Option<&mut Type> {
     })
 }
 
+/// The error type of what a method returns, if that is called `Result`.
+pub(crate) fn error_of(signature: &Signature) -> Option<Type> {
+    let (written, place) = written(signature);
+    sides(&owned_return(&written).ok()?, place).map(|(_, error)| error)
+}
+
 fn written(signature: &Signature) -> (Type, Span) {
     match &signature.output {
         ReturnType::Default => (parse_quote!(()), signature.ident.span()),

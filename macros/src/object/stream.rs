@@ -13,7 +13,7 @@ use crate::object::streamed::Kind;
 pub(crate) fn answer(self_path: &Path, method: &Method, items: &Items) -> TokenStream {
     let taken = taken(method);
     // Bound before the closure, which takes what it names, and must not take what is only lent.
-    let (locals, inputs): (Vec<_>, Vec<TokenStream>) = object(method)
+    let (locals, inputs): (Vec<_>, Vec<TokenStream>) = object(method, &quote!(self))
         .into_iter()
         .chain(passed(method))
         .enumerate()
@@ -40,7 +40,7 @@ pub(crate) fn answer(self_path: &Path, method: &Method, items: &Items) -> TokenS
 }
 
 /// What becomes of the iterator or the stream that was returned.
-fn sent(method: &Method, items: &Items, value: &TokenStream) -> TokenStream {
+pub(crate) fn sent(method: &Method, items: &Items, value: &TokenStream) -> TokenStream {
     let place = at(method.returned.place);
     let reply = match items.is_fallible {
         false => quote_spanned!(place=> __oad_arguments.reply(&__oad_item)),

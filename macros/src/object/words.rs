@@ -62,7 +62,7 @@ pub(crate) fn strip(source: &mut ItemImpl) {
     }
 }
 
-fn is_ours(attribute: &Attribute) -> bool {
+pub(crate) fn is_ours(attribute: &Attribute) -> bool {
     attribute.path().is_ident("oad")
 }
 

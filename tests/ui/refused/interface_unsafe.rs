@@ -1,5 +1,5 @@
 #[oad::object]
-trait Count {
+unsafe trait Count {
     fn count(&self) -> u8;
 }
 

@@ -1,0 +1,15 @@
+#[oad::object]
+trait Count {
+    fn count(&self) -> u8;
+}
+
+struct Counter;
+
+#[oad::object]
+impl Count for Counter {
+    fn count(&self) -> u8 {
+        1
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[oad::object]
+trait Count {
+    fn spawn(&self) -> u8;
+}
+
+fn main() {}

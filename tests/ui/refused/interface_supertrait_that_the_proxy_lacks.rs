@@ -1,0 +1,6 @@
+#[oad::object]
+trait Count: Default {
+    fn count(&self) -> u8;
+}
+
+fn main() {}
