@@ -1,0 +1,60 @@
+//! A trait as an interface: its proxy implements it, and stands in generic code where a local value could.
+
+#[oad::object]
+trait Index: Send + Sync {
+    async fn add(&mut self, word: String); // the proxy's sends the call and awaits its answer
+    fn find(&self, word: &str) -> oad::Result<Option<usize>>; // the proxy's waits for it
+}
+
+struct Listed(Vec<String>);
+
+#[oad::object]
+impl Listed {
+    fn new() -> Self {
+        Listed(Vec::new())
+    }
+}
+
+#[oad::object]
+impl Index for Listed {
+    async fn add(&mut self, word: String) {
+        self.0.push(word);
+    }
+    fn find(&self, word: &str) -> oad::Result<Option<usize>> {
+        Ok(self.0.iter().position(|known| known == word))
+    }
+}
+
+struct Sorted(std::collections::BTreeMap<String, usize>);
+
+#[oad::object]
+impl Sorted {
+    fn starting_with(word: String) -> Self {
+        Sorted([(word, 0)].into())
+    }
+}
+
+#[oad::object]
+impl Index for Sorted {
+    async fn add(&mut self, word: String) {
+        let number = self.0.len();
+        self.0.entry(word).or_insert(number);
+    }
+    fn find(&self, word: &str) -> oad::Result<Option<usize>> {
+        Ok(self.0.get(word).copied())
+    }
+}
+
+async fn fill(what: &str, index: &mut impl Index) -> oad::Result<()> {
+    index.add("daemon".to_owned()).await;
+    println!("{what}: `daemon` is number {:?}", index.find("daemon")?);
+    Ok(())
+}
+
+#[tokio::main] // and not `oad::main`, whose one thread cannot both wait for the answer to `find` and fetch it
+async fn main() -> oad::Result<()> {
+    oad::init();
+    fill("a list, here", &mut Listed::new()).await?;
+    fill("a list, in a daemon", &mut IndexProxy::spawn("Listed::new", ()).await?).await?;
+    fill("a tree, in a daemon", &mut IndexProxy::spawn("Sorted::starting_with", ("a",)).await?).await
+}
