@@ -34,7 +34,7 @@ async fn main() -> oad::Result<()> {
     let pid = counter.pid();
     println!("this is process {}, and the counter lives in process {pid}", std::process::id());
     println!("1 + 2 = {}", counter.add(2).await?);
-    println!("it is at {}", counter.daemon().socket().display());
+    println!("it is at {}", counter.daemon().endpoint());
 
     let error = counter.divide(0).await.expect_err("by zero"); // the object's own failure, from there
     println!("{error}");

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use uuid::Uuid;
 
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, Token};
 
 /// The version of all that a parent and its daemon say to each other; a daemon refuses any other in the handshake.
 pub(crate) const PROTOCOL_VERSION: u32 = 1;
@@ -25,11 +25,31 @@ pub(crate) struct Hello {
     /// The version of the protocol; the first field, and the one that never changes its meaning.
     pub(crate) protocol: u32,
     pub(crate) daemon: Uuid,
-    /// The directory the socket goes in.
+    /// The directory that is its own; a Unix socket goes in there.
     pub(crate) directory: PathBuf,
+    pub(crate) transport: Transport,
     pub(crate) grace: Duration,
     pub(crate) message_limit: usize,
     pub(crate) depth_limit: usize,
+}
+
+/// Where the daemon is to listen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Transport {
+    /// At a Unix socket in its directory.
+    Unix,
+    /// At a port of 127.0.0.1, for whoever has the token.
+    Localhost { token: Token },
+}
+
+impl Transport {
+    /// What a client must have to be answered.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        match self {
+            Transport::Unix => None,
+            Transport::Localhost { token } => Some(token),
+        }
+    }
 }
 
 /// What the daemon answers.
@@ -78,10 +98,17 @@ pub(crate) async fn read_frame<T: DeserializeOwned>(stream: &mut (impl AsyncBufR
 }
 
 /// Reads the first frame of a parent: a hello, or the version of one that this program does not speak.
+///
+/// # Errors
+///
+/// As [`read_frame`], but nothing of what came is quoted: there may be a token in it.
 pub(crate) async fn read_hello(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Result<Hello, u32>>> {
-    let Some(frame) = read_frame::<serde_json::Value>(stream).await? else { return Ok(None) };
+    let no_hello = |_| io::Error::new(io::ErrorKind::InvalidData, "what it said first is no hello");
+    let Some(frame) = read_frame::<serde_json::Value>(stream).await.map_err(no_hello)? else { return Ok(None) };
     match frame["protocol"].as_u64().and_then(|protocol| u32::try_from(protocol).ok()) {
-        Some(PROTOCOL_VERSION) | None => Ok(Some(Ok(serde_json::from_value(frame)?))),
+        Some(PROTOCOL_VERSION) | None => {
+            Ok(Some(Ok(serde_json::from_value(frame).map_err(|error| no_hello(error.into()))?)))
+        }
         Some(other) => Ok(Some(Err(other))),
     }
 }
@@ -116,6 +143,14 @@ mod tests {
         let line = b"{\"protocol\":99,\"new\":[1]}\n";
         let hello = read_hello(&mut BufReader::new(line.as_slice())).await.expect("it is JSON").expect("it is whole");
         assert_eq!(hello, Err(99));
+    }
+
+    #[tokio::test]
+    async fn hello_that_cannot_be_understood_is_not_quoted() {
+        for line in ["{\"protocol\":1,\"transport\":\"secret\"}\n", "{\"protocol\":\"secret\"}\n", "secret\n"] {
+            let error = read_hello(&mut BufReader::new(line.as_bytes())).await.expect_err("it is none");
+            assert_eq!(error.to_string(), "what it said first is no hello");
+        }
     }
 
     #[tokio::test]

@@ -36,6 +36,7 @@ pub use crate::{
     proxy::{Call, Proxy, Remote},
     server::Services,
     stream::Stream,
+    transport::Endpoint,
     value::Value,
 };
 #[doc(inline)]

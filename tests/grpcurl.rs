@@ -77,6 +77,10 @@ impl Weigh for Stone {
     }
 }
 
+fn socket(proxy: &impl oad::Remote) -> PathBuf {
+    proxy.daemon().socket().expect("it listens at one").to_owned()
+}
+
 struct Grpcurl {
     program: PathBuf,
     socket: PathBuf,
@@ -105,10 +109,20 @@ impl Grpcurl {
     async fn run(&self, before: &[&str], after: &[&str]) -> Printed {
         let mut command = Command::new(&self.program);
         command.args(["-unix", "-plaintext", "-max-time", "60"]).args(before).arg(&self.socket).args(after);
-        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
-        let output = output.expect("grpcurl can be started");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+        printed(command).await
+    }
+
+    /// Has a shell run the line that a daemon prints, with flags before the address and words after it.
+    async fn run_line(&self, line: &str, flags: &str, after: &str) -> Printed {
+        let (start, address) = line.rsplit_once(' ').expect("the address is its last word");
+        let folder = self.program.parent().expect("a program is in a folder").as_os_str().to_owned();
+        let path = std::env::join_paths(
+            std::iter::once(PathBuf::from(folder))
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+        );
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!("{start} {flags} {address} {after}")).env("PATH", path.expect("it was one"));
+        printed(command).await
     }
 
     async fn call(&self, method: &str, body: Value) -> Result<Value, String> {
@@ -119,10 +133,52 @@ impl Grpcurl {
     }
 }
 
+async fn printed(mut command: Command) -> Printed {
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
+    let output = output.expect("grpcurl can be started");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+#[tokio::test]
+async fn line_that_a_daemon_prints_lists_describes_and_calls() {
+    let on_socket = TallyProxy::new(1).await.expect("a daemon can be made");
+    let on_port = TallyProxy::new(1).localhost().await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(&socket(&on_socket)) else { return };
+    for tally in [on_socket, on_port] {
+        let line = tally.daemon().grpcurl();
+        let list = grpcurl.run_line(&line, "", "list").await.expect("it lists");
+        assert!(list.lines().any(|line| line == "oad.v1.Objects"), "{list}");
+        let description = grpcurl.run_line(&line, "", "oad.v1.Objects/Describe").await.expect("it describes");
+        assert!(description.contains("Keeps a tally."), "{description}");
+        let health = grpcurl.run_line(&line, "", "grpc.health.v1.Health/Check").await.expect("it answers");
+        assert!(health.contains("SERVING"), "{health}");
+        let body = r#"{"method": "add", "arguments": [{"int": 2}, {"text": "two"}]}"#;
+        let answer = grpcurl.run_line(&line, &format!("-d '{body}'"), "oad.v1.Objects/Call").await.expect("it answers");
+        let answer: Value = serde_json::from_str(&answer).expect("grpcurl prints JSON");
+        assert_eq!(answer["value"]["tuple"]["values"][0], json!({"int": "3"}));
+    }
+}
+
+#[tokio::test]
+async fn person_without_the_token_is_told_where_it_is_to_be_had() {
+    let tally = TallyProxy::new(1).localhost().await.expect("a daemon can be made");
+    let Some(grpcurl) = Grpcurl::at(Path::new("")) else { return };
+    let bare = format!("grpcurl -plaintext {}", tally.daemon().endpoint());
+    let wrong = format!("grpcurl -plaintext -H 'authorization: Bearer 00' {}", tally.daemon().endpoint());
+    for line in [bare, wrong] {
+        for after in ["list", "oad.v1.Objects/Describe", "grpc.health.v1.Health/Check"] {
+            let error = grpcurl.run_line(&line, "", after).await.expect_err("it is refused");
+            assert!(error.contains("`Daemon::grpcurl` prints a command line with it"), "{error}");
+        }
+    }
+    assert_eq!(tally.add(1, None).await.expect("it answers"), (2, None));
+}
+
 #[tokio::test]
 async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
 
     let list = grpcurl.run(&[], &["list"]).await.expect("it lists");
     for service in ["oad.v1.Objects", "oad.v1.Control", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"]
@@ -179,7 +235,7 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
 #[tokio::test]
 async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
 
     let description = grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
     assert_eq!(description["type"], "grpcurl::Tally");
@@ -229,7 +285,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
 #[tokio::test]
 async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name() {
     let daemon = oad::daemon().await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(daemon.socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(daemon.socket().expect("it listens at one")) else { return };
     let create = |name: &str, interface: &str| {
         let definition = json!({"type": name, "constructor": "new", "interface": interface});
         let body = json!({"definition": definition, "arguments": [{"int": 7}]});
@@ -261,7 +317,7 @@ async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name
 #[tokio::test]
 async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
     for arguments in [json!([]), json!([{"text": "no number"}])] {
         let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "finish", "arguments": arguments})).await;
         assert!(call.expect_err("it is refused").contains("InvalidArgument"));
@@ -276,7 +332,7 @@ async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
 #[tokio::test]
 async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
     let tally = TallyProxy::new(1).grace(Duration::from_millis(100)).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
     let start = std::time::Instant::now();
     let nap = json!({"method": "nap", "arguments": [{"int": 600}], "timeout": "0.2s"});
     let error = grpcurl.call("oad.v1.Objects/Call", nap).await.expect_err("it takes longer");
@@ -287,7 +343,7 @@ async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
 #[tokio::test]
 async fn person_follows_what_the_object_tells_until_the_daemon_ends() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
     let following = async { grpcurl.call("oad.v1.Control/Logs", json!({})).await };
     let telling = async {
         // The listener may not be there yet.
@@ -312,7 +368,7 @@ async fn person_follows_what_the_object_tells_until_the_daemon_ends() {
 #[tokio::test]
 async fn session_that_asks_no_more_is_still_answered() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
     let call = json!({"method": "add", "arguments": [{"int": 2}, {"null": {}}]});
     let answer = grpcurl.call("oad.v1.Objects/Session", json!({"id": 7, "call": call})).await.expect("it answers");
     assert_eq!(answer["id"], "7");
@@ -322,7 +378,7 @@ async fn session_that_asks_no_more_is_still_answered() {
 #[tokio::test]
 async fn values_deeper_than_the_limit_are_refused_from_anybody() {
     let tally = TallyProxy::new(1).depth_limit(3).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(tally.daemon().socket()) else { return };
+    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
     let deep = (0..4).fold(json!({"null": {}}), |value, _| json!({"list": {"values": [value]}}));
     let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "add", "arguments": [deep, {"null": {}}]})).await;
     let error = call.expect_err("it is refused");
@@ -334,7 +390,7 @@ async fn clients_that_close_in_the_middle_of_the_preface_cost_nothing() {
     use std::io::{Read as _, Write as _};
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     for _ in 0..8 {
-        let mut client = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+        let mut client = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
         client.write_all(b"PRI").expect("it is taken");
         client.shutdown(std::net::Shutdown::Write).expect("it is open");
         client.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
@@ -348,7 +404,7 @@ async fn clients_that_close_in_the_middle_of_the_preface_cost_nothing() {
 #[tokio::test]
 async fn silent_client_does_not_delay_shutdown() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let silent = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+    let silent = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
     let ended = tally.shutdown().await.expect("it ends");
     assert!(ended.is_clean() && ended.took() < Duration::from_secs(1), "{ended}");
     drop(silent);
@@ -358,7 +414,7 @@ async fn silent_client_does_not_delay_shutdown() {
 async fn client_that_says_only_the_preface_does_not_delay_shutdown() {
     use std::io::Write as _;
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let mut client = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+    let mut client = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("it is taken");
     // It is answered, so that the daemon has it for a connection.
     std::io::Read::read(&mut client, &mut [0; 9]).expect("it answers");
@@ -370,7 +426,7 @@ async fn client_that_says_only_the_preface_does_not_delay_shutdown() {
 async fn client_that_speaks_something_else_is_turned_away() {
     use std::io::{Read as _, Write as _};
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let mut client = std::os::unix::net::UnixStream::connect(tally.daemon().socket()).expect("it listens");
+    let mut client = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
     client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is taken");
     client.set_read_timeout(Some(Duration::from_secs(5))).expect("it can be set");
     assert!(matches!(client.read(&mut [0; 64]), Ok(0) | Err(_)), "nothing is answered");

@@ -16,6 +16,10 @@ async fn lab() -> LabProxy {
     LabProxy::new().await.expect("a daemon can be made")
 }
 
+fn directory_of(lab: &LabProxy) -> std::path::PathBuf {
+    lab.daemon().socket().and_then(std::path::Path::parent).expect("it listens in one").to_owned()
+}
+
 /// Asserts that nothing is left of a daemon, process and directory.
 #[track_caller]
 fn assert_gone(pid: u32, directory: &std::path::Path) {
@@ -26,7 +30,7 @@ fn assert_gone(pid: u32, directory: &std::path::Path) {
 #[tokio::test]
 async fn shutdown_reports_once_everything_is_gone() {
     let lab = lab().await;
-    let (pid, directory) = (lab.pid(), lab.daemon().socket().parent().expect("it has one").to_owned());
+    let (pid, directory) = (lab.pid(), directory_of(&lab));
     assert!(directory.exists());
     let ended = lab.shutdown().await.expect("it ends");
     assert_gone(pid, &directory);
@@ -65,7 +69,7 @@ async fn running_call_is_finished_within_the_grace() {
 #[tokio::test]
 async fn dropping_last_proxy_ends_daemon() {
     let first = lab().await;
-    let (pid, directory) = (first.pid(), first.daemon().socket().parent().expect("it has one").to_owned());
+    let (pid, directory) = (first.pid(), directory_of(&first));
     let second = first.clone();
     drop(first);
     assert_eq!(second.echo(Value::Int(1)).await.expect("one is left"), Value::Int(1));

@@ -10,7 +10,10 @@ use syn::visit::Visit;
 /// `server service host object` — meet on the ground floor only.
 const ROOMS: &[(&str, &[&str])] = &[
     // The crate page: re-exports, and what the macros' code needs.
-    ("lib", &["client", "daemon", "error", "init", "object", "process", "proxy", "server", "stream", "value"]),
+    (
+        "lib",
+        &["client", "daemon", "error", "init", "object", "process", "proxy", "server", "stream", "transport", "value"],
+    ),
     // Both sides: it decides which this process is.
     ("init", &["process", "server"]),
     // The left stair. `object` is the contract with the macros: descriptions and packed arguments.
@@ -19,7 +22,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("client", &["definition", "error", "stream", "transport", "value", "wire"]),
     // The right stair.
     ("server", &["handshake", "host", "process", "service", "transport", "wire"]),
-    ("service", &["definition", "error", "host", "object", "stream", "value", "wire"]),
+    // `transport` for the token that is demanded, and nothing of its sockets.
+    ("service", &["definition", "error", "host", "object", "stream", "transport", "value", "wire"]),
     ("host", &["definition", "error", "object", "value"]),
     ("object", &["definition", "error", "stream", "value"]),
     // The ground.

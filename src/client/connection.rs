@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use prost::Message as _;
-use tokio::net::UnixStream;
 use tokio::runtime::Handle as Runtime;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -19,9 +18,9 @@ use tracing::debug;
 use crate::client::carrier::Carrier;
 use crate::client::pending::Pending;
 use crate::client::upload::Way;
-use crate::client::{Answer, Client, Limits, download, release};
+use crate::client::{Answer, Authorized, Client, Limits, download, release};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Endpoint, connect};
+use crate::transport::{Endpoint, Stream, Token, connect};
 use crate::wire::pb::objects_client::ObjectsClient;
 use crate::wire::pb::session_response::Result as Message;
 use crate::wire::{Assembly, CHUNK_SIZE, Outbox, pb};
@@ -38,11 +37,12 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const DECODE_ASIDE: usize = 1024 * 1024;
 
 impl Client {
-    /// Connects to the daemon `pid` and opens the session. Both live on the current runtime, timers on `keeper`; `lost` is called when they are
+    /// Connects to the daemon `pid`, which may want a `token`, and opens the session. Both live on the current runtime, timers on `keeper`; `lost` is called when they are
     /// no more.
     pub(crate) async fn connect(
         endpoint: Endpoint,
         pid: u32,
+        token: Option<Token>,
         limits: Limits,
         keeper: Runtime,
         lost: impl FnOnce() + Send + 'static,
@@ -54,7 +54,7 @@ impl Client {
         let mut stream = Some(stream);
         // Once: tonic would connect again to whoever owns the path by then.
         let once = service_fn(move |_: Uri| {
-            let stream: Option<UnixStream> = stream.take();
+            let stream: Option<Stream> = stream.take();
             async move { stream.map(TokioIo::new).ok_or_else(|| io::Error::other("the connection is made only once")) }
         });
         let channel = HttpEndpoint::from_static("http://localhost")
@@ -65,6 +65,7 @@ impl Client {
             .connect_with_connector(once)
             .await
             .map_err(|error| failed("there is no HTTP/2", &error))?;
+        let channel = Authorized::new(channel, token.as_ref());
 
         let message_limit = limits.message.max(CHUNK_SIZE).saturating_add(64 * 1024);
         let (outbox, requests) = Outbox::new();

@@ -5,6 +5,7 @@
 //! no answer will ever come. Deliberately absent: retries. What was sent may have been carried out.
 
 mod answer;
+mod authorized;
 mod carrier;
 mod connection;
 mod description;
@@ -14,6 +15,7 @@ mod submitted;
 mod upload;
 
 pub(crate) use answer::Answer;
+pub(crate) use authorized::Authorized;
 pub use description::{Description, MethodDescription};
 pub(crate) use submitted::Submitted;
 
@@ -22,7 +24,6 @@ use std::time::Duration;
 
 use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
-use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -57,7 +58,7 @@ pub(crate) struct Options {
 /// The caller's end of a session. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    channel: Channel,
+    channel: Authorized,
     outbox: Outbox<pb::SessionRequest>,
     pending: Arc<Pending>,
     limits: Limits,
@@ -135,7 +136,7 @@ impl Client {
     }
 
     /// The connection, for other services than oad's.
-    pub(crate) fn channel(&self) -> Channel {
+    pub(crate) fn channel(&self) -> Authorized {
         self.channel.clone()
     }
 

@@ -18,8 +18,10 @@ use crate::daemon::Daemon;
 use crate::daemon::launch::{Recipe, launch};
 use crate::definition::{Definition, short_name};
 use crate::error::{Error, ErrorKind, Result};
+use crate::handshake::Transport;
 use crate::object::{Description, Packed, Parts};
 use crate::process::{Program, keeper};
+use crate::transport::Token;
 use crate::value::{Handle, MAX_DEPTH};
 
 /// Asks for an object in a daemon; `.await` makes it.
@@ -68,6 +70,7 @@ struct Settings {
     environment: Vec<(OsString, OsString)>,
     env_clear: bool,
     current_dir: Option<PathBuf>,
+    localhost: bool,
     grace: Duration,
     start_timeout: Duration,
     limits: Limits,
@@ -81,6 +84,7 @@ impl Default for Settings {
             environment: Vec::new(),
             env_clear: false,
             current_dir: None,
+            localhost: false,
             grace: Duration::from_secs(2),
             start_timeout: Duration::from_secs(10),
             limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
@@ -162,6 +166,18 @@ impl<P> Spawn<P> {
         self.set(|settings| settings.current_dir = Some(directory.into()))
     }
 
+    /// Listens at 127.0.0.1, at a port the kernel chooses, instead of on a Unix socket: for a tool that knows of no Unix sockets, or that sees this
+    /// machine's network but not its files.
+    ///
+    /// It costs what the Unix socket gives: anybody on the machine can connect, and take one of the daemon's 64 places for connections; and the parent
+    /// cannot ask the kernel who it is that listens there. Only who has the daemon's token, 256 random bits that the parent tells it, is answered
+    /// anything, be it health, reflection or a service of your own. What this program sends has the token;
+    /// [`Daemon::grpcurl`] shows it to you. In a generated client's requests the `authorization` metadata is the token's, and the
+    /// daemon's services do not see it.
+    pub fn localhost(self) -> Self {
+        self.set(|settings| settings.localhost = true)
+    }
+
     /// How long calls that run may still take when the daemon is to end; 2 s by default. A daemon that has not ended 0.3 s after
     /// that is killed. A day is the most.
     pub fn grace(self, grace: Duration) -> Self {
@@ -239,7 +255,7 @@ impl<P> Spawn<P> {
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
 /// let daemon: oad::Daemon = oad::daemon().await?;
-/// println!("{}", daemon.socket().display());
+/// println!("{}", daemon.endpoint());
 /// # Ok(()) }
 /// ```
 pub fn daemon() -> Spawn<Daemon> {
@@ -264,20 +280,36 @@ impl IntoFuture for Spawn<Daemon> {
 }
 
 async fn start(settings: Settings, name: String) -> Result<Daemon> {
-    let Settings { executable, arguments, environment, env_clear, current_dir, grace, start_timeout, limits } =
-        settings;
+    let Settings {
+        executable,
+        arguments,
+        environment,
+        env_clear,
+        current_dir,
+        localhost,
+        grace,
+        start_timeout,
+        limits,
+    } = settings;
     let mut program = Program::choose(executable)?;
     program.arguments.extend(arguments);
     program.environment = environment;
     program.env_clear = env_clear;
     program.current_dir = current_dir;
-    let recipe = Recipe { program, name, limits, grace, start_timeout };
+    let transport = if localhost { Transport::Localhost { token: token()? } } else { Transport::Unix };
+    let recipe = Recipe { program, name, transport, limits, grace, start_timeout };
     let keeper = keeper()?;
     let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
     let mut launching = AbortOnDrop(keeper.spawn(launch(recipe, runtime).with_current_subscriber()));
     (&mut launching.0)
         .await
         .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}"))))
+}
+
+fn token() -> Result<Token> {
+    Token::generate().map_err(|error| {
+        Error::new(ErrorKind::Spawn, format!("the system gives no randomness for a token: {error}")).because(error)
+    })
 }
 
 /// The future that waits for a launch may be dropped; the launch then ends what it has begun.

@@ -14,6 +14,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 
+use crate::client::Authorized;
 use crate::daemon::Daemon;
 use crate::daemon::supervisor::verdict;
 use crate::error::Error;
@@ -28,14 +29,14 @@ const AFTERMATH: Duration = Duration::from_millis(100);
 /// clone, and carries many calls at once.
 #[derive(Clone)]
 pub struct Channel {
-    inner: tonic::transport::Channel,
+    inner: Authorized,
     daemon: Daemon,
 }
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Channel {
-    pub(super) fn new(inner: tonic::transport::Channel, daemon: Daemon) -> Self {
+    pub(super) fn new(inner: Authorized, daemon: Daemon) -> Self {
         Channel { inner, daemon }
     }
 }

@@ -13,7 +13,7 @@ use crate::client::{Client, Limits};
 use crate::daemon::supervisor::{Lifeline, Outcome, Supervisor, verdict};
 use crate::daemon::{Daemon, Inner};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handshake::{Answer, Hello, PROTOCOL_VERSION, read_frame, write_frame};
+use crate::handshake::{Answer, Hello, PROTOCOL_VERSION, Transport, read_frame, write_frame};
 use crate::process::{Child, Program, keeper};
 use crate::transport::{Directory, Endpoint};
 
@@ -28,6 +28,7 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 pub(super) struct Recipe {
     pub(super) program: Program,
     pub(super) name: String,
+    pub(super) transport: Transport,
     pub(super) limits: Limits,
     pub(super) grace: Duration,
     pub(super) start_timeout: Duration,
@@ -35,7 +36,7 @@ pub(super) struct Recipe {
 
 /// Starts a daemon. Runs on the keeper, but for the connection, which lives on `runtime`.
 pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
-    let Recipe { program, name, limits, grace, start_timeout } = recipe;
+    let Recipe { program, name, transport, limits, grace, start_timeout } = recipe;
     let started = Instant::now();
     let deadline = started + start_timeout;
     let id = Uuid::new_v4();
@@ -44,6 +45,7 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
         protocol: PROTOCOL_VERSION,
         daemon: id,
         directory: directory.path().to_owned(),
+        transport,
         grace,
         message_limit: limits.message,
         depth_limit: limits.depth,
@@ -71,8 +73,9 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
         let ending = supervisor.clone();
         let keeper = Runtime::current();
         let lost = move || ending.end(grace, Instant::now());
-        let connecting =
-            runtime.spawn(Client::connect(endpoint.clone(), pid, limits, keeper, lost).with_current_subscriber());
+        let token = hello.transport.token().cloned();
+        let connecting = Client::connect(endpoint.clone(), pid, token, limits, keeper, lost);
+        let connecting = runtime.spawn(connecting.with_current_subscriber());
         let client = connecting.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::RuntimeEnded, "the async runtime ended, or has no I/O driver (`enable_all`)"))
         });
@@ -119,7 +122,8 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
         mourner.fail(&verdict);
     });
     let owner = std::process::id();
-    Ok(Daemon(Arc::new(Inner { id, pid, name, endpoint, client, supervisor, grace, owner })))
+    let transport = hello.transport;
+    Ok(Daemon(Arc::new(Inner { id, pid, name, endpoint, transport, client, supervisor, grace, owner })))
 }
 
 async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, Endpoint)> {

@@ -14,6 +14,7 @@ pub use builder::{Spawn, daemon};
 pub use channel::Channel;
 pub use ended::Ended;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::daemon::supervisor::{Outcome, Supervisor, verdict};
 use crate::error::{Error, Result};
+use crate::handshake::Transport;
 use crate::process::keeper;
 use crate::transport::Endpoint;
 use crate::value::Handle;
@@ -57,6 +59,7 @@ struct Inner {
     pid: u32,
     name: String,
     endpoint: Endpoint,
+    transport: Transport,
     client: Client,
     supervisor: Supervisor,
     grace: Duration,
@@ -77,10 +80,42 @@ impl Daemon {
         self.0.pid
     }
 
-    /// The path of its socket, as `grpcurl -unix -plaintext <socket>` takes it. Only this user can open it.
+    /// Where it listens.
     #[must_use]
-    pub fn socket(&self) -> &Path {
-        self.0.endpoint.path()
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// The path of its Unix socket, as `grpcurl -plaintext -unix <socket>` takes it; only this user can open it. `None` if it listens
+    /// elsewhere; see [`endpoint`](Daemon::endpoint).
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.0.endpoint.socket()
+    }
+
+    /// The command line by which grpcurl reaches it, for a shell: append `list`, `describe` or a method such as `oad.v1.Objects/Describe`. Flags such as
+    /// `-d` belong before the address, which is its last word.
+    ///
+    /// **Of a daemon on [`localhost`](Spawn::localhost) it holds the token**: whoever reads the line can do all that this program can with the daemon. The
+    /// token stands in front, as an environment variable of grpcurl's, because its arguments are there for everybody on the machine to see.
+    ///
+    /// ```no_run
+    /// # async fn example() -> oad::Result<()> {
+    /// let daemon = oad::daemon().localhost().await?;
+    /// println!("{} list", daemon.grpcurl());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn grpcurl(&self) -> String {
+        let endpoint = &self.0.endpoint;
+        match (self.0.transport.token(), endpoint.socket()) {
+            (Some(token), _) => format!(
+                "OAD_TOKEN={} grpcurl -plaintext -expand-headers -H 'authorization: Bearer ${{OAD_TOKEN}}' {endpoint}",
+                token.reveal()
+            ),
+            (None, Some(socket)) => format!("grpcurl -plaintext -unix {}", shell_word(&socket.to_string_lossy())),
+            (None, None) => format!("grpcurl -plaintext {endpoint}"),
+        }
     }
 
     /// Ends it now, and tells how it went: calls that run may finish within the grace, the objects are dropped, their processes ended, the
@@ -204,6 +239,14 @@ impl Daemon {
     }
 }
 
+/// A text as a shell takes it for one word.
+fn shell_word(text: &str) -> Cow<'_, str> {
+    match text.chars().all(|char| char.is_ascii_alphanumeric() || "/._-+:@".contains(char)) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}
+
 /// A shutdown that is being asked for by RPC. When the asking is over, or the future dropped, the lifeline is asked too.
 struct Ask<'a> {
     daemon: &'a Daemon,
@@ -236,5 +279,16 @@ impl fmt::Debug for Daemon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { id, pid, name, .. } = &*self.0;
         f.debug_struct("Daemon").field("pid", pid).field("name", name).field("id", id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_one_word_to_a_shell_whatever_it_holds() {
+        assert_eq!(shell_word("/run/user/1000/oad-12ab/s"), "/run/user/1000/oad-12ab/s");
+        assert_eq!(shell_word("/tmp/my dir's $HOME/s"), r"'/tmp/my dir'\''s $HOME/s'");
     }
 }

@@ -3,7 +3,7 @@
 //! It has a runtime of its own and shares nothing with the calls, so that nothing an object does can keep it from its work.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{BufReader, split};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::handshake::{Answer, Farewell, Hello, PROTOCOL_VERSION, read_frame, read_hello, write_frame};
 use crate::host::{Drained, Host};
 use crate::process::{Lifeline, kill_descendants, kill_self, silence};
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, remove_directory};
 
 /// How long a parent may take to say hello. It has the words ready when it starts us.
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
@@ -66,7 +66,6 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
         Ok(Err(message)) => return write_frame(&mut writer, &Answer::Failed { message }).await,
         Err(_) => return Ok(()),
     };
-    let path = endpoint.path().to_owned();
     let answer = Answer::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint };
     // If the parent is gone, reading tells.
     let _ = write_frame(&mut writer, &answer).await;
@@ -121,7 +120,7 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
         () = telling => {}
         () = watchdog => {}
     }
-    end_as_it_is(directory, path)
+    end_as_it_is(&directory)
 }
 
 /// Waits for one of the signals by which a program is asked to end.
@@ -141,11 +140,9 @@ async fn signals() {
 }
 
 /// The last resort: the ending hangs, in a drop or in a call that cannot be stopped.
-fn end_as_it_is(directory: PathBuf, socket: PathBuf) -> ! {
+fn end_as_it_is(directory: &Path) -> ! {
     // Nothing is printed: whoever hangs may hold the lock of stderr, or its pipe may be full.
     kill_descendants();
-    // Either may be gone already.
-    let _ = std::fs::remove_file(socket);
-    let _ = std::fs::remove_dir(directory);
+    remove_directory(directory);
     kill_self()
 }

@@ -8,7 +8,6 @@ mod services;
 
 pub use services::Services;
 
-use std::fs;
 use std::future::Future;
 use std::io;
 use std::process::exit;
@@ -21,11 +20,11 @@ use tokio::time::timeout;
 use tonic::transport::Server;
 use tonic_health::server::health_reporter;
 
-use crate::handshake::Hello;
+use crate::handshake::{Hello, Transport};
 use crate::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
 use crate::process::{Lifeline, children_gone, kill_descendants};
-use crate::service::{ControlService, Logs, ObjectsService};
-use crate::transport::{Endpoint, Lock, Traffic, listen};
+use crate::service::{ControlService, Logs, ObjectsService, authentication};
+use crate::transport::{Endpoint, Incoming, Listening, Lock, Traffic, listen, remove_directory};
 use crate::wire::pb::control_server::ControlServer;
 use crate::wire::pb::objects_server::{ObjectsServer, SERVICE_NAME};
 use crate::wire::{CHUNK_SIZE, DESCRIPTOR_SET};
@@ -74,13 +73,20 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
     // Held to the end; without it the directory could be swept away if the parent dies first. It is not worth failing for.
     let _lock = Lock::take(&hello.directory);
     let host = Host::new(hello.daemon, hello.depth_limit);
-    let endpoint = Endpoint::in_directory(&hello.directory);
+    let wanted = match &hello.transport {
+        Transport::Unix => Endpoint::in_directory(&hello.directory),
+        Transport::Localhost { .. } => Endpoint::any_port(),
+    };
+    let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install());
     let (stop, stopped) = oneshot::channel::<()>();
-    let (server, traffic) = match server(&host, &hello, parent_pid, services, &endpoint, async { drop(stopped.await) })
-    {
-        Ok(server) => server,
+    let listening = listen(&wanted).and_then(|Listening { endpoint, incoming, traffic }| {
+        let server = server(&host, &hello, control, services, incoming, async { drop(stopped.await) })?;
+        Ok((server, traffic, endpoint))
+    });
+    let (server, traffic, endpoint) = match listening {
+        Ok(listening) => listening,
         Err(error) => {
-            let message = format!("it cannot listen on {endpoint}: {error}");
+            let message = format!("it cannot listen on {wanted}: {error}");
             // The lifeline's thread ends the process once the parent has been told.
             let _ = readies.send(Err(message));
             return std::future::pending().await;
@@ -88,10 +94,10 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
     };
     let server = tokio::spawn(server);
     // The lifeline's thread lives as long as the process.
-    let _ = readies.send(Ok((host.clone(), endpoint.clone(), hello.grace)));
+    let _ = readies.send(Ok((host.clone(), endpoint, hello.grace)));
 
     end(&host, server, &traffic, stop).await;
-    remove(&hello, &endpoint);
+    remove_directory(&hello.directory);
     Ok(())
 }
 
@@ -140,21 +146,20 @@ async fn drop_objects(host: Host) -> bool {
     dropping.is_ok() && all_dropped.await.is_ok()
 }
 
-/// Puts the services together and listens; the future serves until `stop`, and then until every connection is idle.
+/// Puts the services together; the future serves what comes in until `stop`, and then until every connection is idle.
 fn server(
     host: &Host,
     hello: &Hello,
-    parent_pid: u32,
+    control: ControlService,
     services: Services,
-    endpoint: &Endpoint,
+    incoming: Incoming,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<(impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static, Traffic)> {
+) -> io::Result<impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static> {
     // A frame of the session or a unary message: the limit, and what stands around a value.
     let message_limit = hello.message_limit.max(CHUNK_SIZE).saturating_add(64 * 1024);
     let objects = ObjectsServer::new(ObjectsService::new(host.clone(), hello.message_limit))
         .max_decoding_message_size(message_limit)
         .max_encoding_message_size(message_limit);
-    let control = ControlServer::new(ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install()));
     let (health, health_service) = health_reporter();
     let (mut routes, mut names, descriptors) = services.into_parts();
     let reflection = || {
@@ -166,8 +171,7 @@ fn server(
     let reflection_v1 = reflection().build_v1().map_err(io::Error::other)?;
     let reflection_v1alpha = reflection().build_v1alpha().map_err(io::Error::other)?;
 
-    let (incoming, traffic) = listen(endpoint)?;
-    routes.add_service(objects).add_service(control).add_service(health_service);
+    routes.add_service(objects).add_service(ControlServer::new(control)).add_service(health_service);
     routes.add_service(reflection_v1).add_service(reflection_v1alpha);
     let router = Server::builder()
         // tonic turns both of these guards off unless they are set (RUSTSEC-2024-0003 tells what the second is for).
@@ -176,6 +180,7 @@ fn server(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(256 * 1024)
+        .layer(authentication(hello.transport.token().cloned()))
         .add_routes(routes.routes());
     let ending = host.clone();
     tokio::spawn(async move {
@@ -188,11 +193,5 @@ fn server(
             health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
         }
     });
-    Ok((router.serve_with_incoming_shutdown(incoming, stop), traffic))
-}
-
-/// Removes the socket and its directory. The parent does it too; either may be first.
-fn remove(hello: &Hello, endpoint: &Endpoint) {
-    let _ = fs::remove_file(endpoint.path());
-    let _ = fs::remove_dir(&hello.directory);
+    Ok(router.serve_with_incoming_shutdown(incoming, stop))
 }

@@ -3,6 +3,7 @@
 //! The last step of the way down before the host. Deliberately absent: order and locks, which are the host's, and listening, which is the
 //! server's.
 
+mod authentication;
 mod control;
 mod line;
 mod logs;
@@ -10,6 +11,7 @@ mod objects;
 mod running;
 mod session;
 
+pub(crate) use authentication::authentication;
 pub(crate) use control::ControlService;
 pub(crate) use logs::Logs;
 pub(crate) use objects::ObjectsService;

@@ -13,8 +13,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Endpoint;
-use crate::transport::endpoint::MAX_SOCKET_PATH;
+use crate::transport::endpoint::{MAX_SOCKET_PATH, socket_in};
 
 /// What the name of every such directory begins with; the daemon's UUID follows.
 const PREFIX: &str = "oad-";
@@ -46,10 +45,8 @@ impl Directory {
         let name = format!("{PREFIX}{}", daemon.simple());
 
         // The path goes through JSON and to grpcurl, so it must be text.
-        let fits = |base: &PathBuf| {
-            let path = Endpoint::in_directory(&base.join(&name));
-            path.path().to_str().is_some_and(|path| path.len() <= MAX_SOCKET_PATH)
-        };
+        let fits =
+            |base: &PathBuf| socket_in(&base.join(&name)).to_str().is_some_and(|path| path.len() <= MAX_SOCKET_PATH);
         // `/tmp` always fits.
         let base = runtime.into_iter().chain(temporary).find(fits).unwrap_or_else(|| PathBuf::from("/tmp"));
         sweep(&base);
@@ -129,6 +126,12 @@ fn open(directory: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(directory, flags, Mode::empty())?)
 }
 
+/// Removes a daemon's directory, with its socket. Parent and daemon both do it, and either may be first.
+pub(crate) fn remove_directory(directory: &Path) {
+    let _ = std::fs::remove_file(socket_in(directory));
+    let _ = std::fs::remove_dir(directory);
+}
+
 /// Removes the directories of daemons that were killed together with their parents. What cannot be removed is left to the next sweep.
 fn sweep(base: &Path) {
     let is_named_so = |name: &OsStr| {
@@ -138,8 +141,7 @@ fn sweep(base: &Path) {
     for entry in base.read_dir().into_iter().flatten().flatten().filter(|entry| is_named_so(&entry.file_name())) {
         let path = entry.path();
         if Lock::take_alone(&path).is_ok_and(|lock| lock.is_ours()) {
-            let _ = std::fs::remove_file(Endpoint::in_directory(&path).path());
-            let _ = std::fs::remove_dir(&path);
+            remove_directory(&path);
         }
     }
 }

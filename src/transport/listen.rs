@@ -12,13 +12,12 @@ use std::time::Duration;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::socket_peercred;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, Stream};
 
 /// How many clients may be connected at once; one more waits until another goes.
 const MAX_CONNECTIONS: usize = 64;
@@ -32,7 +31,16 @@ const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long to wait after a failed accept. Out of descriptors, the listener stays ready, and accepting at once again would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The accepted connections: of this user, alive, and speaking HTTP/2.
+/// What listens, and what comes of it.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    /// Where it can be reached, with the port that the kernel has chosen.
+    pub(crate) endpoint: Endpoint,
+    pub(crate) incoming: Incoming,
+    pub(crate) traffic: Traffic,
+}
+
+/// The accepted connections: alive, speaking HTTP/2, and where the kernel knows of this user.
 #[derive(Debug)]
 pub(crate) struct Incoming(mpsc::Receiver<io::Result<Connection>>);
 
@@ -61,7 +69,7 @@ impl Traffic {
 /// One accepted connection, which holds its place among [`MAX_CONNECTIONS`].
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: UnixStream,
+    stream: Stream,
     traffic: Traffic,
     /// Whether it is counted among those that wait to write.
     is_waiting: bool,
@@ -72,18 +80,51 @@ pub(crate) struct Connection {
 ///
 /// # Errors
 ///
-/// Whatever `bind` says; the path must not exist yet.
-pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<(Incoming, Traffic)> {
-    let listener = UnixListener::bind(endpoint.path())?;
-    // The directory is ours alone already; this holds even if somebody opens the directory up.
-    set_permissions(endpoint.path(), Permissions::from_mode(0o600))?;
+/// Whatever `bind` says; a path must not exist yet.
+pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<Listening> {
+    let (listener, endpoint) = match endpoint {
+        Endpoint::Unix(path) => {
+            let listener = UnixListener::bind(path)?;
+            // The directory is ours alone already; this holds even if somebody opens the directory up.
+            set_permissions(path, Permissions::from_mode(0o600))?;
+            (Listener::Unix(listener), endpoint.clone())
+        }
+        Endpoint::Tcp(address) => {
+            let listener = std::net::TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(listener)?;
+            let bound = Endpoint::Tcp(listener.local_addr()?);
+            (Listener::Tcp(listener), bound)
+        }
+    };
     let (sender, receiver) = mpsc::channel(1);
     let traffic = Traffic::default();
     tokio::spawn(accept_all(listener, sender, traffic.clone()));
-    Ok((Incoming(receiver), traffic))
+    Ok(Listening { endpoint, incoming: Incoming(receiver), traffic })
 }
 
-async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Connection>>, traffic: Traffic) {
+enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// `None`: the client is another user.
+    async fn accept(&self) -> io::Result<Option<Stream>> {
+        match self {
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok(is_same_user(&stream).then_some(Stream::Unix(stream)))
+            }
+            // Whose it is the kernel does not say; the token does.
+            Listener::Tcp(listener) => {
+                listener.accept().await.and_then(|(stream, _)| Stream::from_tcp(stream)).map(Some)
+            }
+        }
+    }
+}
+
+async fn accept_all(listener: Listener, incoming: mpsc::Sender<io::Result<Connection>>, traffic: Traffic) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
@@ -92,7 +133,7 @@ async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Co
             () = incoming.closed() => return,
         };
         match accepted {
-            Ok((stream, _)) if is_same_user(&stream) => {
+            Ok(Some(stream)) => {
                 let connection = Connection { stream, traffic: traffic.clone(), is_waiting: false, _place: place };
                 let incoming = incoming.clone();
                 // Each on a task of its own, so that a slow one does not hold up the next; it ends with the deadline.
@@ -104,7 +145,7 @@ async fn accept_all(listener: UnixListener, incoming: mpsc::Sender<io::Result<Co
                     }
                 });
             }
-            Ok(_) => warn!("a client was turned away: it belongs to another user"),
+            Ok(None) => warn!("a client was turned away: it belongs to another user"),
             Err(error) => {
                 warn!(%error, "a client could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -118,7 +159,7 @@ fn is_same_user(stream: &UnixStream) -> bool {
 }
 
 /// Looks at the first bytes without taking them.
-async fn speaks_http2(stream: &UnixStream) -> io::Result<bool> {
+async fn speaks_http2(stream: &Stream) -> io::Result<bool> {
     loop {
         let ready = stream.ready(Interest::READABLE).await?;
         let mut preface = [0; PREFACE.len()];
@@ -140,7 +181,7 @@ async fn speaks_http2(stream: &UnixStream) -> io::Result<bool> {
 
 // === impl Incoming ===
 
-impl Stream for Incoming {
+impl tokio_stream::Stream for Incoming {
     type Item = io::Result<Connection>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

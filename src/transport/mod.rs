@@ -7,8 +7,12 @@ mod connect;
 mod directory;
 mod endpoint;
 mod listen;
+mod stream;
+mod token;
 
 pub(crate) use connect::connect;
-pub(crate) use directory::{Directory, Lock};
-pub(crate) use endpoint::Endpoint;
-pub(crate) use listen::{Traffic, listen};
+pub(crate) use directory::{Directory, Lock, remove_directory};
+pub use endpoint::Endpoint;
+pub(crate) use listen::{Incoming, Listening, Traffic, listen};
+pub(crate) use stream::Stream;
+pub(crate) use token::Token;
