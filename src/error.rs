@@ -15,7 +15,7 @@ mod death;
 mod exception;
 
 pub use death::Death;
-pub(crate) use death::describe;
+pub(crate) use death::Status;
 pub use exception::Exception;
 
 /// What oad's functions return.

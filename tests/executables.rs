@@ -65,6 +65,96 @@ async fn wrapper_that_waits_is_seen_through() {
     assert_eq!(error.death().and_then(oad::Death::code), Some(128 + 9), "as the shell tells it: {error}");
 }
 
+/// Scripts that start the daemon, as their child or in a session of its own, and do not end with it.
+const LINGERING: &[&str] = &[
+    "\"$@\"\nsleep 1000",
+    "exec 3<&0; \"$@\" <&3 & wait; sleep 1000",
+    "exec 3<&0; setsid \"$@\" <&3 & trap '' TERM HUP INT; while :; do sleep 1000; done",
+];
+
+/// What was started for a daemon, itself and its wrapper included, by the marker that all of it carries.
+fn marked(daemon: uuid::Uuid) -> Vec<u32> {
+    let entry = format!("OAD_DAEMON={}:{}", std::process::id(), daemon.simple());
+    let is_marked = |pid: &u32| {
+        std::fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes()))
+    };
+    support::pids().filter(is_marked).collect()
+}
+
+#[tokio::test]
+async fn daemon_that_dies_under_a_wrapper_that_lives_on_is_told_soon() {
+    let folder = Folder::new();
+    for (number, lines) in LINGERING.iter().enumerate() {
+        let wrapper = folder.script(&format!("wrapper{number}"), lines);
+        let mut took = Vec::new();
+        for _ in 0..5 {
+            let lab = wrapped(&wrapper).await.expect("it works");
+            let id = lab.daemon().id();
+            assert!(marked(id).len() >= 2, "the daemon and its wrapper");
+            let call = tokio::spawn(lab.block(SECOND * 600));
+            lab.log().await.expect("the call is there");
+            let killed = Instant::now();
+            support::signal(lab.pid(), "-KILL");
+            let error = call.await.expect("it does not panic").expect_err("it is dead");
+            took.push(killed.elapsed());
+            let expected = format!(
+                "calling Lab.block on daemon {} (Lab): the daemon's process died: how is not known (the wrapper that had started it \
+                 went on without it); the call may have been carried out",
+                lab.pid()
+            );
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Died, expected));
+            let death = error.death().expect("it died");
+            assert_eq!((death.pid(), death.status().is_none()), (lab.pid(), true));
+            lab.closed().await.expect_err("it died");
+            assert_eq!(marked(id), [0; 0]);
+        }
+        println!("daemon under a wrapper killed: told in {:?} (median)", support::median(took.clone()));
+        assert!(support::median(took.clone()) < Duration::from_millis(100), "{lines}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn wrapper_that_lives_on_is_ended_after_its_daemon() {
+    let folder = Folder::new();
+    for (number, lines) in LINGERING.iter().enumerate() {
+        let wrapper = folder.script(&format!("wrapper{number}"), lines);
+        let mark = folder.0.path().join(format!("mark{number}"));
+        let marking = |mark: &Path| {
+            let this = std::env::current_exe().expect("it has a path");
+            let lab = LabProxy::marking(mark, Duration::ZERO).executable(&wrapper).arg(this);
+            lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture")
+        };
+        let lab = marking(&mark).await.expect("it works");
+        let ended = lab.shutdown().await.expect("it ends");
+        assert!(mark.exists(), "the object was dropped");
+        assert!(ended.is_clean() && !ended.was_killed() && ended.status().is_none(), "{ended}");
+        assert_eq!((ended.pid(), ended.abandoned()), (lab.pid(), Some(0)));
+        let expected = "how is not known (the wrapper that had started it went on without it)";
+        assert!(ended.to_string().ends_with(expected) && ended.took() < SECOND, "{ended}");
+        assert_eq!(marked(lab.daemon().id()), [0; 0]);
+
+        std::fs::remove_file(&mark).expect("it is there");
+        let lab = marking(&mark).await.expect("it works");
+        let (id, closed) = (lab.daemon().id(), lab.closed());
+        drop(lab);
+        assert!(closed.await.expect("it ends").is_clean());
+        assert!(mark.exists(), "the object was dropped");
+        assert_eq!(marked(id), [0; 0]);
+    }
+}
+
+#[tokio::test]
+async fn wrapper_has_a_moment_to_tidy_up_and_to_tell() {
+    let folder = Folder::new();
+    let mark = folder.0.path().join("tidied");
+    let wrapper = folder.script("wrapper", "\"$@\"; sleep 0.05; echo done > \"$MARK\"; exit 0");
+    let lab = wrapped(&wrapper).env("MARK", &mark).await.expect("it works");
+    let ended = lab.shutdown().await.expect("it ends");
+    assert!(ended.is_clean() && ended.status().and_then(|status| status.code()) == Some(0), "{ended}");
+    assert!(mark.exists());
+}
+
 #[tokio::test]
 async fn environment_and_directory_are_what_they_are_set_to() {
     let folder = Folder::new();

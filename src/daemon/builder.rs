@@ -142,6 +142,9 @@ impl<P> Spawn<P> {
     }
 
     /// The program that becomes the daemon; the default is this program itself. It must call `oad::init()` and have the object's type.
+    ///
+    /// It may be a wrapper that starts that program in its turn, with its own stdin, and ends when that does; one that does not is killed a moment
+    /// after the daemon has gone, and how the daemon ended is then not known.
     pub fn executable(self, path: impl Into<PathBuf>) -> Self {
         self.set(|settings| settings.executable = Some(path.into()))
     }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::error::{Death, describe};
+use crate::error::{Death, Status};
 
 /// How a daemon ended that was asked to: the report of a shutdown.
 #[derive(Clone, Debug)]
 pub struct Ended {
     pub(super) pid: u32,
-    pub(super) status: Option<ExitStatus>,
+    pub(super) status: Status,
     pub(super) killed: bool,
     pub(super) calls: Option<u64>,
     pub(super) abandoned: Option<u64>,
@@ -32,16 +32,19 @@ impl Ended {
         self.pid
     }
 
-    /// Its exit status; `None` if this program ignores SIGCHLD, for then the kernel keeps none.
+    /// Its exit status. `None` if this program ignores SIGCHLD, for then the kernel keeps none; or if a wrapper had started the daemon, and
+    /// outlived it without telling.
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
-        self.status
+        self.status.known()
     }
 
-    /// Whether it ended by itself and in order: every call answered, every object dropped.
+    /// Whether it ended by itself and in order: every call answered, every object dropped. Where its exit status is not known, its
+    /// last word counts.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        !self.killed && self.abandoned == Some(0) && self.dropped && self.status.is_some_and(|status| status.success())
+        let succeeded = self.status().is_none_or(|status| status.success());
+        !self.killed && self.abandoned == Some(0) && self.dropped && succeeded
     }
 
     /// Whether it was killed: by its parent or by its own watchdog because it had not ended within its grace, or by something else meanwhile.
@@ -73,8 +76,7 @@ impl Ended {
 /// As `daemon 4211 ended in 3 ms: exited with code 0`.
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = self.status.map_or_else(|| "its exit status is not known".to_owned(), describe);
-        write!(f, "daemon {} ended in {} ms: {how}", self.pid, self.took.as_millis())?;
+        write!(f, "daemon {} ended in {} ms: {}", self.pid, self.took.as_millis(), self.status)?;
         match self.abandoned {
             Some(1) => f.write_str(", and 1 call was cut off")?,
             Some(calls @ 2..) => write!(f, ", and {calls} calls were cut off")?,

@@ -65,7 +65,7 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
             .into_split();
         let mut lifeline = Lifeline { reader: BufReader::new(reader), writer };
         let (pid, endpoint) = shake_hands(&mut lifeline, &hello).await?;
-        supervisor.hold(lifeline);
+        supervisor.hold(lifeline, pid);
         Ok::<_, Error>((pid, endpoint))
     };
     let connected = async {
@@ -160,8 +160,7 @@ fn exited_early(program: &Program, outcome: &Outcome) -> Error {
     let shown = program.shown.display();
     match outcome {
         Outcome::Died(death) => {
-            let how = death.status().map_or_else(|| "how is not known".to_owned(), crate::error::describe);
-            Error::new(ErrorKind::Spawn, format!("`{shown}` ended before it was ready: {how}"))
+            Error::new(ErrorKind::Spawn, format!("`{shown}` ended before it was ready: {}", death.status))
                 .with_death(death.clone())
                 .advise("does it call `oad::init()` first thing in `main`?")
         }

@@ -3,10 +3,10 @@
 //! A task of the keeper's owns the process from its start. It sees the process exit, hears from it that it is ending, or is told to end it; it asks,
 //! waits for the grace, kills, reaps, ends what was left behind, removes the directory, and says each of these things.
 
-use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
@@ -15,7 +15,7 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::{info, warn};
 
 use crate::daemon::Ended;
-use crate::error::{Death, Error, ErrorKind, describe};
+use crate::error::{Death, Error, ErrorKind, Status};
 use crate::handshake::{Answer, Farewell, read_frame, write_frame};
 use crate::process::Child;
 use crate::transport::Directory;
@@ -25,6 +25,11 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// How long the lifeline of a process that has exited is read for its last word. It closes with the process.
 const LAST_WORD: Duration = Duration::from_millis(50);
+
+/// How long a wrapper whose daemon has exited may take to exit as well, which tells how the daemon did. After an end in order nobody is in a hurry to
+/// hear, and the wrapper may have something to tidy up.
+const WRAPPER_AFTER_END: Duration = Duration::from_millis(200);
+const WRAPPER_AFTER_DEATH: Duration = Duration::from_millis(50);
 
 /// Where a daemon is in its life.
 #[derive(Clone, Debug)]
@@ -51,7 +56,7 @@ pub(super) enum Outcome {
 impl Outcome {
     /// For the case that the task that would have told is gone, by a fault of oad's or of a subscriber to its events.
     fn unknown(pid: u32) -> Self {
-        let death = Death { pid, status: None, stderr: String::new(), uptime: Duration::ZERO };
+        let death = Death { pid, status: Status::Unkept, stderr: String::new(), uptime: Duration::ZERO };
         Outcome::Died(Arc::new(death))
     }
 }
@@ -59,8 +64,8 @@ impl Outcome {
 /// What the task is told. Unbounded, because each is sent a few times in a daemon's life, and from a drop, which may not wait.
 #[derive(Debug)]
 enum Order {
-    /// The handshake is done; this is the lifeline.
-    Hold(Lifeline),
+    /// The handshake is done; this is the lifeline, and the daemon's own pid.
+    Hold(Lifeline, u32),
     /// It is to end.
     End { grace: Duration, since: Instant },
     /// It is to be killed: it is not a daemon, or not yet.
@@ -101,13 +106,14 @@ impl Supervisor {
             lifeline: None,
             end: None,
             said: Said::default(),
+            wrapper: Wrapper::Alive,
         };
         tokio::spawn(watch.supervise().with_current_subscriber());
         Supervisor { pid, orders, life }
     }
 
-    pub(super) fn hold(&self, lifeline: Lifeline) {
-        self.order(Order::Hold(lifeline));
+    pub(super) fn hold(&self, lifeline: Lifeline, pid: u32) {
+        self.order(Order::Hold(lifeline, pid));
     }
 
     pub(super) fn end(&self, grace: Duration, since: Instant) {
@@ -161,6 +167,18 @@ struct Watch {
     lifeline: Option<Lifeline>,
     end: Option<End>,
     said: Said,
+    wrapper: Wrapper,
+}
+
+/// Where a wrapper is that had started the daemon. Without one, what was started is the daemon.
+#[derive(Clone, Copy)]
+enum Wrapper {
+    /// As is its daemon.
+    Alive,
+    /// Its daemon has exited, then.
+    Outlives(Instant),
+    /// It had its time, and was killed.
+    Killed,
 }
 
 /// What the daemon has said of its end.
@@ -184,10 +202,18 @@ struct End {
 impl Watch {
     async fn supervise(mut self) {
         loop {
-            let deadline = self.end.as_ref().and_then(|end| end.deadline);
+            let (deadline, wrapper_deadline) = match self.wrapper {
+                Wrapper::Alive => (self.end.as_ref().and_then(|end| end.deadline), None),
+                Wrapper::Outlives(since) if self.said.abandoned.is_some() => (None, Some(since + WRAPPER_AFTER_END)),
+                Wrapper::Outlives(since) => (None, Some(since + WRAPPER_AFTER_DEATH)),
+                Wrapper::Killed => (None, None),
+            };
             tokio::select! {
                 biased;
                 () = self.child.exited() => break,
+                () = self.child.daemon_exited(), if matches!(self.wrapper, Wrapper::Alive) => {
+                    self.wrapper = Wrapper::Outlives(Instant::now());
+                }
                 // The last handle sends an end before it goes, so there is nothing to hear after it.
                 Some(order) = self.inbox.recv() => self.obey(order).await,
                 said = hear(&mut self.lifeline) => self.heed(said),
@@ -196,6 +222,10 @@ impl Watch {
                     warn!(pid, name, "not gone within its grace, so it is killed");
                     self.kill();
                 }
+                () = sleep_until(wrapper_deadline.unwrap_or_else(Instant::now)), if wrapper_deadline.is_some() => {
+                    self.wrapper = Wrapper::Killed;
+                    self.child.kill();
+                }
             }
         }
         self.bury().await;
@@ -203,7 +233,13 @@ impl Watch {
 
     async fn obey(&mut self, order: Order) {
         match order {
-            Order::Hold(lifeline) => self.lifeline = Some(lifeline),
+            Order::Hold(lifeline, pid) => {
+                self.lifeline = Some(lifeline);
+                if self.child.watch_daemon(pid) {
+                    let wrapper = std::mem::replace(&mut self.pid, pid);
+                    info!(pid, wrapper, name = self.name, "started by a wrapper");
+                }
+            }
             Order::End { grace, since } => {
                 let is_new = self.begin_end(grace, since);
                 if is_new && let Some(Lifeline { writer, .. }) = &mut self.lifeline {
@@ -264,15 +300,20 @@ impl Watch {
             let said = timeout(LAST_WORD, hear(&mut self.lifeline)).await;
             self.heed(said.ok().flatten());
         }
-        let Watch { child, pid, name, directory, life, started, end, said, .. } = self;
+        let Watch { child, pid, name, directory, life, started, end, said, wrapper, .. } = self;
         let (exit, leftovers) = child.reap().await;
+        let status = match wrapper {
+            // That is how the wrapper was ended, and says nothing of the daemon.
+            Wrapper::Killed if exit.status.signal() == Some(Signal::KILL.as_raw()) => Status::Untold,
+            _ => exit.status,
+        };
         // Before anybody hears of the end: who hears of it may end the program at once.
         if let Err(error) = directory.remove() {
             warn!(pid, name, %error, "its directory could not be removed");
         }
-        let (uptime, status, stderr) = (started.elapsed(), exit.status, exit.stderr);
+        let (uptime, stderr) = (started.elapsed(), exit.stderr);
         let killed_by_us = end.as_ref().is_some_and(|end| end.deadline.is_none());
-        let killed = killed_by_us || status.is_some_and(|status| status.signal().is_some());
+        let killed = killed_by_us || status.signal().is_some();
         // One that was asked but died of something else, before it had heard, has died.
         let end = end.filter(|_| killed_by_us || said.calls.is_some());
         let ended = |end: &End| Ended {
@@ -292,11 +333,11 @@ impl Watch {
         life.send_replace(Life::Exited(outcome(end.as_ref().map(ended))));
 
         // One that ended in order has ended its descendants itself: that comes between its last word and its exit.
-        if said.abandoned.is_none() || !status.is_some_and(|status| status.success()) {
+        if said.abandoned.is_none() || !status.known().is_some_and(|status| status.success()) {
             // It reads much of `/proc`. If it cannot be done there is nobody to tell.
             let _ = tokio::task::spawn_blocking(move || leftovers.kill()).await;
         }
-        let words = status.map_or_else(|| "not known".to_owned(), describe);
+        let words = status.to_string();
         match &end {
             Some(_) => info!(pid, name, status = words, "gone"),
             None => warn!(pid, name, status = words, "gone, though nobody had asked it to"),

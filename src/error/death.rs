@@ -7,9 +7,43 @@ use std::os::unix::process::ExitStatusExt;
 #[derive(Clone, Debug)]
 pub struct Death {
     pub(crate) pid: u32,
-    pub(crate) status: Option<ExitStatus>,
+    pub(crate) status: Status,
     pub(crate) stderr: String,
     pub(crate) uptime: Duration,
+}
+
+/// How a process ended, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Known(ExitStatus),
+    /// The kernel kept none, because this program ignores SIGCHLD.
+    Unkept,
+    /// A wrapper that had started the process, and is the only one to be told by the kernel, outlived it and did not tell.
+    Untold,
+}
+
+impl Status {
+    pub(crate) fn known(self) -> Option<ExitStatus> {
+        match self {
+            Status::Known(status) => Some(status),
+            Status::Unkept | Status::Untold => None,
+        }
+    }
+
+    pub(crate) fn signal(self) -> Option<i32> {
+        self.known().and_then(|status| status.signal())
+    }
+}
+
+/// As "exited with code 3", the part of a message that follows "the daemon's process died: ".
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Known(status) => f.write_str(&describe(*status)),
+            Status::Unkept => f.write_str("how is not known (is SIGCHLD ignored in this program?)"),
+            Status::Untold => f.write_str("how is not known (the wrapper that had started it went on without it)"),
+        }
+    }
 }
 
 impl Death {
@@ -22,25 +56,26 @@ impl Death {
     /// The exit code, if it exited by itself.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
-        self.status.and_then(|status| status.code())
+        self.status().and_then(|status| status.code())
     }
 
     /// The signal that ended it, if one did.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
-        self.status.and_then(|status| status.signal())
+        self.status.signal()
     }
 
     /// Whether the kernel wrote a core dump of it.
     #[must_use]
     pub fn core_dumped(&self) -> bool {
-        self.status.is_some_and(|status| status.core_dumped())
+        self.status().is_some_and(|status| status.core_dumped())
     }
 
-    /// The exit status; `None` if this program ignores SIGCHLD, for then the kernel keeps none.
+    /// The exit status. `None` if this program ignores SIGCHLD, for then the kernel keeps none; or if a wrapper had started the daemon, and
+    /// outlived it without telling.
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
-        self.status
+        self.status.known()
     }
 
     /// The last lines it wrote to its stderr, 4 KiB at most, control characters escaped.
@@ -68,10 +103,7 @@ impl Death {
 /// As "killed by signal 9 (SIGKILL)", the part of the message that a reader needs first.
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.status {
-            Some(status) => write!(f, "the daemon's process died: {}", describe(status)),
-            None => f.write_str("the daemon's process died, how is not known (is SIGCHLD ignored in this program?)"),
-        }
+        write!(f, "the daemon's process died: {}", self.status)
     }
 }
 
@@ -123,5 +155,14 @@ mod tests {
         assert_eq!(describe(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
         assert_eq!(describe(ExitStatus::from_raw(11 | 0x80)), "killed by signal 11 (SIGSEGV), core dumped");
         assert_eq!(describe(ExitStatus::from_raw(40)), "killed by signal 40");
+        let death = |status| Death { pid: 1, status, stderr: String::new(), uptime: Duration::ZERO }.to_string();
+        assert_eq!(
+            [Status::Known(ExitStatus::from_raw(9)), Status::Unkept, Status::Untold].map(death),
+            [
+                "the daemon's process died: killed by signal 9 (SIGKILL)",
+                "the daemon's process died: how is not known (is SIGCHLD ignored in this program?)",
+                "the daemon's process died: how is not known (the wrapper that had started it went on without it)",
+            ]
+        );
     }
 }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, WaitIdStatus};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Status};
 use crate::process::marker::Marker;
 use crate::process::output::Output;
 use crate::process::pidfd::Pidfd;
@@ -22,6 +22,8 @@ use crate::process::{Program, descendants};
 pub(crate) struct Child {
     pid: Pid,
     pidfd: Pidfd,
+    /// The daemon, where what was started is a wrapper around it.
+    daemon: Option<Pidfd>,
     marker: Marker,
     output: Output,
     state: State,
@@ -46,8 +48,7 @@ enum State {
 /// How a process ended.
 #[derive(Debug)]
 pub(crate) struct Exit {
-    /// `None` where the kernel kept no status, because this program ignores SIGCHLD.
-    pub(crate) status: Option<ExitStatus>,
+    pub(crate) status: Status,
     /// The end of what it wrote to stderr.
     pub(crate) stderr: String,
 }
@@ -71,7 +72,7 @@ impl Child {
         })?;
         let output = Output::capture(process.id(), stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
-        Ok((Child { pid, pidfd, marker, output, state: State::Unreaped }, ours))
+        Ok((Child { pid, pidfd, daemon: None, marker, output, state: State::Unreaped }, ours))
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -87,8 +88,36 @@ impl Child {
         self.pidfd.exited().await;
     }
 
-    /// Kills it and its process group.
+    /// Watches the process `daemon` too, where what was started is a wrapper around it; gives whether that is so. Must be called on the keeper, as
+    /// [`Child::start`].
+    ///
+    /// The number is only what somebody said, so it must be that of a process that carries the marker.
+    pub(crate) fn watch_daemon(&mut self, daemon: u32) -> bool {
+        let pid = i32::try_from(daemon).ok().and_then(Pid::from_raw).filter(|pid| *pid != self.pid);
+        // The descriptor comes first: what it holds cannot become another process while its environment is read. If either fails, only the
+        // wrapper tells of the end.
+        let is_marked = |pid: Pid| self.marker.is_on(pid.as_raw_nonzero().get());
+        self.daemon = pid.and_then(|pid| Pidfd::open(pid).ok().filter(|_| is_marked(pid)));
+        self.daemon.is_some()
+    }
+
+    /// Waits for the end of the daemon that is watched beside its wrapper; where there is none, for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn daemon_exited(&self) {
+        match &self.daemon {
+            Some(daemon) => daemon.exited().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Kills it and its process group, and the daemon that it wraps.
     pub(crate) fn kill(&self) {
+        if let Some(daemon) = &self.daemon {
+            daemon.kill();
+        }
         // Its group has its number, and may be signalled by it only while nobody else can have got it.
         if self.state == State::Unreaped && self.pidfd.holds_its_number() {
             // It may be a zombie already, and its group empty.
@@ -104,7 +133,7 @@ impl Child {
         let status = self.pidfd.reap().ok().flatten();
         self.state = State::Reaped;
         LIVING.send_modify(|living| *living -= 1);
-        let status = status.as_ref().and_then(exit_status);
+        let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
         let output = std::mem::take(&mut self.output);
         (Exit { status, stderr: output.finish().await }, Leftovers(self.marker))
     }

@@ -36,13 +36,7 @@ pub(crate) fn kill_descendants() {
 
 /// Kills every process that carries `marker` in its environment: what a daemon left behind that died without its own ending.
 pub(super) fn kill_marked(marker: Marker) {
-    repeat(|| {
-        let marked = |process: &Process| {
-            // Another user's environment cannot be read, nor can one's that has just ended.
-            fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|environ| marker.is_in(&environ))
-        };
-        all().into_iter().filter(|process| !process.zombie).filter(marked).collect()
-    });
+    repeat(|| all().into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect());
 }
 
 /// Kills what `find` finds until it finds nothing.

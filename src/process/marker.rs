@@ -32,8 +32,13 @@ impl Marker {
         (VARIABLE, format!("{}:{}", self.parent, self.daemon.simple()))
     }
 
+    /// Whether the process `pid` was started with it. Another user's environment cannot be read, nor can one's that has just ended.
+    pub(super) fn is_on(self, pid: i32) -> bool {
+        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| self.is_in(&environ))
+    }
+
     /// Whether it stands in an environment as `/proc/<pid>/environ` shows it.
-    pub(super) fn is_in(self, environ: &[u8]) -> bool {
+    fn is_in(self, environ: &[u8]) -> bool {
         let (name, value) = self.variable();
         let entry = format!("{name}={value}");
         environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
