@@ -3,7 +3,7 @@
 //! A frame is one line of JSON. The lifeline is the daemon's fd 0, so nothing the daemon prints can get between.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -25,8 +25,6 @@ pub(crate) struct Hello {
     /// The version of the protocol; the first field, and the one that never changes its meaning.
     pub(crate) protocol: u32,
     pub(crate) daemon: Uuid,
-    /// The directory that is its own; a Unix socket goes in there.
-    pub(crate) directory: PathBuf,
     pub(crate) transport: Transport,
     pub(crate) grace: Duration,
     pub(crate) message_limit: usize,
@@ -36,18 +34,28 @@ pub(crate) struct Hello {
 /// Where the daemon is to listen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Transport {
-    /// At a Unix socket in its directory.
-    Unix,
+    /// At a Unix socket in this directory, which is its own.
+    Unix { directory: PathBuf },
     /// At a port of 127.0.0.1, for whoever has the token.
     Localhost { token: Token },
+    /// Nowhere: it has its one connection already.
+    InProcess,
 }
 
 impl Transport {
+    /// The directory that is to be removed at the end.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match self {
+            Transport::Unix { directory } => Some(directory),
+            Transport::Localhost { .. } | Transport::InProcess => None,
+        }
+    }
+
     /// What a client must have to be answered.
     pub(crate) fn token(&self) -> Option<&Token> {
         match self {
-            Transport::Unix => None,
             Transport::Localhost { token } => Some(token),
+            Transport::Unix { .. } | Transport::InProcess => None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod definition;
 mod error;
 mod handshake;
 mod host;
+mod in_process;
 mod init;
 mod object;
 mod process;

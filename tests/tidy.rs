@@ -16,6 +16,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // Both sides: it decides which this process is.
     ("init", &["process", "server"]),
+    // Both sides in one process, and so both stairs.
+    ("in_process", &["daemon", "host", "server", "transport"]),
     // The left stair. `object` is the contract with the macros: descriptions and packed arguments.
     ("proxy", &["client", "daemon", "definition", "error", "object", "stream", "value"]),
     ("daemon", &["client", "definition", "error", "handshake", "object", "process", "transport", "value"]),

@@ -1,6 +1,7 @@
 //! The connection: made once, never again.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::client::pending::Pending;
 use crate::client::upload::Way;
 use crate::client::{Answer, Authorized, Client, Limits, download, release};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Endpoint, Stream, Token, connect};
+use crate::transport::{Endpoint, Stream, Token};
 use crate::wire::pb::objects_client::ObjectsClient;
 use crate::wire::pb::session_response::Result as Message;
 use crate::wire::{Assembly, CHUNK_SIZE, Outbox, pb};
@@ -37,11 +38,11 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const DECODE_ASIDE: usize = 1024 * 1024;
 
 impl Client {
-    /// Connects to the daemon `pid`, which may want a `token`, and opens the session. Both live on the current runtime, timers on `keeper`; `lost` is called when they are
+    /// Connects by `stream` to the daemon at `endpoint`, which may want a `token`, and opens the session. Both live on the current runtime, timers on `keeper`; `lost` is called when they are
     /// no more.
     pub(crate) async fn connect(
+        stream: impl Future<Output = io::Result<Stream>>,
         endpoint: Endpoint,
-        pid: u32,
         token: Option<Token>,
         limits: Limits,
         keeper: Runtime,
@@ -50,7 +51,7 @@ impl Client {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             Error::new(ErrorKind::Handshake, format!("{what} at {endpoint}: {error}"))
         };
-        let stream = connect(&endpoint, pid).await.map_err(|error| failed("there is no connection", &error))?;
+        let stream = stream.await.map_err(|error| failed("there is no connection", &error))?;
         let mut stream = Some(stream);
         // Once: tonic would connect again to whoever owns the path by then.
         let once = service_fn(move |_: Uri| {

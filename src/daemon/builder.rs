@@ -14,11 +14,10 @@ use tokio::task::JoinHandle;
 use tracing::instrument::WithSubscriber as _;
 
 use crate::client::Limits;
-use crate::daemon::Daemon;
-use crate::daemon::launch::{Recipe, launch};
+use crate::daemon::launch::{Plan, Recipe, launch};
+use crate::daemon::{Daemon, StartInProcess};
 use crate::definition::{Definition, short_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handshake::Transport;
 use crate::object::{Description, Packed, Parts};
 use crate::process::{Program, keeper};
 use crate::transport::Token;
@@ -71,6 +70,7 @@ struct Settings {
     env_clear: bool,
     current_dir: Option<PathBuf>,
     localhost: bool,
+    in_process: Option<StartInProcess>,
     grace: Duration,
     start_timeout: Duration,
     limits: Limits,
@@ -85,10 +85,32 @@ impl Default for Settings {
             env_clear: false,
             current_dir: None,
             localhost: false,
+            in_process: None,
             grace: Duration::from_secs(2),
             start_timeout: Duration::from_secs(10),
             limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
         }
+    }
+}
+
+impl Settings {
+    /// What is to be started, and where it is to listen.
+    fn plan(self) -> Result<Plan> {
+        if let Some(start) = self.in_process {
+            return Ok(Plan::InProcess(start));
+        }
+        let mut program = Program::choose(self.executable)?;
+        program.arguments.extend(self.arguments);
+        program.environment = self.environment;
+        program.env_clear = self.env_clear;
+        program.current_dir = self.current_dir;
+        if !self.localhost {
+            return Ok(Plan::Unix(program));
+        }
+        let token = Token::generate().map_err(|error| {
+            Error::new(ErrorKind::Spawn, format!("the system gives no randomness for a token: {error}")).because(error)
+        })?;
+        Ok(Plan::Localhost(program, token))
     }
 }
 
@@ -210,6 +232,11 @@ impl<P> Spawn<P> {
         self.set(|settings| settings.limits.depth = levels.min(MAX_DEPTH))
     }
 
+    /// Starts a server within this process instead of another process.
+    pub(crate) fn started_by(self, start: StartInProcess) -> Self {
+        self.set(|settings| settings.in_process = Some(start))
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         if let Place::Own(settings) = &mut self.place {
             change(settings);
@@ -283,36 +310,15 @@ impl IntoFuture for Spawn<Daemon> {
 }
 
 async fn start(settings: Settings, name: String) -> Result<Daemon> {
-    let Settings {
-        executable,
-        arguments,
-        environment,
-        env_clear,
-        current_dir,
-        localhost,
-        grace,
-        start_timeout,
-        limits,
-    } = settings;
-    let mut program = Program::choose(executable)?;
-    program.arguments.extend(arguments);
-    program.environment = environment;
-    program.env_clear = env_clear;
-    program.current_dir = current_dir;
-    let transport = if localhost { Transport::Localhost { token: token()? } } else { Transport::Unix };
-    let recipe = Recipe { program, name, transport, limits, grace, start_timeout };
+    let (grace, start_timeout, limits) = (settings.grace, settings.start_timeout, settings.limits);
+    let plan = settings.plan()?;
+    let recipe = Recipe { plan, name, limits, grace, start_timeout };
     let keeper = keeper()?;
     let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
     let mut launching = AbortOnDrop(keeper.spawn(launch(recipe, runtime).with_current_subscriber()));
     (&mut launching.0)
         .await
         .unwrap_or_else(|panicked| Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}"))))
-}
-
-fn token() -> Result<Token> {
-    Token::generate().map_err(|error| {
-        Error::new(ErrorKind::Spawn, format!("the system gives no randomness for a token: {error}")).because(error)
-    })
 }
 
 /// The future that waits for a launch may be dropped; the launch then ends what it has begun.

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::BufReader;
 use tokio::runtime::Handle as Runtime;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, instrument::WithSubscriber as _};
 use uuid::Uuid;
 
 use crate::client::{Client, Limits};
+use crate::daemon::body::Body;
 use crate::daemon::supervisor::{Lifeline, Outcome, Supervisor, verdict};
-use crate::daemon::{Daemon, Inner};
+use crate::daemon::{Daemon, Inner, StartInProcess};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handshake::{Answer, Hello, PROTOCOL_VERSION, Transport, read_frame, write_frame};
 use crate::process::{Child, Program, keeper};
-use crate::transport::{Directory, Endpoint};
+use crate::transport::{Directory, Endpoint, Stream, Token, connect};
 
 /// How long the two signs of a death, the closed sockets and the exit, may be apart.
 const AFTERMATH: Duration = Duration::from_millis(50);
@@ -24,57 +24,74 @@ const AFTERMATH: Duration = Duration::from_millis(50);
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// What a daemon is started with.
-#[derive(Clone, Debug)]
 pub(super) struct Recipe {
-    pub(super) program: Program,
+    pub(super) plan: Plan,
     pub(super) name: String,
-    pub(super) transport: Transport,
     pub(super) limits: Limits,
     pub(super) grace: Duration,
     pub(super) start_timeout: Duration,
 }
 
+/// What becomes the daemon, and where it is to listen.
+pub(super) enum Plan {
+    /// A process that listens at a Unix socket.
+    Unix(Program),
+    /// A process that listens at a port of 127.0.0.1.
+    Localhost(Program, Token),
+    /// A server within this process.
+    InProcess(StartInProcess),
+}
+
+/// What has been started, and is not a daemon yet.
+struct Started {
+    body: Body,
+    lifeline: Lifeline,
+    transport: Transport,
+    /// What is removed when it has gone.
+    directory: Option<Directory>,
+    /// The connection, where there is nothing to connect to.
+    connection: Option<Stream>,
+    /// What messages call it.
+    shown: String,
+    /// What to do if nothing comes of it.
+    advice: &'static str,
+}
+
 /// Starts a daemon. Runs on the keeper, but for the connection, which lives on `runtime`.
 pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
-    let Recipe { program, name, transport, limits, grace, start_timeout } = recipe;
+    let Recipe { plan, name, limits, grace, start_timeout } = recipe;
     let started = Instant::now();
     let deadline = started + start_timeout;
     let id = Uuid::new_v4();
-    let directory = Directory::create(id)?;
+    let Started { body, mut lifeline, transport, directory, connection, shown, advice } = start(plan, id)?;
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         daemon: id,
-        directory: directory.path().to_owned(),
         transport,
         grace,
         message_limit: limits.message,
         depth_limit: limits.depth,
     };
-
-    let (child, lifeline) = Child::start(&program, id)?;
-    let spawned_pid = child.pid();
-    info!(pid = spawned_pid, name, executable = %program.shown.display(), "started");
-    let supervisor = Supervisor::start(child, name.clone(), directory, grace);
+    let spawned_pid = body.pid();
+    info!(pid = spawned_pid, name, executable = %shown, "started");
+    let supervisor = Supervisor::start(body, name.clone(), directory, grace);
     let unfinished = Unfinished(Some(&supervisor));
 
-    let handshake = async {
-        let (reader, writer) = lifeline
-            .set_nonblocking(true)
-            .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
-            .map_err(|error| Error::new(ErrorKind::Spawn, format!("the lifeline cannot be used: {error}")))?
-            .into_split();
-        let mut lifeline = Lifeline { reader: BufReader::new(reader), writer };
+    let connected = async {
         let (pid, endpoint) = shake_hands(&mut lifeline, &hello).await?;
         supervisor.hold(lifeline, pid);
-        Ok::<_, Error>((pid, endpoint))
-    };
-    let connected = async {
-        let (pid, endpoint) = handshake.await?;
         let ending = supervisor.clone();
         let keeper = Runtime::current();
         let lost = move || ending.end(grace, Instant::now());
         let token = hello.transport.token().cloned();
-        let connecting = Client::connect(endpoint.clone(), pid, token, limits, keeper, lost);
+        let reached = endpoint.clone();
+        let stream = async move {
+            match connection {
+                Some(connection) => Ok(connection),
+                None => connect(&reached, pid).await,
+            }
+        };
+        let connecting = Client::connect(stream, endpoint.clone(), token, limits, keeper, lost);
         let connecting = runtime.spawn(connecting.with_current_subscriber());
         let client = connecting.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::RuntimeEnded, "the async runtime ended, or has no I/O driver (`enable_all`)"))
@@ -84,7 +101,7 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
             Err(error) => {
                 // If the process has just died, that is why, and its exit comes a moment after its sockets closed.
                 let died = timeout(AFTERMATH, supervisor.exited()).await;
-                return Err(died.map_or(error, |outcome| exited_early(&program, &outcome)));
+                return Err(died.map_or(error, |outcome| exited_early(&shown, advice, &outcome)));
             }
         };
         Ok((pid, endpoint, client))
@@ -92,10 +109,10 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     let connected = tokio::select! {
         biased;
         connected = timeout_at(deadline, connected) => connected.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Handshake, format!("`{}` did not answer within {start_timeout:?}", program.shown.display()))
-                .advise("does it call `oad::init()` first thing in `main`?"))
+            Err(Error::new(ErrorKind::Handshake, format!("`{shown}` did not answer within {start_timeout:?}"))
+                .advise(advice))
         }),
-        outcome = supervisor.exited() => Err(exited_early(&program, &outcome)),
+        outcome = supervisor.exited() => Err(exited_early(&shown, advice, &outcome)),
     };
     let (pid, endpoint, client) = match connected {
         Ok(connected) => connected,
@@ -124,6 +141,46 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
     let owner = std::process::id();
     let transport = hello.transport;
     Ok(Daemon(Arc::new(Inner { id, pid, name, endpoint, transport, client, supervisor, grace, owner })))
+}
+
+/// Starts what the plan says. Dropped, it ends again.
+fn start(plan: Plan, id: Uuid) -> Result<Started> {
+    let (program, directory, transport) = match plan {
+        Plan::Unix(program) => {
+            let directory = Directory::create(id)?;
+            let transport = Transport::Unix { directory: directory.path().to_owned() };
+            (program, Some(directory), transport)
+        }
+        Plan::Localhost(program, token) => (program, None, Transport::Localhost { token }),
+        Plan::InProcess(start) => {
+            let (server, lifeline, connection) = start().map_err(|error| {
+                Error::new(ErrorKind::Spawn, format!("its runtime could not be started: {error}")).because(error)
+            })?;
+            return Ok(Started {
+                body: Body::InProcess(server),
+                lifeline: Lifeline::new(lifeline),
+                transport: Transport::InProcess,
+                directory: None,
+                connection: Some(connection),
+                shown: "in-process".to_owned(),
+                advice: "see what was printed to stderr",
+            });
+        }
+    };
+    let (child, lifeline) = Child::start(&program, id)?;
+    let lifeline = lifeline
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
+        .map_err(|error| Error::new(ErrorKind::Spawn, format!("the lifeline cannot be used: {error}")))?;
+    Ok(Started {
+        body: Body::Process(child),
+        lifeline: Lifeline::new(Stream::Unix(lifeline)),
+        transport,
+        directory,
+        connection: None,
+        shown: program.shown.display().to_string(),
+        advice: "does it call `oad::init()` first thing in `main`?",
+    })
 }
 
 async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, Endpoint)> {
@@ -156,13 +213,12 @@ async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, End
     }
 }
 
-fn exited_early(program: &Program, outcome: &Outcome) -> Error {
-    let shown = program.shown.display();
+fn exited_early(shown: &str, advice: &str, outcome: &Outcome) -> Error {
     match outcome {
         Outcome::Died(death) => {
             Error::new(ErrorKind::Spawn, format!("`{shown}` ended before it was ready: {}", death.status))
                 .with_death(death.clone())
-                .advise("does it call `oad::init()` first thing in `main`?")
+                .advise(advice)
         }
         Outcome::Ended(_) => Error::new(ErrorKind::Spawn, format!("`{shown}` was ended before it was ready")),
     }

@@ -3,12 +3,14 @@
 //! [`Spawn`] is the builder, `launch` the beginning, `supervisor` the whole story of the ending. Below are the client, which carries
 //! calls, and the process. Deliberately absent: what a call means; the proxy above knows.
 
+mod body;
 mod builder;
 mod channel;
 mod ended;
 mod launch;
 mod supervisor;
 
+pub(crate) use body::{InProcess, StartInProcess};
 pub(crate) use builder::Spawned;
 pub use builder::{Spawn, daemon};
 pub use channel::Channel;
@@ -99,6 +101,8 @@ impl Daemon {
     /// **Of a daemon on [`localhost`](Spawn::localhost) it holds the token**: whoever reads the line can do all that this program can with the daemon. The
     /// token stands in front, as an environment variable of grpcurl's, because its arguments are there for everybody on the machine to see.
     ///
+    /// A daemon [`in_process`](Spawn::in_process) cannot be reached by anybody else; its line is a shell's comment that says so.
+    ///
     /// ```no_run
     /// # async fn example() -> oad::Result<()> {
     /// let daemon = oad::daemon().localhost().await?;
@@ -114,7 +118,7 @@ impl Daemon {
                 token.reveal()
             ),
             (None, Some(socket)) => format!("grpcurl -plaintext -unix {}", shell_word(&socket.to_string_lossy())),
-            (None, None) => format!("grpcurl -plaintext {endpoint}"),
+            (None, None) => format!("# {self} lives in the process that made it, where grpcurl does not reach:"),
         }
     }
 

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::BufReader;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{BufReader, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::instrument::WithSubscriber as _;
 use tracing::{info, warn};
 
 use crate::daemon::Ended;
+use crate::daemon::body::Body;
 use crate::error::{Death, Error, ErrorKind, Status};
 use crate::handshake::{Answer, Farewell, read_frame, write_frame};
-use crate::process::Child;
-use crate::transport::Directory;
+use crate::transport::{Directory, Stream};
 
 /// How long after its grace a daemon is killed. Its own watchdog is a little quicker, and tidies up.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -72,11 +71,18 @@ enum Order {
     Kill,
 }
 
-/// The parent's end of the daemon's fd 0.
+/// The parent's end of the daemon's fd 0, or of what stands for it within this process.
 #[derive(Debug)]
 pub(super) struct Lifeline {
-    pub(super) reader: BufReader<OwnedReadHalf>,
-    pub(super) writer: OwnedWriteHalf,
+    pub(super) reader: BufReader<ReadHalf<Stream>>,
+    pub(super) writer: WriteHalf<Stream>,
+}
+
+impl Lifeline {
+    pub(super) fn new(stream: Stream) -> Self {
+        let (reader, writer) = split(stream);
+        Lifeline { reader: BufReader::new(reader), writer }
+    }
 }
 
 /// A handle on the task that owns the process.
@@ -88,14 +94,14 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Takes a process over. Must be called on the keeper.
-    pub(super) fn start(child: Child, name: String, directory: Directory, grace: Duration) -> Self {
+    /// Takes over what was started. Must be called on the keeper.
+    pub(super) fn start(body: Body, name: String, directory: Option<Directory>, grace: Duration) -> Self {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (sender, life) = watch::channel(Life::Running);
-        let pid = child.pid();
+        let pid = body.pid();
         let started = Instant::now();
         let watch = Watch {
-            child,
+            body,
             pid,
             name,
             directory,
@@ -156,10 +162,10 @@ impl Supervisor {
 
 /// The task's own state.
 struct Watch {
-    child: Child,
+    body: Body,
     pid: u32,
     name: String,
-    directory: Directory,
+    directory: Option<Directory>,
     inbox: mpsc::UnboundedReceiver<Order>,
     life: watch::Sender<Life>,
     started: Instant,
@@ -210,8 +216,8 @@ impl Watch {
             };
             tokio::select! {
                 biased;
-                () = self.child.exited() => break,
-                () = self.child.daemon_exited(), if matches!(self.wrapper, Wrapper::Alive) => {
+                () = self.body.exited() => break,
+                () = self.body.daemon_exited(), if matches!(self.wrapper, Wrapper::Alive) => {
                     self.wrapper = Wrapper::Outlives(Instant::now());
                 }
                 // The last handle sends an end before it goes, so there is nothing to hear after it.
@@ -224,7 +230,7 @@ impl Watch {
                 }
                 () = sleep_until(wrapper_deadline.unwrap_or_else(Instant::now)), if wrapper_deadline.is_some() => {
                     self.wrapper = Wrapper::Killed;
-                    self.child.kill();
+                    self.body.kill();
                 }
             }
         }
@@ -235,7 +241,7 @@ impl Watch {
         match order {
             Order::Hold(lifeline, pid) => {
                 self.lifeline = Some(lifeline);
-                if self.child.watch_daemon(pid) {
+                if self.body.watch_daemon(pid) {
                     let wrapper = std::mem::replace(&mut self.pid, pid);
                     info!(pid, wrapper, name = self.name, "started by a wrapper");
                 }
@@ -288,7 +294,7 @@ impl Watch {
     }
 
     fn kill(&mut self) {
-        self.child.kill();
+        self.body.kill();
         let end = self.end.get_or_insert(End { since: Instant::now(), deadline: None });
         end.deadline = None;
     }
@@ -300,15 +306,15 @@ impl Watch {
             let said = timeout(LAST_WORD, hear(&mut self.lifeline)).await;
             self.heed(said.ok().flatten());
         }
-        let Watch { child, pid, name, directory, life, started, end, said, wrapper, .. } = self;
-        let (exit, leftovers) = child.reap().await;
+        let Watch { body, pid, name, directory, life, started, end, said, wrapper, .. } = self;
+        let (exit, leftovers) = body.reap().await;
         let status = match wrapper {
             // That is how the wrapper was ended, and says nothing of the daemon.
             Wrapper::Killed if exit.status.signal() == Some(Signal::KILL.as_raw()) => Status::Untold,
             _ => exit.status,
         };
         // Before anybody hears of the end: who hears of it may end the program at once.
-        if let Err(error) = directory.remove() {
+        if let Some(Err(error)) = directory.map(Directory::remove) {
             warn!(pid, name, %error, "its directory could not be removed");
         }
         let (uptime, stderr) = (started.elapsed(), exit.stderr);
@@ -333,7 +339,8 @@ impl Watch {
         life.send_replace(Life::Exited(outcome(end.as_ref().map(ended))));
 
         // One that ended in order has ended its descendants itself: that comes between its last word and its exit.
-        if said.abandoned.is_none() || !status.known().is_some_and(|status| status.success()) {
+        let in_order = said.abandoned.is_some() && status.known().is_some_and(|status| status.success());
+        if let Some(leftovers) = leftovers.filter(|_| !in_order) {
             // It reads much of `/proc`. If it cannot be done there is nobody to tell.
             let _ = tokio::task::spawn_blocking(move || leftovers.kill()).await;
         }

@@ -20,13 +20,15 @@ pub(crate) enum Status {
     Unkept,
     /// A wrapper that had started the process, and is the only one to be told by the kernel, outlived it and did not tell.
     Untold,
+    /// It was no process of its own.
+    InProcess,
 }
 
 impl Status {
     pub(crate) fn known(self) -> Option<ExitStatus> {
         match self {
             Status::Known(status) => Some(status),
-            Status::Unkept | Status::Untold => None,
+            Status::Unkept | Status::Untold | Status::InProcess => None,
         }
     }
 
@@ -42,6 +44,7 @@ impl fmt::Display for Status {
             Status::Known(status) => f.write_str(&describe(*status)),
             Status::Unkept => f.write_str("how is not known (is SIGCHLD ignored in this program?)"),
             Status::Untold => f.write_str("how is not known (the wrapper that had started it went on without it)"),
+            Status::InProcess => f.write_str("it was within this process, which goes on"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 
 use crate::error::{Error, Exception, Result};
 
@@ -11,14 +12,19 @@ thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Makes panics note their place, and still be printed to stderr as before. For a process that is a daemon, once.
+/// Makes panics note their place, and still be handled as before: printed to stderr, or whatever the program has set. It does so once; a program that
+/// sets a hook of its own later, as another may for a test, only loses the places. Not to be called by a thread that panics.
 pub(crate) fn note_locations() {
-    let previous = take_hook();
-    set_hook(Box::new(move |info| {
-        let location = info.location().map(ToString::to_string);
-        LOCATION.with_borrow_mut(|last| *last = location);
-        previous(info);
-    }));
+    static NOTED: Once = Once::new();
+    NOTED.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |info| {
+            let location = info.location().map(ToString::to_string);
+            // A thread that ends has no such memory any more.
+            let _ = LOCATION.try_with(|last| last.replace(location));
+            previous(info);
+        }));
+    });
 }
 
 /// Runs an object's code. The object is used again after a panic, as a local one behind a lock would be.

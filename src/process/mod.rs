@@ -12,8 +12,7 @@ mod output;
 mod pidfd;
 mod program;
 
-pub(crate) use child::Child;
-pub(crate) use child::children_gone;
+pub(crate) use child::{Child, Exit, Leftovers, children_gone};
 pub(crate) use descendants::kill_descendants;
 pub(crate) use keeper::keeper;
 pub(crate) use marker::{Lifeline, inherited_lifeline, silence};

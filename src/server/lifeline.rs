@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{BufReader, split};
+use tokio::io::{AsyncBufRead, AsyncWrite, BufReader, split};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -21,7 +21,7 @@ use crate::transport::{Endpoint, remove_directory};
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The grace of calls when the parent is dead: nobody waits for their answers.
-const ORPHANED: Duration = Duration::from_millis(500);
+pub(super) const ORPHANED: Duration = Duration::from_millis(500);
 
 /// How long after the last moment for calls the rest of the ending may take, before the watchdog ends the process as it is. The
 /// parent's own patience is a little longer.
@@ -58,7 +58,7 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
         Some(Err(_)) => return write_frame(&mut writer, &Answer::OtherVersion { protocol: PROTOCOL_VERSION }).await,
         None => return Ok(()),
     };
-    let directory = hello.directory.clone();
+    let transport = hello.transport.clone();
     // The receiver is the server, which lives as long as the process.
     let _ = hellos.send(hello);
     let (host, endpoint, grace) = match ready.await {
@@ -66,16 +66,10 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
         Ok(Err(message)) => return write_frame(&mut writer, &Answer::Failed { message }).await,
         Err(_) => return Ok(()),
     };
-    let answer = Answer::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint };
     // If the parent is gone, reading tells.
-    let _ = write_frame(&mut writer, &answer).await;
+    let _ = write_frame(&mut writer, &ready_at(endpoint)).await;
 
     let hearing = async {
-        let farewells = async {
-            while let Ok(Some(Farewell::End { grace })) = read_frame(&mut reader).await {
-                host.ending().request(grace);
-            }
-        };
         let death = async {
             match parent {
                 Ok(Some(parent)) => parent.exited().await,
@@ -86,7 +80,7 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
             }
         };
         tokio::select! {
-            () = farewells => {}
+            () = hear(&mut reader, &host) => {}
             () = death => {}
         }
         // The parent is dead, or has let go. What the object prints from now on would go to a closed pipe.
@@ -100,16 +94,6 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
         host.ending().request(grace);
         std::future::pending::<()>().await;
     };
-    let telling = async {
-        let deadline = host.ending().requested().await;
-        let grace = deadline.saturating_duration_since(Instant::now());
-        let calls = host.calls() as u64;
-        let _ = write_frame(&mut writer, &Answer::Terminating { grace, calls }).await;
-        let Drained { abandoned, dropped } = host.ending().drained().await;
-        let _ = write_frame(&mut writer, &Answer::Leaving { abandoned, dropped }).await;
-        host.ending().note_told();
-        std::future::pending::<()>().await;
-    };
     let watchdog = async {
         host.ending().deadline_passed().await;
         tokio::time::sleep(WATCHDOG).await;
@@ -117,10 +101,34 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
     tokio::select! {
         () = hearing => {}
         () = signalled => {}
-        () = telling => {}
+        () = tell(&mut writer, &host) => {}
         () = watchdog => {}
     }
-    end_as_it_is(&directory)
+    end_as_it_is(transport.directory())
+}
+
+/// The answer to a hello.
+pub(super) fn ready_at(endpoint: Endpoint) -> Answer {
+    Answer::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint }
+}
+
+/// Hears the parent's farewells, until it has let go.
+pub(super) async fn hear(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) {
+    while let Ok(Some(Farewell::End { grace })) = read_frame(reader).await {
+        host.ending().request(grace);
+    }
+}
+
+/// Tells the parent of the end, first that it has begun and then how it went; never returns. If the parent is gone there is nobody to tell.
+pub(super) async fn tell(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
+    let deadline = host.ending().requested().await;
+    let grace = deadline.saturating_duration_since(Instant::now());
+    let calls = host.calls() as u64;
+    let _ = write_frame(writer, &Answer::Terminating { grace, calls }).await;
+    let Drained { abandoned, dropped } = host.ending().drained().await;
+    let _ = write_frame(writer, &Answer::Leaving { abandoned, dropped }).await;
+    host.ending().note_told();
+    std::future::pending().await
 }
 
 /// Waits for one of the signals by which a program is asked to end.
@@ -140,9 +148,11 @@ async fn signals() {
 }
 
 /// The last resort: the ending hangs, in a drop or in a call that cannot be stopped.
-fn end_as_it_is(directory: &Path) -> ! {
+fn end_as_it_is(directory: Option<&Path>) -> ! {
     // Nothing is printed: whoever hangs may hold the lock of stderr, or its pipe may be full.
     kill_descendants();
-    remove_directory(directory);
+    if let Some(directory) = directory {
+        remove_directory(directory);
+    }
     kill_self()
 }

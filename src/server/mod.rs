@@ -5,8 +5,10 @@
 
 mod lifeline;
 mod services;
+mod within;
 
 pub use services::Services;
+pub(crate) use within::serve_within;
 
 use std::future::Future;
 use std::io;
@@ -71,11 +73,12 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
     let Ok(hello) = hello.await else { return Ok(()) };
 
     // Held to the end; without it the directory could be swept away if the parent dies first. It is not worth failing for.
-    let _lock = Lock::take(&hello.directory);
+    let _lock = hello.transport.directory().map(Lock::take);
     let host = Host::new(hello.daemon, hello.depth_limit);
     let wanted = match &hello.transport {
-        Transport::Unix => Endpoint::in_directory(&hello.directory),
+        Transport::Unix { directory } => Endpoint::in_directory(directory),
         Transport::Localhost { .. } => Endpoint::any_port(),
+        Transport::InProcess => Endpoint::InProcess,
     };
     let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -96,13 +99,24 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
     // The lifeline's thread lives as long as the process.
     let _ = readies.send(Ok((host.clone(), endpoint, hello.grace)));
 
-    end(&host, server, &traffic, stop).await;
-    remove_directory(&hello.directory);
+    // Daemons that the objects had made end with them, in their own time.
+    end(&host, server, &traffic, stop, children_gone()).await;
+    kill_descendants();
+    if let Some(directory) = hello.transport.directory() {
+        remove_directory(directory);
+    }
     Ok(())
 }
 
-/// The one ending, but for the directory: waits for the request, and then for each thing that is to end, for as long as it may take.
-async fn end<T>(host: &Host, mut server: JoinHandle<T>, traffic: &Traffic, stop: oneshot::Sender<()>) {
+/// The one ending, but for processes and the directory: waits for the request, and then for each thing that is to end, for as long as it may take;
+/// `others` when the objects have gone.
+async fn end<T>(
+    host: &Host,
+    mut server: JoinHandle<T>,
+    traffic: &Traffic,
+    stop: oneshot::Sender<()>,
+    others: impl Future<Output = ()>,
+) {
     host.ending().requested().await;
     let was_busy = host.is_busy();
     // Calls that run too long end with the process.
@@ -112,8 +126,7 @@ async fn end<T>(host: &Host, mut server: JoinHandle<T>, traffic: &Traffic, stop:
     }
     let left = || host.ending().left().max(AT_LEAST);
     let dropped = timeout(left(), drop_objects(host.clone())).await.unwrap_or(false);
-    // Daemons that the objects had made end with them, in their own time.
-    let _ = timeout(left(), children_gone()).await;
+    let _ = timeout(left(), others).await;
     host.ending().tell_drained(Drained { abandoned: host.calls() as u64, dropped });
     // Whoever has ended the server has its answer; whoever waits for it would see it only by its end.
     let _ = stop.send(());
@@ -132,7 +145,6 @@ async fn end<T>(host: &Host, mut server: JoinHandle<T>, traffic: &Traffic, stop:
             break;
         }
     }
-    kill_descendants();
 }
 
 /// Drops the objects, not on a thread of the pool, all of which may be taken by calls that are stuck. Gives whether it came to its end.

@@ -42,13 +42,18 @@ pub(super) struct Listening {
 }
 
 impl Logs {
-    /// Becomes the process's subscriber, unless it has one.
-    pub(crate) fn install() -> Self {
-        let logs = Logs(Arc::new(Inner {
+    /// Hears nothing: for a program that is not a daemon's alone, whose events are its own.
+    pub(crate) fn deaf() -> Self {
+        Logs(Arc::new(Inner {
             events: broadcast::Sender::new(KEPT),
             wanted: Mutex::default(),
             least: AtomicI32::new(pb::LogLevel::Unspecified.into()),
-        }));
+        }))
+    }
+
+    /// Becomes the process's subscriber, unless it has one.
+    pub(crate) fn install() -> Self {
+        let logs = Logs::deaf();
         // The program has a subscriber of its own, set before `oad::init`; then its events go there, and not here.
         let _ = tracing::subscriber::set_global_default(logs.clone());
         logs

@@ -24,5 +24,6 @@ pub(crate) async fn connect(endpoint: &Endpoint, pid: u32) -> io::Result<Stream>
             Err(io::Error::other("that is not this machine, and the token is not for any other"))
         }
         Endpoint::Tcp(address) => Stream::from_tcp(TcpStream::connect(address).await?),
+        Endpoint::InProcess => Err(io::Error::other("there is nothing to connect to")),
     }
 }

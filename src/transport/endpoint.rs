@@ -15,6 +15,8 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// A port of this machine. Everybody on it can connect, but is answered nothing without the daemon's token.
     Tcp(SocketAddr),
+    /// None: it lives in the very process that made it, and only that can reach it.
+    InProcess,
 }
 
 impl Endpoint {
@@ -32,7 +34,7 @@ impl Endpoint {
     pub(crate) fn socket(&self) -> Option<&Path> {
         match self {
             Endpoint::Unix(path) => Some(path),
-            Endpoint::Tcp(_) => None,
+            Endpoint::Tcp(_) | Endpoint::InProcess => None,
         }
     }
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Endpoint {
         match self {
             Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
             Endpoint::Tcp(address) => write!(f, "{address}"),
+            Endpoint::InProcess => f.write_str("in-process"),
         }
     }
 }

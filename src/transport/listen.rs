@@ -76,6 +76,24 @@ pub(crate) struct Connection {
     _place: OwnedSemaphorePermit,
 }
 
+impl Listening {
+    /// The other end of a connection within this process is the only client. Must be called where a runtime is current; the task it spawns ends
+    /// when the [`Incoming`] is dropped.
+    pub(crate) fn to(stream: Stream) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        let traffic = Traffic::default();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("nobody else knows of it");
+        let connection = Connection { stream, traffic: traffic.clone(), is_waiting: false, _place: place };
+        tokio::spawn(async move {
+            // The server may have ended before it has begun.
+            let _ = sender.send(Ok(connection)).await;
+            // A server whose clients have all come ends with them.
+            sender.closed().await;
+        });
+        Listening { endpoint: Endpoint::InProcess, incoming: Incoming(receiver), traffic }
+    }
+}
+
 /// Listens at `endpoint` and accepts on a task that ends when the [`Incoming`] is dropped.
 ///
 /// # Errors
@@ -96,6 +114,7 @@ pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<Listening> {
             let bound = Endpoint::Tcp(listener.local_addr()?);
             (Listener::Tcp(listener), bound)
         }
+        Endpoint::InProcess => return Err(io::ErrorKind::Unsupported.into()),
     };
     let (sender, receiver) = mpsc::channel(1);
     let traffic = Traffic::default();
@@ -163,8 +182,8 @@ async fn speaks_http2(stream: &Stream) -> io::Result<bool> {
     loop {
         let ready = stream.ready(Interest::READABLE).await?;
         let mut preface = [0; PREFACE.len()];
-        let peeked = stream.try_io(Interest::READABLE, || {
-            let (_, len) = rustix::net::recv(stream, &mut preface, RecvFlags::PEEK)?;
+        let peeked = stream.try_io(Interest::READABLE, |socket| {
+            let (_, len) = rustix::net::recv(socket, &mut preface, RecvFlags::PEEK)?;
             if len == PREFACE.len() || len == 0 || preface[..len] != PREFACE[..len] {
                 return Ok(preface == *PREFACE);
             }

@@ -1,11 +1,11 @@
 //! One connection, of whatever kind.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
 /// One connection, of whatever kind.
@@ -13,7 +13,12 @@ use tokio::net::{TcpStream, UnixStream};
 pub(crate) enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
+    /// Within this process.
+    Duplex(DuplexStream),
 }
+
+/// How much one end within a process may write before the other has read it, in bytes: about what a Unix socket holds.
+const DUPLEX_BUFFER: usize = 256 * 1024;
 
 impl Stream {
     /// A small frame is sent at once, and does not wait for the other end to confirm the one before.
@@ -22,26 +27,30 @@ impl Stream {
         Ok(Stream::Tcp(stream))
     }
 
+    /// Both ends of a connection within this process.
+    pub(crate) fn pair() -> (Self, Self) {
+        let (one, other) = tokio::io::duplex(DUPLEX_BUFFER);
+        (Stream::Duplex(one), Stream::Duplex(other))
+    }
+
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         match self {
             Stream::Unix(stream) => stream.ready(interest).await,
             Stream::Tcp(stream) => stream.ready(interest).await,
+            Stream::Duplex(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
-    pub(super) fn try_io<T>(&self, interest: Interest, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    /// Has its socket looked at, as tokio's `try_io`.
+    pub(super) fn try_io<T>(
+        &self,
+        interest: Interest,
+        look: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
         match self {
-            Stream::Unix(stream) => stream.try_io(interest, act),
-            Stream::Tcp(stream) => stream.try_io(interest, act),
-        }
-    }
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Stream::Unix(stream) => stream.as_fd(),
-            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.try_io(interest, || look(stream.as_fd())),
+            Stream::Tcp(stream) => stream.try_io(interest, || look(stream.as_fd())),
+            Stream::Duplex(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
@@ -51,6 +60,7 @@ impl AsyncRead for Stream {
         match &mut *self {
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Duplex(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -60,6 +70,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Stream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Duplex(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -71,6 +82,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Stream::Duplex(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -78,6 +90,7 @@ impl AsyncWrite for Stream {
         match self {
             Stream::Unix(stream) => stream.is_write_vectored(),
             Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Duplex(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -85,6 +98,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Duplex(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -92,6 +106,7 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Duplex(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
