@@ -40,8 +40,8 @@ impl ObjectsService {
     }
 
     /// Calls a method that returns a stream. The call ends when the items are dropped.
-    fn items(&self, request: pb::CallRequest) -> Result<BoxStream<'static, Result<pb::IterateResponse, Status>>> {
-        let pb::CallRequest { handle, method, arguments, keywords, timeout, credit: _ } = request;
+    fn items(&self, request: pb::IterateRequest) -> Result<BoxStream<'static, Result<pb::IterateResponse, Status>>> {
+        let pb::IterateRequest { handle, method, arguments, keywords, timeout } = request;
         let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
         if let Some((_, known)) = self.host.describe(handle.clone())?.method(&method)
             && !known.streams
@@ -77,7 +77,7 @@ impl Objects for ObjectsService {
     }
 
     async fn call(&self, request: Request<pb::CallRequest>) -> Result<Response<pb::CallResponse>, Status> {
-        let pb::CallRequest { handle, method, arguments, keywords, timeout, credit: _ } = request.into_inner();
+        let pb::CallRequest { handle, method, arguments, keywords, timeout, .. } = request.into_inner();
         let called = async {
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
             let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
@@ -93,7 +93,7 @@ impl Objects for ObjectsService {
         called.await.map(Response::new).map_err(|error: Error| status_from_error(&error))
     }
 
-    async fn iterate(&self, request: Request<pb::CallRequest>) -> Result<Response<Self::IterateStream>, Status> {
+    async fn iterate(&self, request: Request<pb::IterateRequest>) -> Result<Response<Self::IterateStream>, Status> {
         let items = self.items(request.into_inner()).map_err(|error| status_from_error(&error))?;
         Ok(Response::new(items))
     }
