@@ -20,6 +20,7 @@ mod init;
 mod object;
 mod process;
 mod proxy;
+mod python;
 mod server;
 mod service;
 mod stream;
@@ -34,7 +35,9 @@ pub use crate::{
     error::{Death, Error, ErrorKind, Exception, Result},
     init::{init, init_with},
     object::{Object, Shared, SharedMut, SharedRef},
-    proxy::{Call, Proxy, Remote},
+    proxy::{
+        Call, Proxy, Python, Remote, python, python_file, python_module, python_name, python_script, python_value,
+    },
     server::Services,
     stream::Stream,
     transport::Endpoint,

@@ -23,10 +23,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("daemon", &["client", "definition", "error", "handshake", "object", "process", "transport", "value"]),
     ("client", &["definition", "error", "stream", "transport", "value", "wire"]),
     // The right stair.
-    ("server", &["handshake", "host", "process", "service", "transport", "wire"]),
+    // `object` to say what makes Python objects, which no other room of this side knows.
+    ("server", &["handshake", "host", "object", "process", "python", "service", "transport", "wire"]),
     // `transport` for the token that is demanded, and nothing of its sockets.
     ("service", &["definition", "error", "host", "object", "stream", "transport", "value", "wire"]),
     ("host", &["definition", "error", "object", "value"]),
+    ("python", &["definition", "error", "object", "process", "value"]),
     ("object", &["definition", "error", "stream", "value"]),
     // The ground.
     ("stream", &["error", "value"]),
@@ -51,7 +53,7 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
     ("std::os::unix::net", &["process", "transport", "server"], "sockets are made in `transport` and `process`"),
     (
         "tokio::net",
-        &["process", "transport", "server", "daemon", "client"],
+        &["process", "transport", "server", "daemon", "client", "python"],
         "sockets are made in `transport` and `process`; others hold them",
     ),
     ("http_body", &["daemon"], "only the channel for generated clients handles bodies"),

@@ -11,6 +11,7 @@ pub struct Description {
     documentation: String,
     methods: Vec<MethodDescription>,
     interfaces: Vec<String>,
+    attributes: Vec<String>,
 }
 
 /// One method of an object.
@@ -51,6 +52,12 @@ impl Description {
         &self.interfaces
     }
 
+    /// The names of its public attributes, if it is a Python object.
+    #[must_use]
+    pub fn attributes(&self) -> &[String] {
+        &self.attributes
+    }
+
     /// The method of this name.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<&MethodDescription> {
@@ -58,9 +65,9 @@ impl Description {
     }
 
     pub(super) fn from_pb(message: pb::DescribeResponse) -> Self {
-        let pb::DescribeResponse { r#type, documentation, methods, interfaces } = message;
+        let pb::DescribeResponse { r#type, documentation, methods, interfaces, attributes } = message;
         let methods = methods.into_iter().map(MethodDescription::from_pb).collect();
-        Description { type_name: r#type, documentation, methods, interfaces }
+        Description { type_name: r#type, documentation, methods, interfaces, attributes }
     }
 }
 

@@ -11,6 +11,7 @@ mod connection;
 mod description;
 mod download;
 mod pending;
+mod python;
 mod submitted;
 mod upload;
 
@@ -30,7 +31,8 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::client::carrier::Carrier;
 use crate::client::pending::Pending;
-use crate::definition::Definition;
+use crate::client::python::{action_to_pb, python_to_pb, returns_to_pb};
+use crate::definition::{Asked, Definition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Source;
 use crate::value::{Handle, MAX_DEPTH, Value};
@@ -45,6 +47,9 @@ pub(crate) struct Limits {
     pub(crate) message: usize,
     pub(crate) depth: usize,
 }
+
+/// What a call is given: in order, and by name.
+pub(crate) type Given = (Vec<Value>, Vec<(String, Value)>);
 
 /// What a caller can say of one call.
 #[derive(Clone, Copy, Debug)]
@@ -74,10 +79,11 @@ impl Client {
     pub(crate) fn create(
         &self,
         definition: &Definition,
-        arguments: Vec<Value>,
+        arguments: Given,
         deadline: Option<Duration>,
     ) -> Result<Submitted> {
         let definition = pb::Definition {
+            python: definition.as_python().map(python_to_pb),
             r#type: definition.type_name().to_owned(),
             constructor: definition.constructor().unwrap_or_default().to_owned(),
             interface: definition.interface().unwrap_or_default().to_owned(),
@@ -94,17 +100,19 @@ impl Client {
     pub(crate) fn call(
         &self,
         handle: &Handle,
-        method: &str,
-        arguments: Vec<Value>,
+        asked: &Asked,
+        arguments: Given,
         streams: Vec<Source<'static>>,
         options: Options,
     ) -> Result<Submitted> {
         let Options { deadline, window } = options;
         let call = pb::CallRequest {
             handle: Some(target_to_pb(handle)),
-            method: method.to_owned(),
+            method: asked.name.clone(),
             timeout: deadline.and_then(|deadline| deadline.try_into().ok()),
             credit: window,
+            action: action_to_pb(asked.action).into(),
+            returns: returns_to_pb(asked.returns).into(),
             ..Default::default()
         };
         let submitted = self.submit(Operation::Call(call), arguments, deadline)?;
@@ -117,7 +125,7 @@ impl Client {
     /// Asks what an object can do.
     pub(crate) fn describe(&self, handle: &Handle) -> Result<Submitted> {
         let describe = pb::DescribeRequest { handle: Some(target_to_pb(handle)) };
-        self.submit(Operation::Describe(describe), Vec::new(), None)
+        self.submit(Operation::Describe(describe), Given::default(), None)
     }
 
     /// Whether no answer can come while this thread waits for it in sync code.
@@ -143,7 +151,7 @@ impl Client {
     /// Asks the daemon to end, once it has taken all that was sent before; it answers before it does.
     pub(crate) async fn shutdown(&self, grace: Duration) -> Result<()> {
         // The request goes by another stream than the calls, and could overtake them. What this is answered does not matter.
-        let before = self.submit(Operation::Describe(pb::DescribeRequest::default()), Vec::new(), None)?;
+        let before = self.submit(Operation::Describe(pb::DescribeRequest::default()), Given::default(), None)?;
         let _ = before.await;
         let mut control = ControlClient::new(self.channel.clone());
         let request = pb::ShutdownRequest { grace: grace.try_into().ok() };
@@ -191,12 +199,18 @@ impl Client {
         self.outbox.close();
     }
 
-    fn submit(&self, mut operation: Operation, arguments: Vec<Value>, deadline: Option<Duration>) -> Result<Submitted> {
+    fn submit(
+        &self,
+        mut operation: Operation,
+        (values, keywords): Given,
+        deadline: Option<Duration>,
+    ) -> Result<Submitted> {
         // What was packed has been held to the most there is already.
         if self.limits.depth < MAX_DEPTH {
-            arguments.iter().try_for_each(|value| value.check_depth(self.limits.depth))?;
+            let given = values.iter().chain(keywords.iter().map(|(_, value)| value));
+            given.into_iter().try_for_each(|value| value.check_depth(self.limits.depth))?;
         }
-        let arguments = arguments_to_pb(arguments);
+        let arguments = arguments_to_pb(values, keywords);
         let len = arguments.encoded_len();
         if len > self.limits.message {
             return Err(too_large(len, self.limits.message));
@@ -204,8 +218,10 @@ impl Client {
         let detached = (len > CHUNK_SIZE).then(|| arguments.encode_to_vec());
         if detached.is_none() {
             match &mut operation {
-                Operation::Call(call) => call.arguments = arguments.arguments,
-                Operation::Create(create) => create.arguments = arguments.arguments,
+                Operation::Call(call) => (call.arguments, call.keywords) = (arguments.arguments, arguments.keywords),
+                Operation::Create(create) => {
+                    (create.arguments, create.keywords) = (arguments.arguments, arguments.keywords);
+                }
                 _ => {}
             }
         }

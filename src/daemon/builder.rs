@@ -151,7 +151,12 @@ impl<P> Spawn<P> {
         }
     }
 
-    fn from_definition(definition: Definition, arguments: Packed) -> Self {
+    /// The same for another object.
+    pub(crate) fn defined_as(self, definition: Definition, arguments: Packed) -> Self {
+        Spawn { definition, arguments, ..self }
+    }
+
+    pub(crate) fn from_definition(definition: Definition, arguments: Packed) -> Self {
         let place = Place::Own(Box::default());
         Spawn { definition, arguments, place, create_deadline: None, proxy: PhantomData }
     }
@@ -249,7 +254,7 @@ impl<P> Spawn<P> {
         let name = self.definition.short_name().to_owned();
         let making = format!("making {name}");
         let parts = self.arguments.into_parts().map_err(|error| error.doing(making.as_str()))?;
-        let Parts { values: arguments, held: _held, streams } = parts;
+        let Parts { values, keywords, held: _held, streams } = parts;
         if !streams.is_empty() {
             let message = "a constructor takes no stream: give it to a method of the object";
             return Err(Error::new(ErrorKind::BadArguments, message).doing(making));
@@ -262,7 +267,7 @@ impl<P> Spawn<P> {
             }
         };
         let created = async {
-            let submitted = daemon.client().create(&self.definition, arguments, self.create_deadline)?;
+            let submitted = daemon.client().create(&self.definition, (values, keywords), self.create_deadline)?;
             submitted.await?.into_handle()
         };
         match created.await {

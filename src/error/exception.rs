@@ -12,6 +12,7 @@ pub struct Exception {
     pub(crate) message: String,
     pub(crate) location: Option<String>,
     pub(crate) causes: Vec<String>,
+    pub(crate) traceback: Option<String>,
     /// The error's value, a `Value` in fact; this module is below that type and does not know it.
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -40,6 +41,12 @@ impl Exception {
         self.causes.iter().map(String::as_str)
     }
 
+    /// The traceback of a Python exception, as the interpreter writes it, with source lines.
+    #[must_use]
+    pub fn traceback(&self) -> Option<&str> {
+        self.traceback.as_deref()
+    }
+
     /// Whether it is a panic.
     #[must_use]
     pub fn is_panic(&self) -> bool {
@@ -47,7 +54,9 @@ impl Exception {
     }
 
     pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.causes.iter().try_for_each(|cause| write!(f, "\n  caused in the object by: {cause}"))
+        self.causes.iter().try_for_each(|cause| write!(f, "\n  caused in the object by: {cause}"))?;
+        let mut lines = self.traceback.iter().flat_map(|traceback| traceback.lines());
+        lines.try_for_each(|line| write!(f, "\n  | {line}"))
     }
 }
 

@@ -23,12 +23,12 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
-use crate::definition::Definition;
+use crate::definition::{Action, Asked, Definition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::scope::Scope;
 use crate::host::table::Table;
 use crate::object::{
-    Arguments, Construction, Description, Line, Living, Method, Reach, drop_here, make, no_such_object,
+    Arguments, Construction, Description, Dynamic, Line, Living, Method, Reach, drop_here, make, no_such_object,
 };
 use crate::value::{Handle, Kind, Value};
 
@@ -46,6 +46,23 @@ pub(crate) struct Caller {
     pub(crate) session: Option<SessionId>,
     /// The way back to it while the call runs, if it can take streams.
     pub(crate) line: Option<Arc<dyn Line>>,
+}
+
+/// Who knows what an object can do.
+#[derive(Debug)]
+pub(crate) enum Described {
+    /// Its type does.
+    Known(&'static Description),
+    /// It must be asked.
+    ByItself(Arc<dyn Dynamic>),
+}
+
+/// What is to answer a call.
+enum Asks {
+    /// A method that is known.
+    Method(&'static Method),
+    /// The object, which knows best.
+    Dynamic(Arc<dyn Dynamic>),
 }
 
 /// Owns the objects of a daemon. Cheap to clone.
@@ -118,11 +135,12 @@ impl Host {
             let reach: Arc<dyn Reach> = Scope::new(host.clone(), session, None);
             let making = move || make(&definition, arguments, keywords, &reach);
             let object = match run::blocking(token, making).await? {
-                Construction::Now(object) => object?,
-                Construction::Later(future) => run::unwinding(future).await?,
+                Construction::Now(object) => Living::new(object?),
+                Construction::Later(future) => Living::new(run::unwinding(future).await?),
+                Construction::Elsewhere(future) => future.await?,
             };
             let description = object.description();
-            Ok(host.handle(host.table().insert(object, session), description))
+            Ok(host.handle(host.table().insert(&object, session), description))
         }
     }
 
@@ -131,33 +149,44 @@ impl Host {
         &self,
         caller: Caller,
         handle: Option<Handle>,
-        method: &str,
+        asked: Asked,
         given: impl Future<Output = Result<Given>> + Send + 'static,
     ) -> impl Future<Output = Result<Returned>> + Send + 'static {
         // The token comes first: an ending that is not seen below then waits for this call.
         let (host, token) = (self.clone(), self.0.calls.token());
-        let queued = self.enqueue(handle, method, caller.line.is_some());
+        let queued = self.enqueue(handle, &asked, caller.line.is_some());
         async move {
             let (turn, method) = queued?;
             let (arguments, keywords) = given.await?;
             let scope = Scope::new(host, caller.session, caller.line);
             let reach: Arc<dyn Reach> = Arc::<Scope>::clone(&scope);
-            let arguments = Arguments::bind(method, arguments, keywords, reach)?;
-            Ok(Returned::new(run::method(turn, method, arguments, token).await?, scope))
+            let value = match method {
+                Asks::Method(method) => {
+                    let arguments = Arguments::bind(method, arguments, keywords, reach)?;
+                    run::method(turn, method, arguments, token).await?
+                }
+                Asks::Dynamic(object) => {
+                    let hold = Box::new((turn.taken().await, token));
+                    object.ask(asked, arguments, keywords, reach, hold).await?
+                }
+            };
+            Ok(Returned::new(value, scope))
         }
     }
 
-    fn enqueue(
-        &self,
-        handle: Option<Handle>,
-        method: &str,
-        takes_streams: bool,
-    ) -> Result<(run::Turn, &'static Method)> {
+    fn enqueue(&self, handle: Option<Handle>, asked: &Asked, takes_streams: bool) -> Result<(run::Turn, Asks)> {
         self.0.ending.refuse_if_requested()?;
         let table = self.table();
         let id = self.locate(&table, handle.as_ref())?;
         let object = table.get(id)?;
-        let description = object.description();
+        if let Some(dynamic) = object.dynamic() {
+            return Ok((run::Turn::alone(object), Asks::Dynamic(Arc::clone(dynamic))));
+        }
+        let (description, method) = (object.description(), asked.name.as_str());
+        if asked.action != Action::Call {
+            let message = format!("`{}` is a Rust type, which has methods and nothing else", description.name);
+            return Err(Error::new(ErrorKind::NoSuchMethod, message).advise("call a method"));
+        }
         let Some((index, method)) = description.method(method) else {
             let names: Vec<&str> = description.methods.iter().map(|method| method.name).collect();
             let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
@@ -170,14 +199,18 @@ impl Host {
         }
         let host = self.clone();
         let when_taken = move || drop(host.table().remove(id));
-        Ok((run::Turn::enqueue(object, index, method, when_taken), method))
+        Ok((run::Turn::enqueue(object, index, method, when_taken), Asks::Method(method)))
     }
 
-    /// Tells what an object can do.
-    pub(crate) fn describe(&self, handle: Option<Handle>) -> Result<&'static Description> {
+    /// Tells what an object can do, or gives the object that must be asked for it.
+    pub(crate) fn describe(&self, handle: Option<Handle>) -> Result<Described> {
         let table = self.table();
         let id = self.locate(&table, handle.as_ref())?;
-        Ok(table.get(id)?.description())
+        let object = table.get(id)?;
+        Ok(match object.dynamic() {
+            Some(dynamic) => Described::ByItself(Arc::clone(dynamic)),
+            None => Described::Known(object.description()),
+        })
     }
 
     /// Frees an object when every session, and who came without one, has released it as often as it has received it; a count of 0 means at once. Once the

@@ -122,6 +122,19 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// Takes a place in the queue of `object`, to have it alone.
+    pub(super) fn alone(object: &Living) -> Self {
+        let cell = object.cell.clone();
+        Turn { index: 0, guard: enqueue(async { Guard::Exclusive(cell.write_owned().await) }) }
+    }
+
+    /// Waits for the turn, and holds the object until what comes of this is dropped.
+    pub(super) async fn taken(self) -> impl Send + 'static {
+        self.guard.await
+    }
+}
+
 /// Polls the lock once, because that is when it puts its future in its queue. Its budget is lifted for this: a task that has used its own up
 /// would be told to come again without having been queued.
 fn enqueue(lock: impl Future<Output = Guard> + Send + 'static) -> Boxed<Guard> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use uuid::Uuid;
+
 use crate::error::Result;
 use crate::host::{Host, SessionId, drop_aside};
 use crate::object::{Line, Living, Reach};
@@ -56,6 +58,10 @@ impl Reach for Scope {
 
     fn line(&self) -> Option<&dyn Line> {
         self.line.as_deref()
+    }
+
+    fn daemon(&self) -> Uuid {
+        self.host.daemon()
     }
 
     fn depth_limit(&self) -> usize {

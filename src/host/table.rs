@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SessionId;
-use crate::object::{Description, Hosted, Living, no_such_object};
+use crate::object::{Description, Living, no_such_object};
 
 /// The objects of a daemon by number, counting from 1; numbers are not used again.
 #[derive(Debug, Default)]
@@ -25,8 +25,8 @@ struct Entry {
 
 impl Table {
     /// Takes a new object in, and counts the handle that its maker is given.
-    pub(super) fn insert(&mut self, object: Box<dyn Hosted>, session: Option<SessionId>) -> u64 {
-        let id = self.hand_out(&Living::new(object), session);
+    pub(super) fn insert(&mut self, object: &Living, session: Option<SessionId>) -> u64 {
+        let id = self.hand_out(object, session);
         self.root.get_or_insert(id);
         id
     }

@@ -55,9 +55,10 @@ fn host() -> Host {
 async fn order_is_that_of_the_calls_and_not_of_the_polls() {
     let host = host();
     make_notes(&host, None).await;
-    let calls: Vec<_> =
-        (0..200).map(|note| host.call(Caller::default(), None, "add", given(vec![Value::Int(note)]))).collect();
-    let all = host.call(Caller::default(), None, "all", given(Vec::new()));
+    let calls: Vec<_> = (0..200)
+        .map(|note| host.call(Caller::default(), None, Asked::call("add"), given(vec![Value::Int(note)])))
+        .collect();
+    let all = host.call(Caller::default(), None, Asked::call("all"), given(Vec::new()));
     // The reader is polled first and the writers backwards, each on a task of its own.
     let all = tokio::spawn(all);
     let calls: Vec<_> = calls.into_iter().rev().map(tokio::spawn).collect();
@@ -89,13 +90,13 @@ async fn object_goes_with_its_count_or_its_session_but_the_root_stays() {
 async fn call_that_has_taken_its_object_leaves_nothing_when_it_is_dropped() {
     let host = host();
     make_notes(&host, None).await;
-    let call = tokio::spawn(host.call(Caller::default(), None, "take", given(Vec::new())));
+    let call = tokio::spawn(host.call(Caller::default(), None, Asked::call("take"), given(Vec::new())));
     tokio::task::yield_now().await;
     call.abort();
     assert!(call.await.expect_err("it was aborted").is_cancelled());
     assert!(host.objects().is_empty());
     assert_eq!(
-        host.call(Caller::default(), None, "all", given(Vec::new())).await.expect_err("it is gone").kind(),
+        host.call(Caller::default(), None, Asked::call("all"), given(Vec::new())).await.expect_err("it is gone").kind(),
         ErrorKind::NoSuchObject
     );
 }
@@ -104,9 +105,9 @@ async fn call_that_has_taken_its_object_leaves_nothing_when_it_is_dropped() {
 async fn ending_refuses_new_calls_and_waits_for_those_that_are_there() {
     let host = host();
     make_notes(&host, None).await;
-    let call = host.call(Caller::default(), None, "add", given(vec![Value::Int(1)]));
+    let call = host.call(Caller::default(), None, Asked::call("add"), given(vec![Value::Int(1)]));
     host.ending().request(std::time::Duration::from_secs(60));
-    let late = host.call(Caller::default(), None, "all", given(Vec::new()));
+    let late = host.call(Caller::default(), None, Asked::call("all"), given(Vec::new()));
     assert_eq!(late.await.expect_err("it is too late").kind(), ErrorKind::Closed);
     let mut drained = std::pin::pin!(host.drained());
     assert!(futures_util::poll!(drained.as_mut()).is_pending());

@@ -152,6 +152,10 @@ mod tests {
             None
         }
 
+        fn daemon(&self) -> uuid::Uuid {
+            uuid::Uuid::nil()
+        }
+
         fn depth_limit(&self) -> usize {
             32
         }

@@ -1,11 +1,23 @@
 //! Turns a definition into an object.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::definition::Definition;
+use crate::definition::{Definition, PythonDefinition};
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Arguments, Construction, Reach, interface, reach, registry};
+use crate::object::{Arguments, Boxed, Construction, Living, Reach, interface, reach, registry};
 use crate::value::Value;
+
+/// What makes Python objects. The composition root says it: the room that does stands above this one.
+static PYTHON: OnceLock<MakePython> = OnceLock::new();
+
+/// Makes a Python object.
+type MakePython = fn(PythonDefinition, Vec<Value>, Vec<(String, Value)>, Arc<dyn Reach>) -> Boxed<Result<Living>>;
+
+/// Says what makes Python objects.
+pub(crate) fn set_python(make: MakePython) {
+    // It is always the same.
+    let _ = PYTHON.set(make);
+}
 
 /// Makes the object that `definition` describes; a sync constructor runs here and now.
 ///
@@ -19,6 +31,11 @@ pub(crate) fn make(
     keywords: Vec<(String, Value)>,
     reach: &Arc<dyn Reach>,
 ) -> Result<Construction> {
+    if let Some(python) = definition.as_python() {
+        let missing = || Error::new(ErrorKind::NoSuchMethod, "this daemon's program makes no Python objects");
+        let make = PYTHON.get().ok_or_else(missing)?;
+        return Ok(Construction::Elsewhere(make(python.clone(), arguments, keywords, Arc::clone(reach))));
+    }
     let registration = registry::find(definition.type_name())?;
     if let Some(name) = definition.interface() {
         interface::require(registration, name)?;

@@ -5,11 +5,11 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::dispatch::Dispatch;
-use crate::object::{Apart, Arguments, Description, Object};
+use crate::object::{Apart, Arguments, Description, Dynamic, Living, Object};
 use crate::value::Value;
 
 /// What a method call gives: its answer, or a future of it.
@@ -30,6 +30,9 @@ pub enum Construction {
     Now(Result<Box<dyn Hosted>>),
     /// An async constructor.
     Later(Later<'static, Box<dyn Hosted>>),
+    /// What makes an object where it lives already, as an interpreter does.
+    #[allow(private_interfaces)]
+    Elsewhere(Later<'static, Living>),
 }
 
 /// An object of any type, until a method that takes `self` has taken it. The `receiver` in its description says which of the three
@@ -43,6 +46,12 @@ pub trait Hosted: Send + Sync {
     fn as_shared(&self) -> Option<&dyn Any>;
     /// The object itself; not if it has been taken.
     fn as_exclusive(&mut self) -> Option<&mut dyn Any>;
+    /// The object as one whose abilities are not known before it is asked, if it is such.
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn dynamic(&self) -> Option<Arc<dyn Dynamic>> {
+        None
+    }
     /// Whether it has been taken.
     fn is_taken(&self) -> bool;
     /// Calls a method whose receiver is shared.
@@ -245,6 +254,7 @@ impl fmt::Debug for Construction {
         f.write_str(match self {
             Construction::Now(_) => "Now",
             Construction::Later(_) => "Later",
+            Construction::Elsewhere(_) => "Elsewhere",
         })
     }
 }

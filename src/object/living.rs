@@ -1,12 +1,12 @@
 //! An object that lives in a daemon, shared by all who hold it.
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::RwLock;
 
 use crate::object::kept::Kept;
-use crate::object::{Description, Hosted};
+use crate::object::{Description, Dynamic, Hosted};
 
 /// An object that lives in a daemon. The lock is fair: who asks first has its turn first, readers and writers alike.
 #[derive(Clone, Debug)]
@@ -14,12 +14,22 @@ pub(crate) struct Living {
     pub(crate) cell: Arc<RwLock<Kept>>,
     description: &'static Description,
     object_type: TypeId,
+    dynamic: Option<Arc<dyn Dynamic>>,
+}
+
+/// The same, without keeping it.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakLiving {
+    cell: Weak<RwLock<Kept>>,
+    description: &'static Description,
+    object_type: TypeId,
+    dynamic: Option<Weak<dyn Dynamic>>,
 }
 
 impl Living {
     pub(crate) fn new(object: Box<dyn Hosted>) -> Self {
-        let (description, object_type) = (object.description(), object.object_type());
-        Living { cell: Arc::new(RwLock::new(Kept::new(object))), description, object_type }
+        let (description, object_type, dynamic) = (object.description(), object.object_type(), object.dynamic());
+        Living { cell: Arc::new(RwLock::new(Kept::new(object))), description, object_type, dynamic }
     }
 
     pub(crate) fn description(&self) -> &'static Description {
@@ -30,8 +40,36 @@ impl Living {
         self.object_type
     }
 
+    /// The object as one whose abilities are not known before it is asked, if it is such.
+    pub(crate) fn dynamic(&self) -> Option<&Arc<dyn Dynamic>> {
+        self.dynamic.as_ref()
+    }
+
     /// A number that no other living object has now.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.cell) as usize
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakLiving {
+        WeakLiving {
+            cell: Arc::downgrade(&self.cell),
+            description: self.description,
+            object_type: self.object_type,
+            dynamic: self.dynamic.as_ref().map(Arc::downgrade),
+        }
+    }
+}
+
+impl WeakLiving {
+    pub(crate) fn upgrade(&self) -> Option<Living> {
+        Some(Living {
+            cell: self.cell.upgrade()?,
+            description: self.description,
+            object_type: self.object_type,
+            dynamic: match &self.dynamic {
+                Some(dynamic) => Some(dynamic.upgrade()?),
+                None => None,
+            },
+        })
     }
 }

@@ -6,6 +6,7 @@
 mod arguments;
 mod description;
 mod dispatch;
+mod dynamic;
 mod factory;
 mod hosted;
 mod interface;
@@ -22,14 +23,15 @@ mod shared;
 
 pub use arguments::Arguments;
 pub use description::{Description, Method, Parameter, Receiver};
-pub(crate) use factory::make;
+pub(crate) use dynamic::{Boxed, Dynamic, Hold, MethodDescription, SelfDescription};
+pub(crate) use factory::{make, set_python};
 pub(crate) use hosted::no_such_object;
 pub use hosted::{Alone, Answer, Construction, Hosted, HostedAs, Together, construction, overlapping, serial, take};
 pub use interface::{Calls, Implementation, Interface, Interfaced, Reply, no_such_method};
 pub(crate) use kept::{Kept, drop_here};
 pub(crate) use line::Line;
 pub use line::{Apart, send_iterator, send_stream};
-pub(crate) use living::Living;
+pub(crate) use living::{Living, WeakLiving};
 pub use packed::Packed;
 pub(crate) use packed::Parts;
 pub use place::in_place;

@@ -12,6 +12,7 @@ use crate::value::{MAX_DEPTH, Value, to_value};
 #[derive(Default)]
 pub struct Packed {
     values: Vec<Value>,
+    keywords: Vec<(String, Value)>,
     failed: Option<Error>,
     held: Held,
     streams: Vec<Source<'static>>,
@@ -20,6 +21,7 @@ pub struct Packed {
 /// The arguments of a call, ready to be sent.
 pub(crate) struct Parts {
     pub(crate) values: Vec<Value>,
+    pub(crate) keywords: Vec<(String, Value)>,
     /// What must be held until the call is answered.
     pub(crate) held: Held,
     /// The streams among them, in the order of their numbers.
@@ -69,15 +71,27 @@ impl Packed {
         self
     }
 
+    /// And one by name.
+    #[must_use]
+    pub(crate) fn with_keyword<T: Serialize + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+        if self.failed.is_none() {
+            match self.convert(argument, MAX_DEPTH) {
+                Ok(value) => self.keywords.push((name.to_owned(), value)),
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        self
+    }
+
     fn convert<T: Serialize + ?Sized>(&mut self, argument: &T, depth_limit: usize) -> Result<Value> {
         holding(&mut self.held, || outgoing(&mut self.streams, || to_value(argument, depth_limit)))
     }
 
     pub(crate) fn into_parts(self) -> Result<Parts> {
-        let Packed { values, failed, held, streams } = self;
+        let Packed { values, keywords, failed, held, streams } = self;
         match failed {
             Some(error) => Err(error),
-            None => Ok(Parts { values, held, streams }),
+            None => Ok(Parts { values, keywords, held, streams }),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Line, Living};
 use crate::stream::{Context, Finder, Incoming, finding};
@@ -25,6 +27,9 @@ pub(crate) trait Reach: fmt::Debug + Send + Sync {
 
     /// The way back to the caller, if it can take streams.
     fn line(&self) -> Option<&dyn Line>;
+
+    /// The daemon that all this is in.
+    fn daemon(&self) -> Uuid;
 
     /// How many levels deep a value may be nested.
     fn depth_limit(&self) -> usize;

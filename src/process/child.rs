@@ -30,7 +30,7 @@ pub(crate) struct Child {
 }
 
 /// How many children of this process have not been reaped yet.
-static LIVING: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
+pub(super) static LIVING: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
 
 /// Waits until every child of this process that was started here has been reaped.
 pub(crate) async fn children_gone() {
@@ -168,7 +168,7 @@ fn resources(what: &str, error: io::Error) -> Error {
 }
 
 /// The status that `waitpid` would have given, put together from what `waitid` gives (wait(2)).
-fn exit_status(status: &WaitIdStatus) -> Option<ExitStatus> {
+pub(super) fn exit_status(status: &WaitIdStatus) -> Option<ExitStatus> {
     let raw = match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => (code & 0xff) << 8,
         (None, Some(signal)) => signal | if status.dumped() { 0x80 } else { 0 },

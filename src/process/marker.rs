@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::sockopt::socket_peercred;
@@ -55,6 +56,13 @@ pub(crate) fn is_marked() -> bool {
     parent.is_some() && parent == peer.map(|peer| peer.pid.as_raw_nonzero().get())
 }
 
+static IS_DAEMON: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has taken a lifeline, and with it is a daemon.
+pub(super) fn is_daemon() -> bool {
+    IS_DAEMON.load(Ordering::Acquire)
+}
+
 /// Takes the lifeline from fd 0, if this process was started as a daemon, and sets the signal that its parent's death sends.
 ///
 /// The signal is SIGCONT: it does nothing to a daemon that runs and wakes one that is stopped, which then sees that its lifeline is
@@ -76,6 +84,7 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<Lifeline>> {
     let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
+    IS_DAEMON.store(true, Ordering::Release);
     Ok(Some(Lifeline { stream: UnixStream::from(lifeline), parent }))
 }
 

@@ -6,6 +6,7 @@
 
 mod child;
 mod descendants;
+mod interpreter;
 mod keeper;
 mod marker;
 mod output;
@@ -14,6 +15,7 @@ mod program;
 
 pub(crate) use child::{Child, Exit, Leftovers, children_gone};
 pub(crate) use descendants::kill_descendants;
+pub(crate) use interpreter::Interpreter;
 pub(crate) use keeper::keeper;
 pub(crate) use marker::{Lifeline, inherited_lifeline, silence};
 pub use program::TestDaemon;

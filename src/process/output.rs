@@ -5,10 +5,12 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 use tracing::instrument::WithSubscriber as _;
+
+use crate::process::marker::is_daemon;
 
 /// How much of the end of stderr is kept, in bytes.
 const TAIL: usize = 4 * 1024;
@@ -42,6 +44,23 @@ impl Output {
         Output { readers, tail }
     }
 
+    /// Does the same for a process of this one's: where this is a daemon, its parent is to tell what comes, so it goes on to this process's own stdout
+    /// and stderr, as it is.
+    pub(super) fn relay(pid: u32, stdout: Option<OwnedFd>, stderr: Option<OwnedFd>) -> Self {
+        if !is_daemon() {
+            return Output::capture(pid, stdout, stderr);
+        }
+        let tail = Arc::new(Mutex::new(VecDeque::new()));
+        let mut readers = JoinSet::new();
+        if let Some(pipe) = stdout.and_then(|fd| Receiver::from_owned_fd(fd).ok()) {
+            readers.spawn(pass_on(pipe, tokio::io::stdout(), None));
+        }
+        if let Some(pipe) = stderr.and_then(|fd| Receiver::from_owned_fd(fd).ok()) {
+            readers.spawn(pass_on(pipe, tokio::io::stderr(), Some(Arc::clone(&tail))));
+        }
+        Output { readers, tail }
+    }
+
     /// Reads what is still in the pipes of a process that has gone, and gives the end of its stderr, escaped.
     pub(super) async fn finish(mut self) -> String {
         // Timing out is no failure: somebody else holds the pipe, and what it writes is not the daemon's.
@@ -71,13 +90,31 @@ async fn read(mut pipe: Receiver, tell: impl Fn(&str), tail: Option<Arc<Mutex<Ve
     }
 }
 
+async fn pass_on(mut pipe: Receiver, mut to: impl AsyncWrite + Unpin, tail: Option<Arc<Mutex<VecDeque<u8>>>>) {
+    let mut buffer = Vec::with_capacity(LINE);
+    // An error means the same as the end: there is nothing more to read.
+    while let Ok(1..) = pipe.read_buf(&mut buffer).await {
+        // If the parent does not take it, there is nobody who would.
+        let _ = to.write_all(&buffer).await;
+        let _ = to.flush().await;
+        if let Some(tail) = &tail {
+            keep_end(tail, &buffer);
+        }
+        buffer.clear();
+    }
+}
+
+fn keep_end(tail: &Mutex<VecDeque<u8>>, bytes: &[u8]) {
+    let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+    tail.extend(bytes);
+    let surplus = tail.len().saturating_sub(TAIL);
+    tail.drain(..surplus);
+}
+
 fn line(bytes: &[u8], tell: &impl Fn(&str), tail: Option<&Mutex<VecDeque<u8>>>) {
     tell(printable(bytes).trim_end_matches('\n'));
     if let Some(tail) = tail {
-        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.extend(bytes);
-        let surplus = tail.len().saturating_sub(TAIL);
-        tail.drain(..surplus);
+        keep_end(tail, bytes);
     }
 }
 

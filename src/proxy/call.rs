@@ -7,16 +7,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::client::{Answer, Options, Submitted};
-use crate::definition::short_name;
+use crate::definition::{self, Action, Returns, short_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Packed, Parts};
 use crate::proxy::Proxy;
 use crate::proxy::claim::read;
 use crate::stream::{Held, Incoming, WINDOW};
-use crate::value::Value;
+use crate::value::{Value, reads_handle};
 
 /// A call of a method: a future of what it returns. It is sent when it is first polled, and the calls of one proxy are carried out in that order.
 ///
@@ -76,6 +77,8 @@ enum State {
 
 struct Prepared {
     proxy: Proxy,
+    action: Action,
+    returns: Returns,
     method: Cow<'static, str>,
     arguments: Packed,
     options: Options,
@@ -101,7 +104,23 @@ pub fn call<T: DeserializeOwned>(proxy: &Proxy, method: &'static str, arguments:
 
 /// The same, for a method whose name is known only now.
 pub(super) fn call_named<T: DeserializeOwned>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed) -> Call<T> {
-    prepare(proxy, method, arguments, |answer, asked| read(asked, answer?))
+    ask(proxy, Action::Call, method, arguments)
+}
+
+/// The same, for what else can be done with a name of an object.
+pub(super) fn ask<T: DeserializeOwned>(
+    proxy: &Proxy,
+    action: Action,
+    name: Cow<'static, str>,
+    arguments: Packed,
+) -> Call<T> {
+    let mut call = prepare(proxy, name, arguments, |answer, asked| read(asked, answer?));
+    if let State::Prepared(prepared) = &mut call.state {
+        prepared.action = action;
+        // Who wants a proxy wants the object to stay, whatever it is.
+        prepared.returns = if reads_handle::<T>() { Returns::Handle } else { Returns::Fitting };
+    }
+    call
 }
 
 /// Prepares a call whose failures are the method's own error type.
@@ -122,7 +141,8 @@ where
 
 fn prepare<T, E>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed, decode: Decode<T, E>) -> Call<T, E> {
     let options = Options { deadline: None, window: WINDOW };
-    let prepared = Prepared { proxy: proxy.clone(), method, arguments, options };
+    let (action, returns) = (Action::Call, Returns::Fitting);
+    let prepared = Prepared { proxy: proxy.clone(), action, returns, method, arguments, options };
     Call { state: State::Prepared(prepared), decode }
 }
 
@@ -139,9 +159,26 @@ impl<T, E> Call<T, E> {
         self.set(|options| options.window = items.max(1))
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Options)) -> Self {
+    /// One more argument, by its name.
+    pub fn keyword(self, name: &str, argument: impl Serialize) -> Self {
+        self.change(|prepared| {
+            prepared.arguments = std::mem::take(&mut prepared.arguments).with_keyword(name, &argument);
+        })
+    }
+
+    /// Has the result of a Python object's come by value also if it is of a subclass of what travels, such as a named tuple or an enumeration; what is no
+    /// value then fails the call. Means nothing for a Rust object.
+    pub fn by_value(self) -> Self {
+        self.change(|prepared| prepared.returns = Returns::Value)
+    }
+
+    fn set(self, change: impl FnOnce(&mut Options)) -> Self {
+        self.change(|prepared| change(&mut prepared.options))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Prepared)) -> Self {
         if let State::Prepared(prepared) = &mut self.state {
-            change(&mut prepared.options);
+            change(prepared);
         }
         self
     }
@@ -178,9 +215,11 @@ impl<T, E> Future for Call<T, E> {
 
 impl Prepared {
     fn send(self) -> Result<State> {
-        let Prepared { proxy, method, arguments, options } = self;
-        let sent = arguments.into_parts().and_then(|Parts { values, held, streams }| {
-            Ok((proxy.daemon().client().call(proxy.handle(), &method, values, streams, options)?, held))
+        let Prepared { proxy, action, returns, method, arguments, options } = self;
+        let sent = arguments.into_parts().and_then(|Parts { values, keywords, held, streams }| {
+            let asked = definition::Asked { action, name: method.to_string(), returns };
+            let client = proxy.daemon().client();
+            Ok((client.call(proxy.handle(), &asked, (values, keywords), streams, options)?, held))
         });
         let (submitted, _held) = sent.map_err(|error| Asked { proxy: &proxy, method: &method }.explain(error))?;
         Ok(State::Sent { proxy, method, submitted, _held })

@@ -6,12 +6,15 @@
 mod blocking;
 mod call;
 mod claim;
+mod interpreted;
+mod python;
 mod recover;
 mod remote;
 
 pub use blocking::call_blocking;
 pub use call::{Call, Outcome, call, call_fallible};
 pub use claim::read_typed;
+pub use interpreted::{Python, python, python_file, python_module, python_name, python_script, python_value};
 pub use recover::{FromError, Opaque, Readable, Recover, infallible};
 pub use remote::Remote;
 

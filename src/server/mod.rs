@@ -24,7 +24,9 @@ use tonic_health::server::health_reporter;
 
 use crate::handshake::{Hello, Transport};
 use crate::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
+use crate::object::set_python;
 use crate::process::{Lifeline, children_gone, kill_descendants};
+use crate::python;
 use crate::service::{ControlService, Logs, ObjectsService, authentication};
 use crate::transport::{Endpoint, Incoming, Listening, Lock, Traffic, listen, remove_directory};
 use crate::wire::pb::control_server::ControlServer;
@@ -74,7 +76,7 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
 
     // Held to the end; without it the directory could be swept away if the parent dies first. It is not worth failing for.
     let _lock = hello.transport.directory().map(Lock::take);
-    let host = Host::new(hello.daemon, hello.depth_limit);
+    let host = host(&hello);
     let wanted = match &hello.transport {
         Transport::Unix { directory } => Endpoint::in_directory(directory),
         Transport::Localhost { .. } => Endpoint::any_port(),
@@ -106,6 +108,12 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
         remove_directory(directory);
     }
     Ok(())
+}
+
+/// The host of a daemon, which makes Rust objects and Python ones.
+fn host(hello: &Hello) -> Host {
+    set_python(python::make);
+    Host::new(hello.daemon, hello.depth_limit)
 }
 
 /// The one ending, but for processes and the directory: waits for the request, and then for each thing that is to end, for as long as it may take;

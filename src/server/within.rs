@@ -10,9 +10,9 @@ use tokio::io::{BufReader, split};
 use tokio::sync::oneshot;
 
 use crate::handshake::{Answer, read_hello, write_frame};
-use crate::host::{Host, note_panic_locations};
+use crate::host::note_panic_locations;
 use crate::server::lifeline::{ORPHANED, hear, ready_at, tell};
-use crate::server::{Services, end, server};
+use crate::server::{Services, end, host, server};
 use crate::service::{ControlService, Logs};
 use crate::transport::{Listening, Stream};
 
@@ -26,7 +26,7 @@ pub(crate) async fn serve_within(lifeline: Stream, connection: Stream, services:
     let (reader, mut writer) = split(lifeline);
     let mut reader = BufReader::new(reader);
     let Some(Ok(hello)) = read_hello(&mut reader).await? else { return Ok(()) };
-    let host = Host::new(hello.daemon, hello.depth_limit);
+    let host = host(&hello);
     let Listening { endpoint, incoming, traffic } = Listening::to(connection);
     let control = ControlService::new(host.clone(), hello.grace, std::process::id(), Logs::deaf());
     let (stop, stopped) = oneshot::channel::<()>();

@@ -3,6 +3,7 @@
 //! The last step of the way down before the host. Deliberately absent: order and locks, which are the host's, and listening, which is the
 //! server's.
 
+mod asked;
 mod authentication;
 mod control;
 mod line;
@@ -64,18 +65,4 @@ fn given(arguments: pb::Arguments, depth_limit: usize) -> Result<Given> {
         .chain(keywords.iter().map(|(_, value)| value))
         .try_for_each(|value| value.check_depth(depth_limit))?;
     Ok((values, keywords))
-}
-
-/// # Errors
-///
-/// [`ErrorKind::BadArguments`] if the request has no definition.
-fn definition(message: Option<pb::Definition>) -> Result<crate::definition::Definition> {
-    use crate::definition::Definition;
-    let missing = || Error::new(ErrorKind::BadArguments, "the request says no `definition` of the object");
-    let pb::Definition { r#type, constructor, interface } = message.ok_or_else(missing)?;
-    let definition = match constructor.is_empty() {
-        true => Definition::by_value(r#type),
-        false => Definition::constructed(r#type, constructor),
-    };
-    Ok(if interface.is_empty() { definition } else { definition.implementing(interface) })
 }

@@ -1,6 +1,6 @@
 //! `oad.v1.Objects`: the operations one by one, and the session.
 
-use std::future::ready;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -10,12 +10,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::definition::{Action, Asked, Returns};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Caller, Given, HandedOut, Host, Returned, SessionId};
-use crate::object::{Description, Line, Method, Parameter, Receiver};
+use crate::host::{Caller, Described, Given, HandedOut, Host, Returned, SessionId};
+use crate::object::{Description, Line, Method, MethodDescription, Parameter, Receiver, SelfDescription};
+use crate::service::asked::{asked, definition, returns};
 use crate::service::line::RpcLine;
 use crate::service::session::Session;
-use crate::service::{check_size, definition, given, on_own_task, within};
+use crate::service::{check_size, given, on_own_task, within};
+use crate::wire::pb::call_response::Outcome as Answered;
 use crate::wire::pb::objects_server::Objects;
 use crate::wire::{exception_to_pb, handle_from_pb, handle_to_pb, pb, status_from_error, value_to_pb};
 
@@ -39,11 +42,50 @@ impl ObjectsService {
         given(arguments, self.host.depth_limit())
     }
 
+    /// Asks an object for one answer.
+    async fn ask(
+        &self,
+        handle: Option<pb::Handle>,
+        asked: Asked,
+        arguments: pb::Arguments,
+        timeout: Option<prost_types::Duration>,
+    ) -> Result<pb::CallResponse> {
+        let given = ready(self.given(arguments));
+        let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
+        let answer = on_own_task(within(timeout, self.host.call(Caller::default(), handle, asked, given))).await;
+        let (response, handed_out) = call_response(answer)?;
+        check_size(&response, self.message_limit)?;
+        // Whoever calls by hand holds it until `Release`, or the daemon's end.
+        if let Some(handed_out) = handed_out {
+            handed_out.keep();
+        }
+        Ok(response)
+    }
+
+    /// Does the same for what only Python objects have.
+    async fn attribute(
+        &self,
+        handle: Option<pb::Handle>,
+        asked: Asked,
+        arguments: Vec<pb::Value>,
+    ) -> Result<pb::call_response::Outcome, Status> {
+        let arguments = pb::Arguments { arguments, ..Default::default() };
+        let answered = self.ask(handle, asked, arguments, None).await.map_err(|error| status_from_error(&error))?;
+        answered.outcome.ok_or_else(|| Status::internal("there is no answer"))
+    }
+
     /// Calls a method that returns a stream. The call ends when the items are dropped.
     fn items(&self, request: pb::IterateRequest) -> Result<BoxStream<'static, Result<pb::IterateResponse, Status>>> {
-        let pb::IterateRequest { handle, method, arguments, keywords, timeout } = request;
+        let returns = returns(request.returns());
+        let pb::IterateRequest { handle, method, arguments, keywords, timeout, .. } = request;
         let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
-        if let Some((_, known)) = self.host.describe(handle.clone())?.method(&method)
+        let described = self.host.describe(handle.clone())?;
+        let action = match described {
+            Described::Known(_) => Action::Call,
+            Described::ByItself(_) => Action::Iterate,
+        };
+        if let Described::Known(description) = described
+            && let Some((_, known)) = description.method(&method)
             && !known.streams
         {
             let message = format!("`{}` returns no stream", known.name);
@@ -54,8 +96,10 @@ impl ObjectsService {
         let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender, self.message_limit));
         let caller = Caller { session: None, line: Some(line) };
         // Spawned here and now, so that it goes on while nobody reads; it ends when all that holds its line does.
-        let call =
-            AbortOnDropHandle::new(tokio::spawn(within(timeout, self.host.call(caller, handle, &method, given))));
+        let call = AbortOnDropHandle::new(tokio::spawn(within(
+            timeout,
+            self.host.call(caller, handle, Asked { action, name: method, returns }, given),
+        )));
         let end = stream::once(call).filter_map(|ended| ready(ended.ok().and_then(end_of_items)));
         Ok(ReceiverStream::new(items).chain(end).boxed())
     }
@@ -77,20 +121,11 @@ impl Objects for ObjectsService {
     }
 
     async fn call(&self, request: Request<pb::CallRequest>) -> Result<Response<pb::CallResponse>, Status> {
-        let pb::CallRequest { handle, method, arguments, keywords, timeout, .. } = request.into_inner();
-        let called = async {
-            let given = ready(self.given(pb::Arguments { arguments, keywords }));
-            let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
-            let answer = on_own_task(within(timeout, self.host.call(Caller::default(), handle, &method, given))).await;
-            let (response, handed_out) = call_response(answer)?;
-            check_size(&response, self.message_limit)?;
-            // Whoever calls by hand holds it until `Release`, or the daemon's end.
-            if let Some(handed_out) = handed_out {
-                handed_out.keep();
-            }
-            Ok(response)
-        };
-        called.await.map(Response::new).map_err(|error: Error| status_from_error(&error))
+        let request = request.into_inner();
+        let asked = asked(request.method.clone(), request.action(), request.returns());
+        let pb::CallRequest { handle, arguments, keywords, timeout, .. } = request;
+        let answered = self.ask(handle, asked, pb::Arguments { arguments, keywords }, timeout).await;
+        answered.map(Response::new).map_err(|error| status_from_error(&error))
     }
 
     async fn iterate(&self, request: Request<pb::IterateRequest>) -> Result<Response<Self::IterateStream>, Status> {
@@ -98,8 +133,54 @@ impl Objects for ObjectsService {
         Ok(Response::new(items))
     }
 
+    async fn get_attribute(
+        &self,
+        request: Request<pb::GetAttributeRequest>,
+    ) -> Result<Response<pb::GetAttributeResponse>, Status> {
+        use pb::get_attribute_response::Outcome;
+        let request = request.into_inner();
+        let asked = Asked { action: Action::GetAttribute, returns: returns(request.returns()), name: request.name };
+        let outcome = match self.attribute(request.handle, asked, Vec::new()).await? {
+            Answered::Value(value) => Outcome::Value(value),
+            Answered::Exception(exception) => Outcome::Exception(exception),
+        };
+        Ok(Response::new(pb::GetAttributeResponse { outcome: Some(outcome) }))
+    }
+
+    async fn set_attribute(
+        &self,
+        request: Request<pb::SetAttributeRequest>,
+    ) -> Result<Response<pb::SetAttributeResponse>, Status> {
+        let pb::SetAttributeRequest { handle, name, value } = request.into_inner();
+        let asked = Asked { action: Action::SetAttribute, name, returns: Returns::Fitting };
+        let exception = exception_of(self.attribute(handle, asked, Vec::from_iter(value)).await?);
+        Ok(Response::new(pb::SetAttributeResponse { exception }))
+    }
+
+    async fn delete_attribute(
+        &self,
+        request: Request<pb::DeleteAttributeRequest>,
+    ) -> Result<Response<pb::DeleteAttributeResponse>, Status> {
+        let pb::DeleteAttributeRequest { handle, name } = request.into_inner();
+        let asked = Asked { action: Action::DeleteAttribute, name, returns: Returns::Fitting };
+        let exception = exception_of(self.attribute(handle, asked, Vec::new()).await?);
+        Ok(Response::new(pb::DeleteAttributeResponse { exception }))
+    }
+
+    async fn operate(&self, request: Request<pb::OperateRequest>) -> Result<Response<pb::OperateResponse>, Status> {
+        use pb::operate_response::Outcome;
+        let request = request.into_inner();
+        let asked = Asked { action: Action::Operate, returns: returns(request.returns()), name: request.operator };
+        let outcome = match self.attribute(request.handle, asked, request.operands).await? {
+            Answered::Value(value) => Outcome::Value(value),
+            Answered::Exception(exception) => Outcome::Exception(exception),
+        };
+        Ok(Response::new(pb::OperateResponse { outcome: Some(outcome) }))
+    }
+
     async fn describe(&self, request: Request<pb::DescribeRequest>) -> Result<Response<pb::DescribeResponse>, Status> {
-        describe(&self.host, request.into_inner()).map(Response::new).map_err(|error| status_from_error(&error))
+        let described = describe(&self.host, request.into_inner()).await;
+        described.map(Response::new).map_err(|error| status_from_error(&error))
     }
 
     async fn release(&self, request: Request<pb::ReleaseRequest>) -> Result<Response<pb::ReleaseResponse>, Status> {
@@ -151,15 +232,58 @@ pub(super) fn call_response(answer: Result<Returned>) -> Result<(pb::CallRespons
     Ok((pb::CallResponse { outcome: Some(outcome) }, handed_out))
 }
 
-pub(super) fn describe(host: &Host, request: pb::DescribeRequest) -> Result<pb::DescribeResponse> {
-    let handle = request.handle.map(|handle| handle_from_pb(handle, host.daemon())).transpose()?;
-    let Description { name, documentation, methods, interfaces, .. } = *host.describe(handle)?;
-    Ok(pb::DescribeResponse {
+pub(super) fn describe(
+    host: &Host,
+    request: pb::DescribeRequest,
+) -> impl Future<Output = Result<pb::DescribeResponse>> + Send + use<> {
+    let described = request
+        .handle
+        .map(|handle| handle_from_pb(handle, host.daemon()))
+        .transpose()
+        .and_then(|handle| host.describe(handle));
+    async move {
+        match described? {
+            Described::Known(description) => Ok(description_to_pb(description)),
+            Described::ByItself(object) => object.describe().await.map(self_description_to_pb),
+        }
+    }
+}
+
+fn description_to_pb(description: &Description) -> pb::DescribeResponse {
+    let Description { name, documentation, methods, interfaces, .. } = *description;
+    pb::DescribeResponse {
         r#type: name.to_owned(),
         documentation: documentation.to_owned(),
         methods: methods.iter().map(method_to_pb).collect(),
-        interfaces: interfaces.iter().map(|name| (*name).to_owned()).collect(),
-    })
+        interfaces: interfaces.iter().copied().map(str::to_owned).collect(),
+        attributes: Vec::new(),
+    }
+}
+
+fn self_description_to_pb(description: SelfDescription) -> pb::DescribeResponse {
+    let parameter = |(name, r#type): (String, String)| pb::Parameter { name, r#type };
+    let method = |method: MethodDescription| pb::Method {
+        name: method.name,
+        documentation: method.documentation,
+        parameters: method.parameters.into_iter().map(parameter).collect(),
+        returns: method.returns,
+        signature: method.signature,
+        ..Default::default()
+    };
+    pb::DescribeResponse {
+        r#type: description.type_name,
+        documentation: description.documentation,
+        methods: description.methods.into_iter().map(method).collect(),
+        interfaces: Vec::new(),
+        attributes: description.attributes,
+    }
+}
+
+fn exception_of(answered: Answered) -> Option<pb::Exception> {
+    match answered {
+        Answered::Value(_) => None,
+        Answered::Exception(exception) => Some(exception),
+    }
 }
 
 pub(super) fn release(

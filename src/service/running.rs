@@ -38,6 +38,7 @@ impl Running {
 }
 
 /// An answer as it is sent.
+#[allow(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub(super) enum Encoded {
     Whole(pb::SessionResponse),
     Detached(Bytes),

@@ -16,10 +16,11 @@ use tracing::debug;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Caller, Given, HandedOut, Host, SessionId};
+use crate::service::asked::{asked, definition};
 use crate::service::line::SessionLine;
 use crate::service::objects::{call_response, create_response, describe, release};
 use crate::service::running::{Encoded, Running, Sending, aside};
-use crate::service::{check_size, definition, given, within};
+use crate::service::{check_size, given, within};
 use crate::wire::pb::create_response::Outcome;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::pb::session_response::Result as Answer;
@@ -131,10 +132,10 @@ impl Session {
                     Err(error) => self.fail(id, &error),
                 }
             }
-            Some(Operation::Describe(request)) => match describe(&self.0.host, request) {
-                Ok(response) => self.send(id, Answer::Describe(response)),
-                Err(error) => self.fail(id, &error),
-            },
+            Some(Operation::Describe(request)) => {
+                let described = describe(&self.0.host, request);
+                self.run(id, None, async move { Ok((Answer::Describe(described.await?), None)) });
+            }
             Some(Operation::Release(request)) => match release(&self.0.host, Some(self.0.id), request) {
                 Ok(response) => self.send(id, Answer::Release(response)),
                 Err(error) => self.fail(id, &error),
@@ -162,12 +163,13 @@ impl Session {
     }
 
     fn call(&self, id: u64, call: pb::CallRequest, given: impl Future<Output = Result<Given>> + Send + 'static) {
+        let asked = asked(call.method.clone(), call.action(), call.returns());
         let handle = call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
         let Inner { host, outbox, message_limit, .. } = &*self.0;
         let line = SessionLine::new(id, call.credit, outbox.clone(), *message_limit, host.depth_limit());
         let caller = Caller { session: Some(self.0.id), line: Some(line.clone()) };
         let answer = match handle {
-            Ok(handle) => host.call(caller, handle, &call.method, given),
+            Ok(handle) => host.call(caller, handle, asked, given),
             Err(error) => return self.fail(id, &error),
         };
         self.run(id, Some(line), async move {

@@ -14,8 +14,10 @@ use crate::value::list::Packing;
 use crate::value::ser::{HANDLE, STREAM};
 use crate::value::{BigInt, Bytes, Value};
 
+mod probe;
 mod special;
 
+pub(crate) use probe::reads_handle;
 pub(super) use special::VALUE;
 
 /// Turns a value into a serde type.

@@ -41,7 +41,7 @@ pub use integer::BigInt;
 pub use list::List;
 pub(crate) use list::Packing;
 
-pub(crate) use de::from_value;
+pub(crate) use de::{from_value, reads_handle};
 pub(crate) use ser::to_value;
 pub(crate) use stream::StreamNumber;
 

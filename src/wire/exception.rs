@@ -18,6 +18,7 @@ pub(crate) fn exception_to_pb(exception: &Exception) -> pb::Exception {
         location: exception.location.as_deref().map(cut).unwrap_or_default(),
         causes: exception.causes.iter().take(MAX_CAUSES).map(|cause| cut(cause)).collect(),
         value: value.cloned().map(value_to_pb),
+        traceback: exception.traceback.as_deref().map(cut).unwrap_or_default(),
     }
 }
 
@@ -29,6 +30,7 @@ pub(crate) fn exception_from_pb(message: pb::Exception) -> Result<Exception> {
         location: Some(message.location).filter(|location| !location.is_empty()),
         causes: message.causes,
         value: value.map(|value| Arc::new(value) as _),
+        traceback: Some(message.traceback).filter(|traceback| !traceback.is_empty()),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::wire::pb::FailureCode;
 const MAX_MESSAGE: usize = 4 * 1024;
 
 /// Each kind that may cross, with its code in a session and in a unary RPC. An exception is not among them: it is an answer.
-const KINDS: [(ErrorKind, FailureCode, Code); 11] = [
+const KINDS: [(ErrorKind, FailureCode, Code); 13] = [
     (ErrorKind::NoSuchMethod, FailureCode::NoSuchMethod, Code::Unimplemented),
     (ErrorKind::BadArguments, FailureCode::BadArguments, Code::InvalidArgument),
     (ErrorKind::NoSuchObject, FailureCode::NoSuchObject, Code::NotFound),
@@ -23,6 +23,9 @@ const KINDS: [(ErrorKind, FailureCode, Code); 11] = [
     (ErrorKind::Cancelled, FailureCode::Cancelled, Code::Cancelled),
     (ErrorKind::Closed, FailureCode::Closed, Code::Unavailable),
     (ErrorKind::Protocol, FailureCode::Protocol, Code::Internal),
+    // Of an interpreter below the daemon.
+    (ErrorKind::Spawn, FailureCode::Spawn, Code::FailedPrecondition),
+    (ErrorKind::Died, FailureCode::Died, Code::Unavailable),
 ];
 
 pub(crate) fn failure_from_error(error: &Error) -> pb::Failure {

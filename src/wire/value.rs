@@ -96,8 +96,9 @@ pub(crate) fn values_from_pb(values: Vec<pb::Value>) -> Result<Vec<Value>> {
     values.into_iter().map(value_from_pb).collect()
 }
 
-pub(crate) fn arguments_to_pb(arguments: Vec<Value>) -> pb::Arguments {
-    pb::Arguments { arguments: values_to_pb(arguments), keywords: HashMap::new() }
+pub(crate) fn arguments_to_pb(arguments: Vec<Value>, keywords: Vec<(String, Value)>) -> pb::Arguments {
+    let keywords = keywords.into_iter().map(|(name, value)| (name, value_to_pb(value))).collect();
+    pb::Arguments { arguments: values_to_pb(arguments), keywords }
 }
 
 pub(crate) fn keywords_from_pb(keywords: HashMap<String, pb::Value>) -> Result<Vec<(String, Value)>> {

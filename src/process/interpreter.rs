@@ -1,0 +1,118 @@
+//! The process of an interpreter, as the daemon that uses it holds it.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::io::FdFlags;
+use rustix::process::{Pid, Signal};
+
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::process::child::{LIVING, exit_status};
+use crate::process::output::Output;
+use crate::process::pidfd::Pidfd;
+
+/// Keeps the current directory out of the module search while the interpreter starts: 3.13 imports a module before it runs the text it is given. With this
+/// value it is for this interpreter alone, which takes it out of its environment again.
+const SAFE_PATH: &str = "PYTHONSAFEPATH";
+
+/// A process that ends with this one, whatever ends this one. It has one owner, who ends it by [`Interpreter::reap`].
+#[derive(Debug)]
+pub(crate) struct Interpreter {
+    pid: Pid,
+    pidfd: Pidfd,
+    output: Output,
+}
+
+impl Interpreter {
+    /// Starts `program` with one end of a socket pair whose number is its last argument; gives the other end.
+    ///
+    /// Must be called on the keeper's thread: the signal that it gets when this process dies is bound to the thread that started it.
+    pub(crate) fn start(program: &Path, arguments: &[&OsStr]) -> Result<(Self, UnixStream)> {
+        let failed = |what: &str, error: io::Error| {
+            Error::new(ErrorKind::Spawn, format!("`{}` could not be started: {what}{error}", program.display()))
+                .because(error)
+        };
+        let (ours, theirs) = UnixStream::pair().map_err(|error| failed("a socket pair: ", error))?;
+        let theirs = OwnedFd::from(theirs);
+        let number = theirs.as_raw_fd();
+        let parent = rustix::process::getpid();
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(number.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        if std::env::var_os(SAFE_PATH).is_none() {
+            command.env(SAFE_PATH, "oad");
+        }
+        let prepare = move || {
+            // SAFETY: `theirs` is open until the child has been started, and the child has a copy of all descriptors.
+            #[allow(unsafe_code)]
+            let socket = unsafe { BorrowedFd::borrow_raw(number) };
+            rustix::io::fcntl_setfd(socket, FdFlags::empty())?;
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The parent may have died before that.
+            match rustix::process::getppid() == Some(parent) {
+                true => Ok(()),
+                false => Err(io::ErrorKind::NotFound.into()),
+            }
+        };
+        // SAFETY: what runs between fork and exec makes four system calls, and neither allocates nor takes a lock. The standard library has no safe
+        // way to hand a descriptor down by its number, nor to set the death signal.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(prepare);
+        }
+        let mut process = command.spawn().map_err(|error| failed("", error))?;
+        drop(theirs);
+        let stdout = process.stdout.take().map(OwnedFd::from);
+        let stderr = process.stderr.take().map(OwnedFd::from);
+        let pid = Pid::from_child(&process);
+        let pidfd = Pidfd::open(pid).map_err(|error| {
+            // Nobody would watch it. It is ours and not reaped, so the number is still its own.
+            let _ = process.kill();
+            let _ = process.wait();
+            failed("a descriptor for its process: ", error)
+        })?;
+        let output = Output::relay(process.id(), stdout, stderr);
+        LIVING.send_modify(|living| *living += 1);
+        Ok((Interpreter { pid, pidfd, output }, ours))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Waits for its end; it is then a zombie until it is reaped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn exited(&self) {
+        self.pidfd.exited().await;
+    }
+
+    pub(crate) fn kill(&self) {
+        self.pidfd.kill();
+    }
+
+    /// Reaps it once it has exited, and ends the rest of its process group; gives its exit status and the end of what it wrote to stderr.
+    pub(crate) async fn reap(self) -> (Status, String) {
+        self.exited().await;
+        if self.pidfd.holds_its_number() {
+            // The group may be empty.
+            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        }
+        let status = self.pidfd.reap().ok().flatten();
+        LIVING.send_modify(|living| *living -= 1);
+        let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
+        (status, self.output.finish().await)
+    }
+}

@@ -1,0 +1,185 @@
+//! How a Python object is asked for.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::daemon::{Daemon, Spawn};
+use crate::definition::{DEFAULT_INTERPRETER, Definition, PythonDefinition, PythonSource};
+use crate::error::Result;
+use crate::object::Packed;
+use crate::proxy::Proxy;
+
+/// Asks for a Python object in a daemon; `.await` makes it and gives its [`Proxy`](crate::Proxy). Made by [`python`] and its like.
+///
+/// The interpreter is a process of its own below the daemon, any CPython from 3.6 on. Nothing need be installed there, and nothing is written there.
+///
+/// ```no_run
+/// # async fn example() -> oad::Result<()> {
+/// let text = oad::python("io", "StringIO").arg("hello, world!").interpreter(".venv").await?;
+/// let line: String = text.call("getvalue", ()).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// As [`Spawn`]'s. [`ErrorKind::Spawn`](crate::ErrorKind::Spawn) also if the interpreter is not there, is none, is too old or does not start in time;
+/// [`ErrorKind::Exception`](crate::ErrorKind::Exception), with the traceback, if importing or making the object fails.
+///
+/// # Cancel safety
+///
+/// A future that is dropped ends what it has begun.
+#[must_use = "an object is made when this is awaited"]
+pub struct Python {
+    definition: PythonDefinition,
+    arguments: Packed,
+    spawn: Spawn<Proxy>,
+}
+
+/// An object of a Python class: what comes of calling a name in a module. The name may have dots in it; any callable will do. In the module `""` are the builtins,
+/// and the names of scripts that were made before in the same daemon.
+pub fn python(module: impl Into<String>, class: impl Into<String>) -> Python {
+    Python::new(PythonSource::Instance { module: module.into(), name: class.into() })
+}
+
+/// What a name in a Python module stands for, not called: a function, a class.
+pub fn python_name(module: impl Into<String>, name: impl Into<String>) -> Python {
+    Python::new(PythonSource::Name { module: module.into(), name: name.into() })
+}
+
+/// A Python module, by its name.
+pub fn python_module(name: impl Into<String>) -> Python {
+    Python::new(PythonSource::Module(name.into()))
+}
+
+/// A Python module, by the path of its file.
+pub fn python_file(path: impl Into<PathBuf>) -> Python {
+    Python::new(PythonSource::File(path.into().to_string_lossy().into_owned()))
+}
+
+/// A Python script, whose names are the attributes of the object; `name` is what tracebacks call it.
+pub fn python_script(name: impl Into<String>, source: impl Into<String>) -> Python {
+    Python::new(PythonSource::Script { source: source.into(), name: name.into() })
+}
+
+/// A Python object made of a value.
+pub fn python_value(value: impl Serialize) -> Python {
+    Python::new(PythonSource::Value).arg(value)
+}
+
+impl Python {
+    fn new(source: PythonSource) -> Self {
+        let interpreter = DEFAULT_INTERPRETER.to_owned();
+        let (path, start_timeout, kill_when_stuck) = (Vec::new(), None, None);
+        let definition = PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, source };
+        let spawn = Spawn::from_definition(Definition::python(definition.clone()), Packed::new());
+        Python { definition, arguments: Packed::new(), spawn }
+    }
+
+    /// One more argument for what makes the object.
+    pub fn arg(mut self, argument: impl Serialize) -> Self {
+        self.arguments = self.arguments.with(&argument);
+        self
+    }
+
+    /// One more argument, by its name.
+    pub fn keyword(mut self, name: &str, argument: impl Serialize) -> Self {
+        self.arguments = self.arguments.with_keyword(name, &argument);
+        self
+    }
+
+    /// The interpreter: its path, the path of a virtual environment, or a name on `PATH`; `python3` by default.
+    pub fn interpreter(mut self, interpreter: impl Into<PathBuf>) -> Self {
+        self.definition.interpreter = interpreter.into().to_string_lossy().into_owned();
+        self
+    }
+
+    /// One more folder to be searched for modules, before all that the interpreter knows, and after those given before.
+    pub fn path_entry(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.definition.path.push(folder.into().to_string_lossy().into_owned());
+        self
+    }
+
+    /// Kills the interpreter if an interruption, by a deadline or a dropped call, has had no effect for so long. Without this it goes on, and the object is
+    /// busy meanwhile.
+    pub fn kill_when_stuck(mut self, grace: Duration) -> Self {
+        self.definition.kill_when_stuck = Some(grace);
+        self
+    }
+
+    /// How long the daemon, and then the interpreter, may take to start; 10 s each by default.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.definition.start_timeout = Some(timeout);
+        self.change(|spawn| spawn.start_timeout(timeout))
+    }
+
+    /// Makes the object in a daemon that is there already; see [`Spawn::within`].
+    pub fn within(self, daemon: &Daemon) -> Self {
+        self.change(|spawn| spawn.within(daemon))
+    }
+
+    /// The program that becomes the daemon; see [`Spawn::executable`]. Not the interpreter.
+    pub fn executable(self, path: impl Into<PathBuf>) -> Self {
+        self.change(|spawn| spawn.executable(path))
+    }
+
+    /// One more environment variable; see [`Spawn::env`].
+    pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.change(|spawn| spawn.env(name, value))
+    }
+
+    /// None of this process's environment variables; see [`Spawn::env_clear`].
+    pub fn env_clear(self) -> Self {
+        self.change(Spawn::env_clear)
+    }
+
+    /// The working directory; see [`Spawn::current_dir`].
+    pub fn current_dir(self, directory: impl Into<PathBuf>) -> Self {
+        self.change(|spawn| spawn.current_dir(directory))
+    }
+
+    /// How long calls that run may take when the daemon is to end; see [`Spawn::grace`].
+    pub fn grace(self, grace: Duration) -> Self {
+        self.change(|spawn| spawn.grace(grace))
+    }
+
+    /// How long making the object may take; see [`Spawn::create_deadline`].
+    pub fn create_deadline(self, deadline: Duration) -> Self {
+        self.change(|spawn| spawn.create_deadline(deadline))
+    }
+
+    /// How large a message may be; see [`Spawn::message_limit`].
+    pub fn message_limit(self, bytes: usize) -> Self {
+        self.change(|spawn| spawn.message_limit(bytes))
+    }
+
+    /// Listens on localhost; see [`Spawn::localhost`].
+    pub fn localhost(self) -> Self {
+        self.change(Spawn::localhost)
+    }
+
+    fn change(mut self, change: impl FnOnce(Spawn<Proxy>) -> Spawn<Proxy>) -> Self {
+        self.spawn = change(self.spawn);
+        self
+    }
+}
+
+impl IntoFuture for Python {
+    type Output = Result<Proxy>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Proxy>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.spawn.defined_as(Definition::python(self.definition), self.arguments).into_future()
+    }
+}
+
+impl fmt::Debug for Python {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Python").field("definition", &self.definition).finish_non_exhaustive()
+    }
+}

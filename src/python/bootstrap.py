@@ -1,0 +1,41 @@
+# Runs under `python -c` and parses on 2.7 too: it says its version, takes the agent's source text and starts it.
+def bootstrap():
+    import sys
+    # What -c puts there would let the current directory shadow the standard library.
+    if sys.path and sys.path[0] == '':
+        del sys.path[0]
+    import marshal
+    import os
+    # 3.13 imports linecache before it runs this text. So the daemon asks for a safe path, for this interpreter alone.
+    if os.environ.get('PYTHONSAFEPATH') == 'oad':
+        del os.environ['PYTHONSAFEPATH']
+    fd = int(sys.argv[1])
+    sys.argv[:] = ['']
+    version = tuple(sys.version_info[:3])
+    name = sys.implementation.name if version >= (3, 3) else 'pypy' if 'PyPy' in sys.version else 'cpython'
+    # On 2.7 only unicode text is marshalled as text.
+    frame = marshal.dumps((0, u'version', version + (u'' + name,)), 2)
+    os.write(fd, bytes(bytearray(len(frame) >> shift & 255 for shift in (0, 8, 16, 24))) + frame)
+    if name != 'cpython' or version < (3, 6):
+        return
+    os.set_inheritable(fd, False)
+    os.set_blocking(fd, True)
+
+    def read(count):
+        parts = []
+        while count:
+            part = os.read(fd, min(count, 65536))
+            if not part:
+                os._exit(0)
+            parts.append(part)
+            count -= len(part)
+        return b''.join(parts)
+
+    source = marshal.loads(read(int.from_bytes(read(4), 'little')))
+    agent = sys.modules['__oad_agent__'] = type(sys)('__oad_agent__')
+    exec(compile(source, '<oad agent>', 'exec', 0, True), agent.__dict__)
+    agent.serve(fd)
+
+
+# __main__ stays empty: what multiprocessing imports again in its children, and what the object may look at.
+globals().pop('bootstrap')()

@@ -1,0 +1,380 @@
+//! One interpreter: its start, its requests, its end.
+//!
+//! Each request is answered once; what waits for an answer when the interpreter dies is told how it died. The interpreter ends when the last object that
+//! lives in it is dropped, by the end of its socket.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::error::{Death, Error, ErrorKind, Result};
+use crate::object::WeakLiving;
+use crate::process::{Interpreter as Process, keeper};
+use crate::python::marshal::{decode, encode};
+use crate::python::{AGENT, BOOTSTRAP};
+use crate::value::Value;
+
+/// A longer frame is refused: the interpreter has gone mad.
+const MAX_FRAME: u32 = 1 << 30;
+
+/// How long the interpreter may take from its start until it can be asked, if the caller does not say.
+const START: Duration = Duration::from_secs(10);
+
+/// How long the frames of an interpreter that has died are still read.
+const LAST_WORD: Duration = Duration::from_millis(50);
+
+/// How long an interpreter whose socket has closed may take to end before it is killed.
+const END: Duration = Duration::from_millis(1500);
+
+/// One interpreter. Dropping it ends it.
+pub(super) struct Interpreter {
+    pub(super) pid: u32,
+    shared: Arc<Shared>,
+    frames: mpsc::UnboundedSender<Vec<u8>>,
+    kill: mpsc::UnboundedSender<()>,
+    /// How long after an interruption without effect it is killed.
+    kill_when_stuck: Mutex<Option<Duration>>,
+}
+
+struct Shared {
+    pending: Mutex<Pending>,
+    /// The objects that live in it, by their numbers there.
+    objects: Mutex<HashMap<u64, WeakLiving>>,
+}
+
+#[derive(Default)]
+struct Pending {
+    last: i64,
+    waiting: HashMap<i64, oneshot::Sender<Result<Vec<u8>>>>,
+    dead: Option<Error>,
+}
+
+/// A request that has been sent.
+pub(super) struct Request {
+    pub(super) id: i64,
+    answer: oneshot::Receiver<Result<Vec<u8>>>,
+}
+
+impl Interpreter {
+    /// Starts an interpreter and sends it the agent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Spawn`] if it cannot be started, is no Python that will do, or does not say so in time.
+    pub(super) async fn start(
+        program: PathBuf,
+        path: &[String],
+        depth: usize,
+        limit: Option<Duration>,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        let limit = limit.unwrap_or(START);
+        let starting = program.clone();
+        // On the keeper, whose thread lives as long as the process.
+        let spawned = keeper()?.spawn(async move {
+            let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
+            Process::start(&starting, &arguments)
+        });
+        let (process, stream) = spawned.await.map_err(|_| failed(&program, "oad itself failed"))??;
+        let pid = process.pid();
+        let stream = stream
+            .set_nonblocking(true)
+            .and_then(|()| UnixStream::from_std(stream))
+            .map_err(|error| failed(&program, &format!("its socket cannot be used: {error}")))?;
+        let (mut reader, mut writer) = stream.into_split();
+        let greeted = timeout(limit, greet(&mut reader, &mut writer, &program, path, depth)).await;
+        let greeted =
+            greeted.unwrap_or_else(|_| Err(failed(&program, &format!("it has not started within {limit:?}"))));
+        if let Err(error) = greeted {
+            process.kill();
+            let (status, stderr) =
+                keeper()?.spawn(process.reap()).await.map_err(|_| failed(&program, "oad itself failed"))?;
+            // What it has written says more than that it has said nothing.
+            let death = Death { pid, status, stderr, uptime: started.elapsed() };
+            return Err(error.with_death(Arc::new(death)));
+        }
+        debug!(pid, program = %program.display(), "an interpreter has started");
+        let shared = Arc::new(Shared { pending: Mutex::default(), objects: Mutex::default() });
+        let (frames, outgoing) = mpsc::unbounded_channel();
+        let (kill, killed) = mpsc::unbounded_channel();
+        tokio::spawn(write(writer, outgoing));
+        let reading = tokio::spawn(read(reader, Arc::clone(&shared)));
+        keeper()?.spawn(watch(process, killed, reading, Arc::clone(&shared), program.clone(), started));
+        Ok(Interpreter { pid, shared, frames, kill, kill_when_stuck: Mutex::default() })
+    }
+
+    /// Sends a request; requests are carried out in the order in which they are sent.
+    ///
+    /// # Errors
+    ///
+    /// How it has died, if it has.
+    pub(super) fn send(
+        &self,
+        operation: &str,
+        payload: Vec<(&str, Value)>,
+        number: &mut dyn FnMut(&crate::value::Handle) -> Result<u64>,
+    ) -> Result<Request> {
+        let payload = Value::Map(payload.into_iter().map(|(name, value)| (name.into(), value)).collect());
+        let (sender, answer) = oneshot::channel();
+        let mut pending = self.shared.pending();
+        if let Some(dead) = &pending.dead {
+            return Err(dead.clone());
+        }
+        pending.last += 1;
+        let id = pending.last;
+        let frame = frame(&Value::Tuple(vec![id.into(), operation.into(), payload]), number)?;
+        pending.waiting.insert(id, sender);
+        // Under the lock, so that the order of the numbers is that of the frames. The writer goes only with the interpreter.
+        let _ = self.frames.send(frame);
+        Ok(Request { id, answer })
+    }
+
+    /// Sends what is not answered.
+    fn tell(&self, operation: &str, payload: Value) {
+        let sent = frame(&Value::Tuple(vec![0.into(), operation.into(), payload]), &mut |_| Ok(0));
+        // If it is dead there is nothing to tell it.
+        if let Ok(frame) = sent {
+            let _ = self.frames.send(frame);
+        }
+    }
+
+    /// Interrupts a request, wherever it is.
+    pub(super) fn interrupt(&self, id: i64) {
+        self.tell("interrupt", id.into());
+    }
+
+    /// Gives handles back.
+    pub(super) fn release(&self, number: u64, count: u64) {
+        self.tell("release", Value::Tuple(vec![number.into(), count.into()]));
+    }
+
+    /// Whether a request has not been answered.
+    pub(super) fn is_pending(&self, id: i64) -> bool {
+        self.shared.pending().waiting.contains_key(&id)
+    }
+
+    pub(super) fn kill(&self) {
+        // If nobody listens it is dead.
+        let _ = self.kill.send(());
+    }
+
+    pub(super) fn kill_when_stuck(&self) -> Option<Duration> {
+        *self.kill_when_stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_kill_when_stuck(&self, grace: Duration) {
+        *self.kill_when_stuck.lock().unwrap_or_else(PoisonError::into_inner) = Some(grace);
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.shared.pending().dead.is_some()
+    }
+
+    /// The objects that live in it, by their numbers there.
+    pub(super) fn objects(&self) -> MutexGuard<'_, HashMap<u64, WeakLiving>> {
+        self.shared.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Request {
+    /// Waits for the answer: a frame.
+    pub(super) async fn answer(self) -> Result<Vec<u8>> {
+        let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter is gone"));
+        self.answer.await.unwrap_or_else(gone)
+    }
+}
+
+impl Shared {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, error: &Error) {
+        let waiting = {
+            let mut pending = self.pending();
+            pending.dead.get_or_insert_with(|| error.clone());
+            std::mem::take(&mut pending.waiting)
+        };
+        for waiting in waiting.into_values() {
+            let _ = waiting.send(Err(error.clone()));
+        }
+    }
+}
+
+/// The first words: its version, the agent's text, the hello.
+async fn greet(
+    reader: &mut OwnedReadHalf,
+    writer: &mut OwnedWriteHalf,
+    program: &std::path::Path,
+    path: &[String],
+    depth: usize,
+) -> Result<()> {
+    let broken = |error: io::Error| failed(program, &format!("it ended, or is no Python: {error}"));
+    let first = read_frame(reader).await.map_err(broken)?;
+    let version = decode(&first, &mut |_, _| Err(nothing())).map_err(|_| failed(program, "it is no Python"))?;
+    check_version(program, &version)?;
+    let no_handles = &mut |_: &crate::value::Handle| Err(nothing());
+    writer.write_all(&frame(&AGENT.into(), no_handles)?).await.map_err(broken)?;
+    let path = Value::List(path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into());
+    let hello = Value::Map(vec![("depth".into(), (depth as i64).into()), ("path".into(), path)]);
+    let hello = Value::Tuple(vec![1.into(), "hello".into(), hello]);
+    writer.write_all(&frame(&hello, no_handles)?).await.map_err(broken)?;
+    let answer = read_frame(reader).await.map_err(broken)?;
+    match decode(&answer, &mut |_, _| Err(nothing()))? {
+        Value::Tuple(parts) if parts.get(1) == Some(&Value::from("value")) => Ok(()),
+        _ => Err(failed(program, "it does not take the agent")),
+    }
+}
+
+fn check_version(program: &std::path::Path, frame: &Value) -> Result<()> {
+    let numbers = match frame {
+        Value::Tuple(parts) => parts.get(2).cloned(),
+        _ => None,
+    };
+    let Some(Value::Tuple(version)) = numbers else { return Err(failed(program, "it is no Python")) };
+    let number = |index: usize| match version.get(index) {
+        Some(Value::Int(number)) => *number,
+        _ => 0,
+    };
+    let name = match version.get(3) {
+        Some(Value::Text(name)) => name.as_str(),
+        _ => "",
+    };
+    let (major, minor, micro) = (number(0), number(1), number(2));
+    if name != "cpython" {
+        return Err(failed(program, &format!("it is {name} {major}.{minor}.{micro}, and oad needs CPython")));
+    }
+    if (major, minor) < (3, 6) {
+        let what = format!("it is Python {major}.{minor}.{micro}, and oad needs 3.6 or newer");
+        return Err(failed(program, &what).advise("name another interpreter, or a virtual environment of one"));
+    }
+    Ok(())
+}
+
+fn nothing() -> Error {
+    Error::new(ErrorKind::Protocol, "there is no object yet")
+}
+
+fn failed(program: &std::path::Path, what: &str) -> Error {
+    Error::new(ErrorKind::Spawn, format!("the interpreter `{}` will not do: {what}", program.display()))
+}
+
+fn frame(value: &Value, number: &mut dyn FnMut(&crate::value::Handle) -> Result<u64>) -> Result<Vec<u8>> {
+    let body = encode(value, number)?;
+    let too_large =
+        || Error::new(ErrorKind::TooLarge, "the arguments are larger than a frame to the interpreter may be");
+    let len = u32::try_from(body.len()).ok().filter(|len| *len <= MAX_FRAME).ok_or_else(too_large)?;
+    let mut frame = Vec::with_capacity(body.len() + 4);
+    frame.extend(len.to_le_bytes());
+    frame.extend(body);
+    Ok(frame)
+}
+
+async fn read_frame(reader: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
+    let len = reader.read_u32_le().await?;
+    if len > MAX_FRAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is too large"));
+    }
+    // It grows with what arrives, never by what was announced.
+    let mut body = Vec::new();
+    reader.take(len.into()).read_to_end(&mut body).await?;
+    match body.len() == len as usize {
+        true => Ok(body),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+async fn write(mut writer: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(frame) = frames.recv().await {
+        if writer.write_all(&frame).await.is_err() {
+            // The reader and the watch say why.
+            return;
+        }
+    }
+    // Nobody asks any more. The end of the socket is what ends the interpreter.
+    let _ = writer.shutdown().await;
+}
+
+async fn read(mut reader: OwnedReadHalf, shared: Arc<Shared>) {
+    loop {
+        let Ok(frame) = read_frame(&mut reader).await else { return };
+        let Some(id) = id_of(&frame) else { return };
+        let waiting = shared.pending().waiting.remove(&id);
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(Ok(frame));
+        }
+    }
+}
+
+/// The first item of the tuple that an answer is.
+fn id_of(frame: &[u8]) -> Option<i64> {
+    match frame.get(..6)? {
+        [b'(', 3, 0, 0, 0, b'i'] => Some(i32::from_le_bytes(frame.get(6..10)?.try_into().ok()?).into()),
+        [b'(', 3, 0, 0, 0, b'l'] => {
+            let count = i32::from_le_bytes(frame.get(6..10)?.try_into().ok()?);
+            let digits = frame.get(10..10 + usize::try_from(count).ok()?.min(4) * 2)?;
+            let digit = |digit: &[u8]| i64::from(u16::from_le_bytes([digit[0], digit[1]]));
+            Some(digits.chunks_exact(2).rev().fold(0, |number, next| (number << 15) | digit(next)))
+        }
+        _ => None,
+    }
+}
+
+/// Owns the process: sees it end, or kills it, and tells who waits.
+async fn watch(
+    process: Process,
+    mut killed: mpsc::UnboundedReceiver<()>,
+    mut reading: tokio::task::JoinHandle<()>,
+    shared: Arc<Shared>,
+    program: PathBuf,
+    started: Instant,
+) {
+    let pid = process.pid();
+    let mut read_out = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = process.exited() => break,
+            order = killed.recv() => {
+                if order.is_none() {
+                    // The interpreter is no longer wanted, and its socket closed.
+                    let _ = timeout(END, process.exited()).await;
+                }
+                process.kill();
+                process.exited().await;
+                break;
+            }
+            _ = &mut reading, if !read_out => {
+                // Its answers end before it does: it is ending, or sends nonsense.
+                read_out = true;
+                let _ = timeout(END, process.exited()).await;
+                process.kill();
+            }
+        }
+    }
+    if !read_out {
+        let _ = timeout(LAST_WORD, reading).await;
+    }
+    let (status, stderr) = process.reap().await;
+    let death = Death { pid, status, stderr, uptime: started.elapsed() };
+    let message = format!("the interpreter `{}` (process {pid}) died: {}", program.display(), death.status);
+    debug!(pid, "an interpreter has ended");
+    shared.fail(&Error::new(ErrorKind::Died, message).with_death(Arc::new(death)));
+}
+
+impl fmt::Debug for Interpreter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interpreter").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! The items of a Python object, in batches.
+
+use std::sync::Arc;
+
+use crate::definition::{Asked, Returns};
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Hold, Reach};
+use crate::python::answer;
+use crate::python::object::{PythonObject, of, own, returns, wait};
+use crate::value::{List, Value};
+
+/// The most items that are asked for at once.
+const BATCH: usize = 256;
+
+/// Iterates over what a call returns, or over the object itself, and sends the items as far as the caller allows. Others have their turns in between.
+pub(super) async fn iterate(
+    object: Arc<PythonObject>,
+    asked: Asked,
+    arguments: Vec<Value>,
+    keywords: Vec<(String, Value)>,
+    reach: Arc<dyn Reach>,
+    hold: Hold,
+) -> Result<Value> {
+    let wanted = asked.returns;
+    let is_call = !asked.name.is_empty();
+    let interpreter = Arc::clone(&object.interpreter);
+    let request = object.first_request(asked, arguments, keywords, &*reach)?;
+    let there = Arc::clone(&interpreter);
+    let mut living = wait(Arc::clone(&interpreter), request, hold, move |frame| answer::object(&there, &frame)).await?;
+    if is_call {
+        let iterated = of(&living).ok_or_else(senseless)?;
+        let iter = Asked { name: String::new(), returns: Returns::Handle, ..Asked::call("") };
+        let request = iterated.first_request(iter, Vec::new(), Vec::new(), &*reach)?;
+        let there = Arc::clone(&interpreter);
+        living =
+            wait(Arc::clone(&interpreter), request, Box::new(()), move |frame| answer::object(&there, &frame)).await?;
+    }
+    let mut iterator = Iterator { object: of(&living).ok_or_else(senseless)?, is_done: false };
+    let line = reach.line().ok_or_else(|| Error::new(ErrorKind::BadArguments, "there is nobody to send items to"))?;
+    line.open();
+    loop {
+        let count = line.room().await.min(BATCH);
+        let payload = vec![
+            ("target", iterator.object.number.into()),
+            ("count", (count as i64).into()),
+            ("returns", returns(wanted)),
+        ];
+        let request = iterator.object.send("iterate", payload, &*reach)?;
+        let (there, given) = (Arc::clone(&interpreter), Arc::clone(&reach));
+        let read = move |frame: Vec<u8>| answer::read(&there, &frame, &given);
+        let answer = wait(Arc::clone(&interpreter), request, Box::new(()), read).await?;
+        let (items, is_done) = batch(answer)?;
+        if !items.is_empty() {
+            line.send(items.into_iter().collect()).await?;
+            reach.note_sent();
+        }
+        if is_done {
+            iterator.is_done = true;
+            return Ok(Value::Null);
+        }
+    }
+}
+
+fn batch(answer: Value) -> Result<(List, bool)> {
+    let Value::Tuple(parts) = answer else { return Err(senseless()) };
+    match <[Value; 2]>::try_from(parts) {
+        Ok([Value::List(items), Value::Bool(is_done)]) => Ok((items, is_done)),
+        _ => Err(senseless()),
+    }
+}
+
+/// An iterator there. Dropped before its end, it is closed, as a generator is.
+struct Iterator {
+    object: Arc<PythonObject>,
+    is_done: bool,
+}
+
+impl Drop for Iterator {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let operands = Value::List(vec![Value::Handle(own(self.object.number))].into());
+        let payload =
+            vec![("operator", "close".into()), ("operands", operands), ("returns", returns(Returns::Fitting))];
+        // Nobody waits for the answer; and if the interpreter is dead, so is the iterator.
+        let _ = self.object.interpreter.send("operate", payload, &mut |handle| Ok(handle.id()));
+    }
+}
+
+fn senseless() -> Error {
+    Error::new(ErrorKind::Protocol, "the interpreter's answer is none")
+}

@@ -1,0 +1,104 @@
+//! Makes a Python object, in an interpreter that is there or in a new one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, Weak};
+
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::definition::{PythonDefinition, PythonSource};
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{Boxed, Living, Reach};
+use crate::python::answer;
+use crate::python::choose::choose;
+use crate::python::interpreter::Interpreter;
+use crate::python::object::{named, number, wait};
+use crate::value::Value;
+
+/// The interpreters of each daemon, by how they were asked for, so that objects which are asked for alike live together.
+static INTERPRETERS: std::sync::Mutex<Option<HashMap<Key, Place>>> = std::sync::Mutex::new(None);
+
+type Key = (Uuid, String, Vec<String>);
+/// Locked while one is started.
+type Place = Arc<Mutex<Weak<Interpreter>>>;
+
+/// Makes a Python object.
+pub(crate) fn make(
+    definition: PythonDefinition,
+    arguments: Vec<Value>,
+    keywords: Vec<(String, Value)>,
+    reach: Arc<dyn Reach>,
+) -> Boxed<Result<Living>> {
+    Box::pin(async move {
+        let interpreter = running(&definition, &*reach).await?;
+        let payload = payload(definition.source, arguments, keywords)?;
+        let request = interpreter.send("make", payload, &mut |handle| number(&interpreter, &*reach, handle))?;
+        let there = Arc::clone(&interpreter);
+        wait(interpreter, request, Box::new(()), move |frame| answer::object(&there, &frame)).await
+    })
+}
+
+async fn running(definition: &PythonDefinition, reach: &dyn Reach) -> Result<Arc<Interpreter>> {
+    let key = (reach.daemon(), definition.interpreter.clone(), definition.path.clone());
+    let place = {
+        let mut interpreters = INTERPRETERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let interpreters = interpreters.get_or_insert_with(HashMap::new);
+        // Those of daemons within this process that have ended.
+        interpreters.retain(|known, place| *known == key || Arc::strong_count(place) > 1 || is_alive(place));
+        Arc::clone(interpreters.entry(key).or_default())
+    };
+    let mut place = place.lock().await;
+    let interpreter = match place.upgrade().filter(|interpreter| !interpreter.is_dead()) {
+        Some(interpreter) => interpreter,
+        None => {
+            let program = choose(&definition.interpreter)?;
+            let depth = reach.depth_limit();
+            let started = Interpreter::start(program, &definition.path, depth, definition.start_timeout).await?;
+            let interpreter = Arc::new(started);
+            *place = Arc::downgrade(&interpreter);
+            interpreter
+        }
+    };
+    if let Some(grace) = definition.kill_when_stuck {
+        interpreter.set_kill_when_stuck(grace);
+    }
+    Ok(interpreter)
+}
+
+fn is_alive(place: &Place) -> bool {
+    place.try_lock().is_ok_and(|place| place.strong_count() > 0)
+}
+
+fn payload(
+    source: PythonSource,
+    arguments: Vec<Value>,
+    keywords: Vec<(String, Value)>,
+) -> Result<Vec<(&'static str, Value)>> {
+    let module = |name: String| if name.is_empty() { Value::Null } else { name.into() };
+    let kind = |kind: &'static str| ("kind", Value::from(kind));
+    let takes_none = |payload| match arguments.is_empty() && keywords.is_empty() {
+        true => Ok(payload),
+        false => Err(Error::new(ErrorKind::BadArguments, "only an instance is made with arguments")),
+    };
+    match source {
+        PythonSource::Instance { module: from, name } => Ok(vec![
+            kind("instance"),
+            ("module", module(from)),
+            ("name", name.into()),
+            ("args", Value::List(arguments.into())),
+            ("kwargs", named(keywords)),
+        ]),
+        PythonSource::Name { module: from, name } => {
+            takes_none(vec![kind("object"), ("module", module(from)), ("name", name.into())])
+        }
+        PythonSource::Module(name) => takes_none(vec![kind("module"), ("module", name.into())]),
+        PythonSource::File(path) => takes_none(vec![kind("file"), ("path", path.into())]),
+        PythonSource::Script { source, name } => {
+            takes_none(vec![kind("script"), ("source", source.into()), ("name", name.into())])
+        }
+        PythonSource::Value => match <[Value; 1]>::try_from(arguments) {
+            Ok([value]) => Ok(vec![kind("value"), ("value", value)]),
+            Err(_) => Err(Error::new(ErrorKind::BadArguments, "an object is made of one value")),
+        },
+    }
+}

@@ -1,0 +1,21 @@
+//! Python objects: an interpreter below the daemon, any of them, with nothing installed there.
+//!
+//! [`choose`] finds the interpreter, [`interpreter`] starts it, sends it the agent and carries requests, [`object`] is what the host holds of an object there. To the rest
+//! it is one more kind of [`Hosted`](crate::object::Hosted). Deliberately absent: any knowledge of sessions and messages; and any Python but `agent.py`.
+
+mod answer;
+mod choose;
+mod exception;
+mod interpreter;
+mod iteration;
+mod make;
+mod marshal;
+mod object;
+
+pub(crate) use make::make;
+
+/// What the interpreter is started with.
+const BOOTSTRAP: &str = include_str!("bootstrap.py");
+
+/// What it is sent then.
+const AGENT: &str = include_str!("agent.py");

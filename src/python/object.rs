@@ -1,0 +1,304 @@
+//! An object that lives in an interpreter.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::definition::{Action, Asked, Returns};
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{
+    Answer, Arguments, Boxed, Description, Dynamic, Hold, Hosted, Living, Reach, SelfDescription, no_such_object,
+};
+use crate::process::keeper;
+use crate::python::answer;
+use crate::python::interpreter::{Interpreter, Request};
+use crate::python::iteration::iterate;
+use crate::value::{Handle, Value};
+
+/// How often an interruption is said again that has had no effect: code may swallow it.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// An object that lives in an interpreter, by its number there.
+#[derive(Debug)]
+pub(super) struct PythonObject {
+    pub(super) interpreter: Arc<Interpreter>,
+    pub(super) number: u64,
+    /// How often the interpreter has sent its handle.
+    received: AtomicU64,
+    description: &'static Description,
+}
+
+/// The object as the host holds it.
+struct Held(Arc<PythonObject>);
+
+/// Takes note that the interpreter has sent the handle of an object. The same object is the same here as long as anybody holds it.
+pub(super) fn arrive(interpreter: &Arc<Interpreter>, number: u64, type_name: &str) -> Living {
+    let mut objects = interpreter.objects();
+    if let Some(living) = objects.get(&number).and_then(|weak| weak.upgrade())
+        && let Some(object) = of(&living)
+    {
+        object.received.fetch_add(1, Ordering::Relaxed);
+        return living;
+    }
+    let description = described(type_name);
+    let received = AtomicU64::new(1);
+    let object = PythonObject { interpreter: Arc::clone(interpreter), number, received, description };
+    let living = Living::new(Box::new(Held(Arc::new(object))));
+    objects.insert(number, living.downgrade());
+    living
+}
+
+/// The Python object that this is, if it is one.
+pub(super) fn of(living: &Living) -> Option<Arc<PythonObject>> {
+    let object: Arc<dyn Any + Send + Sync> = Arc::<dyn Dynamic>::clone(living.dynamic()?);
+    object.downcast().ok()
+}
+
+/// A handle that means a number in the interpreter itself.
+pub(super) fn own(number: u64) -> Handle {
+    Handle::new(Uuid::nil(), number)
+}
+
+/// The number in `interpreter` of what a caller has named.
+pub(super) fn number(interpreter: &Interpreter, reach: &dyn Reach, handle: &Handle) -> Result<u64> {
+    if handle.daemon().is_nil() {
+        return Ok(handle.id());
+    }
+    let living = reach.find(handle)?;
+    match of(&living) {
+        Some(object) if std::ptr::eq(&*object.interpreter, interpreter) => Ok(object.number),
+        Some(_) => Err(Error::new(ErrorKind::BadArguments, "the object lives in another interpreter")),
+        None => Err(Error::new(ErrorKind::BadArguments, "a Rust object cannot be given to a Python object")),
+    }
+}
+
+/// How an answer is asked for.
+pub(super) fn returns(returns: Returns) -> Value {
+    match returns {
+        Returns::Fitting => "default".into(),
+        Returns::Value => "value".into(),
+        Returns::Handle => "handle".into(),
+    }
+}
+
+impl PythonObject {
+    /// Sends a request of this object's.
+    pub(super) fn send(&self, operation: &str, payload: Vec<(&str, Value)>, reach: &dyn Reach) -> Result<Request> {
+        self.interpreter.send(operation, payload, &mut |handle| number(&self.interpreter, reach, handle))
+    }
+
+    /// The request for one answer.
+    fn request(
+        &self,
+        asked: Asked,
+        arguments: Vec<Value>,
+        keywords: Vec<(String, Value)>,
+        reach: &dyn Reach,
+    ) -> Result<Request> {
+        let Asked { action, name, returns } = asked;
+        let target = ("target", self.number.into());
+        let returns = ("returns", self::returns(returns));
+        match action {
+            Action::Call | Action::Iterate => {
+                let name = if name.is_empty() { Value::Null } else { name.into() };
+                let given = [("args", Value::List(arguments.into())), ("kwargs", named(keywords))];
+                let [positional, named] = given;
+                self.send("call", vec![target, ("name", name), positional, named, returns], reach)
+            }
+            Action::GetAttribute => self.send("get", vec![target, ("name", name.into()), returns], reach),
+            Action::SetAttribute => {
+                let [value] = <[Value; 1]>::try_from(arguments).map_err(|_| one_value())?;
+                self.send("set", vec![target, ("name", name.into()), ("value", value)], reach)
+            }
+            Action::DeleteAttribute => self.send("delete", vec![target, ("name", name.into())], reach),
+            Action::Operate => {
+                let itself = Value::Handle(own(self.number));
+                let operands: Vec<Value> = std::iter::once(itself).chain(arguments).collect();
+                let operands = ("operands", Value::List(operands.into()));
+                self.send("operate", vec![("operator", name.into()), operands, returns], reach)
+            }
+        }
+    }
+}
+
+/// Keyword arguments, or the like.
+pub(super) fn named(keywords: Vec<(String, Value)>) -> Value {
+    Value::Map(keywords.into_iter().map(|(name, value)| (name.into(), value)).collect())
+}
+
+fn one_value() -> Error {
+    Error::new(ErrorKind::BadArguments, "an attribute is set to one value")
+}
+
+/// Waits for the answer to a request; `read` makes of it what it is. Dropped before, it interrupts the interpreter, and `hold` goes when that has really done.
+pub(super) async fn wait<T: Send + 'static>(
+    interpreter: Arc<Interpreter>,
+    request: Request,
+    hold: Hold,
+    read: impl FnOnce(Vec<u8>) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let mut interruption = Interruption { id: Some(request.id), interpreter };
+    let answered = tokio::spawn(async move {
+        let answer = request.answer().await.and_then(read);
+        drop(hold);
+        answer
+    });
+    let answer = answered.await;
+    interruption.id = None;
+    answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did")))
+}
+
+/// Interrupts a request that nobody waits for any more.
+struct Interruption {
+    interpreter: Arc<Interpreter>,
+    id: Option<i64>,
+}
+
+impl Drop for Interruption {
+    fn drop(&mut self) {
+        let (Some(id), Ok(keeper)) = (self.id, keeper()) else { return };
+        self.interpreter.interrupt(id);
+        // Not kept alive by this: if it ends, so does the call.
+        let interpreter = Arc::downgrade(&self.interpreter);
+        let started = Instant::now();
+        keeper.spawn(async move {
+            loop {
+                sleep(AGAIN).await;
+                let Some(interpreter) = interpreter.upgrade().filter(|interpreter| interpreter.is_pending(id)) else {
+                    return;
+                };
+                match interpreter.kill_when_stuck() {
+                    Some(grace) if started.elapsed() >= grace => return interpreter.kill(),
+                    _ => interpreter.interrupt(id),
+                }
+            }
+        });
+    }
+}
+
+impl Dynamic for PythonObject {
+    fn ask(
+        self: Arc<Self>,
+        asked: Asked,
+        arguments: Vec<Value>,
+        keywords: Vec<(String, Value)>,
+        reach: Arc<dyn Reach>,
+        hold: Hold,
+    ) -> Boxed<Result<Value>> {
+        if asked.action == Action::Iterate {
+            return Box::pin(iterate(self, asked, arguments, keywords, reach, hold));
+        }
+        let request = match self.request(asked, arguments, keywords, &*reach) {
+            Ok(request) => request,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let interpreter = Arc::clone(&self.interpreter);
+        Box::pin(wait(Arc::clone(&interpreter), request, hold, move |frame| answer::read(&interpreter, &frame, &reach)))
+    }
+
+    fn describe(self: Arc<Self>) -> Boxed<Result<SelfDescription>> {
+        let nothing = &mut |handle: &Handle| Ok(handle.id());
+        let request = match self.interpreter.send("describe", vec![("target", self.number.into())], nothing) {
+            Ok(request) => request,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let interpreter = Arc::clone(&self.interpreter);
+        Box::pin(wait(interpreter, request, Box::new(()), |frame| answer::description(&frame)))
+    }
+}
+
+/// The same as it was for the first of this id: the request to iterate is one to call.
+impl PythonObject {
+    pub(super) fn first_request(
+        &self,
+        asked: Asked,
+        arguments: Vec<Value>,
+        keywords: Vec<(String, Value)>,
+        reach: &dyn Reach,
+    ) -> Result<Request> {
+        let returns = Returns::Handle;
+        let asked = match asked.name.is_empty() {
+            true => Asked { action: Action::Operate, name: "iter".to_owned(), returns },
+            false => Asked { returns, ..asked },
+        };
+        self.request(asked, arguments, keywords, reach)
+    }
+}
+
+/// The interpreter may let go of it.
+impl Drop for PythonObject {
+    fn drop(&mut self) {
+        let mut objects = self.interpreter.objects();
+        // Its number may have arrived again in this moment, for another who holds it.
+        if objects.get(&self.number).is_some_and(|weak| weak.upgrade().is_none()) {
+            objects.remove(&self.number);
+        }
+        drop(objects);
+        self.interpreter.release(self.number, self.received.load(Ordering::Relaxed));
+    }
+}
+
+impl Hosted for Held {
+    fn description(&self) -> &'static Description {
+        self.0.description
+    }
+
+    fn object_type(&self) -> TypeId {
+        TypeId::of::<PythonObject>()
+    }
+
+    fn as_shared(&self) -> Option<&dyn Any> {
+        None
+    }
+
+    fn as_exclusive(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+
+    #[allow(private_interfaces)]
+    fn dynamic(&self) -> Option<Arc<dyn Dynamic>> {
+        Some(self.0.clone())
+    }
+
+    fn is_taken(&self) -> bool {
+        false
+    }
+
+    fn call_shared(&self, _: usize, _: Arguments) -> Answer<'_> {
+        Answer::Now(Err(no_such_object()))
+    }
+
+    fn call_exclusive(&mut self, _: usize, _: Arguments) -> Answer<'_> {
+        Answer::Now(Err(no_such_object()))
+    }
+
+    fn call_consuming(&mut self, _: usize, _: Arguments) -> Answer<'_> {
+        Answer::Now(Err(no_such_object()))
+    }
+}
+
+/// What is known of all objects of a type: its name. Kept as long as the process, because a description is.
+fn described(type_name: &str) -> &'static Description {
+    static KNOWN: Mutex<Option<HashMap<String, &'static Description>>> = Mutex::new(None);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_with(HashMap::new);
+    if let Some(description) = known.get(type_name) {
+        return description;
+    }
+    let description: &'static Description = Box::leak(Box::new(Description {
+        name: type_name.to_owned().leak(),
+        documentation: "",
+        constructors: &[],
+        methods: &[],
+        interfaces: &[],
+        declared: "",
+    }));
+    known.insert(type_name.to_owned(), description);
+    description
+}

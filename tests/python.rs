@@ -1,0 +1,400 @@
+//! Python objects: made, asked, interrupted and ended. `OAD_PYTHON` names the interpreter; `python3` by default.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use oad::{ErrorKind, Proxy, Python, Remote as _, Value};
+
+mod support;
+
+oad::test_daemon!();
+
+/// The definition with the interpreter under test.
+fn with(python: Python) -> Python {
+    match std::env::var("OAD_PYTHON") {
+        Ok(interpreter) => python.interpreter(interpreter),
+        Err(_) => python,
+    }
+}
+
+async fn script(source: &str) -> Proxy {
+    with(oad::python_script("script.py", source)).await.expect("it is made")
+}
+
+async fn fails(python: Python) -> oad::Error {
+    with(python).await.expect_err("it cannot be made")
+}
+
+async fn until(mut test: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !test().await {
+        assert!(started.elapsed() < Duration::from_secs(10), "it has not come to that");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The interpreters below a daemon.
+fn interpreters(daemon: u32) -> Vec<u32> {
+    support::children(daemon)
+}
+
+#[tokio::test]
+async fn string_is_text_and_slices() {
+    let text = with(oad::python("", "str")).arg("hello, world!").await.expect("it is made");
+    assert_eq!(text.type_name(), "str");
+    assert_eq!(text.text().await.expect("it answers"), "hello, world!");
+    assert_eq!(text.repr().await.expect("it answers"), "'hello, world!'");
+    assert_eq!(text.length().await.expect("it answers"), 13);
+    assert_eq!(text.item::<String>(-1).await.expect("it answers"), "!");
+    assert!(text.contains("world").await.expect("it answers"));
+    assert!(text.equals("hello, world!").await.expect("it answers"));
+    assert!(text.truth().await.expect("it answers"));
+    let words: Vec<String> = text.call("split", (", ",)).await.expect("it answers");
+    assert_eq!(words, ["hello", "world!"]);
+}
+
+#[tokio::test]
+async fn string_io_tells_its_story() {
+    let notes = with(oad::python("io", "StringIO")).arg("one\ntwo\n").await.expect("it is made");
+    assert_eq!(notes.type_name(), "_io.StringIO");
+    assert_eq!(notes.call::<String>("read", (3,)).await.expect("it answers"), "one");
+    let lines: Vec<String> = notes.call("readlines", ()).await.expect("it answers");
+    assert_eq!(lines, ["\n", "two\n"]);
+    assert_eq!(notes.call::<usize>("write", ("three",)).await.expect("it answers"), 5);
+    assert_eq!(notes.call::<u64>("seek", (0,)).await.expect("it answers"), 0);
+    let all: Vec<String> = notes.iterate().await.expect("it opens").collect().await.expect("it ends");
+    assert_eq!(all, ["one\n", "two\n", "three"]);
+    let kept: Proxy = notes.call("getvalue", ()).await.expect("it answers");
+    assert_eq!(kept.type_name(), "str", "asked for by reference it stays");
+    notes.call::<()>("close", ()).await.expect("it answers");
+    let error = notes.call::<String>("read", ()).await.expect_err("it is closed");
+    let exception = error.exception().expect("Python raised it");
+    assert_eq!(exception.type_name(), "ValueError");
+    assert_eq!(exception.message(), "I/O operation on closed file");
+    assert!(error.to_string().starts_with("calling _io.StringIO.read on daemon"), "{error}");
+}
+
+#[tokio::test]
+async fn script_has_its_names_as_attributes() {
+    let script = script("import collections\nlimits = collections.OrderedDict(low=1)\ncount = 3\ndef twice(n, *, plus=0):\n    return n * 2 + plus\nclass Box:\n    def __init__(self, size): self.size = size\n").await;
+    assert_eq!(script.get::<i64>("count").await.expect("it answers"), 3);
+    script.set("count", 4).await.expect("it answers");
+    assert_eq!(script.get::<i64>("count").await.expect("it answers"), 4);
+    script.delete("count").await.expect("it answers");
+    let error = script.get::<i64>("count").await.expect_err("it is deleted");
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "AttributeError");
+    assert_eq!(script.call::<i64>("twice", (4,)).keyword("plus", 1).await.expect("it answers"), 9);
+    let limits: Proxy = script.get("limits").await.expect("it answers");
+    assert_eq!(limits.type_name(), "collections.OrderedDict");
+    limits.set_item("high", 9).await.expect("it answers");
+    limits.delete_item("low").await.expect("it answers");
+    let plain: BTreeMap<String, i64> = script.get("limits").by_value().await.expect("it answers");
+    assert_eq!(plain, BTreeMap::from([("high".to_owned(), 9)]));
+    let class: Proxy = script.get("Box").await.expect("it answers");
+    let made: Proxy = class.invoke((5,)).await.expect("it answers");
+    assert_eq!(made.get::<i64>("size").await.expect("it answers"), 5);
+    assert!(made.operate::<bool>("isinstance", (&class,)).await.expect("it answers"));
+}
+
+#[tokio::test]
+async fn operators_are_pythons_own() {
+    let script = script(
+        "class Money:\n    def __init__(self, cents): self.cents = cents\n    def __add__(self, other):\n        return Money(self.cents + other.cents) if isinstance(other, Money) else NotImplemented\n    def __radd__(self, other): return Money(self.cents + other)\n    def __iadd__(self, other):\n        self.cents += other.cents\n        return self\n    def __eq__(self, other): return isinstance(other, Money) and self.cents == other.cents\n    def __lt__(self, other): return self.cents < other.cents\n    def __hash__(self): return 7\none, two = Money(1), Money(2)\n",
+    )
+    .await;
+    let [one, two]: [Proxy; 2] =
+        [script.get("one").await.expect("it answers"), script.get("two").await.expect("it answers")];
+    let sum: Proxy = one.operate("add", (&two,)).await.expect("it answers");
+    assert_eq!(sum.get::<i64>("cents").await.expect("it answers"), 3);
+    let five: Proxy = with(oad::python_value(4)).within(script.daemon()).await.expect("it is made");
+    let reflected: Proxy = five.operate("add", (&one,)).await.expect("it is reflected");
+    assert_eq!(reflected.get::<i64>("cents").await.expect("it answers"), 5);
+    let error = one.operate::<Proxy>("add", ("x",)).await.expect_err("nobody implements it");
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "TypeError");
+    let same: Proxy = one.operate("iadd", (&two,)).await.expect("it answers");
+    assert_eq!(same.handle(), one.handle(), "in place it is the same object");
+    assert_eq!(one.get::<i64>("cents").await.expect("it answers"), 3);
+    assert!(two.operate::<bool>("lt", (&one,)).await.expect("it answers"));
+    assert!(sum.equals(&one).await.expect("it answers"));
+    assert_eq!(one.operate::<i64>("hash", ()).await.expect("it answers"), 7);
+    let error = one.operate::<Value>("system", ()).await.expect_err("there is no such operator");
+    assert_eq!(error.kind(), ErrorKind::BadArguments, "{error}");
+}
+
+#[tokio::test]
+async fn property_runs_once_and_in_the_interpreter() {
+    let script = script("class Counter:\n    runs = 0\n    @property\n    def next(self):\n        Counter.runs += 1\n        return Counter.runs\ncounter = Counter()\n").await;
+    let counter: Proxy = script.get("counter").await.expect("it answers");
+    for expected in 1..=3 {
+        assert_eq!(counter.get::<i64>("next").await.expect("it answers"), expected);
+    }
+    counter.describe().await.expect("it describes");
+    assert_eq!(counter.get::<i64>("next").await.expect("it answers"), 4, "the description has not run it");
+}
+
+#[tokio::test]
+async fn values_cross_exactly_in_both_directions() {
+    let echo = script("def echo(x): return x\ndef show(x): return repr(x)\n").await;
+    let big = "170141183460469231731687303715884105727123456789";
+    for (value, shown) in [
+        (Value::Null, "None".to_owned()),
+        (true.into(), "True".into()),
+        (i64::MIN.into(), i64::MIN.to_string()),
+        (i64::from(i32::MAX).into(), i32::MAX.to_string()),
+        (u64::MAX.into(), u64::MAX.to_string()),
+        (i128::MIN.into(), i128::MIN.to_string()),
+        ((-0.0).into(), "-0.0".into()),
+        (f64::NAN.into(), "nan".into()),
+        ("naïve 𝄞\0".into(), "'naïve 𝄞\\x00'".into()),
+        (Value::Bytes(vec![0, 255].into()), "b'\\x00\\xff'".into()),
+        (Value::List(vec![1.into(), "x".into()].into()), "[1, 'x']".into()),
+        (Value::Tuple(vec![1.into(), Value::Tuple(vec![])]), "(1, ())".into()),
+        (
+            Value::Map(vec![(Value::Tuple(vec![1.into()]), 2.into()), ("b".into(), Value::Null)]),
+            "{(1,): 2, 'b': None}".into(),
+        ),
+    ] {
+        let shown_there: String = echo.call("show", (&value,)).await.expect("it answers");
+        assert_eq!(shown_there, shown);
+        let back: Value = echo.call("echo", (&value,)).await.expect("it answers");
+        assert_eq!(back, value, "{shown}");
+    }
+    let power: Value = echo.call("echo", (u128::MAX,)).await.expect("it answers");
+    assert_eq!(power, u128::MAX.into());
+    let parsed = with(oad::python("", "int")).arg(big).within(echo.daemon()).await.expect("it is made");
+    assert_eq!(parsed.text().await.expect("it answers"), big);
+}
+
+#[tokio::test]
+async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
+    let script = script(
+        "import weakref\nclass Node: pass\nnode = Node()\nmade = []\ndef make():\n    n = Node()\n    made.append(weakref.ref(n))\n    return n\ndef alive(): return sum(1 for r in made if r() is not None)\ndef is_node(x): return x is node\ndef pair(): return [node, node, 1]\nloop = []\nloop.append(loop)\n",
+    )
+    .await;
+    let [first, second]: [Proxy; 2] =
+        [script.get("node").await.expect("it answers"), script.get("node").await.expect("it answers")];
+    assert_eq!(first.handle(), second.handle());
+    assert!(script.call::<bool>("is_node", (&first,)).await.expect("it answers"));
+    let (a, b, one): (Proxy, Proxy, i64) = script.call("pair", ()).await.expect("it answers");
+    assert_eq!((a.handle(), b.handle(), one), (first.handle(), first.handle(), 1));
+    drop((a, b, second));
+    assert!(script.call::<bool>("is_node", (&first,)).await.expect("it is held"));
+    let made: Vec<Proxy> = {
+        let mut made = Vec::new();
+        for _ in 0..10 {
+            made.push(script.call("make", ()).await.expect("it answers"));
+        }
+        made
+    };
+    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 10);
+    drop(made);
+    until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 0).await;
+    let recursive: Value = script.get("loop").await.expect("it crashes nothing");
+    assert!(matches!(recursive, Value::List(_)));
+    until(async || script.daemon().objects().await.expect("it answers").len() == 2).await;
+}
+
+#[tokio::test]
+async fn exceptions_are_complete() {
+    let script = script(
+        "class Refused(Exception):\n    def __init__(self, what, code):\n        super().__init__(what, code)\n        self.code = code\ndef inner(): raise KeyError('k')\ndef refuse():\n    try:\n        inner()\n    except KeyError as error:\n        raise Refused('no', 7) from error\ndef leave(how):\n    import sys\n    if how == 'exit': sys.exit(3)\n    raise KeyboardInterrupt('stop')\nclass Bad(Exception):\n    def __str__(self): raise RuntimeError('hostile')\ndef bad(): raise Bad()\n",
+    )
+    .await;
+    let error = script.call::<()>("refuse", ()).await.expect_err("it refuses");
+    let exception = error.exception().expect("Python raised it");
+    assert_eq!(exception.type_name(), "script.Refused");
+    assert_eq!(exception.message(), "('no', 7)");
+    let traceback = exception.traceback().expect("it has one");
+    assert!(traceback.contains("raise Refused('no', 7) from error"), "{traceback}");
+    assert!(traceback.contains("File \"script.py\", line 10, in refuse"), "{traceback}");
+    assert!(!traceback.contains("oad agent"), "{traceback}");
+    assert_eq!(exception.mro(), ["script.Refused", "Exception", "BaseException", "object"]);
+    assert_eq!(exception.args(), ["no".into(), Value::Int(7)]);
+    assert_eq!(exception.attribute("code"), Some(Value::Int(7)));
+    let cause = exception.cause().expect("it has one");
+    assert_eq!((cause.type_name(), cause.message()), ("KeyError", "'k'"));
+    assert_eq!(exception.causes().collect::<Vec<_>>(), ["KeyError: 'k'"]);
+    for (how, kind) in [("exit", "SystemExit"), ("stop", "KeyboardInterrupt")] {
+        let error = script.call::<()>("leave", (how,)).await.expect_err("it leaves");
+        assert_eq!(error.exception().expect("Python raised it").type_name(), kind);
+    }
+    let error = script.call::<()>("bad", ()).await.expect_err("it fails");
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "script.Bad");
+}
+
+#[tokio::test]
+async fn failing_import_or_constructor_is_told_with_its_traceback_and_leaves_nothing() {
+    let before = support::children(std::process::id()).len();
+    let error = fails(oad::python("no_such_module", "X")).await;
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "ModuleNotFoundError");
+    let error = fails(oad::python("", "int").arg("x")).await;
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "ValueError");
+    let error = fails(oad::python_script("broken.py", "def f(:\n")).await;
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "SyntaxError");
+    let error = fails(oad::python_module("json").arg(1)).await;
+    assert_eq!(error.kind(), ErrorKind::BadArguments);
+    until(async || support::children(std::process::id()).len() <= before).await;
+}
+
+#[tokio::test]
+async fn interpreter_that_will_not_do_is_told_why() {
+    for (interpreter, told) in [
+        ("no-such-python", "there is no interpreter `no-such-python` on the daemon's PATH"),
+        ("/nowhere/python", "there is no interpreter `/nowhere/python`"),
+        ("/bin/true", "the interpreter `/bin/true` will not do: it ended, or is no Python"),
+        ("/etc/passwd", "the interpreter `/etc/passwd` is not executable"),
+        ("/tmp", "the folder `/tmp` is no virtual environment: it has no bin/python"),
+    ] {
+        let error = oad::python("", "str").interpreter(interpreter).await.expect_err("it is none");
+        assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    let slow = oad::python("", "str").interpreter("/usr/bin/yes").start_timeout(Duration::from_millis(500));
+    assert_eq!(slow.await.expect_err("it says nothing of use").kind(), ErrorKind::Spawn);
+}
+
+#[tokio::test]
+async fn deadline_and_drop_interrupt_python_code() {
+    let script = script("import time\ndef forever():\n    while True: pass\ndef sleep(): time.sleep(60)\nstate = []\ndef note(x): state.append(x)\n").await;
+    for method in ["forever", "sleep"] {
+        let error = script.call::<()>(method, ()).deadline(Duration::from_millis(100)).await.expect_err("it is late");
+        assert_eq!(error.kind(), ErrorKind::Deadline);
+        script.call::<()>("note", (method,)).await.expect("the next call works");
+    }
+    let mut call = Box::pin(script.call::<()>("sleep", ()));
+    assert!(futures_util::poll!(call.as_mut()).is_pending());
+    script.daemon().objects().await.expect("it answers");
+    drop(call);
+    let state: Vec<String> = script.get("state").await.expect("it answers");
+    assert_eq!(state, ["forever", "sleep"]);
+}
+
+#[tokio::test]
+async fn stuck_interpreter_is_killed_only_on_request() {
+    // No Python code runs in there, so that nothing can interrupt it.
+    let source = "def stuck(): return sum(range(10 ** 13))\n";
+    let stuck = with(oad::python_script("stuck.py", source)).kill_when_stuck(Duration::from_millis(300));
+    let stuck = stuck.await.expect("it is made");
+    let late = stuck.call::<()>("stuck", ()).deadline(Duration::from_millis(100)).await.expect_err("it is stuck");
+    assert_eq!(late.kind(), ErrorKind::Deadline);
+    let error = stuck.call::<()>("stuck", ()).await.expect_err("it is killed");
+    assert_eq!(error.kind(), ErrorKind::Died, "{error}");
+    assert!(error.to_string().contains("killed by signal 9 (SIGKILL)"), "{error}");
+}
+
+#[tokio::test]
+async fn calls_of_many_tasks_are_right_and_in_order() {
+    let script = script("seen = []\ndef add(x):\n    seen.append(x)\n    return x\nimport threading\ndef on_main(): return threading.current_thread() is threading.main_thread()\n").await;
+    let calls: Vec<_> = (0..500i64)
+        .map(|number| {
+            let mut call = Box::pin(script.call::<i64>("add", (number,)));
+            assert!(
+                futures_util::FutureExt::now_or_never(futures_util::future::poll_fn(|cx| {
+                    std::task::Poll::Ready(call.as_mut().poll(cx).is_pending())
+                }))
+                .is_some()
+            );
+            tokio::spawn(call)
+        })
+        .collect();
+    for (expected, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.expect("it does not panic").expect("it answers"), expected as i64);
+    }
+    let seen: Vec<i64> = script.get("seen").await.expect("it answers");
+    assert_eq!(seen, (0..500).collect::<Vec<i64>>());
+    assert!(script.call::<bool>("on_main", ()).await.expect("it answers"));
+}
+
+#[tokio::test]
+async fn death_of_the_interpreter_is_told_with_its_true_cause() {
+    for (how, told) in [
+        ("import os; os._exit(5)", "exited with code 5"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "killed by signal 11 (SIGSEGV)"),
+        (
+            "import os, signal\nif os.fork() == 0:\n    import time; time.sleep(60)\nos.kill(os.getpid(), signal.SIGKILL)",
+            "killed by signal 9 (SIGKILL)",
+        ),
+    ] {
+        let builtins = with(oad::python_module("builtins")).await.expect("it is made");
+        let started = Instant::now();
+        let error = builtins.call::<()>("exec", (how,)).await.expect_err("it dies");
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert_eq!(error.kind(), ErrorKind::Died, "{error}");
+        assert!(error.to_string().contains(told), "{error}");
+        assert_eq!(builtins.health().await.expect("the daemon lives"), oad::Health::Serving);
+        let later = builtins.text().await.expect_err("it is gone");
+        assert_eq!(later.kind(), ErrorKind::Died);
+        assert!(builtins.shutdown().await.expect("it ends").is_clean());
+    }
+}
+
+#[tokio::test]
+async fn interpreter_ends_with_its_last_object_and_with_its_daemon() {
+    let text = with(oad::python("", "str")).arg("x").await.expect("it is made");
+    let found = interpreters(text.pid());
+    assert_eq!(found.len(), 1);
+    let daemon = text.daemon().clone();
+    drop(text);
+    until(async || support::state(found[0]).is_none_or(|state| state == 'Z')).await;
+    let again = with(oad::python("", "str")).arg("y").within(&daemon).await.expect("another is started");
+    let found = interpreters(daemon.pid());
+    assert_eq!(again.text().await.expect("it answers"), "y");
+    assert!(daemon.shutdown().await.expect("it ends").is_clean());
+    until(async || support::state(found[0]).is_none_or(|state| state == 'Z')).await;
+}
+
+#[tokio::test]
+async fn output_is_the_objects_and_breaks_nothing() {
+    let script = script("import os, sys\ndef noise():\n    print('out', flush=False)\n    os.write(1, b'\\xff\\x00raw\\n')\n    os.write(2, b'err\\n')\n    return 1\ndef close():\n    sys.stdout.close()\n    sys.stderr = None\n    os.close(1)\n    os.close(2)\n    return 2\n").await;
+    for _ in 0..50 {
+        assert_eq!(script.call::<i64>("noise", ()).await.expect("it answers"), 1);
+    }
+    assert_eq!(script.call::<i64>("close", ()).await.expect("it answers"), 2);
+    assert_eq!(script.get::<String>("__name__").await.expect("it answers"), "script");
+}
+
+#[tokio::test]
+async fn generators_are_closed_when_their_stream_is_dropped() {
+    let script = script("closed = []\ndef numbers():\n    try:\n        n = 0\n        while True:\n            yield n\n            n += 1\n    finally:\n        closed.append(n)\ndef failing():\n    yield 1\n    raise ValueError('after one')\n").await;
+    let mut numbers = script.iterate_over::<i64>("numbers", ()).window(4).await.expect("it opens");
+    for expected in 0..10 {
+        assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), expected);
+    }
+    assert!(script.operate::<bool>("bool", ()).await.expect("others have their turns"));
+    drop(numbers);
+    until(async || script.get::<Vec<i64>>("closed").await.expect("it answers").len() == 1).await;
+    let mut failing = script.iterate_over::<i64>("failing", ()).await.expect("it opens");
+    assert_eq!(failing.next().await.expect("one").expect("it comes"), 1);
+    let error = failing.next().await.expect("the failure").expect_err("it fails");
+    assert_eq!(error.exception().expect("Python raised it").message(), "after one");
+    assert!(failing.next().await.is_none());
+}
+
+#[tokio::test]
+async fn rust_object_says_that_it_is_none() {
+    struct Stone;
+    #[oad::object]
+    impl Stone {
+        fn new() -> Self {
+            Stone
+        }
+    }
+    let stone = StoneProxy::new().await.expect("a daemon can be made");
+    let error = stone.as_proxy().get::<i64>("weight").await.expect_err("it has methods only");
+    assert_eq!(error.kind(), ErrorKind::NoSuchMethod);
+    let text = with(oad::python_value("x")).within(stone.daemon()).await.expect("it is made beside");
+    let error = text.call::<Value>("join", (stone,)).await.expect_err("it is no Python object");
+    assert!(error.to_string().contains("a Rust object cannot be given to a Python object"), "{error}");
+}
+
+#[tokio::test]
+async fn description_tells_methods_and_attributes() {
+    let script = script("class Shelf:\n    \"\"\"Holds books.\"\"\"\n    label = 'A'\n    def put(self, title: str, copies=1) -> int:\n        \"\"\"Puts one on it.\"\"\"\n        return copies\nshelf = Shelf()\n").await;
+    let shelf: Proxy = script.get("shelf").await.expect("it answers");
+    let description = shelf.describe().await.expect("it describes");
+    assert_eq!((description.type_name(), description.documentation()), ("script.Shelf", "Holds books."));
+    let put = description.method("put").expect("it has it");
+    assert_eq!(put.documentation(), "Puts one on it.");
+    assert!(put.signature().starts_with("def put("), "{}", put.signature());
+    assert!(description.attributes().contains(&"label".to_owned()), "{:?}", description.attributes());
+}
