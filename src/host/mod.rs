@@ -294,7 +294,8 @@ impl Host {
     fn locate(&self, table: &Table, handle: Option<&Handle>) -> Result<u64> {
         match handle {
             None => table.root(),
-            Some(handle) if handle.daemon() == self.0.daemon => Ok(handle.id()),
+            // A person who writes an object's number need not write the daemon's.
+            Some(handle) if handle.daemon().is_nil() || handle.daemon() == self.0.daemon => Ok(handle.id()),
             Some(_) => Err(no_such_object()),
         }
     }

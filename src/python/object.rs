@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::future::ready;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -60,14 +60,17 @@ pub(super) fn of(living: &Living) -> Option<Arc<PythonObject>> {
     object.downcast().ok()
 }
 
+/// Stands for the interpreter itself in the handles that [`own`] makes. No caller can know it.
+static ITSELF: LazyLock<Uuid> = LazyLock::new(Uuid::new_v4);
+
 /// A handle that means a number in the interpreter itself.
 pub(super) fn own(number: u64) -> Handle {
-    Handle::new(Uuid::nil(), number)
+    Handle::new(*ITSELF, number)
 }
 
 /// The number in `interpreter` of what a caller has named.
 pub(super) fn number(interpreter: &Interpreter, reach: &dyn Reach, handle: &Handle) -> Result<u64> {
-    if handle.daemon().is_nil() {
+    if handle.daemon() == *ITSELF {
         return Ok(handle.id());
     }
     let living = reach.find(handle)?;

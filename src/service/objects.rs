@@ -95,12 +95,11 @@ impl ObjectsService {
         let (sender, items) = mpsc::channel(BUFFERED);
         let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender, self.message_limit));
         let caller = Caller { session: None, line: Some(line) };
-        // Spawned here and now, so that it goes on while nobody reads; it ends when all that holds its line does.
-        let call = AbortOnDropHandle::new(tokio::spawn(within(
-            timeout,
-            self.host.call(caller, handle, Asked { action, name: method, returns }, given),
-        )));
-        let end = stream::once(call).filter_map(|ended| ready(ended.ok().and_then(end_of_items)));
+        let call = within(timeout, self.host.call(caller, handle, Asked { action, name: method, returns }, given));
+        // Spawned here and now, so that it goes on while nobody reads. What it returns holds its line, without whose end the items do not
+        // end, so only its error is kept.
+        let failure = AbortOnDropHandle::new(tokio::spawn(async { call.await.err() }));
+        let end = stream::once(failure).filter_map(|failure| ready(failure.ok().flatten().map(end_of_items)));
         Ok(ReceiverStream::new(items).chain(end).boxed())
     }
 }
@@ -196,14 +195,13 @@ impl Objects for ObjectsService {
     }
 }
 
-/// What is told at the end of the items: nothing if all went well.
-fn end_of_items(ended: Result<Returned>) -> Option<Result<pb::IterateResponse, Status>> {
+/// What is told last where the items have ended before their time.
+fn end_of_items(error: Error) -> Result<pb::IterateResponse, Status> {
     use pb::iterate_response::Outcome;
-    let error = ended.err()?;
-    Some(match error.exception() {
+    match error.exception() {
         Some(exception) => Ok(pb::IterateResponse { outcome: Some(Outcome::Exception(exception_to_pb(exception))) }),
         None => Err(status_from_error(&error)),
-    })
+    }
 }
 
 /// An exception is an answer; any other error is not.
