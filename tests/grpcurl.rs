@@ -1,14 +1,11 @@
-//! A person at a terminal: the real grpcurl and a live daemon.
-//!
-//! It is found on `PATH`, in Go's folder, or where `GRPCURL` says. Without it these tests fail in CI, and say loudly elsewhere that they have
-//! not run.
+//! A person at a terminal: the real grpcurl and a live daemon, and clients that are worse.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use oad::Remote as _;
 use serde_json::{Value, json};
+use support::grpcurl::Grpcurl;
 
 mod support;
 
@@ -81,94 +78,32 @@ fn socket(proxy: &impl oad::Remote) -> PathBuf {
     proxy.daemon().socket().expect("it listens at one").to_owned()
 }
 
-struct Grpcurl {
-    program: PathBuf,
-    socket: PathBuf,
-}
-
-/// What it printed, or its complaint.
-type Printed = Result<String, String>;
-
-impl Grpcurl {
-    /// `None` where there is none to be had.
-    fn at(socket: &Path) -> Option<Self> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let go = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
-        let named = std::env::var_os("GRPCURL").map(PathBuf::from);
-        let somewhere = std::env::split_paths(&path).chain(go).map(|folder| folder.join("grpcurl"));
-        let found = named.into_iter().chain(somewhere).find(|program| program.is_file());
-        if found.is_none() {
-            assert!(std::env::var_os("CI").is_none(), "grpcurl is not installed, and CI must have it");
-            // Not by `eprintln!`, which is not shown of a test that passes.
-            let skipped = b"\n*** SKIPPED: grpcurl is not installed, so nothing was tested here ***\n";
-            std::io::Write::write_all(&mut std::io::stderr(), skipped).expect("stderr is open");
-        }
-        found.map(|program| Grpcurl { program, socket: socket.to_owned() })
-    }
-
-    async fn run(&self, before: &[&str], after: &[&str]) -> Printed {
-        let mut command = Command::new(&self.program);
-        command.args(["-unix", "-plaintext", "-max-time", "60"]).args(before).arg(&self.socket).args(after);
-        printed(command).await
-    }
-
-    /// Has a shell run the line that a daemon prints, with flags before the address and words after it.
-    async fn run_line(&self, line: &str, flags: &str, after: &str) -> Printed {
-        let (start, address) = line.rsplit_once(' ').expect("the address is its last word");
-        let folder = self.program.parent().expect("a program is in a folder").as_os_str().to_owned();
-        let path = std::env::join_paths(
-            std::iter::once(PathBuf::from(folder))
-                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-        );
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(format!("{start} {flags} {address} {after}")).env("PATH", path.expect("it was one"));
-        printed(command).await
-    }
-
-    async fn call(&self, method: &str, body: Value) -> Result<Value, String> {
-        let printed = self.run(&["-d", &body.to_string()], &[method]).await?;
-        // Of a stream, the first.
-        let mut answers = serde_json::Deserializer::from_str(&printed).into_iter::<Value>();
-        Ok(answers.next().unwrap_or(Ok(Value::Null)).expect("grpcurl prints JSON"))
-    }
-}
-
-async fn printed(mut command: Command) -> Printed {
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
-    let output = output.expect("grpcurl can be started");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
-}
-
 #[tokio::test]
 async fn line_that_a_daemon_prints_lists_describes_and_calls() {
     let on_socket = TallyProxy::new(1).await.expect("a daemon can be made");
     let on_port = TallyProxy::new(1).localhost().await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&on_socket)) else { return };
     for tally in [on_socket, on_port] {
-        let line = tally.daemon().grpcurl();
-        let list = grpcurl.run_line(&line, "", "list").await.expect("it lists");
+        let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
+        let list = grpcurl.run(&[], &["list"]).await.expect("it lists");
         assert!(list.lines().any(|line| line == "oad.v1.Objects"), "{list}");
-        let description = grpcurl.run_line(&line, "", "oad.v1.Objects/Describe").await.expect("it describes");
+        let description = grpcurl.run(&[], &["oad.v1.Objects/Describe"]).await.expect("it describes");
         assert!(description.contains("Keeps a tally."), "{description}");
-        let health = grpcurl.run_line(&line, "", "grpc.health.v1.Health/Check").await.expect("it answers");
+        let health = grpcurl.run(&[], &["grpc.health.v1.Health/Check"]).await.expect("it answers");
         assert!(health.contains("SERVING"), "{health}");
-        let body = r#"{"method": "add", "arguments": [{"int": 2}, {"text": "two"}]}"#;
-        let answer = grpcurl.run_line(&line, &format!("-d '{body}'"), "oad.v1.Objects/Call").await.expect("it answers");
-        let answer: Value = serde_json::from_str(&answer).expect("grpcurl prints JSON");
-        assert_eq!(answer["value"]["tuple"]["values"][0], json!({"int": "3"}));
+        let answer = grpcurl.method(&Value::Null, "add", json!([{"int": 2}, {"text": "two"}])).await;
+        assert_eq!(answer.expect("it answers")["tuple"]["values"][0], json!({"int": "3"}));
     }
 }
 
 #[tokio::test]
 async fn person_without_the_token_is_told_where_it_is_to_be_had() {
     let tally = TallyProxy::new(1).localhost().await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(Path::new("")) else { return };
     let bare = format!("grpcurl -plaintext {}", tally.daemon().endpoint());
     let wrong = format!("grpcurl -plaintext -H 'authorization: Bearer 00' {}", tally.daemon().endpoint());
     for line in [bare, wrong] {
+        let Some(grpcurl) = Grpcurl::by(line) else { return };
         for after in ["list", "oad.v1.Objects/Describe", "grpc.health.v1.Health/Check"] {
-            let error = grpcurl.run_line(&line, "", after).await.expect_err("it is refused");
+            let error = grpcurl.run(&[], &[after]).await.expect_err("it is refused");
             assert!(error.contains("`Daemon::grpcurl` prints a command line with it"), "{error}");
         }
     }
@@ -178,7 +113,7 @@ async fn person_without_the_token_is_told_where_it_is_to_be_had() {
 #[tokio::test]
 async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
+    let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
 
     let list = grpcurl.run(&[], &["list"]).await.expect("it lists");
     for service in ["oad.v1.Objects", "oad.v1.Control", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"]
@@ -235,7 +170,7 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
 #[tokio::test]
 async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
+    let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
 
     let description = grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
     assert_eq!(description["type"], "grpcurl::Tally");
@@ -285,7 +220,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
 #[tokio::test]
 async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name() {
     let daemon = oad::daemon().await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(daemon.socket().expect("it listens at one")) else { return };
+    let Some(grpcurl) = Grpcurl::of(&daemon) else { return };
     let create = |name: &str, interface: &str| {
         let definition = json!({"type": name, "constructor": "new", "interface": interface});
         let body = json!({"definition": definition, "arguments": [{"int": 7}]});
@@ -317,7 +252,7 @@ async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name
 #[tokio::test]
 async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
+    let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     for arguments in [json!([]), json!([{"text": "no number"}])] {
         let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "finish", "arguments": arguments})).await;
         assert!(call.expect_err("it is refused").contains("InvalidArgument"));
@@ -332,7 +267,7 @@ async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
 #[tokio::test]
 async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
     let tally = TallyProxy::new(1).grace(Duration::from_millis(100)).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
+    let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let start = std::time::Instant::now();
     let nap = json!({"method": "nap", "arguments": [{"int": 600}], "timeout": "0.2s"});
     let error = grpcurl.call("oad.v1.Objects/Call", nap).await.expect_err("it takes longer");
@@ -343,7 +278,7 @@ async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
 #[tokio::test]
 async fn person_follows_what_the_object_tells_until_the_daemon_ends() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
+    let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let following = async { grpcurl.call("oad.v1.Control/Logs", json!({})).await };
     let telling = async {
         // The listener may not be there yet.
@@ -368,7 +303,7 @@ async fn person_follows_what_the_object_tells_until_the_daemon_ends() {
 #[tokio::test]
 async fn session_that_asks_no_more_is_still_answered() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
+    let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let call = json!({"method": "add", "arguments": [{"int": 2}, {"null": {}}]});
     let answer = grpcurl.call("oad.v1.Objects/Session", json!({"id": 7, "call": call})).await.expect("it answers");
     assert_eq!(answer["id"], "7");
@@ -378,7 +313,7 @@ async fn session_that_asks_no_more_is_still_answered() {
 #[tokio::test]
 async fn values_deeper_than_the_limit_are_refused_from_anybody() {
     let tally = TallyProxy::new(1).depth_limit(3).await.expect("a daemon can be made");
-    let Some(grpcurl) = Grpcurl::at(&socket(&tally)) else { return };
+    let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let deep = (0..4).fold(json!({"null": {}}), |value, _| json!({"list": {"values": [value]}}));
     let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "add", "arguments": [deep, {"null": {}}]})).await;
     let error = call.expect_err("it is refused");

@@ -1,0 +1,92 @@
+//! A person at a terminal: the real grpcurl, by the line that a daemon prints for it.
+//!
+//! It is found on `PATH`, in Go's folder, or where `GRPCURL` says. Without it a test that wants it fails in CI, and says loudly elsewhere that
+//! it has not run.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+pub struct Grpcurl {
+    program: PathBuf,
+    line: String,
+}
+
+/// What it printed, or its complaint.
+pub type Printed = Result<String, String>;
+
+impl Grpcurl {
+    /// For this daemon; `None` where there is none to be had.
+    pub fn of(daemon: &oad::Daemon) -> Option<Self> {
+        Grpcurl::by(daemon.grpcurl())
+    }
+
+    /// By a line of one's own, whose last word is the address.
+    pub fn by(line: String) -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let go = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
+        let named = std::env::var_os("GRPCURL").map(PathBuf::from);
+        let somewhere = std::env::split_paths(&path).chain(go).map(|folder| folder.join("grpcurl"));
+        let found = named.into_iter().chain(somewhere).find(|program| program.is_file());
+        if found.is_none() {
+            assert!(std::env::var_os("CI").is_none(), "grpcurl is not installed, and CI must have it");
+            // Not by `eprintln!`, which is not shown of a test that passes.
+            let skipped = b"\n*** SKIPPED: grpcurl is not installed, so nothing was tested here ***\n";
+            std::io::stderr().write_all(skipped).expect("stderr is open");
+        }
+        found.map(|program| Grpcurl { program, line })
+    }
+
+    /// A shell that runs the line, with flags before the address and words after it.
+    pub fn command(&self, flags: &[&str], words: &[&str]) -> Command {
+        let (start, address) = self.line.rsplit_once(' ').expect("the address is its last word");
+        let folder = self.program.parent().expect("a program is in a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)));
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!("{start} \"$@\"")).args(["sh", "-max-time", "60"]);
+        command.args(flags).arg(address).args(words).env("PATH", path.expect("it was one"));
+        command
+    }
+
+    pub async fn run(&self, flags: &[&str], words: &[&str]) -> Printed {
+        let (printed, ended) = self.run_to_the_end(flags, words).await;
+        ended.map(|()| printed)
+    }
+
+    /// Sends one message, and gives the answer; of a stream, the first.
+    pub async fn call(&self, rpc: &str, body: Value) -> Result<Value, String> {
+        let printed = self.run(&["-d", &body.to_string()], &[rpc]).await?;
+        Ok(answers(&printed).into_iter().next().unwrap_or(Value::Null))
+    }
+
+    /// All that a method gives which returns a stream, and how it ended.
+    pub async fn iterate(&self, flags: &[&str], body: Value) -> (Vec<Value>, Result<(), String>) {
+        let body = body.to_string();
+        let flags = [&["-d", &body], flags].concat();
+        let (printed, ended) = self.run_to_the_end(&flags, &["oad.v1.Objects/Iterate"]).await;
+        (answers(&printed), ended)
+    }
+
+    /// What a method of an object gives, or of the root object where the handle is `null`.
+    pub async fn method(&self, handle: &Value, method: &str, arguments: Value) -> Result<Value, String> {
+        let body = json!({"handle": handle, "method": method, "arguments": arguments});
+        Ok(self.call("oad.v1.Objects/Call", body).await?["value"].clone())
+    }
+
+    async fn run_to_the_end(&self, flags: &[&str], words: &[&str]) -> (String, Result<(), String>) {
+        let mut command = self.command(flags, words);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
+        let output = output.expect("a shell can be started");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let ended = if output.status.success() { Ok(()) } else { Err(text(&output.stderr)) };
+        (text(&output.stdout), ended)
+    }
+}
+
+fn answers(printed: &str) -> Vec<Value> {
+    let answers = serde_json::Deserializer::from_str(printed).into_iter::<Value>();
+    answers.collect::<Result<_, _>>().expect("grpcurl prints JSON")
+}
