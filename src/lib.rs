@@ -28,6 +28,11 @@ mod transport;
 pub mod value;
 mod wire;
 
+/// The guide, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust-objects.md")]
+mod guide {}
+
 #[doc(inline)]
 pub use crate::{
     client::{Description, MethodDescription},
