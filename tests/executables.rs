@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use oad::{ErrorKind, Remote as _, Spawn, Value};
 use support::lab::LabProxy;
+use support::{PART, Parent, say};
 
 mod support;
 
@@ -156,6 +157,65 @@ async fn wrapper_has_a_moment_to_tidy_up_and_to_tell() {
     let ended = lab.shutdown().await.expect("it ends");
     assert!(ended.is_clean() && ended.status().and_then(|status| status.code()) == Some(0), "{ended}");
     assert!(mark.exists());
+}
+
+/// Plays the parent that is killed, with a daemon under the wrapper that its part names, after how long its object's drop takes.
+#[test]
+fn parent_of_a_wrapped_daemon() {
+    let Ok(part) = std::env::var(PART) else { return };
+    let (drop_takes, wrapper) = part.split_once(' ').expect("it says both");
+    let drop_takes = SECOND * drop_takes.parse().expect("it is a number");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let this = std::env::current_exe().expect("it has a path");
+        let lab = LabProxy::marking(Path::new("/dev/null"), drop_takes).executable(wrapper).arg(this);
+        let lab = lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture").await.expect("it works");
+        say(lab.pid());
+        tokio::time::sleep(SECOND * 600).await;
+    });
+}
+
+/// Kills the parent of a daemon under that wrapper, and gives how long it takes until nothing of them is left.
+fn kill_parent_of(wrapper: &Path, drop_takes: u32, limit: Duration) -> Duration {
+    let mut parent = Parent::start("parent_of_a_wrapped_daemon", &format!("{drop_takes} {}", wrapper.display()));
+    let daemon: u32 = parent.hear_number();
+    // In the middle of an exec a process has no environment to be seen.
+    support::wait_until(SECOND, || match parent.census() {
+        here if here.len() >= 3 && here.iter().any(|(pid, _)| *pid == daemon) => Ok(()),
+        here => Err(format!("{here:?}")),
+    });
+    parent.kill();
+    parent.wait_until_nothing_is_left(limit)
+}
+
+#[test]
+fn wrapper_that_lives_on_ends_with_its_daemon_when_their_parent_is_killed() {
+    let folder = Folder::new();
+    let nested = "sh -c '\"$@\"; sleep 1000' sh \"$@\"; sleep 1000";
+    let with_a_helper = "sleep 1000 & \"$@\"; wait";
+    for (number, lines) in LINGERING.iter().chain(&[nested, with_a_helper]).enumerate() {
+        let wrapper = folder.script(&format!("wrapper{number}"), lines);
+        let took = (0..5).map(|_| kill_parent_of(&wrapper, 0, SECOND)).collect();
+        println!("parent of a wrapped daemon killed: everything gone in {:?} (median): {lines}", support::median(took));
+    }
+}
+
+#[test]
+fn wrapper_whose_parent_is_killed_is_asked_before_it_is_killed() {
+    let folder = Folder::new();
+    let mark = folder.0.path().join("tidied");
+    let lines =
+        format!("exec 3<&0; trap 'echo asked > {}; exit 0' TERM; \"$@\" <&3 & wait; sleep 1000", mark.display());
+    kill_parent_of(&folder.script("wrapper", &lines), 0, SECOND);
+    assert_eq!(std::fs::read_to_string(&mark).expect("it has tidied up"), "asked\n");
+}
+
+#[test]
+fn wrapper_ends_with_a_daemon_whose_ending_hangs_when_their_parent_is_killed() {
+    let folder = Folder::new();
+    for (number, lines) in LINGERING.iter().enumerate() {
+        kill_parent_of(&folder.script(&format!("wrapper{number}"), lines), 600, SECOND * 2);
+    }
 }
 
 #[tokio::test]

@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal};
 
 use crate::process::marker::Marker;
+use crate::process::pidfd::{EXITED, becomes};
 
 /// How long ending them may take: they are killed, so only one that forks faster than it is found could outlast this.
 const LIMIT: Duration = Duration::from_millis(300);
@@ -39,6 +41,21 @@ pub(super) fn kill_marked(marker: Marker) {
     repeat(|| all().into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect());
 }
 
+/// Asks every other process that carries `marker` to end, and kills those that have not after `patience`.
+pub(super) fn end_marked(marker: Marker, patience: Duration) {
+    let this = rustix::process::getpid().as_raw_nonzero().get();
+    let others = || {
+        let is_other = |process: &Process| !process.zombie && process.pid != this && marker.is_on(process.pid);
+        all().into_iter().filter(is_other).collect::<Vec<_>>()
+    };
+    let asked: Vec<OwnedFd> = others().into_iter().filter_map(|process| signal(process, Signal::TERM)).collect();
+    let end = Instant::now() + patience;
+    for pidfd in asked {
+        becomes(&pidfd, EXITED, end);
+    }
+    repeat(others);
+}
+
 /// Kills what `find` finds until it finds nothing.
 fn repeat(mut find: impl FnMut() -> Vec<Process>) {
     let limit = Instant::now() + LIMIT;
@@ -47,20 +64,19 @@ fn repeat(mut find: impl FnMut() -> Vec<Process>) {
         if found.is_empty() || Instant::now() > limit {
             return;
         }
-        found.into_iter().for_each(kill);
+        found.into_iter().for_each(|process| drop(signal(process, Signal::KILL)));
         // The kernel needs a moment to end them, and tells of another's children in no other way.
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-fn kill(process: Process) {
-    let Some(pid) = Pid::from_raw(process.pid) else { return };
+/// Sends a signal, and gives what tells of the process's end; `None` if it has ended already.
+fn signal(process: Process, signal: Signal) -> Option<OwnedFd> {
     // The pidfd holds on to the process; if it is still the one that was found, the signal cannot hit another.
-    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-    if stat(process.pid).is_some_and(|now| now.started == process.started) {
-        // It may have ended meanwhile, which is what was wanted.
-        let _ = pidfd_send_signal(&pidfd, Signal::KILL);
-    }
+    let pidfd = pidfd_open(Pid::from_raw(process.pid)?, PidfdFlags::empty()).ok()?;
+    stat(process.pid).filter(|now| now.started == process.started)?;
+    pidfd_send_signal(&pidfd, signal).ok()?;
+    Some(pidfd)
 }
 
 fn descendants(root: i32, all: &[Process]) -> Vec<Process> {

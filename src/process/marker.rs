@@ -10,6 +10,7 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, Signal};
 use uuid::Uuid;
 
+use crate::process::Wrappers;
 use crate::process::pidfd::Pidfd;
 
 /// The environment variable that a daemon is started with: its parent's pid and its own UUID. It is inherited by whatever the object
@@ -27,6 +28,13 @@ impl Marker {
     /// The marker of a daemon of this process.
     pub(super) fn new(daemon: Uuid) -> Self {
         Marker { parent: std::process::id(), daemon }
+    }
+
+    /// The marker that this process was started with, if it was.
+    pub(super) fn of_this_process() -> Option<Self> {
+        let variable = std::env::var(VARIABLE).ok()?;
+        let (parent, daemon) = variable.split_once(':')?;
+        Some(Marker { parent: parent.parse().ok()?, daemon: daemon.parse().ok()? })
     }
 
     pub(super) fn variable(self) -> (&'static str, String) {
@@ -85,7 +93,8 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<Lifeline>> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
     IS_DAEMON.store(true, Ordering::Release);
-    Ok(Some(Lifeline { stream: UnixStream::from(lifeline), parent }))
+    let wrappers = Wrappers::below(parent, &lifeline)?;
+    Ok(Some(Lifeline { stream: UnixStream::from(lifeline), parent, wrappers }))
 }
 
 /// A daemon's hold on its parent.
@@ -93,11 +102,17 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<Lifeline>> {
 pub(crate) struct Lifeline {
     pub(crate) stream: UnixStream,
     parent: Pid,
+    wrappers: Wrappers,
 }
 
 impl Lifeline {
     pub(crate) fn parent_pid(&self) -> u32 {
         self.parent.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// What stands between the parent and this process.
+    pub(crate) fn wrappers(&self) -> Wrappers {
+        self.wrappers.clone()
     }
 
     /// Watches the parent itself. The stream alone does not tell its death where it was copied by a `fork` of the parent.

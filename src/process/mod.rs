@@ -12,6 +12,7 @@ mod marker;
 mod output;
 mod pidfd;
 mod program;
+mod wrappers;
 
 pub(crate) use child::{Child, Exit, Leftovers, children_gone};
 pub(crate) use descendants::kill_descendants;
@@ -20,6 +21,7 @@ pub(crate) use keeper::keeper;
 pub(crate) use marker::{Lifeline, inherited_lifeline, silence};
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
+pub(crate) use wrappers::Wrappers;
 
 use rustix::process::Signal;
 

@@ -2,7 +2,10 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -54,6 +57,23 @@ impl Pidfd {
                 Err(rustix::io::Errno::INTR) => {}
                 waited => return Ok(waited?),
             }
+        }
+    }
+}
+
+/// What a pidfd becomes when its process exits.
+pub(super) const EXITED: PollFlags = PollFlags::IN;
+
+/// Waits on this thread until a descriptor becomes what is asked, and gives whether it has by `end`. For a thread without a runtime.
+pub(super) fn becomes(fd: &OwnedFd, what: PollFlags, end: Instant) -> bool {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        let mut asked = [PollFd::new(fd, what)];
+        match poll(&mut asked, Some(&left)) {
+            // By a signal to this process.
+            Err(Errno::INTR) => {}
+            polled => return polled.is_ok() && asked[0].revents().contains(what),
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::handshake::{Answer, Farewell, Hello, PROTOCOL_VERSION, read_frame, read_hello, write_frame};
 use crate::host::{Drained, Host};
-use crate::process::{Lifeline, kill_descendants, kill_self, silence};
+use crate::process::{Lifeline, Wrappers, kill_descendants, kill_self, silence};
 use crate::transport::{Endpoint, remove_directory};
 
 /// How long a parent may take to say hello. It has the words ready when it starts us.
@@ -37,12 +37,14 @@ pub(super) fn watch(
     ready: oneshot::Receiver<Ready>,
 ) -> io::Result<()> {
     lifeline.stream.set_nonblocking(true)?;
+    let wrappers = lifeline.wrappers();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
     thread.spawn(move || {
         if let Err(error) = runtime.block_on(hold(lifeline, hellos, ready)) {
             eprintln!("oad: the handshake with the parent failed: {error}");
         }
+        wrappers.end_if_orphaned();
         // It returns only if there is nothing to serve.
         std::process::exit(1);
     })?;
@@ -51,6 +53,7 @@ pub(super) fn watch(
 
 async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot::Receiver<Ready>) -> io::Result<()> {
     let parent = lifeline.watch_parent();
+    let wrappers = lifeline.wrappers();
     let (reader, mut writer) = split(tokio::net::UnixStream::from_std(lifeline.stream)?);
     let mut reader = BufReader::new(reader);
     let hello = match tokio::time::timeout(HELLO_DEADLINE, read_hello(&mut reader)).await?? {
@@ -104,7 +107,7 @@ async fn hold(lifeline: Lifeline, hellos: oneshot::Sender<Hello>, ready: oneshot
         () = tell(&mut writer, &host) => {}
         () = watchdog => {}
     }
-    end_as_it_is(transport.directory())
+    end_as_it_is(transport.directory(), &wrappers)
 }
 
 /// The answer to a hello.
@@ -148,11 +151,12 @@ async fn signals() {
 }
 
 /// The last resort: the ending hangs, in a drop or in a call that cannot be stopped.
-fn end_as_it_is(directory: Option<&Path>) -> ! {
+fn end_as_it_is(directory: Option<&Path>, wrappers: &Wrappers) -> ! {
     // Nothing is printed: whoever hangs may hold the lock of stderr, or its pipe may be full.
     kill_descendants();
     if let Some(directory) = directory {
         remove_directory(directory);
     }
+    wrappers.end_if_orphaned();
     kill_self()
 }

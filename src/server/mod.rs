@@ -46,6 +46,7 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Serves as a daemon until it is told to end, and ends the process.
 pub(crate) fn run(lifeline: Lifeline, services: Services) -> ! {
     note_panic_locations();
+    let wrappers = lifeline.wrappers();
     let served = Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -57,6 +58,7 @@ pub(crate) fn run(lifeline: Lifeline, services: Services) -> ! {
             runtime.shutdown_background();
             served
         });
+    wrappers.end_if_orphaned();
     match served {
         Ok(()) => exit(0),
         Err(error) => {
