@@ -69,7 +69,10 @@ fn write(out: &mut Vec<u8>, value: &Value, number: Number<'_>) -> Result<()> {
             write(out, &"handle".into(), number)?;
             write(out, &number_there.into(), number)?;
         }
-        Value::Stream(_) => return Err(Error::new(ErrorKind::BadArguments, "a Python object takes no stream")),
+        other => {
+            let message = format!("{} cannot be given to a Python object", other.kind_name());
+            return Err(Error::new(ErrorKind::BadArguments, message));
+        }
     }
     Ok(())
 }

@@ -11,14 +11,13 @@ use serde::de::{
 use crate::error::{ErrorKind, Result};
 use crate::value::fault::Fault;
 use crate::value::list::Packing;
-use crate::value::ser::{HANDLE, STREAM};
+use crate::value::special::{OURS, VALUE};
 use crate::value::{BigInt, Bytes, Value};
 
 mod probe;
 mod special;
 
 pub(crate) use probe::reads_handle;
-pub(super) use special::VALUE;
 
 /// Turns a value into a serde type.
 ///
@@ -29,25 +28,37 @@ pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
     Ok(T::deserialize(FromValue(value))?)
 }
 
-struct FromValue(Value);
+pub(super) struct FromValue(pub(super) Value);
 
 impl FromValue {
     fn expected(&self, what: impl fmt::Display) -> Fault {
         Fault::new(ErrorKind::WrongType, format!("expected {what}, found {}", self.0.kind_name()))
     }
 
+    /// The number, if it is an array of no dimension.
+    fn number(self) -> Result<Self, Fault> {
+        match &self.0 {
+            Value::Array(array) => match array.number() {
+                Some(number) => Ok(FromValue(number?)),
+                None => Ok(self),
+            },
+            _ => Ok(self),
+        }
+    }
+
     /// The integer, if it is one and fits `T`.
     fn integer<T: TryFrom<i128> + TryFrom<u128> + fmt::Display>(self, min: T, max: T) -> Result<T, Fault> {
-        let fits = match &self.0 {
+        let this = self.number()?;
+        let fits = match &this.0 {
             Value::Int(int) => T::try_from(i128::from(*int)).ok(),
             Value::BigInt(int) => {
                 let signed = i128::try_from(int.clone()).ok().and_then(|int| T::try_from(int).ok());
                 signed.or_else(|| u128::try_from(int.clone()).ok().and_then(|int| T::try_from(int).ok()))
             }
-            _ => return Err(self.expected(format!("an integer from {min} to {max}"))),
+            _ => return Err(this.expected(format!("an integer from {min} to {max}"))),
         };
         fits.ok_or_else(|| {
-            let found = match self.0 {
+            let found = match this.0 {
                 Value::Int(int) => int.to_string(),
                 _ => "one beyond 64 bits".to_owned(),
             };
@@ -57,13 +68,14 @@ impl FromValue {
 
     /// The float; an integer is one too where no digit is lost.
     fn float(self) -> Result<f64, Fault> {
-        match &self.0 {
+        let this = self.number()?;
+        match &this.0 {
             Value::Float(float) => Ok(*float),
             Value::Int(int) if exact(*int) => Ok(*int as f64),
             Value::Int(_) => {
                 Err(Fault::new(ErrorKind::WrongType, "expected a float, found an integer that no float equals"))
             }
-            _ => Err(self.expected("a float")),
+            _ => Err(this.expected("a float")),
         }
     }
 
@@ -71,6 +83,8 @@ impl FromValue {
         match self.0 {
             Value::List(list) => Ok(Items::new(list.into_iter())),
             Value::Tuple(items) => Ok(Items::new(items.into_iter())),
+            Value::Set(set) | Value::FrozenSet(set) => Ok(Items::new(set.into_items().into_iter())),
+            Value::Array(array) => Ok(Items { items: array.into_items()?, taken: 0 }),
             Value::Bytes(bytes) => {
                 Ok(Items::new(bytes.into_inner().into_iter().map(|byte| Value::Int(i64::from(byte)))))
             }
@@ -127,7 +141,12 @@ impl<'de> Deserializer<'de> for FromValue {
             Value::List(_) | Value::Tuple(_) => self.deserialize_seq(visitor),
             Value::Map(_) => self.deserialize_map(visitor),
             Value::Some(value) => visitor.visit_some(FromValue(*value)),
-            Value::Handle(_) | Value::Stream(_) => Err(self.expected("a value")),
+            Value::Set(_) | Value::FrozenSet(_) => self.deserialize_seq(visitor),
+            Value::Array(array) => match array.number() {
+                Some(number) => FromValue(number?).deserialize_any(visitor),
+                None => FromValue(Value::Array(array)).deserialize_seq(visitor),
+            },
+            _ => Err(self.expected("a value of a kind that other formats know")),
         }
     }
 
@@ -139,9 +158,10 @@ impl<'de> Deserializer<'de> for FromValue {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0 {
+        let this = self.number()?;
+        match this.0 {
             Value::Bool(bool) => visitor.visit_bool(bool),
-            _ => Err(self.expected("a bool")),
+            _ => Err(this.expected("a bool")),
         }
     }
 
@@ -173,12 +193,20 @@ impl<'de> Deserializer<'de> for FromValue {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_string(visitor)
+        match self.0 {
+            // What `Uuid` asks for, and takes bytes too. `String` asks for a string and does not get here.
+            Value::Uuid(uuid) => visitor.visit_bytes(uuid.as_bytes()),
+            _ => self.deserialize_string(visitor),
+        }
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
             Value::Text(text) => visitor.visit_string(text),
+            Value::RawText(_) => Err(Fault::new(
+                ErrorKind::WrongType,
+                "expected text, found text with lone surrogates; take a `RawText`",
+            )),
             _ => Err(self.expected("text")),
         }
     }
@@ -213,8 +241,7 @@ impl<'de> Deserializer<'de> for FromValue {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
         match name {
             VALUE => special::visit_value(self.0, visitor),
-            HANDLE => special::visit_handle(self.0, visitor),
-            STREAM => special::visit_stream(self.0, visitor),
+            _ if name.starts_with(OURS) => special::visit_special(name, self.0, visitor),
             _ => visitor.visit_newtype_struct(self),
         }
     }

@@ -34,6 +34,12 @@ impl Fault {
     }
 }
 
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::new(error.kind(), error.detail())
+    }
+}
+
 impl From<Fault> for Error {
     fn from(Fault { kind, message, path }: Fault) -> Self {
         match kind {

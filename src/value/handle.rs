@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::value::Value;
-use crate::value::ser::HANDLE;
+use crate::value::special::HANDLE;
 
 /// The name of an object that stays in its daemon. It means nothing in any other. It is only a name: what keeps the object there is a
 /// [`Proxy`](crate::Proxy). Two handles are equal if they name the same object.
@@ -85,6 +85,8 @@ impl Value {
                 Value::List(list) => ahead.extend(list.nested()),
                 Value::Map(entries) => ahead.extend(entries.iter().flat_map(|(key, value)| [key, value])),
                 Value::Some(value) => ahead.push(value),
+                Value::Set(set) | Value::FrozenSet(set) => ahead.extend(set.items()),
+                Value::Slice(slice) => ahead.extend(slice.parts()),
                 _ => {}
             }
             next = ahead.pop();

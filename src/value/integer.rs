@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::value::Value;
-use crate::value::ser::BIG_INT;
+use crate::value::special::BIG_INT;
 
 /// An integer that does not fit an `i64`.
 #[derive(Clone, PartialEq, Eq, Hash)]

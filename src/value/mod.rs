@@ -19,27 +19,53 @@
 //! | a struct | [`Value::Map`] with its fields' names | the same |
 //! | an enum: a unit variant | [`Value::Text`], its name | the same |
 //! | an enum: any other variant | [`Value::Map`] of one entry, its name and what is in it | the same |
+//! | `Uuid` | [`Value::Text`], as its `Serialize` writes it | the same, or [`Value::Uuid`] |
+//! | `Duration` and other types of Rust's library | what their `Serialize` says | the same |
 //! | [`Value`], [`BigInt`], [`Handle`] | itself | itself |
+//! | [`Complex`], [`RawText`], [`Slice`], [`Range`], [`Decimal`], [`Array`] | itself | itself |
+//! | [`Date`], [`Time`], [`DateTime`], [`TimeDelta`] | itself | itself |
+//! | [`Set`] | itself | itself, or [`Value::FrozenSet`] |
+//!
+//! Sequences read sets too, and arrays: `Vec<f64>` an array of one dimension, `Vec<Vec<f64>>` one of two, and a plain `f64` an array of none, which is
+//! how numpy's numbers travel; by the rules above for each number. In formats other than this, such as JSON, each of oad's own types has a plain form
+//! that reads back.
 //!
 //! Values may be nested 32 levels deep; deeper ones are refused before anything is sent.
 
+mod array;
 mod bytes;
+mod complex;
 mod convert;
 mod de;
+mod decimal;
 mod exception;
 mod fault;
 mod handle;
 mod integer;
 mod list;
+mod number;
+mod raw_text;
 mod ser;
+mod set;
+mod slice;
+mod special;
 mod stream;
+mod time;
 
 pub use self::bytes::Bytes;
+pub use array::{Array, ArraySource};
+pub use complex::Complex;
+pub use decimal::Decimal;
 pub use handle::Handle;
 pub(crate) use handle::Kind;
 pub use integer::BigInt;
 pub use list::List;
 pub(crate) use list::Packing;
+pub use number::Number;
+pub use raw_text::RawText;
+pub use set::Set;
+pub use slice::{Range, Slice};
+pub use time::{Date, DateTime, Time, TimeDelta, Zone};
 
 pub(crate) use de::{from_value, reads_handle};
 pub(crate) use ser::to_value;
@@ -47,6 +73,8 @@ pub(crate) use stream::StreamNumber;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+
+use uuid::Uuid;
 
 use crate::error::Result;
 
@@ -87,6 +115,32 @@ pub enum Value {
     Handle(Handle),
     /// A [`Stream`](crate::Stream), by its number in the call that it belongs to.
     Stream(u64),
+    /// A complex number.
+    Complex(Complex),
+    /// A set that may change: Python's `set`.
+    Set(Set),
+    /// A set that may not: Python's `frozenset`.
+    FrozenSet(Set),
+    /// Text with lone surrogates; what has none is [`Value::Text`].
+    RawText(RawText),
+    /// What stands between the brackets of Python's `x[start:stop:step]`.
+    Slice(Box<Slice>),
+    /// Python's `range`.
+    Range(Box<Range>),
+    /// A day.
+    Date(Date),
+    /// A time of day, with or without a zone.
+    Time(Time),
+    /// A day and a time of it.
+    DateTime(DateTime),
+    /// A span of time.
+    TimeDelta(TimeDelta),
+    /// A decimal number.
+    Decimal(Decimal),
+    /// A UUID.
+    Uuid(Uuid),
+    /// An array of numbers of one kind.
+    Array(Array),
 }
 
 impl Value {
@@ -98,7 +152,7 @@ impl Value {
             Value::Bool(_) => "a bool",
             Value::Int(_) | Value::BigInt(_) => "an integer",
             Value::Float(_) => "a float",
-            Value::Text(_) => "text",
+            Value::Text(_) | Value::RawText(_) => "text",
             Value::Bytes(_) => "bytes",
             Value::List(_) => "a list",
             Value::Tuple(_) => "a tuple",
@@ -106,6 +160,18 @@ impl Value {
             Value::Some(_) => "an optional value",
             Value::Handle(_) => "a handle",
             Value::Stream(_) => "a stream",
+            Value::Complex(_) => "a complex number",
+            Value::Set(_) => "a set",
+            Value::FrozenSet(_) => "a frozen set",
+            Value::Slice(_) => "a slice",
+            Value::Range(_) => "a range",
+            Value::Date(_) => "a date",
+            Value::Time(_) => "a time",
+            Value::DateTime(_) => "a date and time",
+            Value::TimeDelta(_) => "a span of time",
+            Value::Decimal(_) => "a decimal number",
+            Value::Uuid(_) => "a UUID",
+            Value::Array(_) => "an array",
         }
     }
 
@@ -134,6 +200,9 @@ impl Value {
                     ahead.extend(entries.iter().flat_map(|(key, value)| [(key, inner), (value, inner)]));
                 }
                 Value::Some(value) => ahead.push((value, inner)),
+                Value::Set(set) | Value::FrozenSet(set) => ahead.extend(set.items().iter().map(|item| (item, inner))),
+                Value::Slice(slice) => ahead.extend(slice.parts().map(|part| (part, inner))),
+                Value::Range(range) => ahead.extend(range.parts().map(|part| (part, inner))),
                 _ => {
                     deepest = deepest.max(depth);
                     continue;
@@ -161,6 +230,19 @@ impl PartialEq for Value {
             (Value::Some(a), Value::Some(b)) => a == b,
             (Value::Handle(a), Value::Handle(b)) => a == b,
             (Value::Stream(a), Value::Stream(b)) => a == b,
+            (Value::Complex(a), Value::Complex(b)) => a == b,
+            (Value::Set(a), Value::Set(b)) => a == b,
+            (Value::FrozenSet(a), Value::FrozenSet(b)) => a == b,
+            (Value::RawText(a), Value::RawText(b)) => a == b,
+            (Value::Slice(a), Value::Slice(b)) => a == b,
+            (Value::Range(a), Value::Range(b)) => a == b,
+            (Value::Date(a), Value::Date(b)) => a == b,
+            (Value::Time(a), Value::Time(b)) => a == b,
+            (Value::DateTime(a), Value::DateTime(b)) => a == b,
+            (Value::TimeDelta(a), Value::TimeDelta(b)) => a == b,
+            (Value::Decimal(a), Value::Decimal(b)) => a == b,
+            (Value::Uuid(a), Value::Uuid(b)) => a == b,
+            (Value::Array(a), Value::Array(b)) => a == b,
             _ => false,
         }
     }
@@ -185,6 +267,18 @@ impl Hash for Value {
             Value::Some(value) => value.hash(state),
             Value::Handle(handle) => handle.hash(state),
             Value::Stream(number) => number.hash(state),
+            Value::Complex(complex) => complex.hash(state),
+            Value::Set(set) | Value::FrozenSet(set) => set.hash(state),
+            Value::RawText(text) => text.hash(state),
+            Value::Slice(slice) => slice.hash(state),
+            Value::Range(range) => range.hash(state),
+            Value::Date(date) => date.hash(state),
+            Value::Time(time) => time.hash(state),
+            Value::DateTime(moment) => moment.hash(state),
+            Value::TimeDelta(delta) => delta.hash(state),
+            Value::Decimal(decimal) => decimal.hash(state),
+            Value::Uuid(uuid) => uuid.hash(state),
+            Value::Array(array) => array.hash(state),
         }
     }
 }
@@ -205,9 +299,22 @@ impl fmt::Debug for Value {
             Value::Some(value) => f.debug_tuple("Some").field(value).finish(),
             Value::Handle(handle) => handle.fmt(f),
             Value::Stream(number) => write!(f, "Stream({number})"),
+            Value::Complex(complex) => complex.fmt(f),
+            Value::Set(set) => set.fmt(f),
+            Value::FrozenSet(set) => write!(f, "FrozenSet({} items)", set.len()),
+            Value::RawText(text) => text.fmt(f),
+            Value::Slice(slice) => slice.fmt(f),
+            Value::Range(range) => range.fmt(f),
+            Value::Date(date) => date.fmt(f),
+            Value::Time(time) => time.fmt(f),
+            Value::DateTime(moment) => moment.fmt(f),
+            Value::TimeDelta(delta) => delta.fmt(f),
+            Value::Decimal(decimal) => decimal.fmt(f),
+            Value::Uuid(_) => f.write_str("Uuid"),
+            Value::Array(array) => array.fmt(f),
         }
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

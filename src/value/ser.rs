@@ -6,18 +6,12 @@ use serde::ser::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
+use crate::value::Value;
+use crate::value::de::FromValue;
 use crate::value::fault::Fault;
-use crate::value::handle::PlainHandle;
 use crate::value::list::ListBuilder;
-use crate::value::{Value, from_value};
-
-/// The names of newtype structs that stand for kinds of value serde has no word for. Other formats see what is in them.
-pub(super) const HANDLE: &str = "$oad::Handle";
-pub(super) const BIG_INT: &str = "$oad::BigInt";
-pub(super) const STREAM: &str = "$oad::Stream";
-const TUPLE: &str = "$oad::Tuple";
-const SOME: &str = "$oad::Some";
+use crate::value::special::{FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID, from_name_and_plain};
 
 /// Turns a serde type into a value.
 ///
@@ -198,17 +192,14 @@ impl Serializer for ToValue {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<Value, Fault> {
         match name {
-            TUPLE => value.serialize(self).map(|value| match value {
-                Value::List(list) => Value::Tuple(list.into_iter().collect()),
-                other => other,
-            }),
+            TUPLE => value.serialize(self).map(|value| regrouped(value, Value::Tuple)),
+            SET => value.serialize(self).map(|value| regrouped(value, |items| Value::Set(items.into()))),
+            FROZEN_SET => value.serialize(self).map(|value| regrouped(value, |items| Value::FrozenSet(items.into()))),
             SOME => Ok(Value::Some(Box::new(value.serialize(self.inside()?)?))),
-            // The two hold nothing but plain data, which may be a level deeper than what they become.
-            HANDLE => plain::<PlainHandle>(value.serialize(self.unlimited())?).map(|plain| Value::Handle(plain.into())),
-            STREAM => plain::<u64>(value.serialize(self.unlimited())?).map(Value::Stream),
-            BIG_INT => {
-                plain::<Vec<u8>>(value.serialize(self.unlimited())?).map(|bytes| Value::integer_from_le_bytes(&bytes))
-            }
+            // These two are as deep as they are written, and may hold anything.
+            SLICE | RANGE => from_name_and_plain(name, FromValue(value.serialize(self)?)),
+            // The others hold nothing but plain data, which may be a level deeper than what they become.
+            _ if name.starts_with(OURS) => from_name_and_plain(name, FromValue(value.serialize(self.unlimited())?)),
             _ => value.serialize(self.wrapped()?),
         }
     }
@@ -266,8 +257,11 @@ impl ToValue {
     }
 }
 
-fn plain<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fault> {
-    from_value(value).map_err(|error| Fault::new(ErrorKind::WrongType, error.detail()))
+fn regrouped(list: Value, group: fn(Vec<Value>) -> Value) -> Value {
+    match list {
+        Value::List(list) => group(list.into_iter().collect()),
+        other => other,
+    }
 }
 
 // === impl Items ===
@@ -391,6 +385,19 @@ impl Serialize for Value {
             Value::Some(value) => serializer.serialize_newtype_struct(SOME, value),
             Value::Handle(handle) => handle.serialize(serializer),
             Value::Stream(number) => serializer.serialize_newtype_struct(STREAM, number),
+            Value::Complex(complex) => complex.serialize(serializer),
+            Value::Set(set) => set.serialize(serializer),
+            Value::FrozenSet(set) => serializer.serialize_newtype_struct(FROZEN_SET, set.items()),
+            Value::RawText(text) => text.serialize(serializer),
+            Value::Slice(slice) => slice.serialize(serializer),
+            Value::Range(range) => range.serialize(serializer),
+            Value::Date(date) => date.serialize(serializer),
+            Value::Time(time) => time.serialize(serializer),
+            Value::DateTime(moment) => moment.serialize(serializer),
+            Value::TimeDelta(delta) => delta.serialize(serializer),
+            Value::Decimal(decimal) => decimal.serialize(serializer),
+            Value::Uuid(uuid) => serializer.serialize_newtype_struct(UUID, uuid),
+            Value::Array(array) => array.serialize(serializer),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::value::ser::STREAM;
+use crate::value::special::STREAM;
 
 /// The number of a stream in the call that it belongs to.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use crate::error::ErrorKind;
 use crate::value::fault::Fault;
-use crate::value::ser::HANDLE;
+use crate::value::special::HANDLE;
 
 /// Whether a type is read from a handle, as a proxy is.
 pub(crate) fn reads_handle<T: DeserializeOwned>() -> bool {

@@ -5,51 +5,34 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Visitor};
 
+use crate::error::ErrorKind;
 use crate::value::de::{FromValue, Variant};
 use crate::value::fault::Fault;
 use crate::value::handle::PlainHandle;
-use crate::value::ser::{HANDLE as HANDLE_NAME, plain_value};
-use crate::value::{BigInt, Bytes, Handle, List, Value};
-
-pub(in crate::value) const VALUE: &str = "$oad::Value";
-
-/// The special kinds, by the names that both functions below use.
-const TUPLE: &str = "Tuple";
-const SOME: &str = "Some";
-const HANDLE: &str = "Handle";
-const BIG_INT: &str = "BigInt";
-const STREAM: &str = "Stream";
+use crate::value::special::{FROZEN_SET, HANDLE, Ordinary, SET, VALUE, from_name_and_plain, name_and_plain};
+use crate::value::{BigInt, Handle, List, Value};
 
 pub(super) fn visit_value<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Fault> {
-    let (name, payload) = match value {
-        Value::Tuple(items) => (TUPLE, Value::List(List::from(items))),
-        Value::Some(value) => (SOME, *value),
-        Value::Handle(handle) => (HANDLE, plain(&handle)?),
-        Value::Stream(number) => (STREAM, number.into()),
-        Value::BigInt(int) => (BIG_INT, Value::Bytes(int.to_le_bytes().into())),
-        plain => return FromValue(plain).deserialize_any(visitor),
-    };
-    visitor.visit_enum(Variant { name: name.to_owned(), payload })
-}
-
-pub(super) fn visit_handle<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Fault> {
-    match value {
-        Value::Handle(handle) => visitor.visit_newtype_struct(FromValue(plain(&handle)?)),
-        other => Err(FromValue(other).expected("a handle")),
+    match name_and_plain(value)? {
+        Ok((name, payload)) => visitor.visit_enum(Variant { name: name.to_owned(), payload }),
+        Err(Ordinary(value)) => FromValue(value).deserialize_any(visitor),
     }
 }
 
-pub(super) fn visit_stream<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Fault> {
-    match value {
-        Value::Stream(number) => visitor.visit_newtype_struct(FromValue(number.into())),
-        other => Err(FromValue(other).expected("a stream")),
+/// For a type that is a special kind itself, by the kind's name.
+pub(super) fn visit_special<'de, V: Visitor<'de>>(name: &str, value: Value, visitor: V) -> Result<V::Value, Fault> {
+    let found = value.kind_name();
+    match name_and_plain(value)? {
+        Ok((kind, plain)) if kind == name || (kind, name) == (FROZEN_SET, SET) => {
+            visitor.visit_newtype_struct(FromValue(plain))
+        }
+        _ => {
+            let message = format!("expected {}, found {found}", &visitor as &dyn Expected);
+            Err(Fault::new(ErrorKind::WrongType, message))
+        }
     }
-}
-
-fn plain(handle: &Handle) -> Result<Value, Fault> {
-    plain_value(&PlainHandle::from(handle))
 }
 
 struct ValueVisitor;
@@ -135,14 +118,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
         let (name, payload) = data.variant::<String>()?;
-        match name.as_str() {
-            TUPLE => payload.newtype_variant().map(Value::Tuple),
-            SOME => payload.newtype_variant().map(Value::Some),
-            HANDLE => payload.newtype_variant().map(|plain: PlainHandle| Value::Handle(plain.into())),
-            STREAM => payload.newtype_variant().map(Value::Stream),
-            BIG_INT => payload.newtype_variant().map(|bytes: Bytes| Value::integer_from_le_bytes(&bytes)),
-            _ => Err(A::Error::custom("a value of a kind that is not known here")),
-        }
+        from_name_and_plain(&name, payload)
     }
 }
 
@@ -183,6 +159,6 @@ impl<'de> Visitor<'de> for HandleVisitor {
 
 impl<'de> Deserialize<'de> for Handle {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(HANDLE_NAME, HandleVisitor)
+        deserializer.deserialize_newtype_struct(HANDLE, HandleVisitor)
     }
 }
