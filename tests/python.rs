@@ -159,6 +159,21 @@ async fn values_cross_exactly_in_both_directions() {
         let back: Value = echo.call("echo", (&value,)).await.expect("it answers");
         assert_eq!(back, value, "{shown}");
     }
+    let imports = "import datetime, decimal, uuid, array\ncases = [{1, 'a'}, frozenset([2]), 1+2j, slice(1, None, 2), range(0, 9, 3), '\\ud800x', datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc), datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'), uuid.UUID(int=7), array.array('d', [1.5, -0.0])]\n";
+    let kinds = with(oad::python_script("kinds", imports)).within(echo.daemon()).await.expect("it is made");
+    let cases: Vec<Value> = kinds.get("cases").await.expect("it answers");
+    for case in cases {
+        let back: Value = echo.call("echo", (&case,)).await.expect("it answers");
+        assert_eq!(back, case, "{case:?}");
+        assert!(!matches!(case, Value::Handle(_)), "{case:?} is a value");
+    }
+    let numbers: Vec<f64> = kinds
+        .call::<oad::value::Array>("cases.__getitem__", (11,))
+        .await
+        .expect("it answers")
+        .to_vec()
+        .expect("it is of floats");
+    assert_eq!(numbers, [1.5, -0.0]);
     let power: Value = echo.call("echo", (u128::MAX,)).await.expect("it answers");
     assert_eq!(power, u128::MAX.into());
     let parsed = with(oad::python("", "int")).arg(big).within(echo.daemon()).await.expect("it is made");

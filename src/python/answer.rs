@@ -6,13 +6,29 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Living, MethodDescription, Reach, SelfDescription};
 use crate::python::exception;
 use crate::python::interpreter::Interpreter;
-use crate::python::marshal::decode;
+use crate::python::marshal::{Frame, Item};
 use crate::python::object::{arrive, own};
-use crate::value::{Handle, Value, from_value};
+use crate::value::{Value, from_value};
 
 /// Reads an answer; what it hands out is the caller's.
 pub(super) fn read(interpreter: &Arc<Interpreter>, frame: &[u8], reach: &Arc<dyn Reach>) -> Result<Value> {
-    let value = outcome(frame, &mut |number, type_name| Ok(reach.hand_out(&arrive(interpreter, number, type_name))))?;
+    value(interpreter, outcome(frame)?, reach)
+}
+
+/// Reads some items of an iterator, and whether it has no more.
+pub(super) fn items(
+    interpreter: &Arc<Interpreter>,
+    frame: &[u8],
+    reach: &Arc<dyn Reach>,
+) -> Result<(Vec<Value>, bool)> {
+    let [items, is_done] = outcome(frame)?.into_array()?;
+    let items = items.into_items()?.into_iter().map(|item| value(interpreter, item, reach));
+    Ok((items.collect::<Result<_>>()?, is_done.bool()?))
+}
+
+fn value(interpreter: &Arc<Interpreter>, item: Item, reach: &Arc<dyn Reach>) -> Result<Value> {
+    let hand_out = &mut |number, type_name: &str| Ok(reach.hand_out(&arrive(interpreter, number, type_name)));
+    let value = item.into_value(hand_out)?;
     value.check_depth(reach.depth_limit())?;
     Ok(value)
 }
@@ -20,7 +36,7 @@ pub(super) fn read(interpreter: &Arc<Interpreter>, frame: &[u8], reach: &Arc<dyn
 /// Reads the one object that an answer is.
 pub(super) fn object(interpreter: &Arc<Interpreter>, frame: &[u8]) -> Result<Living> {
     let mut arrived = None;
-    outcome(frame, &mut |number, type_name| {
+    outcome(frame)?.into_value(&mut |number, type_name: &str| {
         arrived = Some(arrive(interpreter, number, type_name));
         Ok(own(number))
     })?;
@@ -45,7 +61,7 @@ pub(super) fn description(frame: &[u8]) -> Result<SelfDescription> {
         methods: Vec<Method>,
         attributes: Vec<String>,
     }
-    let said: Description = from_value(outcome(frame, &mut |number, _| Ok(own(number)))?)?;
+    let said: Description = from_value(outcome(frame)?.into_value(&mut |_, _| Err(super::nothing()))?)?;
     let method = |method: Method| MethodDescription {
         signature: format!("def {}{}", method.name, method.signature.unwrap_or_else(|| "(...)".to_owned())),
         name: method.name,
@@ -61,16 +77,15 @@ pub(super) fn description(frame: &[u8]) -> Result<SelfDescription> {
     })
 }
 
-fn outcome(frame: &[u8], take: &mut dyn FnMut(u64, &str) -> Result<Handle>) -> Result<Value> {
-    let Value::Tuple(parts) = decode(frame, take)? else { return Err(senseless()) };
-    let Ok([_, Value::Text(status), payload]) = <[Value; 3]>::try_from(parts) else { return Err(senseless()) };
-    match (status.as_str(), payload) {
-        ("value", value) => Ok(value),
-        ("raised", said) => Err(Error::from_exception(exception::read(said))),
-        ("failed", Value::Tuple(parts)) => match <[Value; 2]>::try_from(parts) {
-            Ok([Value::Text(code), Value::Text(message)]) => Err(Error::new(kind(&code), message)),
-            _ => Err(senseless()),
-        },
+fn outcome(frame: &[u8]) -> Result<Item> {
+    let Frame { word, payload, .. } = Frame::decode(frame)?;
+    match word.as_str() {
+        "value" => Ok(payload),
+        "raised" => Err(Error::from_exception(exception::read(payload)?)),
+        "failed" => {
+            let [code, message] = payload.into_array()?;
+            Err(Error::new(kind(&code.into_text()?), message.into_text()?))
+        }
         _ => Err(senseless()),
     }
 }

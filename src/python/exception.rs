@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::error::Exception;
-use crate::value::{MAX_DEPTH, Value};
+use crate::error::{Exception, Result};
+use crate::python::marshal::Item;
+use crate::value::Value;
 
-/// How deep an exception's own values may be, with those of its causes around them: what carries it takes some levels itself.
-const DEPTH: usize = MAX_DEPTH - 4;
+/// How many exceptions of a chain are kept, one in the other.
+const CHAIN: usize = 10;
 
-pub(super) fn read(said: Value) -> Exception {
+/// How deep an argument or an attribute of an exception may be. With the chain around it, and with what carries the exception, it must fit what a value may be.
+const DEPTH: usize = 14;
+
+pub(super) fn read(said: Item) -> Result<Exception> {
+    let said = value(said, CHAIN)?;
     let text = |name: &str| match field(&said, name) {
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,
@@ -23,14 +28,14 @@ pub(super) fn read(said: Value) -> Exception {
         causes.push(format!("{}: {}", part("type"), part("message")));
         next = origin(cause);
     }
-    Exception {
+    Ok(Exception {
         type_name: text("type").unwrap_or_else(|| "Exception".to_owned()),
         message: text("message").unwrap_or_default(),
         location: text("location"),
         traceback: text("traceback"),
         causes,
-        value: Some(Arc::new(bounded(said))),
-    }
+        value: Some(Arc::new(said)),
+    })
 }
 
 /// What an exception was raised from, or else what was being handled when it was.
@@ -45,39 +50,30 @@ fn field<'a>(said: &'a Value, name: &str) -> Option<&'a Value> {
     entries.iter().find(|(key, _)| matches!(key, Value::Text(key) if key == name)).map(|(_, value)| value)
 }
 
-/// As much of it as may travel: a long chain of causes is cut, then what is deep in it.
-fn bounded(said: Value) -> Value {
-    let fits = |said: &Value| said.depth() <= DEPTH;
-    if fits(&said) {
-        return said;
-    }
-    for levels in [8, 4, 2, 1] {
-        let cut = cut(said.clone(), levels, false);
-        if fits(&cut) {
-            return cut;
-        }
-    }
-    cut(said, 1, true)
-}
-
-fn cut(said: Value, levels: usize, also_values: bool) -> Value {
-    let Value::Map(entries) = said else { return said };
-    let cut_entry = |(key, value): (Value, Value)| {
-        let name = match &key {
-            Value::Text(name) => name.as_str(),
-            _ => "",
-        };
-        let value = match (name, value) {
-            ("cause" | "context", _) if levels == 0 => Value::Null,
-            ("cause" | "context", value) => cut(value, levels - 1, also_values),
-            ("group", Value::List(_)) if levels == 0 => Value::Null,
-            ("group", Value::List(group)) => {
-                Value::List(group.into_iter().map(|inner| cut(inner, levels - 1, also_values)).collect())
+/// All that is said of an exception, and of those behind it as far as they may be nested.
+fn value(said: Item, levels: usize) -> Result<Value> {
+    let entries = said.into_entries()?.into_iter().map(|(name, item)| {
+        let name = name.into_text()?;
+        let value = match name.as_str() {
+            "cause" | "context" if item.is_none() || levels == 0 => Value::Null,
+            "cause" | "context" => value(item, levels - 1)?,
+            "group" if item.is_none() || levels == 0 => Value::Null,
+            "group" => {
+                let group = item.into_items()?.into_iter().map(|inner| value(inner, levels - 1));
+                Value::List(group.collect::<Result<Vec<_>>>()?.into())
             }
-            ("args" | "attributes", _) if also_values => Value::Null,
-            (_, value) => value,
+            // An exception keeps nothing alive, so there are no handles in it.
+            _ => match item.into_value(&mut |_, _| Err(super::nothing())) {
+                Ok(value) if value.depth() <= DEPTH => value,
+                _ => Value::Null,
+            },
         };
-        (key, value)
-    };
-    Value::Map(entries.into_iter().map(cut_entry).collect())
+        // A text that no Rust text can be, because of a surrogate, is shown.
+        let value = match value {
+            Value::RawText(text) => Value::Text(text.to_string_lossy()),
+            value => value,
+        };
+        Ok((Value::Text(name), value))
+    });
+    Ok(Value::Map(entries.collect::<Result<_>>()?))
 }

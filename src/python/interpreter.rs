@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,9 +21,9 @@ use tracing::debug;
 use crate::error::{Death, Error, ErrorKind, Result};
 use crate::object::WeakLiving;
 use crate::process::{Interpreter as Process, keeper};
-use crate::python::marshal::{decode, encode};
+use crate::python::marshal::{Frame, Item, encode};
 use crate::python::{AGENT, BOOTSTRAP};
-use crate::value::Value;
+use crate::value::{Handle, Value};
 
 /// A longer frame is refused: the interpreter has gone mad.
 const MAX_FRAME: u32 = 1 << 30;
@@ -123,9 +123,9 @@ impl Interpreter {
         &self,
         operation: &str,
         payload: Vec<(&str, Value)>,
-        number: &mut dyn FnMut(&crate::value::Handle) -> Result<u64>,
+        number: &mut dyn FnMut(&Handle) -> Result<u64>,
     ) -> Result<Request> {
-        let payload = Value::Map(payload.into_iter().map(|(name, value)| (name.into(), value)).collect());
+        let payload = Item::Dict(payload.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
         let (sender, answer) = oneshot::channel();
         let mut pending = self.shared.pending();
         if let Some(dead) = &pending.dead {
@@ -133,7 +133,7 @@ impl Interpreter {
         }
         pending.last += 1;
         let id = pending.last;
-        let frame = frame(&Value::Tuple(vec![id.into(), operation.into(), payload]), number)?;
+        let frame = frame(Frame::new(id.unsigned_abs(), operation, payload).encode(&mut |handle| number(handle))?)?;
         pending.waiting.insert(id, sender);
         // Under the lock, so that the order of the numbers is that of the frames. The writer goes only with the interpreter.
         let _ = self.frames.send(frame);
@@ -142,9 +142,9 @@ impl Interpreter {
 
     /// Sends what is not answered.
     fn tell(&self, operation: &str, payload: Value) {
-        let sent = frame(&Value::Tuple(vec![0.into(), operation.into(), payload]), &mut |_| Ok(0));
-        // If it is dead there is nothing to tell it.
-        if let Ok(frame) = sent {
+        let told = Frame::new(0, operation, payload).encode(&mut |_| Ok(0)).and_then(frame);
+        if let Ok(frame) = told {
+            // If it is dead there is nothing to tell it.
             let _ = self.frames.send(frame);
         }
     }
@@ -216,42 +216,31 @@ impl Shared {
 async fn greet(
     reader: &mut OwnedReadHalf,
     writer: &mut OwnedWriteHalf,
-    program: &std::path::Path,
+    program: &Path,
     path: &[String],
     depth: usize,
 ) -> Result<()> {
     let broken = |error: io::Error| failed(program, &format!("it ended, or is no Python: {error}"));
     let first = read_frame(reader).await.map_err(broken)?;
-    let version = decode(&first, &mut |_, _| Err(nothing())).map_err(|_| failed(program, "it is no Python"))?;
-    check_version(program, &version)?;
-    let no_handles = &mut |_: &crate::value::Handle| Err(nothing());
-    writer.write_all(&frame(&AGENT.into(), no_handles)?).await.map_err(broken)?;
+    check_version(program, &first)?;
+    let no_handles = &mut |_: &Handle| Err(super::nothing());
+    writer.write_all(&frame(encode(&AGENT.into(), no_handles)?)?).await.map_err(broken)?;
     let path = Value::List(path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into());
-    let hello = Value::Map(vec![("depth".into(), (depth as i64).into()), ("path".into(), path)]);
-    let hello = Value::Tuple(vec![1.into(), "hello".into(), hello]);
-    writer.write_all(&frame(&hello, no_handles)?).await.map_err(broken)?;
+    let hello = Frame::new(1, "hello", Item::dict([("depth", (depth as i64).into()), ("path", path.into())]));
+    writer.write_all(&frame(hello.encode(no_handles)?)?).await.map_err(broken)?;
     let answer = read_frame(reader).await.map_err(broken)?;
-    match decode(&answer, &mut |_, _| Err(nothing()))? {
-        Value::Tuple(parts) if parts.get(1) == Some(&Value::from("value")) => Ok(()),
+    match Frame::decode(&answer)?.word.as_str() {
+        "value" => Ok(()),
         _ => Err(failed(program, "it does not take the agent")),
     }
 }
 
-fn check_version(program: &std::path::Path, frame: &Value) -> Result<()> {
-    let numbers = match frame {
-        Value::Tuple(parts) => parts.get(2).cloned(),
-        _ => None,
+fn check_version(program: &Path, frame: &[u8]) -> Result<()> {
+    let version = || {
+        let [major, minor, micro, name] = Frame::decode(frame)?.payload.into_array()?;
+        Ok::<_, Error>((major.number::<u32>()?, minor.number::<u32>()?, micro.number::<u32>()?, name.into_text()?))
     };
-    let Some(Value::Tuple(version)) = numbers else { return Err(failed(program, "it is no Python")) };
-    let number = |index: usize| match version.get(index) {
-        Some(Value::Int(number)) => *number,
-        _ => 0,
-    };
-    let name = match version.get(3) {
-        Some(Value::Text(name)) => name.as_str(),
-        _ => "",
-    };
-    let (major, minor, micro) = (number(0), number(1), number(2));
+    let (major, minor, micro, name) = version().map_err(|_| failed(program, "it is no Python"))?;
     if name != "cpython" {
         return Err(failed(program, &format!("it is {name} {major}.{minor}.{micro}, and oad needs CPython")));
     }
@@ -262,16 +251,12 @@ fn check_version(program: &std::path::Path, frame: &Value) -> Result<()> {
     Ok(())
 }
 
-fn nothing() -> Error {
-    Error::new(ErrorKind::Protocol, "there is no object yet")
-}
-
-fn failed(program: &std::path::Path, what: &str) -> Error {
+fn failed(program: &Path, what: &str) -> Error {
     Error::new(ErrorKind::Spawn, format!("the interpreter `{}` will not do: {what}", program.display()))
 }
 
-fn frame(value: &Value, number: &mut dyn FnMut(&crate::value::Handle) -> Result<u64>) -> Result<Vec<u8>> {
-    let body = encode(value, number)?;
+/// A frame as it is sent: its length, and it.
+fn frame(body: Vec<u8>) -> Result<Vec<u8>> {
     let too_large =
         || Error::new(ErrorKind::TooLarge, "the arguments are larger than a frame to the interpreter may be");
     let len = u32::try_from(body.len()).ok().filter(|len| *len <= MAX_FRAME).ok_or_else(too_large)?;

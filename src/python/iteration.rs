@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Hold, Reach};
 use crate::python::answer;
 use crate::python::object::{PythonObject, of, own, returns, wait};
-use crate::value::{List, Value};
+use crate::value::Value;
 
 /// The most items that are asked for at once.
 const BATCH: usize = 256;
@@ -47,25 +47,16 @@ pub(super) async fn iterate(
         ];
         let request = iterator.object.send("iterate", payload, &*reach)?;
         let (there, given) = (Arc::clone(&interpreter), Arc::clone(&reach));
-        let read = move |frame: Vec<u8>| answer::read(&there, &frame, &given);
-        let answer = wait(Arc::clone(&interpreter), request, Box::new(()), read).await?;
-        let (items, is_done) = batch(answer)?;
+        let read = move |frame: Vec<u8>| answer::items(&there, &frame, &given);
+        let (items, is_done) = wait(Arc::clone(&interpreter), request, Box::new(()), read).await?;
         if !items.is_empty() {
-            line.send(items.into_iter().collect()).await?;
+            line.send(items).await?;
             reach.note_sent();
         }
         if is_done {
             iterator.is_done = true;
             return Ok(Value::Null);
         }
-    }
-}
-
-fn batch(answer: Value) -> Result<(List, bool)> {
-    let Value::Tuple(parts) = answer else { return Err(senseless()) };
-    match <[Value; 2]>::try_from(parts) {
-        Ok([Value::List(items), Value::Bool(is_done)]) => Ok((items, is_done)),
-        _ => Err(senseless()),
     }
 }
 

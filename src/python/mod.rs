@@ -14,6 +14,13 @@ mod object;
 
 pub(crate) use make::make;
 
+use crate::error::{Error, ErrorKind};
+
+/// For an answer that names an object where none can be.
+fn nothing() -> Error {
+    Error::new(ErrorKind::Protocol, "there is no object here")
+}
+
 /// What the interpreter is started with.
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 

@@ -82,6 +82,10 @@ impl List {
         (0..self.len()).map(|index| self.get(index).expect("the index is below the length"))
     }
 
+    pub(crate) fn packing(&self) -> &Packing {
+        &self.0
+    }
+
     pub(crate) fn into_packing(self) -> Packing {
         self.0
     }
