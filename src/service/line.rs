@@ -159,12 +159,15 @@ impl Upstream for Upload {
 
 /// The way back to somebody who asks by hand, for the items of one stream. The transport holds up who is not read.
 pub(super) struct RpcLine {
-    items: mpsc::Sender<Result<pb::IterateResponse, Status>>,
+    items: mpsc::Sender<Option<IterateItem>>,
     message_limit: usize,
 }
 
+/// What is told by hand; `None` after the last.
+pub(super) type IterateItem = Result<pb::IterateResponse, Status>;
+
 impl RpcLine {
-    pub(super) fn new(items: mpsc::Sender<Result<pb::IterateResponse, Status>>, message_limit: usize) -> Self {
+    pub(super) fn new(items: mpsc::Sender<Option<IterateItem>>, message_limit: usize) -> Self {
         RpcLine { items, message_limit }
     }
 }
@@ -186,7 +189,7 @@ impl Line for RpcLine {
                 let response = pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
                 check_size(&response, self.message_limit)?;
                 // As above.
-                let _ = self.items.send(Ok(response)).await;
+                let _ = self.items.send(Some(Ok(response))).await;
             }
             Ok(())
         })

@@ -66,3 +66,6 @@ fn given(arguments: pb::Arguments, depth_limit: usize) -> Result<Given> {
         .try_for_each(|value| value.check_depth(depth_limit))?;
     Ok((values, keywords))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
@@ -93,14 +93,23 @@ impl ObjectsService {
         }
         let given = ready(self.given(pb::Arguments { arguments, keywords }));
         let (sender, items) = mpsc::channel(BUFFERED);
-        let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender, self.message_limit));
+        let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender.clone(), self.message_limit));
         let caller = Caller { session: None, line: Some(line) };
-        let call = within(timeout, self.host.call(caller, handle, Asked { action, name: method, returns }, given));
-        // Spawned here and now, so that it goes on while nobody reads. What it returns holds its line, without whose end the items do not
-        // end, so only its error is kept.
-        let failure = AbortOnDropHandle::new(tokio::spawn(async { call.await.err() }));
-        let end = stream::once(failure).filter_map(|failure| ready(failure.ok().flatten().map(end_of_items)));
-        Ok(ReceiverStream::new(items).chain(end).boxed())
+        let answer = within(timeout, self.host.call(caller, handle, Asked { action, name: method, returns }, given));
+        // Spawned here and now, so that it goes on while nobody reads.
+        let call = AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Err(error) = answer.await {
+                // If nobody reads any more, nobody is told.
+                let _ = sender.send(Some(end_of_items(error))).await;
+            }
+            // Told by a word of its own: a method that outlives its deadline keeps its line meanwhile.
+            let _ = sender.send(None).await;
+        }));
+        let items = ReceiverStream::new(items).take_while(|item| ready(item.is_some())).filter_map(move |item| {
+            let _until_dropped = &call;
+            ready(item)
+        });
+        Ok(items.boxed())
     }
 }
 
