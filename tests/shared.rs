@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use oad::{ErrorKind, Proxy, Remote as _, Shared};
+use oad::{ErrorKind, Proxy, Remote as _, Shared, Stream, Value};
 
 oad::test_daemon!();
 
@@ -55,6 +55,7 @@ struct Named<T> {
 struct Bank {
     accounts: Vec<Shared<Account>>,
     kept: Option<Shared<Account>>,
+    stream: Option<Stream<u64>>,
 }
 
 #[oad::object]
@@ -65,7 +66,7 @@ impl Bank {
 
     /// Takes over an account that is there.
     fn with(first: Shared<Account>) -> Self {
-        Bank { accounts: vec![first], kept: None }
+        Bank { accounts: vec![first], ..Bank::default() }
     }
 
     fn open(&mut self, name: &str) -> Shared<Account> {
@@ -124,6 +125,36 @@ impl Bank {
 
     fn read_meter(&self, meter: Shared<Meter>) -> oad::Result<u32> {
         Ok(meter.blocking_write()?.tick())
+    }
+
+    /// A name of an object in another daemon.
+    fn stranger(&self, id: u64) -> oad::value::Handle {
+        let name = serde_json::json!({ "daemon": uuid::Uuid::from_u128(7), "id": id });
+        serde_json::from_value(name).expect("it is one")
+    }
+
+    fn echo(&self, value: Value) -> Value {
+        value
+    }
+
+    fn hand_on(&self, values: Stream<Value>) -> Stream<Value> {
+        values
+    }
+
+    /// Hands out an account, and then what is larger than the limit.
+    fn account_and_blob(&self, size: usize) -> impl Iterator<Item = (Option<Shared<Account>>, oad::value::Bytes)> {
+        let items = [(Some(self.temporary()), vec![0; 100 * 1024].into()), (None, vec![0; size].into())];
+        items.into_iter()
+    }
+
+    /// Hands out an account in an item that cannot be sent.
+    fn account_too_deep(&self) -> impl Iterator<Item = (Shared<Account>, Deep)> {
+        std::iter::once((self.temporary(), Deep(40)))
+    }
+
+    fn keep_stream(&mut self, stream: Stream<u64>) -> Shared<Account> {
+        self.stream = Some(stream);
+        self.temporary()
     }
 
     fn fails_with_one(&self) -> (Shared<Account>, Deep) {
@@ -318,4 +349,74 @@ async fn proxy_dropped_right_after_a_call_was_sent_is_still_its_argument() {
         drop(account);
         assert_eq!(call.await.expect("its argument is there"), 0);
     }
+}
+
+#[tokio::test]
+async fn handle_in_a_plain_value_is_counted_like_any_other() {
+    let bank = bank().await;
+    let account = bank.temporary().await.expect("it answers");
+    for _ in 0..3 {
+        let echoed: Value = bank.as_proxy().call("echo", (&account,)).await.expect("it answers");
+        assert!(matches!(echoed, Value::Handle(_)));
+        let twin: AccountProxy = bank.as_proxy().call("echo", (&account,)).await.expect("it answers");
+        let handles = Stream::iter([account.clone(), twin.clone()]);
+        let twins: Stream<AccountProxy> = bank.as_proxy().call("hand_on", (handles,)).await.expect("it opens");
+        assert_eq!(twins.collect::<Vec<_>>().await.expect("they come").len(), 2);
+    }
+    // The releases were asked for before this.
+    assert_eq!(account.deposit(1).await.expect("it lives"), 1);
+    let nameless: oad::value::Handle = serde_json::from_value(serde_json::json!({
+        "daemon": uuid::Uuid::nil(), "id": account.as_proxy().handle().id()
+    }))
+    .expect("it is one");
+    let kept: () = bank.as_proxy().call("keep", (&nameless,)).await.expect("no daemon means the one that is asked");
+    let _: Value = bank.as_proxy().call("echo", (nameless,)).await.expect("it answers");
+    assert_eq!((kept, account.deposit(1).await.expect("it lives")), ((), 2));
+    bank.keep(None).await.expect("it answers");
+    drop(account);
+    until_living(&bank, 1).await;
+}
+
+#[tokio::test]
+async fn handle_of_another_daemon_becomes_no_proxy_of_this_one() {
+    let bank = bank().await;
+    let account = bank.temporary().await.expect("it answers");
+    let number = account.as_proxy().handle().id();
+    let error = bank.as_proxy().call::<Proxy>("stranger", (number,)).await.expect_err("it is another daemon's");
+    assert_eq!(error.kind(), ErrorKind::WrongType);
+    assert!(error.to_string().ends_with("of an object in the daemon that answers"), "{error}");
+    let name: Value = bank.as_proxy().call("stranger", (number,)).await.expect("it is a name");
+    assert!(matches!(name, Value::Handle(_)));
+    assert_eq!(account.deposit(1).await.expect("it lives"), 1);
+}
+
+#[tokio::test]
+async fn handed_out_items_are_the_callers_once_they_have_gone_out() {
+    let bank = BankProxy::new().in_process().message_limit(1024 * 1024).await.expect("a daemon can be made");
+    let mut items = bank.account_and_blob(2 * 1024 * 1024).await.expect("it opens");
+    let (account, _) = items.next().await.expect("there is one").expect("it comes");
+    let error = items.next().await.expect("the failure").expect_err("it is too large");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert_eq!(account.expect("it is one").deposit(1).await.expect("it lives"), 1);
+    until_living(&bank, 1).await;
+    let mut items = bank.account_too_deep().await.expect("it opens");
+    assert_eq!(items.next().await.expect("the failure").expect_err("it is too deep").kind(), ErrorKind::TooDeep);
+    until_living(&bank, 1).await;
+}
+
+#[tokio::test]
+async fn what_a_cancelled_stream_hands_out_is_released() {
+    let bank = bank().await;
+    for turn in 0..50 {
+        let mut items = bank.account_and_blob(1024 * 1024).await.expect("it opens");
+        if turn % 2 == 0 {
+            drop(items.next().await);
+        }
+        drop(items);
+    }
+    until_living(&bank, 1).await;
+    let mut call = Box::pin(bank.keep_stream(Stream::new(futures_util::stream::pending())));
+    assert!(futures_util::poll!(call.as_mut()).is_pending());
+    drop(call);
+    until_living(&bank, 1).await;
 }

@@ -246,6 +246,10 @@ impl Client {
 
 /// Releases an object, without waiting. If the daemon is gone so is the object; and nobody waits for the answer.
 fn release(pending: &Arc<Pending>, outbox: &Outbox<pb::SessionRequest>, handle: &Handle) {
+    // A name that somebody has made up, and no daemon has handed out.
+    if handle.daemon().is_nil() {
+        return;
+    }
     let Ok(submitted) = pending.register_beyond_limit(outbox) else { return };
     let release = pb::ReleaseRequest { handle: Some(handle_to_pb(handle)), count: 1 };
     outbox.send(pb::SessionRequest { id: submitted.id(), operation: Some(Operation::Release(release)), detached: 0 });

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{Batch, Credit, Source};
 use crate::wire::pb::session_request::Operation;
-use crate::wire::{CHUNK_SIZE, Outbox, failure_from_error, pb, too_large, value_to_pb};
+use crate::wire::{CHUNK_SIZE, Filling, Outbox, failure_from_error, pb, too_large, value_to_pb};
 
 /// A stream that is being sent. Dropping it ends the making of its items.
 #[derive(Debug)]
@@ -85,15 +85,11 @@ fn panicked() -> Error {
 impl Way {
     /// Sends items in frames that are not much larger than they must be.
     async fn send(&self, stream: u64, values: impl Iterator<Item = pb::Value>) -> Result<()> {
-        let mut frame = pb::Items { stream, ..Default::default() };
-        let mut size = 0;
+        let (mut frame, mut filling) = (pb::Items { stream, ..Default::default() }, Filling::new(self.message_limit));
         for value in values {
-            let len = value.encoded_len();
-            if size + len > CHUNK_SIZE && !frame.values.is_empty() {
+            if filling.begins_frame(&value) {
                 self.send_frame(std::mem::replace(&mut frame, pb::Items { stream, ..Default::default() })).await?;
-                size = 0;
             }
-            size += len;
             frame.values.push(value);
         }
         if frame.values.is_empty() { Ok(()) } else { self.send_frame(frame).await }
@@ -112,7 +108,7 @@ impl Way {
         }
         let _large = self.large.lock().await;
         let message: Bytes = items.encode_to_vec().into();
-        self.outbox.send_in_chunks(frame(pb::Items::default(), len as u64), self.id, message).await;
+        self.outbox.send_in_chunks(frame(pb::Items::default(), len as u64), self.id, message, None).await;
         Ok(())
     }
 

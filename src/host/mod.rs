@@ -11,7 +11,7 @@ mod table;
 
 pub(crate) use ending::{Drained, Ending};
 pub(crate) use run::BLOCKING_THREADS;
-pub(crate) use scope::{HandedOut, Returned};
+pub(crate) use scope::{Created, HandedOut, Returned};
 
 pub(crate) use crate::object::panic::note_locations as note_panic_locations;
 
@@ -19,6 +19,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle as Runtime;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
@@ -125,14 +126,16 @@ impl Host {
         session: Option<SessionId>,
         definition: Definition,
         given: impl Future<Output = Result<Given>> + Send + 'static,
-    ) -> impl Future<Output = Result<Handle>> + Send + 'static {
+    ) -> impl Future<Output = Result<Created>> + Send + 'static {
         let (host, token, whole) = (self.clone(), self.0.calls.token(), self.0.answers.token());
         async move {
             // An async constructor runs after the first token is gone; the ending waits for this one as well.
             let _whole = whole;
             host.0.ending.refuse_if_requested()?;
             let (arguments, keywords) = given.await?;
-            let reach: Arc<dyn Reach> = Scope::new(host.clone(), session, None);
+            let scope = Scope::new(host.clone(), session, None);
+            let handed_out = HandedOut::of(&scope);
+            let reach: Arc<dyn Reach> = Arc::<Scope>::clone(&scope);
             let making = move || make(&definition, arguments, keywords, &reach);
             let object = match run::blocking(token, making).await? {
                 Construction::Now(object) => Living::new(object?),
@@ -140,7 +143,7 @@ impl Host {
                 Construction::Elsewhere(future) => future.await?,
             };
             let description = object.description();
-            Ok(host.handle(host.table().insert(&object, session), description))
+            Ok(Created { handle: host.handle(scope.insert(&object), description), handed_out })
         }
     }
 
@@ -159,18 +162,18 @@ impl Host {
             let (turn, method) = queued?;
             let (arguments, keywords) = given.await?;
             let scope = Scope::new(host, caller.session, caller.line);
-            let reach: Arc<dyn Reach> = Arc::<Scope>::clone(&scope);
+            let handed_out = HandedOut::of(&scope);
             let value = match method {
                 Asks::Method(method) => {
-                    let arguments = Arguments::bind(method, arguments, keywords, reach)?;
+                    let arguments = Arguments::bind(method, arguments, keywords, scope)?;
                     run::method(turn, method, arguments, token).await?
                 }
                 Asks::Dynamic(object) => {
                     let hold = Box::new((turn.taken().await, token));
-                    object.ask(asked, arguments, keywords, reach, hold).await?
+                    object.ask(asked, arguments, keywords, scope, hold).await?
                 }
             };
-            Ok(Returned::new(value, scope))
+            Ok(Returned { value, handed_out })
         }
     }
 
@@ -308,11 +311,17 @@ impl Host {
 /// Drops objects where that may take its time; the ending waits for it.
 fn drop_aside(objects: impl IntoIterator<Item = Living>, token: TaskTrackerToken) {
     let objects: Vec<Living> = objects.into_iter().collect();
-    if !objects.is_empty() {
-        tokio::task::spawn_blocking(move || {
-            drop_here(objects);
-            drop(token);
-        });
+    if objects.is_empty() {
+        return;
+    }
+    let dropping = move || {
+        drop_here(objects);
+        drop(token);
+    };
+    match Runtime::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(dropping)),
+        // The runtime ends, and this thread has nothing else to do.
+        Err(_) => dropping(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What one call can reach, and what it has handed out.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
@@ -10,12 +12,23 @@ use crate::host::{Host, SessionId, drop_aside};
 use crate::object::{Line, Living, Reach};
 use crate::value::{Handle, Value};
 
-/// What one call can reach, and what it has handed out. Dropped before its answer is on its way to the caller, it takes that back.
+/// What one call can reach, and what it has handed out.
 pub(crate) struct Scope {
     host: Host,
     session: Option<SessionId>,
     line: Option<Arc<dyn Line>>,
-    handed_out: Mutex<Vec<u64>>,
+    handed_out: Mutex<Handed>,
+}
+
+/// The numbers of objects that a call has handed out.
+#[derive(Debug, Default)]
+struct Handed {
+    /// For the value that is being made, each as often as its handle was asked for.
+    making: Vec<u64>,
+    /// In values that have not gone out, with how often they are there.
+    unsent: HashMap<u64, u64>,
+    /// Whether the call is over, so that nobody receives what is still made.
+    is_over: bool,
 }
 
 /// What a method has returned, and what that hands out.
@@ -25,17 +38,47 @@ pub(crate) struct Returned {
     pub(crate) handed_out: HandedOut,
 }
 
-/// The objects that an answer hands out. They are taken back when this is dropped, unless the answer has gone out.
+/// An object that was made, and the handing out of its handle.
+#[derive(Debug)]
+pub(crate) struct Created {
+    pub(crate) handle: Handle,
+    pub(crate) handed_out: HandedOut,
+}
+
+/// What a call hands out, for as long as the call and the sending of its answer last. What has not gone out when this is dropped is taken back.
 #[derive(Debug)]
 pub(crate) struct HandedOut(Arc<Scope>);
+
+// === impl Scope ===
 
 impl Scope {
     pub(super) fn new(host: Host, session: Option<SessionId>, line: Option<Arc<dyn Line>>) -> Arc<Self> {
         Arc::new(Scope { host, session, line, handed_out: Mutex::default() })
     }
 
-    fn take_handed_out(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.handed_out.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes a new object in; its handle is handed out.
+    pub(super) fn insert(&self, object: &Living) -> u64 {
+        let id = self.host.table().insert(object, self.session);
+        *self.handed_out().unsent.entry(id).or_default() += 1;
+        id
+    }
+
+    /// Releases objects, each so many times.
+    fn release(&self, handed_out: impl IntoIterator<Item = (u64, u64)>) {
+        let token = self.host.answer_pending();
+        let mut table = self.host.table();
+        // One that a method has taken meanwhile is gone already.
+        let released: Vec<Living> = handed_out
+            .into_iter()
+            .filter_map(|(id, count)| table.release(id, self.session, count).ok().flatten())
+            .collect();
+        drop(table);
+        drop_aside(released, token);
+    }
+
+    /// Before the table's lock, where both are held.
+    fn handed_out(&self) -> MutexGuard<'_, Handed> {
+        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,12 +91,48 @@ impl Reach for Scope {
 
     fn hand_out(&self, object: &Living) -> Handle {
         let id = self.host.table().hand_out(object, self.session);
-        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        self.handed_out().making.push(id);
         self.host.handle(id, object.description())
     }
 
-    fn note_sent(&self) {
-        drop(self.take_handed_out());
+    fn hand_over(&self, value: &Value) {
+        let handles = value.handles();
+        if handles.is_empty() {
+            return;
+        }
+        let mut handed_out = self.handed_out();
+        if handed_out.is_over {
+            return;
+        }
+        let mut table = self.host.table();
+        // Another daemon's is not this one's to count, and the caller does not take it for one that it has received.
+        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon()) {
+            if table.count(handle.id(), self.session) {
+                *handed_out.unsent.entry(handle.id()).or_default() += 1;
+            }
+        }
+    }
+
+    fn made(&self) {
+        let making = std::mem::take(&mut self.handed_out().making);
+        if !making.is_empty() {
+            self.release(making.into_iter().map(|id| (id, 1)));
+        }
+    }
+
+    fn note_sent(&self, handles: &[Handle]) {
+        if handles.is_empty() {
+            return;
+        }
+        let mut handed_out = self.handed_out();
+        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon()) {
+            if let Entry::Occupied(mut entry) = handed_out.unsent.entry(handle.id()) {
+                *entry.get_mut() -= 1;
+                if *entry.get() == 0 {
+                    entry.remove();
+                }
+            }
+        }
     }
 
     fn line(&self) -> Option<&dyn Line> {
@@ -69,37 +148,36 @@ impl Reach for Scope {
     }
 }
 
-impl Drop for Scope {
-    fn drop(&mut self) {
-        let handed_out = self.take_handed_out();
-        if handed_out.is_empty() {
-            return;
-        }
-        let token = self.host.answer_pending();
-        let mut table = self.host.table();
-        // One that a method has taken meanwhile is gone already.
-        let released: Vec<Living> =
-            handed_out.into_iter().filter_map(|id| table.release(id, self.session, 1).ok().flatten()).collect();
-        drop(table);
-        drop_aside(released, token);
-    }
-}
-
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("session", &self.session).finish_non_exhaustive()
     }
 }
 
-impl Returned {
-    pub(super) fn new(value: Value, scope: Arc<Scope>) -> Self {
-        Returned { value, handed_out: HandedOut(scope) }
+// === impl HandedOut ===
+
+impl HandedOut {
+    /// For a call that begins.
+    pub(super) fn of(scope: &Arc<Scope>) -> Self {
+        HandedOut(Arc::clone(scope))
+    }
+
+    /// The answer has gone out, so all is the caller's.
+    pub(crate) fn keep(self) {
+        self.0.handed_out().unsent.clear();
     }
 }
 
-impl HandedOut {
-    /// The answer has gone out, so they are the caller's.
-    pub(crate) fn keep(self) {
-        drop(self.0.take_handed_out());
+/// Not the scope's own drop, because a stream among the arguments keeps that for as long as the object keeps the stream.
+impl Drop for HandedOut {
+    fn drop(&mut self) {
+        let unsent = {
+            let mut handed_out = self.0.handed_out();
+            handed_out.is_over = true;
+            std::mem::take(&mut handed_out.unsent)
+        };
+        if !unsent.is_empty() {
+            self.0.release(unsent);
+        }
     }
 }

@@ -38,11 +38,13 @@ impl Table {
             self.last
         });
         let entry = self.objects.entry(id).or_insert_with(|| Entry { object: object.clone(), received: Vec::new() });
-        match entry.received.iter_mut().find(|(known, _)| *known == session) {
-            Some((_, count)) => *count += 1,
-            None => entry.received.push((session, 1)),
-        }
+        entry.count(session);
         id
+    }
+
+    /// Counts one more handle of an object that is there already; gives whether it is.
+    pub(super) fn count(&mut self, id: u64, session: Option<SessionId>) -> bool {
+        self.objects.get_mut(&id).map(|entry| entry.count(session)).is_some()
     }
 
     pub(super) fn root(&self) -> Result<u64> {
@@ -89,5 +91,14 @@ impl Table {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &'static Description, bool)> {
         self.objects.iter().map(|(id, entry)| (*id, entry.object.description(), self.root == Some(*id)))
+    }
+}
+
+impl Entry {
+    fn count(&mut self, session: Option<SessionId>) {
+        match self.received.iter_mut().find(|(known, _)| *known == session) {
+            Some((_, count)) => *count += 1,
+            None => self.received.push((session, 1)),
+        }
     }
 }

@@ -44,7 +44,9 @@ fn given(values: Vec<Value>) -> std::future::Ready<Result<Given>> {
 
 async fn make_notes(host: &Host, session: Option<SessionId>) -> Handle {
     let definition = Definition::constructed("Notes", "new");
-    host.create(session, definition, given(Vec::new())).await.expect("it is made")
+    let Created { handle, handed_out } = host.create(session, definition, given(Vec::new())).await.expect("it is made");
+    handed_out.keep();
+    handle
 }
 
 fn host() -> Host {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Line, Living, Method, Parameter, Reach, reach};
+use crate::object::{Living, Method, Parameter, Reach, reach};
 use crate::value::{self, Value};
 
 /// The arguments of one call in the order of the parameters; generated code takes them one by one and then replies.
@@ -76,7 +76,10 @@ impl Arguments {
     ///
     /// [`ErrorKind::WrongType`] if it cannot be serialized, [`ErrorKind::TooDeep`] if it is nested too deep.
     pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
-        reach::within(&self.reach, || value::to_value(returned, self.reach.depth_limit()))
+        let _made = Made(&*self.reach);
+        let value = reach::within(&self.reach, || value::to_value(returned, self.reach.depth_limit()))?;
+        self.reach.hand_over(&value);
+        Ok(value)
     }
 }
 
@@ -87,13 +90,22 @@ impl Arguments {
         Arguments { values: Vec::new().into_iter(), parameters: &[], reach, _named: Vec::new() }
     }
 
-    pub(super) fn line(&self) -> Option<&dyn Line> {
-        self.reach.line()
+    /// Hands on a value that has come from elsewhere.
+    pub(super) fn hand_on(&self, value: &Value) {
+        self.reach.hand_over(value);
     }
 
-    /// Takes note that what was handed out so far has gone out.
-    pub(super) fn note_sent(&self) {
-        self.reach.note_sent();
+    pub(super) fn reach(&self) -> &Arc<dyn Reach> {
+        &self.reach
+    }
+}
+
+/// Also when the making panics: it is the object's own code.
+struct Made<'a>(&'a dyn Reach);
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        self.0.made();
     }
 }
 
@@ -117,7 +129,7 @@ fn mismatch(method: &Method, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::{Receiver, no_such_object};
+    use crate::object::{Line, Receiver, no_such_object};
     use crate::value::Handle;
 
     const MOVE_BY: Method = Method {
@@ -146,7 +158,11 @@ mod tests {
             unreachable!("there is no object")
         }
 
-        fn note_sent(&self) {}
+        fn hand_over(&self, _: &Value) {}
+
+        fn made(&self) {}
+
+        fn note_sent(&self, _: &[Handle]) {}
 
         fn line(&self) -> Option<&dyn Line> {
             None

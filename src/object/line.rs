@@ -3,9 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Arguments, in_place};
+use crate::object::{Arguments, Reach, in_place};
 use crate::stream::{Incoming, Source, Stream};
 use crate::value::Value;
 
@@ -16,15 +17,15 @@ pub(crate) trait Line: fmt::Debug + Send + Sync {
     /// Tells that the method has returned a stream.
     fn open(&self);
 
-    /// Waits until items may be sent, and gives how many.
+    /// Waits until items may be sent, and gives how many; 0 if none ever may.
     fn room(&self) -> Boxed<'_, usize>;
 
-    /// Sends items, no more than there is room for.
+    /// Sends items, no more than there is room for, and tells `reach` of each that has gone out.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::TooLarge`] for an item that is larger than the limit.
-    fn send(&self, items: Vec<Value>) -> Boxed<'_, Result<()>>;
+    fn send<'a>(&'a self, items: Vec<Value>, reach: &'a Arc<dyn Reach>) -> Boxed<'a, Result<()>>;
 
     /// Starts to receive a stream that is among the arguments.
     ///
@@ -96,8 +97,9 @@ impl Apart {
         items: Stream<T>,
         reply: fn(&Arguments, T) -> Result<Value>,
     ) -> Self {
-        let replying = arguments.for_items();
-        Apart { arguments, source: items.into_source(move |item| reply(&replying, item)) }
+        let (replying, handing_on) = (arguments.for_items(), arguments.for_items());
+        let source = items.into_source(move |item| reply(&replying, item), move |item| handing_on.hand_on(item));
+        Apart { arguments, source }
     }
 
     /// Sends the items.
@@ -112,18 +114,20 @@ impl Apart {
 
 /// Sends what a source makes, as it is allowed; the answer is the end.
 async fn pump(arguments: &Arguments, mut source: Source<'_>) -> Result<Value> {
-    let line =
-        arguments.line().ok_or_else(|| Error::new(ErrorKind::BadArguments, "there is nobody to send items to"))?;
+    let reach = arguments.reach();
+    let line = reach.line().ok_or_else(|| Error::new(ErrorKind::BadArguments, "there is nobody to send items to"))?;
     line.open();
     loop {
         let room = line.room().await;
+        if room == 0 {
+            return Err(Error::new(ErrorKind::Cancelled, "the caller allows no more items"));
+        }
         let batch = match source.may_block() {
             true => in_place(|| source.gather(room)).await,
             false => source.wait(room).await,
         };
         if !batch.items.is_empty() {
-            line.send(batch.items).await?;
-            arguments.note_sent();
+            line.send(batch.items, reach).await?;
         }
         if let Some(ended) = batch.ended {
             return ended.map(|()| Value::Null);

@@ -19,11 +19,18 @@ pub(crate) trait Reach: fmt::Debug + Send + Sync {
     /// Finds the object of a handle that the caller has sent.
     fn find(&self, handle: &Handle) -> Result<Living>;
 
-    /// Gives the caller a handle of an object, which is then kept for it.
+    /// Gives a handle of an object for a value that is being made. It holds the object until that [has been](Reach::made).
     fn hand_out(&self, object: &Living) -> Handle;
 
-    /// Takes note that what was handed out so far has gone out.
-    fn note_sent(&self);
+    /// Counts the handles in a value as received by the caller, whoever has put them there. They are taken back at the call's end, unless the value is
+    /// [sent](Reach::note_sent) before.
+    fn hand_over(&self, value: &Value);
+
+    /// A value has been made, or could not be.
+    fn made(&self);
+
+    /// Takes note that a value with these handles has gone out.
+    fn note_sent(&self, handles: &[Handle]);
 
     /// The way back to the caller, if it can take streams.
     fn line(&self) -> Option<&dyn Line>;

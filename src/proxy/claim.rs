@@ -39,11 +39,12 @@ pub(super) fn read<T: DeserializeOwned>(asked: &Asked<'_>, (value, stream): Retu
     read.map_err(|error| asked.explain(error))
 }
 
-/// Reads a value with these handles.
-fn claiming<T>(daemon: &Daemon, unclaimed: Vec<Handle>, read: impl FnOnce() -> T) -> T {
+/// Reads a value with these handles. Those of other daemons are only names: this daemon has counted nothing for them.
+fn claiming<T>(daemon: &Daemon, mut unclaimed: Vec<Handle>, read: impl FnOnce() -> T) -> T {
     if unclaimed.is_empty() {
         return read();
     }
+    unclaimed.retain(|handle| handle.daemon() == daemon.id());
     let _outer = Outer(CLAIMS.replace(Some(Claims { daemon: daemon.clone(), unclaimed })));
     read()
 }
@@ -108,7 +109,11 @@ impl<'de> Deserialize<'de> for Proxy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let handle = Handle::deserialize(deserializer)?;
         let claimed = CLAIMS.with_borrow_mut(|claims| claims.as_mut().and_then(|claims| claims.claim(&handle)));
-        claimed.ok_or_else(|| de::Error::custom("a proxy can only be read from the answer of a call"))
+        claimed.ok_or_else(|| {
+            de::Error::custom(
+                "a proxy can only be read from the answer of a call, of an object in the daemon that answers",
+            )
+        })
     }
 }
 

@@ -28,9 +28,13 @@ pub(super) fn items(
 
 fn value(interpreter: &Arc<Interpreter>, item: Item, reach: &Arc<dyn Reach>) -> Result<Value> {
     let hand_out = &mut |number, type_name: &str| Ok(reach.hand_out(&arrive(interpreter, number, type_name)));
-    let value = item.into_value(hand_out)?;
-    value.check_depth(reach.depth_limit())?;
-    Ok(value)
+    let value = item.into_value(hand_out).and_then(|value| {
+        value.check_depth(reach.depth_limit())?;
+        reach.hand_over(&value);
+        Ok(value)
+    });
+    reach.made();
+    value
 }
 
 /// Reads the one object that an answer is.

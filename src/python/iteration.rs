@@ -39,7 +39,11 @@ pub(super) async fn iterate(
     let line = reach.line().ok_or_else(|| Error::new(ErrorKind::BadArguments, "there is nobody to send items to"))?;
     line.open();
     loop {
-        let count = line.room().await.min(BATCH);
+        let room = line.room().await;
+        if room == 0 {
+            return Err(Error::new(ErrorKind::Cancelled, "the caller allows no more items"));
+        }
+        let count = room.min(BATCH);
         let payload = vec![
             ("target", iterator.object.number.into()),
             ("count", (count as i64).into()),
@@ -50,8 +54,7 @@ pub(super) async fn iterate(
         let read = move |frame: Vec<u8>| answer::items(&there, &frame, &given);
         let (items, is_done) = wait(Arc::clone(&interpreter), request, Box::new(()), read).await?;
         if !items.is_empty() {
-            line.send(items).await?;
-            reach.note_sent();
+            line.send(items, &reach).await?;
         }
         if is_done {
             iterator.is_done = true;

@@ -1,6 +1,7 @@
 //! The ways back to the caller of one call: over a session, and over the one RPC of somebody who asks by hand.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -12,13 +13,13 @@ use tokio::sync::mpsc;
 use tonic::Status;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::Line;
+use crate::object::{Line, Reach};
 use crate::service::check_size;
 use crate::stream::{Credit, Inbound, Incoming, Upstream, WINDOW};
-use crate::value::Value;
+use crate::value::{Handle, Value};
 use crate::wire::pb::iterate_response::Outcome;
 use crate::wire::pb::session_response::Result as Answer;
-use crate::wire::{CHUNK_SIZE, Outbox, error_from_failure, pb, value_to_pb, values_from_pb};
+use crate::wire::{CHUNK_SIZE, Filling, Hold, Outbox, error_from_failure, pb, value_to_pb, values_from_pb};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -31,9 +32,49 @@ pub(super) struct SessionLine {
     depth_limit: usize,
     /// For the items that the method returns.
     credit: Credit,
-    /// The streams among the arguments that the method receives.
-    uploads: Mutex<HashMap<u64, Arc<Inbound>>>,
+    state: Mutex<State>,
 }
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    /// The streams among the arguments that the method receives.
+    uploads: HashMap<u64, Arc<Inbound>>,
+    /// Whether the method has returned a stream.
+    has_opened: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Open,
+    /// The caller sends nothing more, but still reads.
+    HalfClosed,
+    /// The call has ended.
+    Over,
+}
+
+/// Items for one frame, and the handles in them.
+#[derive(Default)]
+struct Frame {
+    values: Vec<pb::Value>,
+    handles: Vec<Handle>,
+}
+
+/// What large items hand out is the caller's when the last of them has gone out.
+#[derive(Debug)]
+struct ItemsOut {
+    handles: Vec<Handle>,
+    reach: Arc<dyn Reach>,
+}
+
+impl Hold for ItemsOut {
+    fn sent(self: Box<Self>) {
+        self.reach.note_sent(&self.handles);
+    }
+}
+
+// === impl SessionLine ===
 
 impl SessionLine {
     pub(super) fn new(
@@ -43,8 +84,8 @@ impl SessionLine {
         message_limit: usize,
         depth_limit: usize,
     ) -> Arc<Self> {
-        let uploads = Mutex::default();
-        Arc::new(SessionLine { id, outbox, message_limit, depth_limit, credit: Credit::new(credit), uploads })
+        let state = Mutex::default();
+        Arc::new(SessionLine { id, outbox, message_limit, depth_limit, credit: Credit::new(credit), state })
     }
 
     /// The caller allows more items.
@@ -55,7 +96,7 @@ impl SessionLine {
     /// The caller has sent items.
     pub(super) fn take(&self, items: pb::Items) {
         let pb::Items { stream, values, ended, failure } = items;
-        let Some(inbound) = self.uploads().get(&stream).cloned() else { return };
+        let Some(inbound) = self.state().uploads.get(&stream).cloned() else { return };
         let pushed = values_from_pb(values).and_then(|values| {
             values.iter().try_for_each(|value| value.check_depth(self.depth_limit))?;
             inbound.push(values)
@@ -70,67 +111,107 @@ impl SessionLine {
 
     /// What has come for a stream cannot be taken.
     pub(super) fn refuse(&self, error: &Error) {
-        self.uploads().values().for_each(|inbound| inbound.end(Err(error.clone())));
+        self.state().uploads.values().for_each(|inbound| inbound.end(Err(error.clone())));
     }
 
-    /// The call has ended; what it still receives ends with it.
+    /// The caller sends nothing more: neither items, nor the leave to send some.
+    pub(super) fn half_close(&self) {
+        self.state().phase = Phase::HalfClosed;
+        self.refuse(&Error::new(ErrorKind::Cancelled, "the caller has ended its half of the session"));
+        self.credit.close();
+    }
+
+    /// The call has ended; what it still receives ends with it, and what it still sends goes no further.
     pub(super) fn end(&self) {
+        let has_opened = {
+            let mut state = self.state();
+            state.phase = Phase::Over;
+            state.has_opened
+        };
         self.refuse(&Error::new(ErrorKind::Cancelled, "the call that the stream was given to has ended"));
+        self.credit.close();
+        if has_opened {
+            let _ = self.outbox.withdraw(self.id);
+        }
     }
 
-    async fn send_frame(&self, values: Vec<pb::Value>) -> Result<()> {
+    async fn send_frame(&self, frame: Frame, reach: &Arc<dyn Reach>) -> Result<()> {
+        let (id, Frame { values, handles }) = (self.id, frame);
         let items = pb::Items { values, ..Default::default() };
-        check_size(&items, self.message_limit)?;
-        let (id, len) = (self.id, items.encoded_len());
         let response = pb::SessionResponse { id, result: Some(Answer::Items(items)), detached: 0 };
-        if len <= CHUNK_SIZE {
-            self.outbox.send(response);
-            return Ok(());
+        check_size(&response, self.message_limit)?;
+        if response.encoded_len() <= CHUNK_SIZE {
+            return self.until_over(|| {
+                self.outbox.send(response);
+                reach.note_sent(&handles);
+            });
         }
         let message: Bytes = response.encode_to_vec().into();
         let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
-        self.outbox.send_in_chunks(announcement, id, message).await;
+        let hold = Box::new(ItemsOut { handles, reach: Arc::clone(reach) });
+        self.until_over(|| self.outbox.send_in_chunks(announcement, id, message, Some(hold)))?.await;
         Ok(())
     }
 
-    fn uploads(&self) -> MutexGuard<'_, HashMap<u64, Arc<Inbound>>> {
-        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sends something, unless the call has ended: its answer is the last that is said under its id.
+    fn until_over<T>(&self, send: impl FnOnce() -> T) -> Result<T> {
+        let state = self.state();
+        match state.phase {
+            Phase::Over => Err(Error::new(ErrorKind::Cancelled, "the call that makes the items has ended")),
+            Phase::Open | Phase::HalfClosed => Ok(send()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Line for SessionLine {
     fn open(&self) {
+        self.state().has_opened = true;
         let result = Some(Answer::Opened(pb::Opened {}));
-        self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 });
+        // Who calls has not to hear that it is over: what it sends next will not go out either.
+        let _ = self.until_over(|| self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 }));
     }
 
     fn room(&self) -> Boxed<'_, usize> {
-        Box::pin(self.credit.room())
+        Box::pin(async move {
+            let room = self.credit.room().await;
+            self.outbox.room().await;
+            room
+        })
     }
 
-    fn send(&self, items: Vec<Value>) -> Boxed<'_, Result<()>> {
+    fn send<'a>(&'a self, items: Vec<Value>, reach: &'a Arc<dyn Reach>) -> Boxed<'a, Result<()>> {
         self.credit.spend(items.len());
         Box::pin(async move {
-            let (mut frame, mut size) = (Vec::new(), 0);
+            let (mut frame, mut filling) = (Frame::default(), Filling::new(self.message_limit));
             for item in items {
-                let item = value_to_pb(item);
-                let len = item.encoded_len();
-                if size + len > CHUNK_SIZE && !frame.is_empty() {
-                    self.send_frame(std::mem::take(&mut frame)).await?;
-                    size = 0;
+                let (handles, item) = (item.handles(), value_to_pb(item));
+                if filling.begins_frame(&item) {
+                    self.send_frame(std::mem::take(&mut frame), reach).await?;
                 }
-                size += len;
-                frame.push(item);
+                frame.handles.extend(handles);
+                frame.values.push(item);
             }
-            self.send_frame(frame).await
+            self.send_frame(frame, reach).await
         })
     }
 
     fn receive(&self, stream: u64) -> Result<Incoming> {
         let inbound = Arc::<Inbound>::default();
-        if self.uploads().insert(stream, Arc::clone(&inbound)).is_some() {
-            return Err(Error::new(ErrorKind::BadArguments, "the stream was taken already"));
+        let mut state = self.state();
+        match (state.phase, state.uploads.entry(stream)) {
+            (Phase::Open, Entry::Vacant(entry)) => drop(entry.insert(Arc::clone(&inbound))),
+            (Phase::Open, Entry::Occupied(_)) => {
+                return Err(Error::new(ErrorKind::BadArguments, "the stream was taken already"));
+            }
+            (Phase::HalfClosed | Phase::Over, _) => {
+                return Err(Error::new(ErrorKind::Cancelled, "nothing more comes for the call of this stream"));
+            }
         }
+        drop(state);
         let upstream = Upload { id: self.id, stream, outbox: self.outbox.clone() };
         let incoming = Incoming::new(inbound, Arc::new(upstream.clone()), WINDOW);
         upstream.grant(WINDOW);
@@ -183,13 +264,16 @@ impl Line for RpcLine {
         })
     }
 
-    fn send(&self, items: Vec<Value>) -> Boxed<'_, Result<()>> {
+    fn send<'a>(&'a self, items: Vec<Value>, reach: &'a Arc<dyn Reach>) -> Boxed<'a, Result<()>> {
         Box::pin(async move {
             for item in items {
+                let handles = item.handles();
                 let response = pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
                 check_size(&response, self.message_limit)?;
                 // As above.
-                let _ = self.items.send(Some(Ok(response))).await;
+                if self.items.send(Some(Ok(response))).await.is_ok() {
+                    reach.note_sent(&handles);
+                }
             }
             Ok(())
         })

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::definition::{Action, Asked, Returns};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Caller, Described, Given, HandedOut, Host, Returned, SessionId};
+use crate::host::{Caller, Created, Described, Given, HandedOut, Host, Returned, SessionId};
 use crate::object::{Description, Line, Method, MethodDescription, Parameter, Receiver, SelfDescription};
 use crate::service::asked::{asked, definition, returns};
 use crate::service::line::RpcLine;
@@ -55,10 +55,7 @@ impl ObjectsService {
         let answer = on_own_task(within(timeout, self.host.call(Caller::default(), handle, asked, given))).await;
         let (response, handed_out) = call_response(answer)?;
         check_size(&response, self.message_limit)?;
-        // Whoever calls by hand holds it until `Release`, or the daemon's end.
-        if let Some(handed_out) = handed_out {
-            handed_out.keep();
-        }
+        keep(handed_out);
         Ok(response)
     }
 
@@ -123,9 +120,12 @@ impl Objects for ObjectsService {
         let made = async {
             let definition = definition(how)?;
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
-            create_response(on_own_task(within(timeout, self.host.create(None, definition, given))).await)
+            let made = on_own_task(within(timeout, self.host.create(None, definition, given))).await;
+            let (response, handed_out) = create_response(made)?;
+            keep(handed_out);
+            Ok(response)
         };
-        made.await.map(Response::new).map_err(|error| status_from_error(&error))
+        made.await.map(Response::new).map_err(|error: Error| status_from_error(&error))
     }
 
     async fn call(&self, request: Request<pb::CallRequest>) -> Result<Response<pb::CallResponse>, Status> {
@@ -213,17 +213,24 @@ fn end_of_items(error: Error) -> Result<pb::IterateResponse, Status> {
     }
 }
 
+/// Whoever asks by hand holds what he is given until `Release`, or the daemon's end.
+fn keep(handed_out: Option<HandedOut>) {
+    if let Some(handed_out) = handed_out {
+        handed_out.keep();
+    }
+}
+
 /// An exception is an answer; any other error is not.
-pub(super) fn create_response(made: Result<crate::value::Handle>) -> Result<pb::CreateResponse> {
+pub(super) fn create_response(made: Result<Created>) -> Result<(pb::CreateResponse, Option<HandedOut>)> {
     use pb::create_response::Outcome;
-    let outcome = match made {
-        Ok(handle) => Outcome::Handle(handle_to_pb(&handle)),
+    let (outcome, handed_out) = match made {
+        Ok(Created { handle, handed_out }) => (Outcome::Handle(handle_to_pb(&handle)), Some(handed_out)),
         Err(error) => match error.exception() {
-            Some(exception) => Outcome::Exception(exception_to_pb(exception)),
+            Some(exception) => (Outcome::Exception(exception_to_pb(exception)), None),
             None => return Err(error),
         },
     };
-    Ok(pb::CreateResponse { outcome: Some(outcome) })
+    Ok((pb::CreateResponse { outcome: Some(outcome) }, handed_out))
 }
 
 /// An exception is an answer; any other error is not.

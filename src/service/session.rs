@@ -21,7 +21,6 @@ use crate::service::line::SessionLine;
 use crate::service::objects::{call_response, create_response, describe, release};
 use crate::service::running::{Encoded, Running, Sending, aside};
 use crate::service::{check_size, given, within};
-use crate::wire::pb::create_response::Outcome;
 use crate::wire::pb::session_request::Operation;
 use crate::wire::pb::session_response::Result as Answer;
 use crate::wire::{
@@ -93,6 +92,8 @@ impl Session {
                 Ok(None) => {
                     // Nothing more is asked, but what was asked is still answered.
                     drop(std::mem::take(&mut arriving));
+                    let lines: Vec<_> = self.running().values().filter_map(|running| running.line.clone()).collect();
+                    lines.iter().for_each(|line| line.half_close());
                     self.0.tasks.close();
                     tokio::select! {
                         () = self.0.tasks.wait() => {}
@@ -183,11 +184,10 @@ impl Session {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, given),
             Err(error) => return self.fail(id, &error),
         };
-        self.run(
-            id,
-            None,
-            async move { Ok((Answer::Create(create_response(within(create.timeout, made).await)?), None)) },
-        );
+        self.run(id, None, async move {
+            let (response, handed_out) = create_response(within(create.timeout, made).await)?;
+            Ok((Answer::Create(response), handed_out))
+        });
     }
 
     /// The arguments of an operation, now or when all their chunks have come.
@@ -241,11 +241,10 @@ impl Session {
             };
             let (answer, handed_out) = answered.await.unwrap_or_else(|error| (failure(id, &error).into(), None));
             let running = session.running().remove(&id);
+            // If a cancel has overtaken the answer, what it hands out is taken back by being dropped.
             if let Some(running) = running {
                 running.end_line();
                 session.answer(id, answer, Sending { handed_out, _pending: pending });
-            } else if let Encoded::Whole(response) = answer {
-                session.take_back(response);
             }
         });
         running.insert(id, Running { task: task.abort_handle(), line });
@@ -278,16 +277,6 @@ impl Session {
                 let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
                 self.0.outbox.send_detached(announcement, id, message, Some(Box::new(sending)));
             }
-        }
-    }
-
-    /// A cancel has overtaken the answer: an object that was made is nobody's.
-    fn take_back(&self, response: pb::SessionResponse) {
-        if let Some(Answer::Create(pb::CreateResponse { outcome: Some(Outcome::Handle(handle)) })) = response.result
-            && let Ok(handle) = handle_from_pb(handle, self.0.host.daemon())
-        {
-            // It may have gone with the session.
-            let _ = self.0.host.release(Some(self.0.id), &handle, 1);
         }
     }
 

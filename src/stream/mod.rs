@@ -200,12 +200,16 @@ impl<T> fmt::Debug for Stream<T> {
 }
 
 impl<T: Serialize + 'static> Stream<T> {
-    /// The items to be sent, for a method that returns a stream; `reply` makes a value of each.
-    pub(crate) fn into_source(self, reply: impl Fn(T) -> Result<Value> + Send + 'static) -> Source<'static> {
+    /// The items to be sent, for a method that returns a stream; `reply` makes a value of each, and `hand_on` is told of each that is one already.
+    pub(crate) fn into_source(
+        self,
+        reply: impl Fn(T) -> Result<Value> + Send + 'static,
+        hand_on: impl Fn(&Value) + Send + 'static,
+    ) -> Source<'static> {
         match self.take() {
             Kind::Iterator(items) => Source::Iterator(Box::new(items.map(reply))),
             Kind::Stream(items) => Source::Stream(Box::pin(items.map(reply))),
-            Kind::Incoming(incoming) => Source::Stream(Box::pin(incoming)),
+            Kind::Incoming(incoming) => Source::Stream(Box::pin(incoming.inspect_ok(hand_on))),
             Kind::Gone => Source::Iterator(Box::new(std::iter::empty())),
         }
     }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -54,14 +56,20 @@ pub(crate) trait Hold: fmt::Debug + Send + Sync {
     fn sent(self: Box<Self>);
 }
 
-/// Tells that a message has gone out.
+/// Tells that a message has gone out, also who waits for it.
 #[derive(Debug)]
-struct Sent(oneshot::Sender<()>);
+struct Sent {
+    hold: Option<Box<dyn Hold>>,
+    waiting: oneshot::Sender<()>,
+}
 
 impl Hold for Sent {
     fn sent(self: Box<Self>) {
+        if let Some(hold) = self.hold {
+            hold.sent();
+        }
         // Who waited may have been cancelled meanwhile.
-        let _ = self.0.send(());
+        let _ = self.waiting.send(());
     }
 }
 
@@ -106,13 +114,19 @@ impl<F: Frame> Outbox<F> {
         self.push(frame, Some(Detached { id, rest: message, hold }));
     }
 
-    /// Does the same, and waits until the last part has gone out or the message is withdrawn. The chunks of one id are put together in one piece, so who
-    /// sends several large messages under one waits for each.
-    pub(crate) async fn send_in_chunks(&self, frame: F, id: u64, message: Bytes) {
-        let (sent, all_sent) = oneshot::channel();
-        self.send_detached(frame, id, message, Some(Box::new(Sent(sent))));
+    /// Does the same, and gives the wait until the last part has gone out or the message is withdrawn. The chunks of one id are put together in one
+    /// piece, so who sends several large messages under one waits for each.
+    pub(crate) fn send_in_chunks(
+        &self,
+        frame: F,
+        id: u64,
+        message: Bytes,
+        hold: Option<Box<dyn Hold>>,
+    ) -> impl Future<Output = ()> + Send + use<F> {
+        let (waiting, all_sent) = oneshot::channel();
+        self.send_detached(frame, id, message, Some(Box::new(Sent { hold, waiting })));
         // Withdrawn it is dropped, and that is told as well.
-        let _ = all_sent.await;
+        all_sent.map(drop)
     }
 
     /// Waits until not too much waits to be sent.
@@ -134,12 +148,16 @@ impl<F: Frame> Outbox<F> {
 
     /// Forgets what has not been sent yet of the detached message `id`; gives whether there was any.
     pub(crate) fn withdraw(&self, id: u64) -> bool {
-        let mut queue = lock(&self.0.queue);
-        let before = queue.detached.len();
-        queue.detached.retain(|detached| detached.id != id);
-        let is_cut = queue.detached.len() < before;
-        is_cut
-            || queue.frames.iter_mut().any(|(_, announced)| announced.take_if(|detached| detached.id == id).is_some())
+        // What is held by it may be somebody's own, and is dropped outside the lock.
+        let withdrawn = {
+            let mut queue = lock(&self.0.queue);
+            let Queue { frames, detached, .. } = &mut *queue;
+            match detached.iter().position(|detached| detached.id == id) {
+                Some(index) => detached.remove(index),
+                None => frames.iter_mut().find_map(|(_, announced)| announced.take_if(|detached| detached.id == id)),
+            }
+        };
+        withdrawn.is_some()
     }
 
     /// Ends the stream once everything is sent.
@@ -226,11 +244,12 @@ impl<F: Frame> Stream for Outgoing<F> {
 /// Nobody reads any more, so nothing need be kept.
 impl<F> Drop for Outgoing<F> {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0.queue);
-        queue.closed = true;
-        queue.frames.clear();
-        queue.detached.clear();
-        drop(queue);
+        let unsent = {
+            let mut queue = lock(&self.0.queue);
+            queue.closed = true;
+            (std::mem::take(&mut queue.frames), std::mem::take(&mut queue.detached))
+        };
+        drop(unsent);
         self.0.room.notify_waiters();
         self.0.gone.cancel();
     }
