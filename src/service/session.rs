@@ -3,6 +3,7 @@
 //! Each id is answered exactly once: whoever takes it out of `running` — the operation that has ended, or the cancel that overtook it — sends the answer.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -124,6 +125,7 @@ impl Session {
                     Ok(given) => self.call(id, call, given),
                     Err(error) => self.fail(id, &error),
                 }
+                self.keep_arriving_if_it_runs(id, detached, arriving);
             }
             Some(Operation::Create(mut create)) => {
                 let arguments = std::mem::take(&mut create.arguments);
@@ -132,6 +134,7 @@ impl Session {
                     Ok(given) => self.create(id, create, given),
                     Err(error) => self.fail(id, &error),
                 }
+                self.keep_arriving_if_it_runs(id, detached, arriving);
             }
             Some(Operation::Describe(request)) => {
                 let described = describe(&self.0.host, request);
@@ -141,25 +144,33 @@ impl Session {
                 Ok(response) => self.send(id, Answer::Release(response)),
                 Err(error) => self.fail(id, &error),
             },
-            Some(Operation::Cancel(pb::Cancel {})) => {
-                arriving.remove(&id);
-                let running = self.running().remove(&id);
-                if let Some(running) = &running {
-                    running.end();
-                }
-                // If it does not run any more its answer is on its way, and may be cut short.
-                if running.is_some() || self.0.outbox.withdraw(id) {
-                    self.fail(id, &Error::new(ErrorKind::Cancelled, "the call was cancelled by its caller"));
-                }
-            }
+            Some(Operation::Cancel(pb::Cancel {})) => self.cancel(id, arriving),
             Some(Operation::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
+            // Nobody wants the items, ever, and a call that returns a stream has no other answer.
+            Some(Operation::Credit(pb::Credit { stream: 0, items: 0 })) => self.cancel(id, arriving),
             Some(Operation::Credit(credit)) => self.with_line(id, |line| line.grant(&credit)),
             Some(Operation::Items(items)) if detached == 0 => self.with_line(id, |line| line.take(items)),
-            Some(Operation::Items(_)) => match Assembly::new(detached, self.0.message_limit) {
-                Ok(assembly) => drop(arriving.insert(id, (assembly, Waiting::Items))),
-                Err(error) => self.with_line(id, |line| line.refuse(&error)),
-            },
+            Some(Operation::Items(_)) => self.with_line(id, |line| {
+                let limit = self.0.message_limit;
+                match Assembly::new(detached, limit).and_then(|assembly| begin(arriving, id, assembly, Waiting::Items))
+                {
+                    Ok(()) => {}
+                    Err(error) => line.refuse(&error),
+                }
+            }),
             None => self.fail(id, &Error::new(ErrorKind::Protocol, "the request holds no operation known here")),
+        }
+    }
+
+    fn cancel(&self, id: u64, arriving: &mut Arriving) {
+        arriving.remove(&id);
+        let running = self.running().remove(&id);
+        if let Some(running) = &running {
+            running.end();
+        }
+        // If it does not run any more its answer is on its way, and may be cut short.
+        if running.is_some() || self.0.outbox.withdraw(id) {
+            self.fail(id, &Error::new(ErrorKind::Cancelled, "the call was cancelled by its caller"));
         }
     }
 
@@ -203,9 +214,12 @@ impl Session {
             check_size(&inline, self.0.message_limit)?;
             return Ok(Either::Left(ready(given(inline, depth_limit))));
         }
-        let assembly = Assembly::new(detached, self.0.message_limit)?;
         let (sender, receiver) = oneshot::channel();
-        arriving.insert(id, (assembly, Waiting::Arguments(sender)));
+        if self.running().contains_key(&id) {
+            return Err(Error::new(ErrorKind::Limit, "this id is one of an operation that runs"));
+        }
+        let assembly = Assembly::new(detached, self.0.message_limit)?;
+        begin(arriving, id, assembly, Waiting::Arguments(sender))?;
         let session_ended = || Err(Error::new(ErrorKind::Cancelled, "the session ended before the arguments had come"));
         Ok(Either::Right(async move {
             let bytes = receiver.await.unwrap_or_else(|_| session_ended())?;
@@ -217,6 +231,13 @@ impl Session {
             })
             .await
         }))
+    }
+
+    /// Of an operation that was refused, nothing more is taken.
+    fn keep_arriving_if_it_runs(&self, id: u64, detached: u64, arriving: &mut Arriving) {
+        if detached > 0 && !self.running().contains_key(&id) {
+            arriving.remove(&id);
+        }
     }
 
     /// Runs an operation on a task of its own, which a cancel aborts.
@@ -324,6 +345,21 @@ impl Session {
 
     fn running(&self) -> MutexGuard<'_, HashMap<u64, Running>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins to put a detached message together.
+///
+/// # Errors
+///
+/// [`ErrorKind::Protocol`] if another of the same id is still arriving.
+fn begin(arriving: &mut Arriving, id: u64, assembly: Assembly, waiting: Waiting) -> Result<()> {
+    match arriving.entry(id) {
+        Entry::Vacant(entry) => {
+            entry.insert((assembly, waiting));
+            Ok(())
+        }
+        Entry::Occupied(_) => Err(Error::new(ErrorKind::Protocol, "a large message of this id is still arriving")),
     }
 }
 
