@@ -396,6 +396,9 @@ async fn failing_producer_is_told() {
     let panics = Stream::iter((0..10u64).map(|number| if number == 5 { panic!("here") } else { number }));
     let error = library.sum(panics).await.expect_err("the caller's iterator panicked");
     assert!(error.to_string().contains("the caller's iterator panicked"), "{error}");
+    let panics = Stream::new(stream::iter(0..10u64).map(|number| if number == 5 { panic!("here") } else { number }));
+    let error = library.sum(panics).await.expect_err("the caller's stream panicked");
+    assert!(error.to_string().contains("the caller's stream panicked"), "{error}");
     let stream = Stream::iter([1u64]);
     let twice = library.as_proxy().call::<u64>("merge", (&stream, &stream)).await.expect_err("it is one stream");
     assert!(twice.to_string().contains("the stream was given to a call already"), "{twice}");

@@ -17,7 +17,7 @@ use tower::service_fn;
 use tracing::debug;
 
 use crate::client::carrier::Carrier;
-use crate::client::pending::Pending;
+use crate::client::pending::{Pending, Waiting};
 use crate::client::upload::Way;
 use crate::client::{Answer, Authorized, Client, Limits, download, release};
 use crate::error::{Error, ErrorKind, Result};
@@ -135,7 +135,7 @@ impl Reader {
             Some(Message::Credit(credit)) => self.allow(id, &credit),
             None if detached > 0 => match Assembly::new(detached, self.limits.message) {
                 Ok(assembly) => drop(arriving.insert(id, assembly)),
-                Err(error) => drop(self.pending.answer(id, Err(error))),
+                Err(error) => self.refuse(id, error),
             },
             result => {
                 // The rest of a detached answer may have been taken back by a cancel.
@@ -158,18 +158,31 @@ impl Reader {
             }
             Err(error) => {
                 arriving.remove(&id);
-                drop(self.pending.answer(id, Err(error)));
+                self.refuse(id, error);
             }
+        }
+    }
+
+    /// What has come for an operation cannot be taken: it is its answer, or an item of its stream, and then the making of more ends too.
+    fn refuse(&self, id: u64, error: Error) {
+        if self.pending.with(id, |waiting| waiting.inbound.is_some()) == Some(true) {
+            self.pending.abandon(id, &self.outbox, Some(error));
+        } else {
+            drop(self.pending.answer(id, Err(error)));
         }
     }
 
     /// The daemon allows more items of a stream among the arguments of a call, or wants none any more.
     fn allow(&self, id: u64, credit: &pb::Credit) {
-        let is_there = self.pending.with(id, |waiting| match credit.items {
-            0 => waiting.uploads.remove(&credit.stream).is_some(),
-            items => waiting.uploads.get(&credit.stream).inspect(|upload| upload.grant(items)).is_some(),
-        });
-        if is_there == Some(false) && credit.items > 0 {
+        if credit.items == 0 {
+            // With it goes what is the caller's own, which may release objects: not under the lock.
+            drop(self.pending.with(id, |waiting| waiting.uploads.remove(&credit.stream)));
+            return;
+        }
+        let grant = |waiting: &mut Waiting| {
+            waiting.uploads.get(&credit.stream).inspect(|upload| upload.grant(credit.items)).is_some()
+        };
+        if self.pending.with(id, grant) == Some(false) {
             let error = Error::new(ErrorKind::BadArguments, "the call was given no stream of this number");
             let way =
                 Way { id, outbox: self.outbox.clone(), message_limit: self.limits.message, large: Arc::default() };
@@ -179,7 +192,8 @@ impl Reader {
 
     /// Decodes a detached message: items, or an answer, which it hands over.
     fn finish(&self, id: u64, whole: bytes::Bytes) {
-        if self.pending.with(id, |waiting| waiting.answer.is_none()) == Some(true)
+        // Also where nobody waits for it any more: what items name is released then.
+        if self.pending.with(id, |waiting| waiting.answer.is_some()) != Some(true)
             && let Ok(pb::SessionResponse { result: Some(Message::Items(items)), .. }) =
                 pb::SessionResponse::decode(whole.clone())
         {
@@ -240,3 +254,6 @@ impl Drop for Lost {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,9 +100,13 @@ impl Pending {
         Some(Claimed(waiting))
     }
 
-    /// Does something with an operation that is in flight.
+    /// Does something with an operation that is in flight. What it takes out it gives back: streams and proxies of the caller's must not be dropped under
+    /// the lock, because their drops release objects.
     pub(super) fn with<T>(&self, id: u64, change: impl FnOnce(&mut Waiting) -> T) -> Option<T> {
-        self.table().waiting.get_mut(&id).map(change)
+        let mut table = self.table();
+        // The lock is let go before `change` and what is in it, also where there is nothing to change.
+        let Some(waiting) = table.waiting.get_mut(&id) else { return None };
+        Some(change(waiting))
     }
 
     /// Whether this is a copy, made by `fork`, of the process that the session belongs to.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::client::Answer;
 use crate::client::connection::give_back;
-use crate::client::pending::{Pending, Waiting};
+use crate::client::pending::Pending;
 use crate::client::upload::{Upload, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Source;
@@ -70,14 +70,14 @@ impl Submitted {
         let way = Way { id: self.id, outbox: self.outbox.clone(), message_limit, large };
         let start = |(source, number)| (number, Upload::start(runtime, way.clone(), number, source));
         let uploads = streams.into_iter().zip(0..).map(start).collect();
-        // If it is answered already they end at once.
-        self.pending.with(self.id, |waiting| waiting.uploads = uploads);
+        // If it is answered already they end at once; neither they nor what was there before are dropped under the lock.
+        drop(self.pending.with(self.id, |waiting| std::mem::replace(&mut waiting.uploads, uploads)));
     }
 
     /// Lets it go on without waiting for it.
     pub(super) fn forget(mut self) {
         self.state = State::Answered;
-        self.pending.with(self.id, |waiting| *waiting = Waiting::default());
+        drop(self.pending.with(self.id, std::mem::take));
     }
 }
 

@@ -1,9 +1,11 @@
 //! The streams among the arguments of a call: their items are sent as the daemon allows them.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Mutex;
@@ -43,13 +45,23 @@ impl Upload {
     pub(super) fn grant(&self, items: u32) {
         self.credit.grant(items);
     }
+
+    /// Whether it has come to its end.
+    #[cfg(test)]
+    pub(super) fn is_done(&self) -> bool {
+        self._task.is_finished()
+    }
 }
 
 async fn send_all(way: Way, number: u64, mut source: Source<'static>, credit: Arc<Credit>) -> Option<Source<'static>> {
     let outcome = loop {
         let room = credit.room().await;
         let batch = match source.may_block() {
-            false => source.wait(room).await,
+            // It is the caller's own code, and its panic is told instead of an end.
+            false => match AssertUnwindSafe(source.wait(room)).catch_unwind().await {
+                Ok(batch) => batch,
+                Err(_) => break Err(panicked("stream")),
+            },
             true => {
                 // The caller's runtime may have one thread, which also carries the connection.
                 let gathering = tokio::task::spawn_blocking(move || (source.gather(room), source));
@@ -59,7 +71,7 @@ async fn send_all(way: Way, number: u64, mut source: Source<'static>, credit: Ar
                         batch
                     }
                     Err(_) => {
-                        way.end(number, Err(panicked()));
+                        way.end(number, Err(panicked("iterator")));
                         return None;
                     }
                 }
@@ -78,8 +90,8 @@ async fn send_all(way: Way, number: u64, mut source: Source<'static>, credit: Ar
     Some(source)
 }
 
-fn panicked() -> Error {
-    Error::new(ErrorKind::Cancelled, "the caller's iterator panicked")
+fn panicked(what: &str) -> Error {
+    Error::new(ErrorKind::Cancelled, format!("the caller's {what} panicked"))
 }
 
 impl Way {
