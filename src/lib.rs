@@ -18,6 +18,7 @@ mod host;
 mod in_process;
 mod init;
 mod object;
+mod park;
 mod process;
 mod proxy;
 mod python;

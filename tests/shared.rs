@@ -111,6 +111,16 @@ impl Bank {
         Ok(sum)
     }
 
+    /// Waits in sync code, in an async method, more often than a task may go on without a pause.
+    async fn impatient(&self, account: Shared<Account>) -> oad::Result<i64> {
+        let mut sum = 0;
+        for _ in 0..1000 {
+            sum += account.blocking_read()?.cents;
+            sum += account.blocking_write()?.cents;
+        }
+        Ok(sum)
+    }
+
     fn keep(&mut self, account: Option<Shared<Account>>) {
         self.kept = account;
     }
@@ -337,6 +347,10 @@ async fn serial_object_is_shared_too() {
     let meter = bank.meter().await.expect("it answers");
     assert_eq!(meter.tick().await.expect("it answers"), 1);
     assert_eq!(bank.read_meter(meter.clone()).await.expect("it answers"), 2);
+    let account = bank.temporary().await.expect("it answers");
+    account.deposit(1).await.expect("it answers");
+    let read = bank.impatient(account).deadline(Duration::from_secs(10)).await;
+    assert_eq!(read.expect("it does not wait for itself"), 2000);
 }
 
 #[tokio::test]

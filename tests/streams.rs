@@ -1,7 +1,7 @@
 //! Methods that return streams of items, and that take them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
@@ -54,6 +54,8 @@ struct Library {
     made: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
     stored: Option<Stream<u64>>,
+    waiting_at_gate: AtomicU64,
+    gate: Arc<(Mutex<bool>, Condvar)>,
 }
 
 #[oad::object]
@@ -122,6 +124,25 @@ impl Library {
 
     fn panicking(&self) -> impl Iterator<Item = u32> {
         (0..).map(|number| if number == 3 { panic!("three is too many") } else { number })
+    }
+
+    /// Waits in the middle of an item until somebody opens the gate.
+    fn gated(&self) -> impl Iterator<Item = u64> {
+        std::iter::once_with(|| {
+            self.waiting_at_gate.fetch_add(1, Ordering::SeqCst);
+            let (open, opened) = &*self.gate;
+            let open = open.lock().expect("nobody panics with it");
+            u64::from(*opened.wait_while(open, |is_open| !*is_open).expect("nobody panics with it"))
+        })
+    }
+
+    fn waiting_at_gate(&self) -> u64 {
+        self.waiting_at_gate.load(Ordering::SeqCst)
+    }
+
+    fn open_gate(&self) {
+        *self.gate.0.lock().expect("nobody panics with it") = true;
+        self.gate.1.notify_all();
     }
 
     fn words(&self) -> Stream<Shared<Word>> {
@@ -427,4 +448,28 @@ async fn many_streams_at_once_do_not_mix() {
         reader.await.expect("its items are its own");
     }
     until(async || library.dropped().await.expect("it answers") == 100).await;
+}
+
+#[tokio::test]
+async fn iterators_that_wait_do_not_hold_up_others() {
+    let library = library().await;
+    let mut gated = Vec::new();
+    for _ in 0..100 {
+        gated.push(library.gated().await.expect("it opens"));
+    }
+    until(async || library.waiting_at_gate().await.expect("it answers") == 100).await;
+    let lines = library.lines().deadline(Duration::from_secs(10)).await;
+    assert_eq!(all(lines).await, ["one", "two", "three"]);
+    library.open_gate().await.expect("it answers");
+    for stream in gated {
+        assert_eq!(all(Ok(stream)).await, [1]);
+    }
+}
+
+#[tokio::test]
+async fn streams_are_read_in_sync_code_wherever_it_runs() {
+    let mut inner = Stream::iter([1u64, 2, 3]);
+    let mut next = move || inner.blocking_next()?.ok();
+    let mut outer = Stream::new(stream::poll_fn(move |_| std::task::Poll::Ready(next())));
+    assert_eq!(outer.blocking_next().expect("there is one").expect("it comes"), 1);
 }

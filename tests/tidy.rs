@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Both sides in one process, and so both stairs.
     ("in_process", &["daemon", "host", "server", "transport"]),
     // The left stair. `object` is the contract with the macros: descriptions and packed arguments.
-    ("proxy", &["client", "daemon", "definition", "error", "object", "stream", "value"]),
+    ("proxy", &["client", "daemon", "definition", "error", "object", "park", "stream", "value"]),
     ("daemon", &["client", "definition", "error", "handshake", "object", "process", "transport", "value"]),
     ("client", &["definition", "error", "stream", "transport", "value", "wire"]),
     // The right stair.
@@ -29,14 +29,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("service", &["definition", "error", "host", "object", "stream", "transport", "value", "wire"]),
     ("host", &["definition", "error", "object", "value"]),
     ("python", &["definition", "error", "object", "process", "value"]),
-    ("object", &["definition", "error", "stream", "value"]),
+    ("object", &["definition", "error", "park", "stream", "value"]),
     // The ground.
-    ("stream", &["error", "value"]),
+    ("stream", &["error", "park", "value"]),
     ("wire", &["error", "value"]),
     ("transport", &["error"]),
     ("process", &["error"]),
     ("handshake", &["transport"]),
     ("definition", &[]),
+    ("park", &[]),
     ("value", &["error"]),
     ("error", &[]),
 ];

@@ -105,7 +105,7 @@ impl Pending {
     pub(super) fn with<T>(&self, id: u64, change: impl FnOnce(&mut Waiting) -> T) -> Option<T> {
         let mut table = self.table();
         // The lock is let go before `change` and what is in it, also where there is nothing to change.
-        let Some(waiting) = table.waiting.get_mut(&id) else { return None };
+        let waiting = table.waiting.get_mut(&id)?;
         Some(change(waiting))
     }
 

@@ -10,9 +10,9 @@ mod scope;
 mod table;
 
 pub(crate) use ending::{Drained, Ending};
-pub(crate) use run::BLOCKING_THREADS;
 pub(crate) use scope::{Created, HandedOut, Returned};
 
+pub(crate) use crate::object::BLOCKING_THREADS;
 pub(crate) use crate::object::panic::note_locations as note_panic_locations;
 
 use std::future::Future;

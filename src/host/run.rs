@@ -6,13 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt as _;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Semaphore};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tokio::task::coop::unconstrained;
 use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::{Answer, Apart, Arguments, IN_PLACE, Kept, Living, Method, Receiver, panic, try_in_place};
+use crate::object::{
+    Answer, Apart, Arguments, Kept, Living, Method, Receiver, panic, place_on_other_threads, try_in_place,
+};
 use crate::value::Value;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -61,13 +63,6 @@ pub(super) async fn method(
     running.await
 }
 
-/// How many more may run on threads of their own; one more waits. Handing over takes a thread of the same pool, which must not run dry.
-const ON_OTHER_THREADS: usize = 1000;
-static ON_OTHER_THREADS_LEFT: Semaphore = Semaphore::const_new(ON_OTHER_THREADS);
-
-/// How many threads the daemon's runtime must allow for blocking work: these calls, who takes work over, and some for decoding and drops.
-pub(crate) const BLOCKING_THREADS: usize = IN_PLACE + ON_OTHER_THREADS + 64;
-
 /// Runs an object's sync code where it may take as long as it likes, and holds up nobody. Dropped before it has begun, it never does.
 pub(super) async fn blocking<T: Send + 'static>(
     token: TaskTrackerToken,
@@ -81,7 +76,7 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => return result,
         Err(run) => run,
     };
-    let place = ON_OTHER_THREADS_LEFT.acquire().await;
+    let place = place_on_other_threads().await;
     let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
         let _place = place;
         run()

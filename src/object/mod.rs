@@ -35,7 +35,7 @@ pub(crate) use living::{Living, WeakLiving};
 pub use packed::Packed;
 pub(crate) use packed::Parts;
 pub use place::in_place;
-pub(crate) use place::{IN_PLACE, try_in_place};
+pub(crate) use place::{BLOCKING_THREADS, place_on_other_threads, try_in_place};
 pub use raise::{ByDebug, ByDisplay, ByError, Deserialized, Raise, Revive, Serialized, Unnamed, Unreadable, Unwritten};
 pub(crate) use reach::Reach;
 pub use registry::Registration;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLock
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::kept::Kept;
 use crate::object::{Living, Object, no_such_object, reach};
+use crate::park::wait;
 use crate::value::Handle;
 
 /// An object that stays in its daemon and is handed out by reference: where a method has a `Shared<Account>`, its caller has an `AccountProxy`.
@@ -129,7 +130,7 @@ impl<T: Object> Shared<T> {
     ///
     /// The same.
     pub fn blocking_read(&self) -> Result<SharedRef<T>> {
-        futures_executor::block_on(self.read())
+        wait(self.read())
     }
 
     /// As [`write`](Shared::write), in a sync method: the thread waits. In an async one it would hold up others.
@@ -138,7 +139,7 @@ impl<T: Object> Shared<T> {
     ///
     /// The same.
     pub fn blocking_write(&self) -> Result<SharedMut<T>> {
-        futures_executor::block_on(self.write())
+        wait(self.write())
     }
 }
 

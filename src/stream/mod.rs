@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::park::wait;
 use crate::value::{MAX_DEPTH, StreamNumber, Value, from_value, to_value};
 
 /// A stream of items between a caller and a daemon.
@@ -115,7 +116,7 @@ impl<T: DeserializeOwned> Stream<T> {
 
     /// As [`next`](Stream::next), in a sync function: the thread waits. In an async one it would hold up others.
     pub fn blocking_next(&mut self) -> Option<Result<T>> {
-        futures_executor::block_on(self.next())
+        wait(self.next())
     }
 
     /// The items as an iterator, in a sync function; see [`blocking_next`](Stream::blocking_next).
