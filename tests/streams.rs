@@ -145,6 +145,10 @@ impl Library {
         self.gate.1.notify_all();
     }
 
+    fn always_ready(&self) -> stream::BoxStream<'static, u64> {
+        stream::repeat(1).boxed()
+    }
+
     fn words(&self) -> Stream<Shared<Word>> {
         Stream::iter(self.lines.clone().into_iter().map(|line| Shared::new(Word(line))))
     }
@@ -472,4 +476,30 @@ async fn streams_are_read_in_sync_code_wherever_it_runs() {
     let mut next = move || inner.blocking_next()?.ok();
     let mut outer = Stream::new(stream::poll_fn(move |_| std::task::Poll::Ready(next())));
     assert_eq!(outer.blocking_next().expect("there is one").expect("it comes"), 1);
+}
+
+#[tokio::test]
+async fn stream_that_is_always_ready_goes_out_however_large_the_window() {
+    let library = library().await;
+    let ready = library.always_ready().window(u32::MAX).deadline(Duration::from_secs(10)).await.expect("it opens");
+    assert!(ready.take(1000).all(async |item| item.is_ok()).await);
+    library.made().await.expect("it answers");
+}
+
+#[tokio::test]
+async fn objects_in_items_that_nobody_reads_are_released() {
+    let library = library().await;
+    let left = async || library.daemon().objects().await.expect("it answers").len();
+    for _ in 0..50 {
+        let mut call = Box::pin(library.words());
+        assert!(futures_util::poll!(call.as_mut()).is_pending());
+        // The stream and its items come before this answer, or soon after.
+        until(async || library.made().await.is_ok() && left().await == 4).await;
+        library.made().await.expect("it answers");
+        drop(call);
+        until(async || left().await == 1).await;
+    }
+    let words = library.words().await.expect("it opens");
+    assert_eq!(library.lengths(words).await.expect("they are there"), [3, 3, 5]);
+    until(async || left().await == 1).await;
 }

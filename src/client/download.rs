@@ -43,11 +43,14 @@ pub(super) fn take(
 ) {
     let inbound = pending.with(id, |waiting| waiting.inbound.clone()).flatten();
     match push(inbound.as_deref(), items, limits) {
-        Ok(nobodys) => {
-            nobodys.iter().flat_map(Value::handles).for_each(|handle| release(pending, outbox, &handle));
-        }
+        Ok(nobodys) => discard(pending, outbox, &nobodys),
         Err(error) => pending.abandon(id, outbox, Some(error)),
     }
+}
+
+/// The objects in items that nobody takes are released.
+fn discard(pending: &Arc<Pending>, outbox: &Outbox<pb::SessionRequest>, items: &[Value]) {
+    items.iter().flat_map(Value::handles).for_each(|handle| release(pending, outbox, &handle));
 }
 
 /// Gives back what nobody takes.
@@ -70,6 +73,12 @@ impl Upstream for Download {
         // In a fork's copy the locks may be held by threads that it does not have.
         if !self.pending.is_copy() {
             self.pending.abandon(self.id, &self.outbox, None);
+        }
+    }
+
+    fn discard(&self, items: &[Value]) {
+        if !self.pending.is_copy() {
+            discard(&self.pending, &self.outbox, items);
         }
     }
 }

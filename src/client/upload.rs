@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::Mutex;
+use tokio::task::coop::consume_budget;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -56,6 +57,8 @@ impl Upload {
 async fn send_all(way: Way, number: u64, mut source: Source<'static>, credit: Arc<Credit>) -> Option<Source<'static>> {
     let outcome = loop {
         let room = credit.room().await;
+        // A stream that is always ready would let nobody else have the thread.
+        consume_budget().await;
         let batch = match source.may_block() {
             // It is the caller's own code, and its panic is told instead of an end.
             false => match AssertUnwindSafe(source.wait(room)).catch_unwind().await {

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::task::coop::consume_budget;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Arguments, Reach, in_place};
 use crate::stream::{Incoming, Source, Stream};
@@ -124,7 +126,11 @@ async fn pump(arguments: &Arguments, mut source: Source<'_>) -> Result<Value> {
         }
         let batch = match source.may_block() {
             true => in_place(|| source.gather(room)).await,
-            false => source.wait(room).await,
+            false => {
+                // One that is always ready would let nobody else have the thread.
+                consume_budget().await;
+                source.wait(room).await
+            }
         };
         if !batch.items.is_empty() {
             line.send(batch.items, reach).await?;

@@ -13,7 +13,7 @@ use crate::daemon::Daemon;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proxy::call::{Asked, Returned};
 use crate::proxy::{Proxy, Remote};
-use crate::stream::{Context, Finder, Incoming, finding, hold};
+use crate::stream::{Context, Finder, Held, Incoming, finding, hold};
 use crate::value::{Handle, Value, from_value};
 
 /// The handles of an answer that is being read.
@@ -89,6 +89,12 @@ struct Items {
 impl Context for Items {
     fn within(&self, value: &Value, read: &mut dyn FnMut()) {
         claiming(self.proxy.daemon(), value.handles(), read);
+    }
+
+    fn hold(&self, value: &Value) -> Held {
+        let daemon = self.proxy.daemon();
+        let own = value.handles().into_iter().filter(|handle| handle.daemon() == daemon.id());
+        own.map(|handle| Proxy::from((daemon.clone(), handle)).0 as _).collect()
     }
 
     fn explain(&self, error: Error) -> Error {

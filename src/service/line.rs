@@ -236,6 +236,9 @@ impl Upstream for Upload {
     fn stop(&self) {
         self.grant(0);
     }
+
+    /// What they name is the caller's.
+    fn discard(&self, _: &[Value]) {}
 }
 
 /// The way back to somebody who asks by hand, for the items of one stream. The transport holds up who is not read.

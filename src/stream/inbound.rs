@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt as _};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::Held;
 use crate::value::Value;
 
 /// How many items may be under way or wait to be taken, unless the caller says otherwise.
@@ -21,12 +22,20 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
 
     /// Nobody wants any more.
     fn stop(&self);
+
+    /// Nobody has looked at these, which have come already.
+    fn discard(&self, items: &[Value]);
 }
 
 /// What a value of the stream is read in: it knows what handles in it stand for.
 pub(crate) trait Context: fmt::Debug + Send + Sync {
     /// Runs `read`, which reads this value.
     fn within(&self, value: &Value, read: &mut dyn FnMut());
+
+    /// What keeps the objects that this value names, for who hands it on without reading it.
+    fn hold(&self, _: &Value) -> Held {
+        Held::new()
+    }
 
     /// Says of a failure what it is about.
     fn explain(&self, error: Error) -> Error {
@@ -140,6 +149,12 @@ impl Incoming {
         }
     }
 
+    /// The items as they are, for who hands them on. What they name is held as long as what is given.
+    pub(super) fn handed_on(self) -> impl Stream<Item = Result<Value>> + Send {
+        let (context, mut held) = (self.context.clone(), Held::new());
+        self.inspect_ok(move |item| held.extend(context.iter().flat_map(|context| context.hold(item))))
+    }
+
     /// Reads an item in its context.
     pub(super) fn read<T>(&self, item: Value, read: fn(Value) -> Result<T>) -> Result<T> {
         let Some(context) = &self.context else { return read(item) };
@@ -165,7 +180,7 @@ impl Stream for Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        let (left, has_ended) = {
+        let (mut left, has_ended) = {
             let mut state = self.inbound.state();
             state.is_dropped = true;
             (std::mem::take(&mut state.items), state.ended.is_some())
@@ -173,9 +188,11 @@ impl Drop for Incoming {
         if !has_ended {
             self.upstream.stop();
         }
-        if let Some(context) = &self.context {
+        match &self.context {
             // Read as nothing, so that the objects they name are released.
-            left.iter().for_each(|item| context.within(item, &mut || {}));
+            Some(context) => left.iter().for_each(|item| context.within(item, &mut || {})),
+            // Not even the call has been looked at.
+            None => self.upstream.discard(left.make_contiguous()),
         }
     }
 }
@@ -198,9 +215,14 @@ mod tests {
     struct Maker {
         granted: AtomicU32,
         stops: AtomicU32,
+        discarded: AtomicU32,
     }
 
     impl Upstream for Maker {
+        fn discard(&self, items: &[Value]) {
+            self.discarded.fetch_add(items.len() as u32, Ordering::Relaxed);
+        }
+
         fn grant(&self, items: u32) {
             self.granted.fetch_add(items, Ordering::Relaxed);
         }
@@ -242,6 +264,15 @@ mod tests {
         assert!(matches!(next(&mut incoming), Some(Some(Err(error))) if error.kind() == ErrorKind::Closed));
         drop(incoming);
         assert_eq!(maker.stops.load(Ordering::Relaxed), 0, "there is nothing to stop");
+    }
+
+    #[test]
+    fn items_that_nobody_has_looked_at_are_discarded() {
+        let (inbound, maker, incoming) = stream(4);
+        inbound.push(vec![Value::Null; 3]).expect("it is allowed");
+        drop(incoming);
+        assert_eq!(maker.discarded.load(Ordering::Relaxed), 3);
+        assert_eq!(inbound.push(vec![Value::Null]).expect("it is given back").len(), 1);
     }
 
     #[test]

@@ -82,7 +82,10 @@ enum Kind<T> {
 }
 
 impl<T> Stream<T> {
-    /// A stream of the items of an iterator. If it is given to a call, the iterator runs on threads that may block.
+    /// A stream of the items of an iterator. If it is given to a call, the iterator runs on threads that may block; one that blocks for ever keeps its
+    /// thread, and with it the end of the async runtime that it belongs to, as `tokio::task::spawn_blocking` does.
+    ///
+    /// The proxies among its items are held until the call has ended, however long that takes: to send very many, make more than one call.
     pub fn iter<I>(items: I) -> Self
     where
         I: IntoIterator<Item = T, IntoIter: Send + 'static>,
@@ -90,7 +93,10 @@ impl<T> Stream<T> {
         Stream(Mutex::new(Kind::Iterator(Box::new(items.into_iter()))))
     }
 
-    /// A stream of the items of another, as the `futures` crates know it.
+    /// A stream of the items of another, as the `futures` crates know it. If it is given to a call, it is polled by the async runtime that carries the
+    /// daemon's connection; if the daemon was made where there was none, that is oad's own, which has one thread, and what blocks there holds up every daemon.
+    ///
+    /// The proxies among its items are held until the call has ended, as by [`Stream::iter`].
     pub fn new(items: impl futures_util::Stream<Item = T> + Send + 'static) -> Self {
         Stream(Mutex::new(Kind::Stream(Box::pin(items))))
     }
@@ -169,7 +175,7 @@ impl<T: Serialize + 'static> Serialize for Stream<T> {
         let source = match self.take() {
             Kind::Iterator(items) => Source::Iterator(Box::new(items.map(value))),
             Kind::Stream(items) => Source::Stream(Box::pin(items.map(value))),
-            Kind::Incoming(incoming) => Source::Stream(Box::pin(incoming)),
+            Kind::Incoming(incoming) => Source::Stream(Box::pin(incoming.handed_on())),
             Kind::Gone => return Err(ser::Error::custom("the stream was given to a call already")),
         };
         match source::send(source) {

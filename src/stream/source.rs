@@ -15,6 +15,9 @@ use crate::value::Value;
 /// How long items are gathered before they are sent together.
 const GATHER: Duration = Duration::from_micros(200);
 
+/// How many are sent together at the most, whatever the window is: they are held meanwhile, and so is what else the thread has to do.
+const MOST: usize = 256;
+
 /// Where the items of a stream come from.
 pub(crate) enum Source<'a> {
     /// One that may block.
@@ -39,7 +42,7 @@ impl Batch {
             Some(Err(error)) => self.ended = Some(Err(error)),
             None => self.ended = Some(Ok(())),
         }
-        self.ended.is_none() && self.items.len() < most
+        self.ended.is_none() && self.items.len() < most.min(MOST)
     }
 }
 
@@ -111,4 +114,20 @@ pub(super) fn send(source: Source<'static>) -> Option<u64> {
         sources.push(source);
         Some(sources.len() as u64 - 1)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn batch_is_bounded_where_the_window_is_not() {
+        let mut ready = Source::Stream(Box::pin(futures_util::stream::repeat_with(|| Ok(Value::Null))));
+        let batch = ready.wait(usize::MAX).now_or_never().expect("it is ready");
+        assert_eq!((batch.items.len(), batch.ended.is_none()), (MOST, true));
+        let mut quick = Source::Iterator(Box::new(std::iter::repeat_with(|| Ok(Value::Null))));
+        assert!(quick.gather(usize::MAX).items.len() <= MOST);
+    }
 }
