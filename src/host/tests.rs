@@ -89,6 +89,16 @@ async fn object_goes_with_its_count_or_its_session_but_the_root_stays() {
 }
 
 #[tokio::test]
+async fn object_that_nobody_was_given_is_released() {
+    let host = host();
+    let made = host.create(Some(host.new_session()), Definition::constructed("Notes", "new"), given(Vec::new())).await;
+    assert_eq!(host.objects().len(), 1);
+    // As by a deadline that has passed meanwhile.
+    drop(made.expect("it is made"));
+    assert!(host.objects().is_empty());
+}
+
+#[tokio::test]
 async fn call_that_has_taken_its_object_leaves_nothing_when_it_is_dropped() {
     let host = host();
     make_notes(&host, None).await;

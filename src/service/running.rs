@@ -23,14 +23,9 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Cancels it.
+    /// Cancels it; what it receives ends with it.
     pub(super) fn end(&self) {
         self.task.abort();
-        self.end_line();
-    }
-
-    /// What it receives ends with it.
-    pub(super) fn end_line(&self) {
         if let Some(line) = &self.line {
             line.end();
         }

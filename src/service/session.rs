@@ -151,11 +151,9 @@ impl Session {
             Some(Operation::Credit(credit)) => self.with_line(id, |line| line.grant(&credit)),
             Some(Operation::Items(items)) if detached == 0 => self.with_line(id, |line| line.take(items)),
             Some(Operation::Items(_)) => self.with_line(id, |line| {
-                let limit = self.0.message_limit;
-                match Assembly::new(detached, limit).and_then(|assembly| begin(arriving, id, assembly, Waiting::Items))
-                {
-                    Ok(()) => {}
-                    Err(error) => line.refuse(&error),
+                let assembly = Assembly::new(detached, self.0.message_limit);
+                if let Err(error) = assembly.and_then(|assembly| begin(arriving, id, assembly, Waiting::Items)) {
+                    line.refuse(&error);
                 }
             }),
             None => self.fail(id, &Error::new(ErrorKind::Protocol, "the request holds no operation known here")),
@@ -254,17 +252,19 @@ impl Session {
             let message = format!("{MAX_RUNNING} operations run already, or this id is one of theirs");
             return self.fail(id, &Error::new(ErrorKind::Limit, message));
         }
-        let (session, pending) = (self.clone(), self.0.host.answer_pending());
+        let (session, pending, way_back) = (self.clone(), self.0.host.answer_pending(), line.clone());
         let task = self.0.tasks.spawn(async move {
             let answered = async {
                 let (answer, handed_out) = answer.await?;
                 Ok((session.encode(id, answer).await?, handed_out))
             };
             let (answer, handed_out) = answered.await.unwrap_or_else(|error| (failure(id, &error).into(), None));
-            let running = session.running().remove(&id);
-            // If a cancel has overtaken the answer, what it hands out is taken back by being dropped.
-            if let Some(running) = running {
-                running.end_line();
+            // Before it is taken out: a cancel that finds it gone must find none of its items either.
+            if let Some(line) = way_back {
+                line.end();
+            }
+            // If a cancel has overtaken the answer, what that hands out is taken back by being dropped.
+            if session.running().remove(&id).is_some() {
                 session.answer(id, answer, Sending { handed_out, _pending: pending });
             }
         });
