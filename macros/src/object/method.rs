@@ -49,7 +49,11 @@ impl Method {
         }));
         let returned = match receiver {
             Ok(Receiver::None) => both(Returned::of_constructor(&signature, self_path), constructor_words(&words)),
-            _ => both(Returned::of_method(&signature, &words), method_words(&words, &signature)),
+            _ => {
+                let returned = Returned::of_method(&signature, &words);
+                let streams = returned.as_ref().is_ok_and(|returned| returned.items.is_some());
+                both(returned, method_words(&words, &signature, streams))
+            }
         };
         let ((receiver, parameters), ((returned, ()), ())) =
             both(both(receiver, parameters), both(returned, callable(source)))?;
@@ -145,8 +149,13 @@ fn constructor_words(words: &Words) -> Result<()> {
     refusals.finish()
 }
 
-fn method_words(words: &Words, signature: &Signature) -> Result<()> {
+fn method_words(words: &Words, signature: &Signature, streams: bool) -> Result<()> {
     match &words.finish {
+        Some(word) if streams => {
+            let sentence =
+                "`finish` is not for a method that returns a stream: it runs as long as its items are wanted";
+            Err(Error::new_spanned(word, sentence))
+        }
         Some(word) if signature.asyncness.is_none() => {
             let sentence = "`finish` is for an `async fn`: a sync method always runs to its end";
             Err(Error::new_spanned(word, sentence))
