@@ -261,9 +261,11 @@ impl Line for RpcLine {
 
     fn room(&self) -> Boxed<'_, usize> {
         Box::pin(async move {
-            // If nobody reads any more the call is about to be dropped.
-            let _ = self.items.reserve().await;
-            self.items.capacity().max(1)
+            match self.items.reserve().await {
+                Ok(_place) => self.items.capacity().max(1),
+                // Nobody reads any more.
+                Err(_) => 0,
+            }
         })
     }
 
@@ -273,7 +275,7 @@ impl Line for RpcLine {
                 let handles = item.handles();
                 let response = pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
                 check_size(&response, self.message_limit)?;
-                // As above.
+                // If nobody reads any more, the next look for room tells.
                 if self.items.send(Some(Ok(response))).await.is_ok() {
                     reach.note_sent(&handles);
                 }
