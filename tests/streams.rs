@@ -459,7 +459,7 @@ async fn iterators_that_wait_do_not_hold_up_others() {
     let library = library().await;
     let mut gated = Vec::new();
     for _ in 0..100 {
-        gated.push(library.gated().await.expect("it opens"));
+        gated.push(library.gated().deadline(Duration::from_secs(60)).await.expect("it opens"));
     }
     until(async || library.waiting_at_gate().await.expect("it answers") == 100).await;
     let lines = library.lines().deadline(Duration::from_secs(10)).await;

@@ -76,6 +76,8 @@ async fn stream_that_nobody_wants_is_dropped_outside_the_lock() {
     };
     tokio::time::timeout(Duration::from_secs(10), waited).await.expect("it ends");
     let id = call.id();
+    // A call whose session is stuck could not be dropped, and the test would hang instead of failing.
+    std::mem::forget(call);
     // On a thread that may hang.
     thread::spawn(move || {
         let mut arriving = HashMap::new();
@@ -83,8 +85,6 @@ async fn stream_that_nobody_wants_is_dropped_outside_the_lock() {
     });
     let dropped = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(10)));
     dropped.await.expect("it does not panic").expect("it is dropped, and nothing hangs");
-    // A call whose session is stuck could not be dropped either.
-    std::mem::forget(call);
 }
 
 #[tokio::test]
