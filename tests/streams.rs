@@ -503,3 +503,12 @@ async fn objects_in_items_that_nobody_reads_are_released() {
     assert_eq!(library.lengths(words).await.expect("they are there"), [3, 3, 5]);
     until(async || left().await == 1).await;
 }
+
+#[tokio::test]
+async fn small_items_pass_a_small_limit() {
+    let library = LibraryProxy::new().in_process().message_limit(1000).await.expect("a daemon can be made");
+    let large = library.large(100, 300).await.expect("it opens").collect::<Vec<_>>().await.expect("each is small");
+    assert_eq!(large.len(), 100);
+    let parts = Stream::iter((0..100).map(|_| oad::value::Bytes::from(vec![0; 300])));
+    assert_eq!(library.sizes(parts).await.expect("each is small"), [300; 100]);
+}
