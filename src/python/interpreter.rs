@@ -34,6 +34,9 @@ const START: Duration = Duration::from_secs(10);
 /// How long the frames of an interpreter that has died are still read.
 const LAST_WORD: Duration = Duration::from_millis(50);
 
+/// How many of the last lines that an interpreter wrote which has not started are told.
+const LAST_LINES: usize = 6;
+
 /// How long an interpreter whose socket has closed may take to end before it is killed.
 const END: Duration = Duration::from_millis(1500);
 
@@ -100,7 +103,9 @@ impl Interpreter {
             process.kill();
             let (status, stderr) =
                 keeper()?.spawn(process.reap()).await.map_err(|_| failed(&program, "oad itself failed"))?;
-            // What it has written says more than that it has said nothing.
+            // What it has written says more than that it has said nothing, and of an error only its message crosses to the caller.
+            let words = last_words(&stderr);
+            let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
             let death = Death { pid, status, stderr, uptime: started.elapsed() };
             return Err(error.with_death(Arc::new(death)));
         }
@@ -253,6 +258,12 @@ fn check_version(program: &Path, frame: &[u8]) -> Result<()> {
 
 fn failed(program: &Path, what: &str) -> Error {
     Error::new(ErrorKind::Spawn, format!("the interpreter `{}` will not do: {what}", program.display()))
+}
+
+/// The last lines of what it wrote, in one.
+fn last_words(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ")
 }
 
 /// A frame as it is sent: its length, and it.
