@@ -1,51 +1,13 @@
 //! The life of a daemon as `tracing` events, and its output.
 
-#![allow(clippy::unwrap_used, reason = "it is a test")]
-
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use oad::Remote as _;
 use support::lab::LabProxy;
+use support::told::Told;
 use tracing::instrument::WithSubscriber as _;
-use tracing_subscriber::fmt::MakeWriter;
 
 mod support;
 
 oad::test_daemon!();
-
-/// What was told, as text.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<u8>>>);
-
-impl Told {
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).expect("it is UTF-8");
-        text.lines().map(str::to_owned).collect()
-    }
-
-    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + 'static {
-        tracing_subscriber::fmt().with_writer(self.clone()).with_ansi(false).without_time().finish()
-    }
-}
-
-impl Write for Told {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Told {
-    type Writer = Told;
-
-    fn make_writer(&'a self) -> Told {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn life_is_told_with_the_pid() {

@@ -6,6 +6,8 @@
 
 pub mod grpcurl;
 pub mod lab;
+pub mod python;
+pub mod told;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -1,0 +1,270 @@
+//! Interpreters as they are found: virtual environments, old ones, hostile surroundings; and what they print. `OAD_PYTHON` names the interpreter.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use oad::value::Array;
+use oad::{ErrorKind, Proxy, Remote as _, Value};
+use support::python::{environment_with_numpy, interpreter, make_environment, script, skip, with};
+use support::told::Told;
+use tracing::instrument::WithSubscriber as _;
+
+mod support;
+
+oad::test_daemon!();
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("the temporary directory can be written to")
+}
+
+fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("there is room");
+    fs::write(path, text).expect("there is room");
+}
+
+fn program(path: &Path, lines: &str) -> PathBuf {
+    write(path, &format!("#!/bin/sh\n{lines}\n"));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    path.to_owned()
+}
+
+/// A virtual environment in a folder with one module in it.
+fn environment() -> (tempfile::TempDir, PathBuf) {
+    let folder = folder();
+    let environment = folder.path().join("venv");
+    make_environment(&environment, &["--without-pip"]);
+    let libraries = fs::read_dir(environment.join("lib")).expect("it has libraries").flatten();
+    let library = libraries.map(|entry| entry.path()).find(|path| path.join("site-packages").is_dir());
+    let packages = library.expect("packages have a place").join("site-packages");
+    write(&packages.join("oad_dropped.py"), "where = __file__\ndef double(n): return n * 2\n");
+    (folder, environment)
+}
+
+/// When everything below a folder was last written, and how large it is.
+fn listing(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
+    let mut listed = BTreeMap::new();
+    let mut ahead = vec![folder.to_owned()];
+    while let Some(path) = ahead.pop() {
+        let metadata = fs::symlink_metadata(&path).expect("it is there");
+        if metadata.is_dir() {
+            ahead.extend(fs::read_dir(&path).expect("it can be read").flatten().map(|entry| entry.path()));
+        }
+        listed.insert(path, (metadata.modified().expect("it is kept"), metadata.len()));
+    }
+    listed
+}
+
+/// Uses an environment, named in one way or the other.
+async fn use_environment(named: &Path, prefix: &Path) {
+    let module = oad::python_module("oad_dropped").interpreter(named).await.expect("the environment is seen");
+    assert_eq!(module.call::<i64>("double", (4,)).await.expect("it answers"), 8);
+    assert!(Path::new(&module.get::<String>("where").await.expect("it answers")).starts_with(prefix));
+    let sys = oad::python_module("sys").interpreter(named).within(module.daemon()).await.expect("it is made");
+    assert_eq!(Path::new(&sys.get::<String>("prefix").await.expect("it answers")), prefix);
+    assert_ne!(sys.get::<String>("base_prefix").await.expect("it answers"), prefix.to_string_lossy());
+    // It is imported there for the first time, from the standard library and from the environment.
+    let version: Proxy = oad::python("fractions", "Fraction").arg("1/3").interpreter(named).await.expect("it is made");
+    assert_eq!(version.text().await.expect("it answers"), "1/3");
+}
+
+#[tokio::test]
+async fn environment_is_seen_by_its_folder_and_by_its_interpreter_and_nothing_is_written_there() {
+    let (_folder, environment) = environment();
+    let before = listing(&environment);
+    for named in [environment.clone(), environment.join("bin/python"), environment.join("bin/python3")] {
+        use_environment(&named, &environment).await;
+    }
+    assert_eq!(listing(&environment), before);
+}
+
+#[tokio::test]
+async fn environment_that_cannot_be_written_to_is_used() {
+    let (_folder, environment) = environment();
+    let change = |mode: u32| {
+        for path in listing(&environment).into_keys().filter(|path| !path.is_symlink()) {
+            let now = fs::metadata(&path).expect("it is there").permissions().mode();
+            let then = if mode == 0 { now & !0o222 } else { now | mode };
+            fs::set_permissions(&path, fs::Permissions::from_mode(then)).expect("it is ours");
+        }
+    };
+    change(0);
+    let before = listing(&environment);
+    use_environment(&environment, &environment).await;
+    // The superuser could have written all the same.
+    assert_eq!(listing(&environment), before);
+    change(0o200);
+}
+
+#[tokio::test]
+async fn environment_whose_interpreter_is_gone_is_told() {
+    let (_folder, environment) = environment();
+    for name in ["python", "python3"] {
+        fs::remove_file(environment.join("bin").join(name)).expect("it is there");
+        symlink("/nowhere/python", environment.join("bin").join(name)).expect("there is room");
+    }
+    let python = environment.join("bin/python");
+    let by_folder =
+        format!("the interpreter that the virtual environment `{}` was made with is not", environment.display());
+    let by_program = format!("the interpreter `{}` is a link to what is not there", python.display());
+    for (named, told) in [(&environment, by_folder), (&python, by_program)] {
+        let error = oad::python("", "str").interpreter(named).await.expect_err("it is broken");
+        assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+        assert!(error.to_string().contains(&told) && error.to_string().contains("make"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn python_2_is_refused_by_name() {
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let pyenv = std::env::var_os("PYENV_ROOT").map_or_else(|| Path::new(&home).join(".pyenv"), PathBuf::from);
+    let versions = fs::read_dir(pyenv.join("versions"));
+    let has_pyenv = versions.is_ok();
+    let mut folders = versions.into_iter().flatten().flatten();
+    let Some(old) = folders.find(|folder| folder.file_name().to_string_lossy().starts_with("2.7")) else {
+        assert!(!has_pyenv || std::env::var_os("CI").is_none(), "pyenv has no Python 2.7, and CI must have it");
+        return skip("there is no Python 2.7 under pyenv");
+    };
+    let python = old.path().join("bin/python");
+    let error = oad::python("", "str").interpreter(&python).await.expect_err("it is too old");
+    assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+    let version = old.file_name().to_string_lossy().into_owned();
+    let told = format!("`{}` will not do: it is Python {version}, and oad needs 3.6 or newer", python.display());
+    assert!(error.to_string().contains(&told), "{error}");
+}
+
+#[tokio::test]
+async fn current_directory_does_not_shadow_the_standard_library() {
+    let folder = folder();
+    for name in ["socket", "json", "marshal", "linecache", "inspect", "traceback", "threading"] {
+        write(&folder.path().join(format!("{name}.py")), "raise RuntimeError('the shadow of a module')\n");
+    }
+    let json = with(oad::python_module("json")).current_dir(folder.path()).await.expect("it is the true one");
+    assert_eq!(json.call::<Vec<i64>>("loads", ("[1]",)).await.expect("it answers"), [1]);
+    let here = with(oad::python("os", "getcwd")).current_dir(folder.path()).await.expect("it is made");
+    let here = PathBuf::from(here.text().await.expect("it answers"));
+    assert_eq!(here, folder.path().canonicalize().expect("it is there"));
+    with(oad::python_name("socket", "AF_INET")).within(json.daemon()).await.expect("it is the true one");
+    assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 7, "nothing was written there");
+}
+
+#[tokio::test]
+async fn path_entries_and_the_environment_reach_the_interpreter() {
+    let (first, second) = (folder(), folder());
+    write(&first.path().join("oad_here.py"), "who = 'first'\n");
+    write(&second.path().join("oad_here.py"), "who = 'second'\n");
+    write(&second.path().join("oad_there.py"), "import os\nwho = os.environ['OAD_WHO']\n");
+    let path = |python: oad::Python| python.path_entry(first.path()).path_entry(second.path());
+    let here = path(with(oad::python_module("oad_here"))).env("OAD_WHO", "you").await.expect("it is found");
+    assert_eq!(here.get::<String>("who").await.expect("it answers"), "first");
+    let there = path(with(oad::python_module("oad_there"))).within(here.daemon()).await.expect("it is found");
+    assert_eq!(there.get::<String>("who").await.expect("it answers"), "you");
+    let left: Vec<_> = [&first, &second].map(|folder| listing(folder.path()).len()).into();
+    assert_eq!(left, [2, 3], "nothing was written there");
+}
+
+#[tokio::test]
+async fn what_runs_before_the_agent_may_print() {
+    let folder = folder();
+    write(&folder.path().join("sitecustomize.py"), "import sys\nprint('x' * 200000)\nprint('y', file=sys.stderr)\n");
+    let told = Told::default();
+    let made = async {
+        let text = with(oad::python("", "str")).arg("text").env("PYTHONPATH", folder.path()).await;
+        let text = text.expect("it disturbs nothing");
+        assert_eq!(text.text().await.expect("it answers"), "text");
+        text.shutdown().await.expect("it ends");
+    };
+    made.with_subscriber(told.subscriber()).await;
+    assert!(told.lines().iter().any(|line| line.contains("oad::output: y pid=")), "it was told");
+}
+
+#[tokio::test]
+async fn wrong_home_is_told_at_once() {
+    let folder = folder();
+    let started = Instant::now();
+    let error = with(oad::python("", "str")).env("PYTHONHOME", folder.path()).await.expect_err("it cannot start");
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+    let told = format!("the interpreter `{}` will not do: it ended, or is no Python", interpreter().display());
+    assert!(error.to_string().contains(&told), "{error}");
+    assert!(error.to_string().contains("No module named 'encodings'"), "it says what Python itself says: {error}");
+    assert_eq!(error.to_string().lines().count(), 1, "{error}");
+}
+
+#[tokio::test]
+async fn interpreter_that_hangs_is_given_up_and_ended() {
+    let folder = folder();
+    let noted = folder.path().join("pid");
+    let hanging = program(&folder.path().join("python"), &format!("echo $$ > {}\nexec sleep 1000", noted.display()));
+    let started = Instant::now();
+    let error = oad::python("", "str").interpreter(&hanging).start_timeout(Duration::from_secs(1)).await;
+    let error = error.expect_err("it hangs");
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+    assert!(error.to_string().contains("will not do: it has not started within 1s"), "{error}");
+    let pid = fs::read_to_string(noted).expect("it had started").trim().parse().expect("it is a number");
+    support::wait_until_gone(pid, Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn output_arrives_line_by_line_with_the_pid() {
+    let source = "import faulthandler, os, sys\ndef noise():\n    print('one\\x1b[31m')\n    sys.stderr.write('two\\n')\n    \
+                  os.write(1, b'three\\xff\\n')\n    os.system('echo four; echo five >&2')\n    \
+                  faulthandler.dump_traceback(2)\n";
+    let told = Told::default();
+    let pid = async {
+        let script = script(source).await;
+        script.call::<()>("noise", ()).await.expect("it answers");
+        script.shutdown().await.expect("it ends");
+        script.pid()
+    };
+    let pid = pid.with_subscriber(told.subscriber()).await;
+    let lines = told.lines();
+    for (level, stream, text) in [
+        (" INFO", "stdout", "one\\u{1b}[31m"),
+        (" WARN", "stderr", "two"),
+        (" INFO", "stdout", "three\\xff"),
+        (" INFO", "stdout", "four"),
+        (" WARN", "stderr", "five"),
+    ] {
+        let expected = format!("{level} oad::output: {text} pid={pid} stream=\"{stream}\"");
+        assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
+    }
+    // This one comes from the interpreter's own C code.
+    assert!(lines.iter().any(|line| line.contains("File \"script.py\"")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn arrays_of_numpy_cross_in_both_directions() {
+    let folder = folder();
+    let Some(environment) = environment_with_numpy(&folder.path().join("venv")) else { return };
+    let source = "import numpy\ndef turn(x): return x.T.copy()\ndef kind(x): return type(x).__name__, x.dtype.str\n\
+                  def sum(x): return x.sum()\nhalf = numpy.float64(0.5)\nwhole = numpy.int32(-7)\nyes = numpy.bool_(True)\n\
+                  view = numpy.arange(6, dtype='>i2').reshape(2, 3)[:, ::2]\n";
+    let script = oad::python_script("script.py", source).interpreter(environment).await.expect("it is made");
+    let sent = Array::from_slice(&[1.5f64, -0.0, f64::NAN, 4.0, 5.0, 6.0]).into_numpy(&[2, 3]).expect("six numbers");
+    let turned: Array = script.call("turn", (&sent,)).await.expect("it answers");
+    assert_eq!((turned.dtype().as_str(), turned.shape()), ("<f8", &[3, 2][..]));
+    let bits = |numbers: Vec<f64>| numbers.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+    let expected = bits(vec![1.5, 4.0, -0.0, 5.0, f64::NAN, 6.0]);
+    assert_eq!(bits(turned.to_vec().expect("they are floats")), expected);
+    let back: Array = script.call("turn", (&turned,)).await.expect("it answers");
+    assert_eq!(back, sent);
+    let kind: (String, String) = script.call("kind", (&sent,)).await.expect("it answers");
+    assert_eq!(kind, ("ndarray".into(), "<f8".into()));
+    let bytes = Array::from_slice(&[250u8, 10]).into_numpy(&[2]).expect("two numbers");
+    assert_eq!(script.call::<u64>("sum", (bytes,)).await.expect("it answers"), 260);
+
+    assert_eq!(script.get::<f64>("half").await.expect("it answers").to_bits(), 0.5f64.to_bits());
+    assert_eq!(script.get::<i64>("whole").await.expect("it answers"), -7);
+    assert!(script.get::<bool>("yes").await.expect("it answers"));
+    let half: Value = script.get("half").await.expect("it answers");
+    let kind: (String, String) = script.call("kind", (half,)).await.expect("it answers");
+    assert_eq!(kind, ("float64".into(), "<f8".into()), "a number of numpy's is one when it comes back");
+    let view: Vec<Vec<i16>> = script.get("view").await.expect("it answers");
+    assert_eq!(view, [[0, 2], [3, 5]]);
+    let view: Array = script.get("view").await.expect("it answers");
+    assert_eq!((view.dtype().as_str(), view.shape()), (">i2", &[2, 2][..]));
+}
