@@ -1,0 +1,181 @@
+//! A person at a terminal, with Python objects: the real grpcurl and a live daemon. `OAD_PYTHON` names the interpreter.
+
+use std::time::Duration;
+
+use oad::Daemon;
+use serde_json::{Value, json};
+use support::grpcurl::Grpcurl;
+use support::python::interpreter;
+
+mod support;
+
+oad::test_daemon!();
+
+/// A daemon without an object, and a person at it.
+async fn daemon() -> Option<(Daemon, Grpcurl)> {
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let grpcurl = Grpcurl::of(&daemon)?;
+    Some((daemon, grpcurl))
+}
+
+/// Makes an object; where `python` says nothing of it, in the interpreter under test.
+async fn create(grpcurl: &Grpcurl, mut python: Value, arguments: Value) -> Result<Value, String> {
+    python["interpreter"] = interpreter().to_string_lossy().into();
+    let body = json!({"definition": {"python": python}, "arguments": arguments});
+    Ok(grpcurl.call("oad.v1.Objects/Create", body).await?["handle"].clone())
+}
+
+async fn script(grpcurl: &Grpcurl, source: &str) -> Value {
+    let definition = json!({"script": {"source": source, "name": "script.py"}});
+    create(grpcurl, definition, json!([])).await.expect("it is made")
+}
+
+async fn operate(grpcurl: &Grpcurl, handle: &Value, operator: &str, operands: Value) -> Value {
+    let body = json!({"handle": handle, "operator": operator, "operands": operands});
+    grpcurl.call("oad.v1.Objects/Operate", body).await.expect("it answers")["value"].clone()
+}
+
+#[tokio::test]
+async fn shortest_definition_makes_an_object() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let instance = json!({"instance": {"module": "io", "name": "StringIO"}});
+    // Without an interpreter, it is the daemon's `python3`.
+    let body = json!({"definition": {"python": instance}, "arguments": [{"text": "hello"}]});
+    let made = grpcurl.call("oad.v1.Objects/Create", body).await.expect("it is made");
+    assert_eq!(made["handle"]["type"], "_io.StringIO");
+    let value = grpcurl.method(&made["handle"], "getvalue", json!([])).await;
+    assert_eq!(value, Ok(json!({"text": "hello"})));
+}
+
+#[tokio::test]
+async fn person_calls_reads_and_writes_an_object() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let source = "class Box:\n    size = 3\n    def grow(self, by, *, times=1):\n        self.size += by * times\n        \
+                  return self.size, None\n    def itself(self): return self\nbox = Box()\n";
+    let script = script(&grpcurl, source).await;
+    let get = |handle: &Value, name: &str| json!({"handle": handle, "name": name});
+    let boxed = grpcurl.call("oad.v1.Objects/GetAttribute", get(&script, "box")).await.expect("it answers");
+    let boxed = &boxed["value"]["handle"];
+    assert_eq!(boxed["type"], "script.Box");
+    let body = json!({"handle": boxed, "method": "grow", "arguments": [{"int": 2}], "keywords": {"times": {"int": 3}}});
+    let grown = grpcurl.call("oad.v1.Objects/Call", body).await.expect("it answers");
+    assert_eq!(grown["value"], json!({"tuple": {"values": [{"int": "9"}, {"null": {}}]}}));
+    let body = json!({"handle": boxed, "name": "size", "value": {"text": "large"}});
+    grpcurl.call("oad.v1.Objects/SetAttribute", body).await.expect("it is set");
+    let size = grpcurl.call("oad.v1.Objects/GetAttribute", get(boxed, "size")).await.expect("it answers");
+    assert_eq!(size["value"], json!({"text": "large"}));
+    grpcurl.call("oad.v1.Objects/DeleteAttribute", get(boxed, "size")).await.expect("it is deleted");
+    let size = grpcurl.call("oad.v1.Objects/GetAttribute", get(boxed, "size")).await.expect("it answers");
+    assert_eq!(size["value"], json!({"int": "3"}), "it is the class's again");
+    let itself = grpcurl.method(boxed, "itself", json!([])).await.expect("it answers");
+    assert_eq!(itself["handle"]["id"], boxed["id"]);
+    let body = json!({"handle": boxed, "name": "weight"});
+    let missing = grpcurl.call("oad.v1.Objects/GetAttribute", body).await.expect("it is an answer");
+    assert_eq!(missing["exception"]["type"], "AttributeError");
+}
+
+#[tokio::test]
+async fn person_applies_operators() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let list =
+        create(&grpcurl, json!({"value": {}}), json!([{"list": {"ints": [1, 2, 3]}}])).await.expect("it is made");
+    assert_eq!(operate(&grpcurl, &list, "len", json!([])).await, json!({"int": "3"}));
+    assert_eq!(operate(&grpcurl, &list, "getitem", json!([{"int": -1}])).await, json!({"int": "3"}));
+    let slice = json!([{"slice": {"start": {"int": 1}}}]);
+    let items = operate(&grpcurl, &list, "getitem", slice).await;
+    assert_eq!(items, json!({"list": {"ints": ["2", "3"]}}));
+    operate(&grpcurl, &list, "setitem", json!([{"int": 0}, {"text": "one"}])).await;
+    let more = json!([{"list": {"values": [{"bool": true}]}}]);
+    let sum = operate(&grpcurl, &list, "add", more).await;
+    let expected = json!({"list": {"values": [{"text": "one"}, {"int": "2"}, {"int": "3"}, {"bool": true}]}});
+    assert_eq!(sum, expected);
+    assert_eq!(operate(&grpcurl, &list, "repr", json!([])).await, json!({"text": "['one', 2, 3]"}));
+    let same = operate(&grpcurl, &list, "eq", json!([{"handle": list}])).await;
+    assert_eq!(same, json!({"bool": true}));
+    let body = json!({"handle": list, "operator": "system"});
+    let error = grpcurl.call("oad.v1.Objects/Operate", body).await.expect_err("there is none");
+    assert!(error.contains("InvalidArgument") && error.contains("system"), "{error}");
+}
+
+#[tokio::test]
+async fn person_iterates_over_an_object_and_over_what_a_method_returns() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let source = "def count(n):\n    for i in range(n): yield i\n    if n > 2: raise ValueError('enough')\n";
+    let script = script(&grpcurl, source).await;
+    let text = create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");
+    let (items, ended) = grpcurl.iterate(&[], json!({"handle": text})).await;
+    assert_eq!(items, ["a", "b"].map(|text| json!({"value": {"text": text}})));
+    assert_eq!(ended, Ok(()));
+    let count = |n: u32| json!({"handle": script, "method": "count", "arguments": [{"int": n}]});
+    let (items, ended) = grpcurl.iterate(&[], count(2)).await;
+    assert_eq!(items, ["0", "1"].map(|number| json!({"value": {"int": number}})));
+    assert_eq!(ended, Ok(()));
+    let (items, _) = grpcurl.iterate(&[], count(3)).await;
+    assert_eq!(items.len(), 4, "{items:?}");
+    assert_eq!(items[3]["exception"]["message"], "enough");
+    let (items, _) = grpcurl.iterate(&[], json!({"handle": script})).await;
+    assert_eq!(items[0]["exception"]["type"], "TypeError", "a module has no items");
+}
+
+#[tokio::test]
+async fn person_asks_what_an_object_can_do() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let source = "class Shelf:\n    \"\"\"Holds books.\"\"\"\n    label = 'A'\n    def put(self, title: str, copies=1) -> int:\n        \
+                  \"\"\"Puts one on it.\"\"\"\n        return copies\n";
+    let script = script(&grpcurl, source).await;
+    let shelf = grpcurl.method(&script, "Shelf", json!([])).await.expect("it is made");
+    let shelf = &shelf["handle"];
+    let told = grpcurl.call("oad.v1.Objects/Describe", json!({"handle": shelf})).await.expect("it describes");
+    assert_eq!((&told["type"], &told["documentation"]), (&json!("script.Shelf"), &json!("Holds books.")));
+    assert!(told["attributes"].as_array().is_some_and(|names| names.contains(&json!("label"))), "{told}");
+    let methods = told["methods"].as_array().expect("it has some");
+    let put = methods.iter().find(|method| method["name"] == "put").expect("it has it");
+    assert_eq!(put["documentation"], "Puts one on it.");
+    assert!(put["signature"].as_str().is_some_and(|signature| signature.starts_with("def put(")), "{put}");
+    assert_eq!(put["parameters"][0]["name"], "title");
+}
+
+#[tokio::test]
+async fn person_reads_an_exception_with_its_traceback() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let script = script(&grpcurl, "def inner(): {}['k']\ndef outer():\n    try: inner()\n    except KeyError as e: raise ValueError('no') from e\n").await;
+    let body = json!({"handle": script, "method": "outer"});
+    let answer = grpcurl.call("oad.v1.Objects/Call", body).await.expect("an exception is an answer");
+    let exception = &answer["exception"];
+    assert_eq!((&exception["type"], &exception["message"]), (&json!("ValueError"), &json!("no")));
+    assert_eq!(exception["causes"], json!(["KeyError: 'k'"]));
+    let traceback = exception["traceback"].as_str().expect("it has one");
+    assert!(traceback.contains("File \"script.py\", line 4, in outer"), "{traceback}");
+    assert!(traceback.contains("direct cause") && traceback.contains("in inner"), "{traceback}");
+    let definition = json!({"python": {"instance": {"name": "int"}, "interpreter": interpreter()}});
+    let body = json!({"definition": definition, "arguments": [{"text": "x"}]});
+    let failed = grpcurl.call("oad.v1.Objects/Create", body).await.expect("an exception is an answer");
+    assert_eq!(failed["exception"]["type"], "ValueError");
+}
+
+#[tokio::test]
+async fn person_releases_an_object_and_with_the_last_one_its_interpreter() {
+    let Some((daemon, grpcurl)) = daemon().await else { return };
+    let text = create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");
+    let interpreters = support::children(daemon.pid());
+    assert_eq!(interpreters.len(), 1);
+    grpcurl.call("oad.v1.Objects/Release", json!({"handle": text})).await.expect("it is released");
+    support::wait_until_gone(interpreters[0], Duration::from_secs(5));
+    let error = grpcurl.method(&text, "upper", json!([])).await.expect_err("it is gone");
+    assert!(error.contains("NotFound"), "{error}");
+}
+
+#[tokio::test]
+async fn person_is_told_how_an_interpreter_died() {
+    let Some((daemon, grpcurl)) = daemon().await else { return };
+    let script = script(&grpcurl, "import os\ndef die(): os._exit(5)\n").await;
+    for method in ["die", "die"] {
+        let error = grpcurl.method(&script, method, json!([])).await.expect_err("it is dead");
+        assert!(error.contains("Unavailable") && error.contains("exited with code 5"), "{error}");
+    }
+    let definition = json!({"python": {"module": "json", "interpreter": "/nowhere/python"}});
+    let body = json!({"definition": definition});
+    let error = grpcurl.call("oad.v1.Objects/Create", body).await.expect_err("there is none");
+    assert!(error.contains("there is no interpreter `/nowhere/python`"), "{error}");
+    assert!(daemon.health().await.is_ok(), "the daemon lives");
+}
