@@ -413,3 +413,51 @@ async fn description_tells_methods_and_attributes() {
     assert!(put.signature().starts_with("def put("), "{}", put.signature());
     assert!(description.attributes().contains(&"label".to_owned()), "{:?}", description.attributes());
 }
+
+#[tokio::test]
+async fn cleanup_of_an_interrupted_call_is_not_interrupted_again() {
+    let script = script("import time\ndone = []\ndef slow():\n    try:\n        time.sleep(60)\n    finally:\n        time.sleep(0.6)\n        done.append('tidy')\n").await;
+    let late = script.call::<()>("slow", ()).deadline(Duration::from_millis(100)).await.expect_err("it is late");
+    assert_eq!(late.kind(), ErrorKind::Deadline);
+    let done: Vec<String> = script.get("done").await.expect("it answers");
+    assert_eq!(done, ["tidy"]);
+}
+
+#[tokio::test]
+async fn generator_is_closed_also_when_all_is_dropped_at_once() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().expect("there is room");
+        let mark = folder.path().join("closed");
+        let source = "def numbers(path):\n    try:\n        while True: yield 1\n    finally:\n        open(path, 'w').write('closed')\n";
+        let script = script(source).await;
+        let mut numbers = script.iterate_over::<i64>("numbers", (&mark,)).await.expect("it opens");
+        numbers.next().await.expect("there are more").expect("it comes");
+        drop((numbers, script));
+        until(async || mark.exists()).await;
+    }
+}
+
+#[tokio::test]
+async fn start_that_nobody_waits_for_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let hanging = folder.path().join("python");
+    std::fs::write(&hanging, "#!/bin/sh\nexec sleep 600\n").expect("there is room");
+    std::fs::set_permissions(&hanging, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let late = oad::python("", "str").interpreter(&hanging).start_timeout(Duration::from_millis(500));
+    let late = late.within(&daemon).create_deadline(Duration::from_millis(100)).await.expect_err("it hangs");
+    assert_eq!(late.kind(), ErrorKind::Deadline);
+    until(async || interpreters(daemon.pid()).is_empty()).await;
+    let report = daemon.shutdown().await.expect("it ends");
+    assert!(report.is_clean() && report.took() < Duration::from_secs(1), "{report}");
+}
+
+#[tokio::test]
+async fn arguments_of_the_allowed_depth_travel_and_exceptions_tell_what_they_can() {
+    let script = script("def echo(x, *, y=None): return x\ndef fail(x): raise ValueError(1, x)\n").await;
+    let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner, "x".into()].into()));
+    let back: Value = script.call("echo", (&deep,)).keyword("y", &deep).await.expect("it is not too deep");
+    assert_eq!(back, deep);
+    let error = script.call::<()>("fail", (&deep,)).await.expect_err("it fails");
+    assert_eq!(error.exception().expect("Python raised it").args()[0], Value::Int(1));
+}

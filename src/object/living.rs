@@ -61,6 +61,11 @@ impl Living {
 }
 
 impl WeakLiving {
+    /// Whether nobody holds it any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.cell.strong_count() == 0
+    }
+
     pub(crate) fn upgrade(&self) -> Option<Living> {
         Some(Living {
             cell: self.cell.upgrade()?,

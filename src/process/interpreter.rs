@@ -17,7 +17,7 @@ use crate::process::output::Output;
 use crate::process::pidfd::Pidfd;
 
 /// Keeps the current directory out of the module search while the interpreter starts: 3.13 imports a module before it runs the text it is given. With this
-/// value it is for this interpreter alone, which takes it out of its environment again.
+/// value it takes that out of its environment again; what it starts by its own flags, as `multiprocessing` does, has a safe path too.
 const SAFE_PATH: &str = "PYTHONSAFEPATH";
 
 /// A process that ends with this one, whatever ends this one. It has one owner, who ends it by [`Interpreter::reap`].
@@ -64,7 +64,7 @@ impl Interpreter {
                 false => Err(io::ErrorKind::NotFound.into()),
             }
         };
-        // SAFETY: what runs between fork and exec makes four system calls, and neither allocates nor takes a lock. The standard library has no safe
+        // SAFETY: what runs between fork and exec makes three system calls, and neither allocates nor takes a lock. The standard library has no safe
         // way to hand a descriptor down by its number, nor to set the death signal.
         #[allow(unsafe_code)]
         unsafe {
@@ -111,8 +111,10 @@ impl Interpreter {
             let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
         }
         let status = self.pidfd.reap().ok().flatten();
-        LIVING.send_modify(|living| *living -= 1);
         let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
-        (status, self.output.finish().await)
+        let stderr = self.output.finish().await;
+        // Last, because a daemon that ends waits for this, and what the interpreter wrote is to be passed on.
+        LIVING.send_modify(|living| *living -= 1);
+        (status, stderr)
     }
 }

@@ -15,6 +15,9 @@ use crate::error::Result;
 use crate::object::Packed;
 use crate::proxy::Proxy;
 
+/// The longest time that is waited for.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Asks for a Python object in a daemon; `.await` makes it and gives its [`Proxy`](crate::Proxy). Made by [`python`] and its like.
 ///
 /// The interpreter is a process of its own below the daemon, any CPython from 3.6 on. Nothing need be installed there, and nothing is written there.
@@ -106,7 +109,7 @@ impl Python {
     }
 
     /// Kills the interpreter if an interruption, by a deadline or a dropped call, has had no effect for so long. Without this it goes on, and the object is
-    /// busy meanwhile.
+    /// busy meanwhile. Objects for which this is asked for alike, and no others, live in one interpreter.
     pub fn kill_when_stuck(mut self, grace: Duration) -> Self {
         self.definition.kill_when_stuck = Some(grace);
         self
@@ -114,7 +117,7 @@ impl Python {
 
     /// How long the daemon, and then the interpreter, may take to start; 10 s each by default.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.definition.start_timeout = Some(timeout);
+        self.definition.start_timeout = Some(timeout.min(DAY));
         self.change(|spawn| spawn.start_timeout(timeout))
     }
 

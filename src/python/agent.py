@@ -999,11 +999,15 @@ class Operations:
     def decode(self, x):
         return Decoding(self.objects, self.depth).decode(x)
 
+    def contents(self, x):
+        """Decodes what a call is given; the list or the dict around it is no level of its."""
+        return Decoding(self.objects, self.depth).decode(x, -1)
+
     def target(self, payload):
         return self.objects.find(required(payload, 'target'))
 
     def arguments(self, payload):
-        args, kwargs = self.decode(payload.get('args', [])), self.decode(payload.get('kwargs', {}))
+        args, kwargs = self.contents(payload.get('args', [])), self.contents(payload.get('kwargs', {}))
         if type(args) not in (list, tuple) or type(kwargs) is not dict:
             raise Failure('bad_arguments', 'args is a list and kwargs is a dict')
         return args, kwargs
@@ -1072,7 +1076,7 @@ class Operations:
         if type(name) is not str or name not in OPERATORS:
             raise Failure('bad_arguments', 'there is no operator {!r}'.format(name))
         function, least, greatest = OPERATORS[name]
-        operands = self.decode(required(payload, 'operands'))
+        operands = self.contents(required(payload, 'operands'))
         if type(operands) not in (list, tuple) or not least <= len(operands) <= greatest:
             raise Failure('bad_arguments', '{} takes {} to {} operands'.format(name, least, greatest))
         return encoding.top(function(*operands))
@@ -1140,6 +1144,13 @@ class Request:
     def claim(self, thread):
         """Says whether the request is that thread's: the first to ask has it, by one atomic step."""
         return self.owner.setdefault('thread', thread) == thread
+
+
+def is_tidying(request):
+    if request.operation == 'release':
+        return True
+    payload = request.payload
+    return request.operation == 'operate' and type(payload) is dict and payload.get('operator') == 'close'
 
 
 class Agent:
@@ -1210,7 +1221,7 @@ class Agent:
         self.ending = status
         running = self.running
         self.rouse()
-        if running is not None:
+        if running is not None and not is_tidying(running):
             self.wanted = running
             signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
         self.wait_until(self.taken_over.locked, time.monotonic() + TAKE_OVER_SECONDS)
@@ -1251,6 +1262,7 @@ class Agent:
     def step(self):
         if self.ending is not None:
             if self.taken_over.acquire(False):
+                self.tidy()
                 self.end(self.ending)
             # The reader has begun to end the process.
             time.sleep(END_SECONDS)
@@ -1268,6 +1280,12 @@ class Agent:
         self.queue.popleft()
         # The reader may hold the request for a while, when it comes too late with an interruption.
         request.frame = b''
+
+    def tidy(self):
+        """Does what was asked before the end so that it ends well: lets objects go and closes iterators. The reader bounds it."""
+        for request in list(self.queue):
+            if is_tidying(request):
+                attempt(lambda: self.answer(request), None)
 
     def send(self, request):
         try:

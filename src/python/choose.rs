@@ -16,10 +16,11 @@ pub(super) fn choose(named: &str) -> Result<PathBuf> {
     if named.is_empty() {
         return Err(Error::new(ErrorKind::Spawn, "the interpreter's name is empty"));
     }
-    if !named.contains('/') && !Path::new(named).is_dir() {
-        return on_path(named);
-    }
     let path = PathBuf::from(named);
+    if !named.contains('/') {
+        // A folder that happens to have the name of an interpreter must not stand for it.
+        return on_path(named).or_else(|missing| if path.is_dir() { in_environment(&path) } else { Err(missing) });
+    }
     let shown = path.display();
     let Ok(metadata) = fs::metadata(&path) else {
         return Err(missing(&path));

@@ -62,11 +62,13 @@ fn value(said: Item, levels: usize) -> Result<Value> {
                 let group = item.into_items()?.into_iter().map(|inner| value(inner, levels - 1));
                 Value::List(group.collect::<Result<Vec<_>>>()?.into())
             }
-            // An exception keeps nothing alive, so there are no handles in it.
-            _ => match item.into_value(&mut |_, _| Err(super::nothing())) {
-                Ok(value) if value.depth() <= DEPTH => value,
-                _ => Value::Null,
-            },
+            // One by one, so that what cannot be told hides nothing else.
+            "args" => Value::List(item.into_items()?.into_iter().map(plain).collect::<Vec<_>>().into()),
+            "attributes" => {
+                let attribute = |(name, item): (Item, Item)| Ok((Value::Text(name.into_text()?), plain(item)));
+                Value::Map(item.into_entries()?.into_iter().map(attribute).collect::<Result<_>>()?)
+            }
+            _ => plain(item),
         };
         // A text that no Rust text can be, because of a surrogate, is shown.
         let value = match value {
@@ -76,4 +78,12 @@ fn value(said: Item, levels: usize) -> Result<Value> {
         Ok((Value::Text(name), value))
     });
     Ok(Value::Map(entries.collect::<Result<_>>()?))
+}
+
+/// A part of it; null if it is too deep, or is none. An exception keeps nothing alive, so there are no handles in it.
+fn plain(item: Item) -> Value {
+    match item.into_value(&mut |_, _| Err(super::nothing())) {
+        Ok(value) if value.depth() <= DEPTH => value,
+        _ => Value::Null,
+    }
 }

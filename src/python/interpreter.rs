@@ -9,18 +9,22 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
+use crate::definition::PythonDefinition;
 use crate::error::{Death, Error, ErrorKind, Result};
 use crate::object::WeakLiving;
 use crate::process::{Interpreter as Process, keeper};
+use crate::python::choose::choose;
 use crate::python::marshal::{Frame, Item, encode};
 use crate::python::{AGENT, BOOTSTRAP};
 use crate::value::{Handle, Value};
@@ -43,11 +47,11 @@ const END: Duration = Duration::from_millis(1500);
 /// One interpreter. Dropping it ends it.
 pub(super) struct Interpreter {
     pub(super) pid: u32,
+    /// How long after an interruption without effect it is killed.
+    pub(super) kill_when_stuck: Option<Duration>,
     shared: Arc<Shared>,
     frames: mpsc::UnboundedSender<Vec<u8>>,
     kill: mpsc::UnboundedSender<()>,
-    /// How long after an interruption without effect it is killed.
-    kill_when_stuck: Mutex<Option<Duration>>,
 }
 
 struct Shared {
@@ -63,6 +67,9 @@ struct Pending {
     dead: Option<Error>,
 }
 
+/// What a request says.
+pub(super) type Payload = Vec<(&'static str, Item)>;
+
 /// A request that has been sent.
 pub(super) struct Request {
     pub(super) id: i64,
@@ -70,53 +77,16 @@ pub(super) struct Request {
 }
 
 impl Interpreter {
-    /// Starts an interpreter and sends it the agent.
+    /// Starts an interpreter and sends it the agent. Dropped before that is done, it ends what it has begun.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Spawn`] if it cannot be started, is no Python that will do, or does not say so in time.
-    pub(super) async fn start(
-        program: PathBuf,
-        path: &[String],
-        depth: usize,
-        limit: Option<Duration>,
-    ) -> Result<Self> {
-        let started = Instant::now();
-        let limit = limit.unwrap_or(START);
-        let starting = program.clone();
-        // On the keeper, whose thread lives as long as the process.
-        let spawned = keeper()?.spawn(async move {
-            let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
-            Process::start(&starting, &arguments)
-        });
-        let (process, stream) = spawned.await.map_err(|_| failed(&program, "oad itself failed"))??;
-        let pid = process.pid();
-        let stream = stream
-            .set_nonblocking(true)
-            .and_then(|()| UnixStream::from_std(stream))
-            .map_err(|error| failed(&program, &format!("its socket cannot be used: {error}")))?;
-        let (mut reader, mut writer) = stream.into_split();
-        let greeted = timeout(limit, greet(&mut reader, &mut writer, &program, path, depth)).await;
-        let greeted =
-            greeted.unwrap_or_else(|_| Err(failed(&program, &format!("it has not started within {limit:?}"))));
-        if let Err(error) = greeted {
-            process.kill();
-            let (status, stderr) =
-                keeper()?.spawn(process.reap()).await.map_err(|_| failed(&program, "oad itself failed"))?;
-            // What it has written says more than that it has said nothing, and of an error only its message crosses to the caller.
-            let words = last_words(&stderr);
-            let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
-            let death = Death { pid, status, stderr, uptime: started.elapsed() };
-            return Err(error.with_death(Arc::new(death)));
-        }
-        debug!(pid, program = %program.display(), "an interpreter has started");
-        let shared = Arc::new(Shared { pending: Mutex::default(), objects: Mutex::default() });
-        let (frames, outgoing) = mpsc::unbounded_channel();
-        let (kill, killed) = mpsc::unbounded_channel();
-        tokio::spawn(write(writer, outgoing));
-        let reading = tokio::spawn(read(reader, Arc::clone(&shared)));
-        keeper()?.spawn(watch(process, killed, reading, Arc::clone(&shared), program.clone(), started));
-        Ok(Interpreter { pid, shared, frames, kill, kill_when_stuck: Mutex::default() })
+    pub(super) async fn start(definition: PythonDefinition, depth: usize) -> Result<Self> {
+        let runtime = Runtime::current();
+        // On the keeper, whose thread lives as long as the process, and whose task nobody drops halfway: what it has started it ends.
+        let starting = keeper()?.spawn(launch(definition, depth, runtime));
+        starting.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Spawn, "oad itself failed")))
     }
 
     /// Sends a request; requests are carried out in the order in which they are sent.
@@ -127,10 +97,10 @@ impl Interpreter {
     pub(super) fn send(
         &self,
         operation: &str,
-        payload: Vec<(&str, Value)>,
+        payload: Payload,
         number: &mut dyn FnMut(&Handle) -> Result<u64>,
     ) -> Result<Request> {
-        let payload = Item::Dict(payload.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
+        let payload = Item::Dict(payload.into_iter().map(|(name, item)| (name.into(), item)).collect());
         let (sender, answer) = oneshot::channel();
         let mut pending = self.shared.pending();
         if let Some(dead) = &pending.dead {
@@ -174,14 +144,6 @@ impl Interpreter {
         let _ = self.kill.send(());
     }
 
-    pub(super) fn kill_when_stuck(&self) -> Option<Duration> {
-        *self.kill_when_stuck.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn set_kill_when_stuck(&self, grace: Duration) {
-        *self.kill_when_stuck.lock().unwrap_or_else(PoisonError::into_inner) = Some(grace);
-    }
-
     pub(super) fn is_dead(&self) -> bool {
         self.shared.pending().dead.is_some()
     }
@@ -215,6 +177,57 @@ impl Shared {
             let _ = waiting.send(Err(error.clone()));
         }
     }
+}
+
+async fn launch(definition: PythonDefinition, depth: usize, runtime: Runtime) -> Result<Interpreter> {
+    let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, .. } = definition;
+    let started = Instant::now();
+    let limit = start_timeout.unwrap_or(START);
+    let deadline = started + limit;
+    // It looks at files, which may be on a disk that does not answer.
+    let choosing = tokio::task::spawn_blocking(move || choose(&interpreter));
+    let late = |what: &str| Error::new(ErrorKind::Spawn, format!("the interpreter {what} within {limit:?}"));
+    let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
+    let program = chosen.map_err(|_| Error::new(ErrorKind::Spawn, "oad itself failed"))??;
+    let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
+    let (process, stream) = Process::start(&program, &arguments)?;
+    let pid = process.pid();
+    let stream = {
+        // Read and written where the daemon's calls are.
+        let _entered = runtime.enter();
+        stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream))
+    };
+    let greeted = match stream {
+        Err(error) => Err(failed(&program, &format!("its socket cannot be used: {error}"))),
+        Ok(stream) => {
+            let (mut reader, mut writer) = stream.into_split();
+            let greeting = greet(&mut reader, &mut writer, &program, &path, depth);
+            let greeted = timeout_at(deadline, greeting).await;
+            greeted
+                .unwrap_or_else(|_| Err(failed(&program, &format!("it has not started within {limit:?}"))))
+                .map(|()| (reader, writer))
+        }
+    };
+    let (reader, writer) = match greeted {
+        Ok(halves) => halves,
+        Err(error) => {
+            process.kill();
+            let (status, stderr) = process.reap().await;
+            // What it has written says more than that it has said nothing, and of an error only its message crosses to the caller.
+            let words = last_words(&stderr);
+            let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
+            let death = Death { pid, status, stderr, uptime: started.elapsed() };
+            return Err(error.with_death(Arc::new(death)));
+        }
+    };
+    debug!(pid, program = %program.display(), "an interpreter has started");
+    let shared = Arc::new(Shared { pending: Mutex::default(), objects: Mutex::default() });
+    let (frames, outgoing) = mpsc::unbounded_channel();
+    let (kill, killed) = mpsc::unbounded_channel();
+    runtime.spawn(write(writer, outgoing));
+    let reading = runtime.spawn(read(reader, Arc::clone(&shared)));
+    tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program, started));
+    Ok(Interpreter { pid, kill_when_stuck, shared, frames, kill })
 }
 
 /// The first words: its version, the agent's text, the hello.
@@ -302,10 +315,15 @@ async fn write(mut writer: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<V
     let _ = writer.shutdown().await;
 }
 
-async fn read(mut reader: OwnedReadHalf, shared: Arc<Shared>) {
+/// Reads answers until their end; gives what was wrong with them, if anything was.
+async fn read(mut reader: OwnedReadHalf, shared: Arc<Shared>) -> Option<String> {
     loop {
-        let Ok(frame) = read_frame(&mut reader).await else { return };
-        let Some(id) = id_of(&frame) else { return };
+        let frame = match read_frame(&mut reader).await {
+            Ok(frame) => frame,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Some(error.to_string()),
+            Err(_) => return None,
+        };
+        let Some(id) = id_of(&frame) else { return Some("a frame is no answer".to_owned()) };
         let waiting = shared.pending().waiting.remove(&id);
         if let Some(waiting) = waiting {
             let _ = waiting.send(Ok(frame));
@@ -331,7 +349,7 @@ fn id_of(frame: &[u8]) -> Option<i64> {
 async fn watch(
     process: Process,
     mut killed: mpsc::UnboundedReceiver<()>,
-    mut reading: tokio::task::JoinHandle<()>,
+    mut reading: JoinHandle<Option<String>>,
     shared: Arc<Shared>,
     program: PathBuf,
     started: Instant,
@@ -351,22 +369,31 @@ async fn watch(
                 process.exited().await;
                 break;
             }
-            _ = &mut reading, if !read_out => {
-                // Its answers end before it does: it is ending, or sends nonsense.
+            nonsense = &mut reading, if !read_out => {
                 read_out = true;
-                let _ = timeout(END, process.exited()).await;
+                match nonsense {
+                    Ok(Some(what)) => {
+                        let message = format!("the interpreter `{}` (process {pid}) was killed: {what}", program.display());
+                        shared.fail(&Error::new(ErrorKind::Protocol, message));
+                    }
+                    // Its answers end before it does: it is ending.
+                    _ => drop(timeout(END, process.exited()).await),
+                }
                 process.kill();
             }
         }
     }
-    if !read_out {
-        let _ = timeout(LAST_WORD, reading).await;
+    if !read_out && timeout(LAST_WORD, &mut reading).await.is_err() {
+        // A copy that it has forked holds the socket.
+        reading.abort();
     }
     let (status, stderr) = process.reap().await;
     let death = Death { pid, status, stderr, uptime: started.elapsed() };
     let message = format!("the interpreter `{}` (process {pid}) died: {}", program.display(), death.status);
     debug!(pid, "an interpreter has ended");
-    shared.fail(&Error::new(ErrorKind::Died, message).with_death(Arc::new(death)));
+    let (words, error) = (last_words(&death.stderr), Error::new(ErrorKind::Died, message));
+    let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
+    shared.fail(&error.with_death(Arc::new(death)));
 }
 
 impl fmt::Debug for Interpreter {

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use crate::definition::{Asked, Returns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Hold, Reach};
 use crate::python::answer;
+use crate::python::marshal::Item;
 use crate::python::object::{PythonObject, of, own, returns, wait};
 use crate::value::Value;
 
@@ -21,6 +24,10 @@ pub(super) async fn iterate(
     reach: Arc<dyn Reach>,
     hold: Hold,
 ) -> Result<Value> {
+    // Before anything is called for nobody.
+    let line = reach.line().ok_or_else(|| {
+        Error::new(ErrorKind::BadArguments, "a call has one answer").advise("iterate by `Objects.Iterate`")
+    })?;
     let wanted = asked.returns;
     let is_call = !asked.name.is_empty();
     let interpreter = Arc::clone(&object.interpreter);
@@ -36,7 +43,6 @@ pub(super) async fn iterate(
             wait(Arc::clone(&interpreter), request, Box::new(()), move |frame| answer::object(&there, &frame)).await?;
     }
     let mut iterator = Iterator { object: of(&living).ok_or_else(senseless)?, is_done: false };
-    let line = reach.line().ok_or_else(|| Error::new(ErrorKind::BadArguments, "there is nobody to send items to"))?;
     line.open();
     loop {
         let room = line.room().await;
@@ -74,11 +80,18 @@ impl Drop for Iterator {
         if self.is_done {
             return;
         }
-        let operands = Value::List(vec![Value::Handle(own(self.object.number))].into());
+        let operands = Item::List(vec![Value::Handle(own(self.object.number)).into()]);
         let payload =
             vec![("operator", "close".into()), ("operands", operands), ("returns", returns(Returns::Fitting))];
-        // Nobody waits for the answer; and if the interpreter is dead, so is the iterator.
-        let _ = self.object.interpreter.send("operate", payload, &mut |handle| Ok(handle.id()));
+        let closing = self.object.interpreter.send("operate", payload, &mut |handle| Ok(handle.id()));
+        // If the interpreter is dead, so is the iterator; if this runtime ends, so does the interpreter.
+        if let (Ok(closing), Ok(runtime)) = (closing, Handle::try_current()) {
+            let interpreter = Arc::clone(&self.object.interpreter);
+            // What it answers is let go of.
+            runtime.spawn(async move {
+                drop(closing.answer().await.and_then(|frame| answer::object(&interpreter, &frame)))
+            });
+        }
     }
 }
 

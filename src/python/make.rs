@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -10,15 +11,14 @@ use crate::definition::{PythonDefinition, PythonSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Boxed, Living, Reach};
 use crate::python::answer;
-use crate::python::choose::choose;
-use crate::python::interpreter::Interpreter;
-use crate::python::object::{named, number, wait};
+use crate::python::interpreter::{Interpreter, Payload};
+use crate::python::object::{in_order, named, number, wait};
 use crate::value::Value;
 
 /// The interpreters of each daemon, by how they were asked for, so that objects which are asked for alike live together.
 static INTERPRETERS: std::sync::Mutex<Option<HashMap<Key, Place>>> = std::sync::Mutex::new(None);
 
-type Key = (Uuid, String, Vec<String>);
+type Key = (Uuid, String, Vec<String>, Option<Duration>);
 /// Locked while one is started.
 type Place = Arc<Mutex<Weak<Interpreter>>>;
 
@@ -39,7 +39,8 @@ pub(crate) fn make(
 }
 
 async fn running(definition: &PythonDefinition, reach: &dyn Reach) -> Result<Arc<Interpreter>> {
-    let key = (reach.daemon(), definition.interpreter.clone(), definition.path.clone());
+    let PythonDefinition { interpreter, path, kill_when_stuck, .. } = definition;
+    let key = (reach.daemon(), interpreter.clone(), path.clone(), *kill_when_stuck);
     let place = {
         let mut interpreters = INTERPRETERS.lock().unwrap_or_else(PoisonError::into_inner);
         let interpreters = interpreters.get_or_insert_with(HashMap::new);
@@ -48,34 +49,21 @@ async fn running(definition: &PythonDefinition, reach: &dyn Reach) -> Result<Arc
         Arc::clone(interpreters.entry(key).or_default())
     };
     let mut place = place.lock().await;
-    let interpreter = match place.upgrade().filter(|interpreter| !interpreter.is_dead()) {
-        Some(interpreter) => interpreter,
-        None => {
-            let program = choose(&definition.interpreter)?;
-            let depth = reach.depth_limit();
-            let started = Interpreter::start(program, &definition.path, depth, definition.start_timeout).await?;
-            let interpreter = Arc::new(started);
-            *place = Arc::downgrade(&interpreter);
-            interpreter
-        }
-    };
-    if let Some(grace) = definition.kill_when_stuck {
-        interpreter.set_kill_when_stuck(grace);
+    if let Some(interpreter) = place.upgrade().filter(|interpreter| !interpreter.is_dead()) {
+        return Ok(interpreter);
     }
-    Ok(interpreter)
+    let started = Arc::new(Interpreter::start(definition.clone(), reach.depth_limit()).await?);
+    *place = Arc::downgrade(&started);
+    Ok(started)
 }
 
 fn is_alive(place: &Place) -> bool {
     place.try_lock().is_ok_and(|place| place.strong_count() > 0)
 }
 
-fn payload(
-    source: PythonSource,
-    arguments: Vec<Value>,
-    keywords: Vec<(String, Value)>,
-) -> Result<Vec<(&'static str, Value)>> {
-    let module = |name: String| if name.is_empty() { Value::Null } else { name.into() };
-    let kind = |kind: &'static str| ("kind", Value::from(kind));
+fn payload(source: PythonSource, arguments: Vec<Value>, keywords: Vec<(String, Value)>) -> Result<Payload> {
+    let module = |name: String| if name.is_empty() { Value::Null.into() } else { name.into() };
+    let kind = |kind: &'static str| ("kind", kind.into());
     let takes_none = |payload| match arguments.is_empty() && keywords.is_empty() {
         true => Ok(payload),
         false => Err(Error::new(ErrorKind::BadArguments, "only an instance is made with arguments")),
@@ -85,7 +73,7 @@ fn payload(
             kind("instance"),
             ("module", module(from)),
             ("name", name.into()),
-            ("args", Value::List(arguments.into())),
+            ("args", in_order(arguments)),
             ("kwargs", named(keywords)),
         ]),
         PythonSource::Name { module: from, name } => {
@@ -97,7 +85,7 @@ fn payload(
             takes_none(vec![kind("script"), ("source", source.into()), ("name", name.into())])
         }
         PythonSource::Value => match <[Value; 1]>::try_from(arguments) {
-            Ok([value]) => Ok(vec![kind("value"), ("value", value)]),
+            Ok([value]) => Ok(vec![kind("value"), ("value", value.into())]),
             Err(_) => Err(Error::new(ErrorKind::BadArguments, "an object is made of one value")),
         },
     }

@@ -7,22 +7,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::definition::{Action, Asked, Returns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{
-    Answer, Arguments, Boxed, Description, Dynamic, Hold, Hosted, Living, Reach, SelfDescription, no_such_object,
+    Answer, Arguments, Boxed, Description, Dynamic, Hold, Hosted, Living, Reach, SelfDescription, WeakLiving,
+    no_such_object,
 };
 use crate::process::keeper;
 use crate::python::answer;
-use crate::python::interpreter::{Interpreter, Request};
+use crate::python::interpreter::{Interpreter, Payload, Request};
 use crate::python::iteration::iterate;
+use crate::python::marshal::Item;
 use crate::value::{Handle, Value};
 
-/// How often an interruption is said again that has had no effect: code may swallow it.
-const AGAIN: Duration = Duration::from_millis(200);
+/// How long after an interruption it is said again, because code may swallow it; each time twice as long. Not soon, for it would hit what the first had
+/// begun to tidy up.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// An object that lives in an interpreter, by its number there.
 #[derive(Debug)]
@@ -82,7 +85,7 @@ pub(super) fn number(interpreter: &Interpreter, reach: &dyn Reach, handle: &Hand
 }
 
 /// How an answer is asked for.
-pub(super) fn returns(returns: Returns) -> Value {
+pub(super) fn returns(returns: Returns) -> Item {
     match returns {
         Returns::Fitting => "default".into(),
         Returns::Value => "value".into(),
@@ -92,7 +95,7 @@ pub(super) fn returns(returns: Returns) -> Value {
 
 impl PythonObject {
     /// Sends a request of this object's.
-    pub(super) fn send(&self, operation: &str, payload: Vec<(&str, Value)>, reach: &dyn Reach) -> Result<Request> {
+    pub(super) fn send(&self, operation: &str, payload: Payload, reach: &dyn Reach) -> Result<Request> {
         self.interpreter.send(operation, payload, &mut |handle| number(&self.interpreter, reach, handle))
     }
 
@@ -110,29 +113,32 @@ impl PythonObject {
         match action {
             Action::Call | Action::Iterate => {
                 let name = if name.is_empty() { Value::Null } else { name.into() };
-                let given = [("args", Value::List(arguments.into())), ("kwargs", named(keywords))];
-                let [positional, named] = given;
-                self.send("call", vec![target, ("name", name), positional, named, returns], reach)
+                let (positional, named) = (("args", in_order(arguments)), ("kwargs", named(keywords)));
+                self.send("call", vec![target, ("name", name.into()), positional, named, returns], reach)
             }
             Action::GetAttribute => self.send("get", vec![target, ("name", name.into()), returns], reach),
             Action::SetAttribute => {
                 let [value] = <[Value; 1]>::try_from(arguments).map_err(|_| one_value())?;
-                self.send("set", vec![target, ("name", name.into()), ("value", value)], reach)
+                self.send("set", vec![target, ("name", name.into()), ("value", value.into())], reach)
             }
             Action::DeleteAttribute => self.send("delete", vec![target, ("name", name.into())], reach),
             Action::Operate => {
                 let itself = Value::Handle(own(self.number));
-                let operands: Vec<Value> = std::iter::once(itself).chain(arguments).collect();
-                let operands = ("operands", Value::List(operands.into()));
+                let operands = ("operands", in_order(std::iter::once(itself).chain(arguments).collect()));
                 self.send("operate", vec![("operator", name.into()), operands, returns], reach)
             }
         }
     }
 }
 
-/// Keyword arguments, or the like.
-pub(super) fn named(keywords: Vec<(String, Value)>) -> Value {
-    Value::Map(keywords.into_iter().map(|(name, value)| (name.into(), value)).collect())
+/// Arguments by name. What stands around them is no level of theirs, nor is it below.
+pub(super) fn named(keywords: Vec<(String, Value)>) -> Item {
+    Item::Dict(keywords.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+}
+
+/// Arguments in order.
+pub(super) fn in_order(arguments: Vec<Value>) -> Item {
+    Item::List(arguments.into_iter().map(Item::Value).collect())
 }
 
 fn one_value() -> Error {
@@ -167,19 +173,22 @@ impl Drop for Interruption {
     fn drop(&mut self) {
         let (Some(id), Ok(keeper)) = (self.id, keeper()) else { return };
         self.interpreter.interrupt(id);
+        let kill_at = self.interpreter.kill_when_stuck.map(|grace| Instant::now() + grace);
         // Not kept alive by this: if it ends, so does the call.
         let interpreter = Arc::downgrade(&self.interpreter);
-        let started = Instant::now();
         keeper.spawn(async move {
+            let mut again = AGAIN;
             loop {
-                sleep(AGAIN).await;
+                let next = Instant::now() + again;
+                sleep_until(kill_at.map_or(next, |kill_at| kill_at.min(next))).await;
                 let Some(interpreter) = interpreter.upgrade().filter(|interpreter| interpreter.is_pending(id)) else {
                     return;
                 };
-                match interpreter.kill_when_stuck() {
-                    Some(grace) if started.elapsed() >= grace => return interpreter.kill(),
-                    _ => interpreter.interrupt(id),
+                if kill_at.is_some_and(|kill_at| kill_at <= Instant::now()) {
+                    return interpreter.kill();
                 }
+                interpreter.interrupt(id);
+                again *= 2;
             }
         });
     }
@@ -238,8 +247,8 @@ impl PythonObject {
 impl Drop for PythonObject {
     fn drop(&mut self) {
         let mut objects = self.interpreter.objects();
-        // Its number may have arrived again in this moment, for another who holds it.
-        if objects.get(&self.number).is_some_and(|weak| weak.upgrade().is_none()) {
+        // Its number may have arrived again in this moment, for another who holds it. To hold that, even for the look, could make this the one to drop it.
+        if objects.get(&self.number).is_some_and(WeakLiving::is_gone) {
             objects.remove(&self.number);
         }
         drop(objects);
