@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Line, Living};
-use crate::stream::{Context, Finder, Incoming, finding};
+use crate::stream::{Context, Incoming, finding};
 use crate::value::{Handle, Value};
 
 /// What one call can reach.
@@ -49,20 +49,20 @@ thread_local! {
 /// Converts values while what `reach` names can be found.
 pub(super) fn within<T>(reach: &Arc<dyn Reach>, convert: impl FnOnce() -> T) -> T {
     let _outer = Restore(REACH.replace(Some(Arc::clone(reach))));
-    finding(Arc::new(Streams(Arc::clone(reach))), convert)
+    finding(find_stream, convert)
 }
 
-/// The streams among the arguments of a call.
+/// Starts to receive a stream of the call whose values are being converted.
+fn find_stream(number: u64) -> Result<Incoming> {
+    let none = || Error::new(ErrorKind::BadArguments, "a stream can only be given over a session");
+    let reach = current().ok_or_else(none)?;
+    let incoming = reach.line().ok_or_else(none)?.receive(number)?;
+    Ok(incoming.in_context(Arc::new(Streams(reach))))
+}
+
+/// What the items of a stream among the arguments are read in.
 #[derive(Debug)]
 struct Streams(Arc<dyn Reach>);
-
-impl Finder for Streams {
-    fn find_stream(&self, number: u64) -> Result<Incoming> {
-        let none = || Error::new(ErrorKind::BadArguments, "a stream can only be given over a session");
-        let incoming = self.0.line().ok_or_else(none)?.receive(number)?;
-        Ok(incoming.in_context(Arc::new(Streams(Arc::clone(&self.0)))))
-    }
-}
 
 /// The items of such a stream may name objects too.
 impl Context for Streams {

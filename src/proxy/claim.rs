@@ -4,7 +4,7 @@
 //! thread, for as long as the reading takes. What no proxy has claimed by then is released.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -13,7 +13,7 @@ use crate::daemon::Daemon;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proxy::call::{Asked, Returned};
 use crate::proxy::{Proxy, Remote};
-use crate::stream::{Context, Finder, Held, Incoming, finding, hold};
+use crate::stream::{Context, Held, Incoming, finding, hold};
 use crate::value::{Handle, Value, from_value};
 
 /// The handles of an answer that is being read.
@@ -24,6 +24,8 @@ struct Claims {
 
 thread_local! {
     static CLAIMS: RefCell<Option<Claims>> = const { RefCell::new(None) };
+    /// The one stream that the call has returned.
+    static OPENED: RefCell<Option<Incoming>> = const { RefCell::new(None) };
 }
 
 /// Reads what a method has returned. Its handles become the proxies that `T` has; any other is released, and a stream that it has no place for ends.
@@ -33,7 +35,8 @@ pub(super) fn read<T: DeserializeOwned>(asked: &Asked<'_>, (value, stream): Retu
         Some(stream) => {
             let items = Items { proxy: asked.proxy.clone(), method: asked.method.to_owned() };
             let stream = stream.in_context(Arc::new(items));
-            finding(Arc::new(Opened(Mutex::new(Some(stream)))), || from_value(value))
+            let _outer = Opened(OPENED.replace(Some(stream)));
+            finding(find_opened, || from_value(value))
         }
     };
     read.map_err(|error| asked.explain(error))
@@ -68,14 +71,16 @@ impl Claims {
     }
 }
 
-/// The one stream that a call has returned.
-#[derive(Debug)]
-struct Opened(Mutex<Option<Incoming>>);
+fn find_opened(_: u64) -> Result<Incoming> {
+    OPENED.take().ok_or_else(|| Error::new(ErrorKind::Protocol, "a call returns one stream"))
+}
 
-impl Finder for Opened {
-    fn find_stream(&self, _: u64) -> Result<Incoming> {
-        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        stream.ok_or_else(|| Error::new(ErrorKind::Protocol, "a call returns one stream"))
+/// What was being read before; a stream that nobody has taken ends.
+struct Opened(Option<Incoming>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        drop(OPENED.replace(self.0.take()));
     }
 }
 

@@ -13,10 +13,10 @@ pub(crate) use held::{Held, hold, holding};
 pub(crate) use inbound::{Context, Inbound, Incoming, Upstream, WINDOW};
 pub(crate) use source::{Batch, Source, outgoing};
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use futures_util::{StreamExt, TryStreamExt};
@@ -191,9 +191,8 @@ impl<T: Serialize + 'static> Serialize for Stream<T> {
 impl<'de, T> Deserialize<'de> for Stream<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let StreamNumber(number) = StreamNumber::deserialize(deserializer)?;
-        let finder = FINDER.with_borrow(Clone::clone);
-        let found = match finder {
-            Some(finder) => finder.find_stream(number),
+        let found = match FIND.get() {
+            Some(find) => find(number),
             None => Err(Error::new(ErrorKind::WrongType, "a stream can only be read from a call")),
         };
         found.map(|incoming| Stream(Mutex::new(Kind::Incoming(incoming)))).map_err(de::Error::custom)
@@ -222,27 +221,24 @@ impl<T: Serialize + 'static> Stream<T> {
     }
 }
 
-/// Finds the streams of a call by their numbers.
-pub(crate) trait Finder: Send + Sync {
-    /// Starts to receive a stream.
-    fn find_stream(&self, number: u64) -> Result<Incoming>;
-}
+/// Starts to receive the stream of a number, in the call whose values are being read. No closure, because one for each argument of each call costs.
+pub(crate) type Find = fn(u64) -> Result<Incoming>;
 
 thread_local! {
-    static FINDER: RefCell<Option<Arc<dyn Finder>>> = const { RefCell::new(None) };
+    static FIND: Cell<Option<Find>> = const { Cell::new(None) };
 }
 
 /// Reads values while the streams in them can be found.
-pub(crate) fn finding<T>(finder: Arc<dyn Finder>, read: impl FnOnce() -> T) -> T {
-    let _outer = Restore(FINDER.replace(Some(finder)));
+pub(crate) fn finding<T>(find: Find, read: impl FnOnce() -> T) -> T {
+    let _outer = Restore(FIND.replace(Some(find)));
     read()
 }
 
 /// Also when the reading panics: it is somebody's own code too.
-struct Restore(Option<Arc<dyn Finder>>);
+struct Restore(Option<Find>);
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        FINDER.set(self.0.take());
+        FIND.set(self.0);
     }
 }
