@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
+use tracing::{Instrument as _, debug_span};
 
 use crate::client::Authorized;
 use crate::daemon::Daemon;
@@ -25,7 +26,7 @@ const AFTERMATH: Duration = Duration::from_millis(100);
 
 /// The connection to a daemon, for the clients that tonic generates: `GreeterClient::new(daemon.channel())`.
 ///
-/// It keeps the daemon alive, as a proxy does. A call whose daemon dies fails with `UNAVAILABLE` and says how it died. It is cheap to
+/// It keeps the daemon alive, as a proxy does. Each call is a `tracing` span, `call`, at the level DEBUG, with the daemon's pid and the name of the RPC. A call whose daemon dies fails with `UNAVAILABLE` and says how it died. It is cheap to
 /// clone, and carries many calls at once.
 #[derive(Clone)]
 pub struct Channel {
@@ -53,12 +54,14 @@ impl Service<Request<Body>> for Channel {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (inner, daemon) = (self.inner.clone(), self.daemon.clone());
-        Box::pin(async move {
+        let span = debug_span!("call", daemon = daemon.pid(), rpc = request.uri().path());
+        let call = async move {
             match inner.oneshot(request).await {
                 Ok(response) => Ok(response.map(|body| Body::new(Answered { body, daemon, epitaph: None }))),
                 Err(error) => Err(epitaph(daemon, Status::from_error(Box::new(error))).await),
             }
-        })
+        };
+        Box::pin(call.instrument(span))
     }
 }
 

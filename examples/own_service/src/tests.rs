@@ -50,3 +50,36 @@ async fn health_knows_the_service() {
     let health = HealthClient::new(daemon.channel()).check(check).await.expect("it is known").into_inner();
     assert_eq!(health.status(), ServingStatus::Serving);
 }
+
+/// Notes the spans that are opened, with their fields.
+#[derive(Clone, Default)]
+struct Spans(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Spans {
+    fn on_new_span(
+        &self,
+        attributes: &tracing::span::Attributes<'_>,
+        _: &tracing::span::Id,
+        _: tracing_subscriber::layer::Context<'_, S>,
+    ) {
+        let mut said = attributes.metadata().name().to_owned();
+        attributes.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            said += &format!(" {field}={value:?}");
+        });
+        self.0.lock().expect("nobody panics with it").push(said);
+    }
+}
+
+#[tokio::test]
+async fn each_call_of_a_generated_client_is_a_span() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let spans = Spans::default();
+    let subscribed = tracing_subscriber::registry().with(spans.clone()).set_default();
+    GreeterClient::new(daemon.channel()).greet(request("you", 0)).await.expect("it answers");
+    drop(subscribed);
+    let expected = format!("call daemon={} rpc=\"/greeter.v1.Greeter/Greet\"", daemon.pid());
+    let spans = spans.0.lock().expect("nobody panics with it");
+    assert!(spans.contains(&expected), "{spans:?}");
+}
