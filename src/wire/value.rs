@@ -32,7 +32,7 @@ pub(crate) fn value_to_pb(value: Value) -> pb::Value {
         Value::Some(value) => Kind::Some(Box::new(value_to_pb(*value))),
         Value::Handle(handle) => Kind::Handle(handle_to_pb(&handle)),
         Value::Stream(number) => Kind::Stream(number),
-        Value::Complex(Complex { re, im }) => Kind::Complex(pb::Complex { re, im }),
+        Value::Complex(Complex { re, im }) => Kind::Complex(pb::Complex { re: Some(re), im: Some(im) }),
         Value::Set(set) => Kind::Set(pb::Set { values: values_to_pb(set.into_items()) }),
         Value::FrozenSet(set) => Kind::FrozenSet(pb::Set { values: values_to_pb(set.into_items()) }),
         Value::RawText(text) => Kind::RawText(text.into_wtf8().into()),
@@ -81,7 +81,9 @@ pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
         Kind::Some(value) => Value::Some(Box::new(value_from_pb(*value)?)),
         Kind::Stream(number) => Value::Stream(number),
         Kind::Handle(handle) => Value::Handle(handle_from_pb(handle, Uuid::nil())?),
-        Kind::Complex(pb::Complex { re, im }) => Value::Complex(Complex { re, im }),
+        Kind::Complex(pb::Complex { re, im }) => {
+            Value::Complex(Complex { re: re.unwrap_or_default(), im: im.unwrap_or_default() })
+        }
         Kind::Set(set) => Value::Set(values_from_pb(set.values)?.into()),
         Kind::FrozenSet(set) => Value::FrozenSet(values_from_pb(set.values)?.into()),
         Kind::RawText(bytes) => Value::text_from_wtf8(bytes.into()).map_err(senseless)?,

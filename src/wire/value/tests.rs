@@ -24,6 +24,7 @@ fn every_kind_arrives_as_it_was() {
         Value::from(i128::MIN),
         Value::Float(-0.0),
         Value::Float(nan),
+        Complex { re: -0.0, im: -0.0 }.into(),
         Value::Text("naïve\0".into()),
         Value::Bytes(Bytes::from(vec![0, 255])),
         Value::Tuple(vec![Value::Int(1), Value::Null]),
