@@ -21,11 +21,15 @@ const LINE: usize = 8 * 1024;
 /// How long the pipes are still read after the process has gone. A grandchild may hold them open for ever.
 const DRAIN: Duration = Duration::from_millis(50);
 
+/// The same where what is read is passed on, which takes threads that a busy machine may be slow to run.
+const DRAIN_RELAY: Duration = Duration::from_millis(500);
+
 /// Reads both pipes of a daemon until they close or this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     readers: JoinSet<()>,
     tail: Arc<Mutex<VecDeque<u8>>>,
+    drain: Duration,
 }
 
 impl Output {
@@ -41,7 +45,7 @@ impl Output {
             let tell = move |line: &str| tracing::warn!(target: "oad::output", pid, stream = "stderr", "{line}");
             readers.spawn(read(pipe, tell, Some(Arc::clone(&tail))).with_current_subscriber());
         }
-        Output { readers, tail }
+        Output { readers, tail, drain: DRAIN }
     }
 
     /// Does the same for a process of this one's: where this is a daemon, its parent is to tell what comes, so it goes on to this process's own stdout
@@ -58,13 +62,13 @@ impl Output {
         if let Some(pipe) = stderr.and_then(|fd| Receiver::from_owned_fd(fd).ok()) {
             readers.spawn(pass_on(pipe, tokio::io::stderr(), Some(Arc::clone(&tail))));
         }
-        Output { readers, tail }
+        Output { readers, tail, drain: DRAIN_RELAY }
     }
 
     /// Reads what is still in the pipes of a process that has gone, and gives the end of its stderr, escaped.
     pub(super) async fn finish(mut self) -> String {
         // Timing out is no failure: somebody else holds the pipe, and what it writes is not the daemon's.
-        let _ = tokio::time::timeout(DRAIN, async { while self.readers.join_next().await.is_some() {} }).await;
+        let _ = tokio::time::timeout(self.drain, async { while self.readers.join_next().await.is_some() {} }).await;
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         printable(tail.make_contiguous())
     }

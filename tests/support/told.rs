@@ -1,7 +1,7 @@
 //! What is told by `tracing`, as text.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -16,6 +16,10 @@ impl Told {
     }
 
     pub fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + 'static {
+        // While there is one subscriber only, `tracing` asks that of the thread which comes to an event first; on a thread of another test, which has none, the
+        // event would be switched off for all.
+        static ANOTHER: OnceLock<tracing::Dispatch> = OnceLock::new();
+        ANOTHER.get_or_init(|| tracing::Dispatch::new(tracing_subscriber::registry()));
         tracing_subscriber::fmt().with_writer(self.clone()).with_ansi(false).without_time().finish()
     }
 }
