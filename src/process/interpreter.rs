@@ -29,22 +29,26 @@ pub(crate) struct Interpreter {
 }
 
 impl Interpreter {
-    /// Starts `program` with one end of a socket pair whose number is its last argument; gives the other end.
+    /// Starts `program` with an end of each of two socket pairs, whose numbers are its last arguments; gives the other ends, which do not block.
     ///
     /// Must be called on the keeper's thread: the signal that it gets when this process dies is bound to the thread that started it.
-    pub(crate) fn start(program: &Path, arguments: &[&OsStr]) -> Result<(Self, UnixStream)> {
+    pub(crate) fn start(program: &Path, arguments: &[&OsStr]) -> Result<(Self, [UnixStream; 2])> {
         let failed = |what: &str, error: io::Error| {
             Error::new(ErrorKind::Spawn, format!("`{}` could not be started: {what}{error}", program.display()))
                 .because(error)
         };
-        let (ours, theirs) = UnixStream::pair().map_err(|error| failed("a socket pair: ", error))?;
-        let theirs = OwnedFd::from(theirs);
-        let number = theirs.as_raw_fd();
+        let pair = || UnixStream::pair().map_err(|error| failed("a socket pair: ", error));
+        let ((first, their_first), (second, their_second)) = (pair()?, pair()?);
+        for ours in [&first, &second] {
+            ours.set_nonblocking(true).map_err(|error| failed("a socket pair: ", error))?;
+        }
+        let theirs = [OwnedFd::from(their_first), OwnedFd::from(their_second)];
+        let numbers = theirs.each_ref().map(OwnedFd::as_raw_fd);
         let parent = rustix::process::getpid();
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .arg(number.to_string())
+            .args(numbers.map(|number| number.to_string()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -53,10 +57,12 @@ impl Interpreter {
             command.env(SAFE_PATH, "oad");
         }
         let prepare = move || {
-            // SAFETY: `theirs` is open until the child has been started, and the child has a copy of all descriptors.
-            #[allow(unsafe_code)]
-            let socket = unsafe { BorrowedFd::borrow_raw(number) };
-            rustix::io::fcntl_setfd(socket, FdFlags::empty())?;
+            for number in numbers {
+                // SAFETY: `theirs` are open until the child has been started, and the child has a copy of all descriptors.
+                #[allow(unsafe_code)]
+                let socket = unsafe { BorrowedFd::borrow_raw(number) };
+                rustix::io::fcntl_setfd(socket, FdFlags::empty())?;
+            }
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             // The parent may have died before that.
             match rustix::process::getppid() == Some(parent) {
@@ -64,7 +70,7 @@ impl Interpreter {
                 false => Err(io::ErrorKind::NotFound.into()),
             }
         };
-        // SAFETY: what runs between fork and exec makes three system calls, and neither allocates nor takes a lock. The standard library has no safe
+        // SAFETY: what runs between fork and exec makes four system calls, and neither allocates nor takes a lock. The standard library has no safe
         // way to hand a descriptor down by its number, nor to set the death signal.
         #[allow(unsafe_code)]
         unsafe {
@@ -83,7 +89,7 @@ impl Interpreter {
         })?;
         let output = Output::relay(process.id(), stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
-        Ok((Interpreter { pid, pidfd, output }, ours))
+        Ok((Interpreter { pid, pidfd, output }, [first, second]))
     }
 
     pub(crate) fn pid(&self) -> u32 {

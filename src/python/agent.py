@@ -1,8 +1,9 @@
 """Holds Python objects for a daemon and does with them what it is asked.
 
-At the other end of the socket is the daemon, written in Rust, which started this interpreter and sent it this text. One
-thread reads requests; the main thread answers them in order, so that what must run on a main thread (signal, sqlite3,
-RLock) does.
+At the other end of two sockets is the daemon, written in Rust, which started this interpreter and sent it this text. The
+main thread reads requests from the first and answers them in order, so that what must run on a main thread (signal,
+sqlite3, RLock) does, and no thread has to wake another. A second thread listens at the second socket for what cannot wait
+for its turn: interruptions, and the end.
 
 Deliberately absent: any import that is not of the standard library, any use of sys.stdin, sys.stdout or sys.stderr but
 flushing them (they belong to the object), any pickling, and any opinion about which objects may be called: the daemon
@@ -46,34 +47,29 @@ class Interrupted(BaseException):
 
 
 class Wire:
-    """Frames on the socket: four bytes of length, little endian, then one marshalled object."""
+    """Frames on a socket: four bytes of length, little endian, then one marshalled object."""
 
     def __init__(self, fd):
         self.fd = fd
-        self.reader = open(fd, 'rb', buffering=65536, closefd=False)
         self.turn = _thread.RLock()
 
-    def read(self):
-        """Reads one request, or gives None at the end; raises for what is no request."""
-        head = self.reader.read(4)
-        if not head:
-            return None
-        length = int.from_bytes(head, 'little')
-        if len(head) < 4 or length > FRAME_LIMIT:
-            raise ValueError('malformed frame')
-        body = self.reader.read(length)
-        if len(body) < length:
-            raise ValueError('truncated frame')
-        number, operation, payload = marshal.loads(body)
-        if type(number) is not int or type(operation) is not str:
-            raise ValueError('malformed request')
-        return number, operation, payload
+    def read(self, parts):
+        """Appends what has come, or an empty part at the end."""
+        # A signal handler of the object's may raise between any two bytecodes of the main thread, and what has been read
+        # must not be lost: it is the C call that reads that keeps it.
+        size = max(READ_SIZE, missing(parts)) if parts else READ_SIZE
+        try:
+            parts.extend(map(os.read, (self.fd,), (size,)))
+        except OSError as error:
+            if not raised_here(error):
+                raise
+            # The daemon died with answers unread; that is an end like any other.
+            parts.append(b'')
 
     def write(self, frame, progress):
         """Writes what `progress` says is still missing of the frame."""
-        # A signal handler of the object's may raise between any two bytecodes of the main thread, after which the loop
-        # comes back here. So the count is kept by the very C call that writes, and the lock is one that may be taken
-        # again and is then given back wholly.
+        # As in `read`, the count is kept by the very C call that writes; and the lock is one that may be taken again and
+        # is then given back wholly.
         self.turn.acquire()
         try:
             while sum(progress) < len(frame):
@@ -82,6 +78,31 @@ class Wire:
         finally:
             while self.turn._is_owned():
                 self.turn.release()
+
+
+READ_SIZE = 65536
+
+
+def raised_here(error):
+    """Says whether a C function has raised it in the frame that catches it, not a signal handler, which has a frame of its own."""
+    return error.__traceback__.tb_next is None
+
+
+def split(parts):
+    """The body of the first frame, and what follows it; None where it has not all come."""
+    if not parts or missing(parts) > 0:
+        return None
+    data = parts[0] if len(parts) == 1 else b''.join(parts)
+    end = 4 + int.from_bytes(data[:4], 'little')
+    return data[4:end], [data[end:]] if len(data) > end else []
+
+
+def missing(parts):
+    """How many bytes of the first frame have not come; a frame that is too long ends with its head, and so is no request."""
+    come = sum(map(len, parts))
+    head = parts[0] if len(parts[0]) >= 4 else b''.join(parts)[:4]
+    length = int.from_bytes(head[:4], 'little') if len(head) >= 4 else 0
+    return 4 + (length if length <= FRAME_LIMIT else 0) - come
 
 
 def packed(number, status, payload):
@@ -1135,15 +1156,9 @@ class Request:
         self.number = number
         self.operation = operation
         self.payload = payload
-        self.owner = {}
         self.begun = False
-        self.cancelled = False
         self.frame = None
         self.progress = []
-
-    def claim(self, thread):
-        """Says whether the request is that thread's: the first to ask has it, by one atomic step."""
-        return self.owner.setdefault('thread', thread) == thread
 
 
 def is_tidying(request):
@@ -1154,15 +1169,20 @@ def is_tidying(request):
 
 
 class Agent:
-    """Reads requests on one thread and answers them, in order, on the main thread."""
+    """Answers requests, in order, on the main thread, and listens on another for what interrupts them."""
 
-    def __init__(self, fd):
+    def __init__(self, fd, urgent):
         self.pid = os.getpid()
         self.wire = Wire(fd)
+        self.urgent = Wire(urgent)
         self.operations = Operations()
-        self.queue = collections.deque()
-        self.waiting = {}
-        self.wake = _thread.allocate_lock()
+        # The request that is being answered, and what has been read beyond it; always assigned as one.
+        self.inbox = None, []
+        self.is_read_out = False
+        # Who has a request, by its number: the first to ask for it, by one atomic step.
+        self.owners = {}
+        # The last number that has been answered. They grow.
+        self.answered = 0
         self.running = None
         self.wanted = None
         self.stray = None
@@ -1170,57 +1190,54 @@ class Agent:
         self.taken_over = _thread.allocate_lock()
         self.main_thread = _thread.get_ident()
 
-    # --- the reader thread ---
+    # --- the listening thread ---
 
-    def read(self):
+    def listen(self):
         status = os.EX_PROTOCOL
+        parts = []
         try:
             while True:
-                request = self.wire.read()
-                if request is None:
-                    status = 0
-                    break
-                if request[1] == 'interrupt':
-                    self.interrupt(request[2])
+                found = split(parts)
+                if found is None:
+                    self.urgent.read(parts)
+                    if not parts[-1]:
+                        status = 0
+                        break
                     continue
-                request = Request(*request)
-                if request.operation != 'release':
-                    self.waiting[request.number] = request
-                self.queue.append(request)
-                self.rouse()
+                body, parts = found
+                _, operation, number = marshal.loads(body)
+                if operation == 'interrupt':
+                    self.interrupt(number)
         except OSError:
-            # The daemon died with answers unread; that is an end like any other.
+            # The daemon died; that is an end like any other.
             status = 0
         except BaseException:
             pass
-        self.end_from_reader(status)
-
-    def rouse(self):
-        try:
-            self.wake.release()
-        except RuntimeError:
-            # It was awake already.
-            pass
+        self.end_from_listener(status)
 
     def interrupt(self, number):
-        request = self.waiting.get(number)
-        if request is None:
+        if number <= self.answered:
             return
-        if request.claim('reader'):
-            if not request.cancelled:
-                request.cancelled = True
-                message = 'the request was taken back before it began'
-                self.wire.write(packed(number, 'failed', ('interrupted', message)), [])
-        else:
-            self.wanted = request
-            signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
+        owner = self.owners.setdefault(number, 'listener')
+        if owner == 'listener':
+            if number <= self.answered:
+                # The main thread has answered it and let go of it in this moment.
+                del self.owners[number]
+                return
+            self.owners[number] = 'answered'
+            message = 'the request was taken back before it began'
+            self.wire.write(packed(number, 'failed', ('interrupted', message)), [])
+        elif owner == 'main':
+            running = self.running
+            if running is not None and running.number == number:
+                self.wanted = running
+                signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
 
-    def end_from_reader(self, status):
+    def end_from_listener(self, status):
         """Ends the process: on the main thread if that comes in time, else from here."""
         end = time.monotonic() + END_SECONDS
         self.ending = status
         running = self.running
-        self.rouse()
         if running is not None and not is_tidying(running):
             self.wanted = running
             signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
@@ -1264,43 +1281,86 @@ class Agent:
             if self.taken_over.acquire(False):
                 self.tidy()
                 self.end(self.ending)
-            # The reader has begun to end the process.
+            # The listener has begun to end the process.
             time.sleep(END_SECONDS)
-        if not self.queue:
+        request, rest = self.inbox
+        if request is None:
             self.stray = None
-            self.wake.acquire()
+            if not self.receive():
+                self.ending = self.ending or 0
             return
-        request = self.queue[0]
         if request.frame is None:
             request.frame = self.answer(request)
-        self.waiting.pop(request.number, None)
         self.running = None
         if request.frame:
             self.send(request)
-        self.queue.popleft()
-        # The reader may hold the request for a while, when it comes too late with an interruption.
+        self.finish(request)
+        self.inbox = None, rest
+
+    def receive(self):
+        """Reads until there is a request; False at the end."""
+        _, parts = self.inbox
+        while not self.is_read_out:
+            found = split(parts)
+            if found is not None:
+                request = self.request(found[0])
+                if request is None:
+                    self.ending = os.EX_PROTOCOL
+                    return False
+                self.inbox = request, found[1]
+                return True
+            self.wire.read(parts)
+            self.is_read_out = parts[-1:] == [b'']
+        if any(parts):
+            self.ending = os.EX_PROTOCOL
+        return False
+
+    def request(self, body):
+        """A request as it came, or None where it is none."""
+        try:
+            number, operation, payload = marshal.loads(body)
+        except (ValueError, EOFError, TypeError) as error:
+            if not raised_here(error):
+                raise
+            return None
+        return Request(number, operation, payload) if type(number) is int and type(operation) is str else None
+
+    def finish(self, request):
+        """Takes note that a request has its answer."""
+        if request.number:
+            # In this order: see `interrupt`.
+            self.answered = request.number
+            self.owners.pop(request.number, None)
+        # The listener may hold the request for a while, when it comes too late with an interruption.
         request.frame = b''
 
     def tidy(self):
-        """Does what was asked before the end so that it ends well: lets objects go and closes iterators. The reader bounds it."""
-        for request in list(self.queue):
+        """Does what was asked before the end so that it ends well: lets objects go and closes iterators. The listener bounds it."""
+        while True:
+            request, rest = self.inbox
+            if request is None:
+                if not self.receive():
+                    return
+                continue
             if is_tidying(request):
                 attempt(lambda: self.answer(request), None)
+            self.inbox = None, rest
 
     def send(self, request):
         try:
             self.wire.write(request.frame, request.progress)
         except OSError:
-            # Nobody is there any more; the reader hears it too.
+            # Nobody is there any more; the listener hears it too.
             self.ending = 0
 
     def answer(self, request):
         """Carries out a request and gives the frame that answers it; an empty one where nobody waits for an answer."""
         if request.operation == 'release':
             return self.release(request)
-        if not request.claim('main'):
-            return b''
+        # Set before it is claimed, so that the listener, who finds it claimed, finds it here.
         self.running = request
+        if self.owners.setdefault(request.number, 'main') != 'main':
+            return b''
         try:
             try:
                 frame, sent = self.perform(request)
@@ -1392,10 +1452,11 @@ class Agent:
         os._exit(status)
 
     def forked(self):
-        # Once only: in a copy of the copy the number may be that of a file of the object's.
-        fd, self.wire.fd = self.wire.fd, None
-        if fd is not None:
-            attempt(lambda: os.close(fd), None)
+        for wire in (self.wire, self.urgent):
+            # Once only: in a copy of the copy the number may be that of a file of the object's.
+            fd, wire.fd = wire.fd, None
+            if fd is not None:
+                attempt(lambda: os.close(fd), None)
 
 
 INTERRUPTIBLE = frozenset(map(id, (Agent.perform.__code__, Agent.raised.__code__)))
@@ -1404,12 +1465,12 @@ INTERRUPTIBLE = frozenset(map(id, (Agent.perform.__code__, Agent.raised.__code__
 # === the start ===
 
 
-def serve(fd):
+def serve(fd, urgent):
     """Takes over the main thread for good."""
-    agent = Agent(fd)
+    agent = Agent(fd, urgent)
     if hasattr(os, 'register_at_fork'):
         os.register_at_fork(after_in_child=agent.forked)
     signal.signal(INTERRUPT_SIGNAL, agent.interrupted)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (INTERRUPT_SIGNAL,))
-    _thread.start_new_thread(agent.read, ())
+    _thread.start_new_thread(agent.listen, ())
     agent.serve()

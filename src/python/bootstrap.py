@@ -9,7 +9,7 @@ def bootstrap():
     # 3.13 imports linecache before it runs this text. So the daemon asks for a safe path, for this interpreter alone.
     if os.environ.get('PYTHONSAFEPATH') == 'oad':
         del os.environ['PYTHONSAFEPATH']
-    fd = int(sys.argv[1])
+    fd, urgent = map(int, sys.argv[1:])
     sys.argv[:] = ['']
     version = tuple(sys.version_info[:3])
     name = sys.implementation.name if version >= (3, 3) else 'pypy' if 'PyPy' in sys.version else 'cpython'
@@ -18,8 +18,9 @@ def bootstrap():
     os.write(fd, bytes(bytearray(len(frame) >> shift & 255 for shift in (0, 8, 16, 24))) + frame)
     if name != 'cpython' or version < (3, 6):
         return
-    os.set_inheritable(fd, False)
-    os.set_blocking(fd, True)
+    for socket in (fd, urgent):
+        os.set_inheritable(socket, False)
+        os.set_blocking(socket, True)
 
     def read(count):
         parts = []
@@ -34,7 +35,7 @@ def bootstrap():
     source = marshal.loads(read(int.from_bytes(read(4), 'little')))
     agent = sys.modules['__oad_agent__'] = type(sys)('__oad_agent__')
     exec(compile(source, '<oad agent>', 'exec', 0, True), agent.__dict__)
-    agent.serve(fd)
+    agent.serve(fd, urgent)
 
 
 # __main__ stays empty: what multiprocessing imports again in its children, and what the object may look at.

@@ -1,7 +1,8 @@
 //! One interpreter: its start, its requests, its end.
 //!
 //! Each request is answered once; what waits for an answer when the interpreter dies is told how it died. The interpreter ends when the last object that
-//! lives in it is dropped, by the end of its socket.
+//! lives in it is dropped, by the end of its sockets: one for the requests, which it reads when it has answered those before, and one for what cannot wait
+//! for that.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -11,9 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use bytes::Bytes;
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -25,12 +25,11 @@ use crate::error::{Death, Error, ErrorKind, Result};
 use crate::object::WeakLiving;
 use crate::process::{Interpreter as Process, keeper};
 use crate::python::choose::choose;
+use crate::python::incoming::Incoming;
 use crate::python::marshal::{Frame, Item, encode};
+use crate::python::outgoing::Outgoing;
 use crate::python::{AGENT, BOOTSTRAP};
 use crate::value::{Handle, Value};
-
-/// A longer frame is refused: the interpreter has gone mad.
-const MAX_FRAME: u32 = 1 << 30;
 
 /// How long the interpreter may take from its start until it can be asked, if the caller does not say.
 const START: Duration = Duration::from_secs(10);
@@ -49,8 +48,11 @@ pub(super) struct Interpreter {
     pub(super) pid: u32,
     /// How long after an interruption without effect it is killed.
     pub(super) kill_when_stuck: Option<Duration>,
+    /// Where its calls run.
+    pub(super) runtime: Runtime,
     shared: Arc<Shared>,
-    frames: mpsc::UnboundedSender<Vec<u8>>,
+    requests: Arc<Outgoing>,
+    urgent: Arc<Outgoing>,
     kill: mpsc::UnboundedSender<()>,
 }
 
@@ -62,8 +64,8 @@ struct Shared {
 
 #[derive(Default)]
 struct Pending {
-    last: i64,
-    waiting: HashMap<i64, oneshot::Sender<Result<Vec<u8>>>>,
+    last: u64,
+    waiting: HashMap<u64, oneshot::Sender<Result<Bytes>>>,
     dead: Option<Error>,
 }
 
@@ -72,8 +74,8 @@ pub(super) type Payload = Vec<(&'static str, Item)>;
 
 /// A request that has been sent.
 pub(super) struct Request {
-    pub(super) id: i64,
-    answer: oneshot::Receiver<Result<Vec<u8>>>,
+    pub(super) id: u64,
+    answer: oneshot::Receiver<Result<Bytes>>,
 }
 
 impl Interpreter {
@@ -101,42 +103,28 @@ impl Interpreter {
         number: &mut dyn FnMut(&Handle) -> Result<u64>,
     ) -> Result<Request> {
         let payload = Item::Dict(payload.into_iter().map(|(name, item)| (name.into(), item)).collect());
+        let tail = Frame::tail(operation, &payload, &mut |handle| number(handle))?;
         let (sender, answer) = oneshot::channel();
         let mut pending = self.shared.pending();
         if let Some(dead) = &pending.dead {
             return Err(dead.clone());
         }
-        pending.last += 1;
-        let id = pending.last;
-        let frame = frame(Frame::new(id.unsigned_abs(), operation, payload).encode(&mut |handle| number(handle))?)?;
+        let id = pending.last + 1;
+        // Under the lock, so that the order of the numbers is that of the frames.
+        self.requests.send(&Frame::head(id)?, tail)?;
+        pending.last = id;
         pending.waiting.insert(id, sender);
-        // Under the lock, so that the order of the numbers is that of the frames. The writer goes only with the interpreter.
-        let _ = self.frames.send(frame);
         Ok(Request { id, answer })
     }
 
-    /// Sends what is not answered.
-    fn tell(&self, operation: &str, payload: Value) {
-        let told = Frame::new(0, operation, payload).encode(&mut |_| Ok(0)).and_then(frame);
-        if let Ok(frame) = told {
-            // If it is dead there is nothing to tell it.
-            let _ = self.frames.send(frame);
-        }
-    }
-
     /// Interrupts a request, wherever it is.
-    pub(super) fn interrupt(&self, id: i64) {
-        self.tell("interrupt", id.into());
+    pub(super) fn interrupt(&self, id: u64) {
+        tell(&self.urgent, "interrupt", id.into());
     }
 
     /// Gives handles back.
     pub(super) fn release(&self, number: u64, count: u64) {
-        self.tell("release", Value::Tuple(vec![number.into(), count.into()]));
-    }
-
-    /// Whether a request has not been answered.
-    pub(super) fn is_pending(&self, id: i64) -> bool {
-        self.shared.pending().waiting.contains_key(&id)
+        tell(&self.requests, "release", Value::Tuple(vec![number.into(), count.into()]));
     }
 
     pub(super) fn kill(&self) {
@@ -154,11 +142,23 @@ impl Interpreter {
     }
 }
 
+/// The end of its sockets is what ends it.
+impl Drop for Interpreter {
+    fn drop(&mut self) {
+        self.requests.close();
+        self.urgent.close();
+    }
+}
+
 impl Request {
     /// Waits for the answer: a frame.
-    pub(super) async fn answer(self) -> Result<Vec<u8>> {
+    ///
+    /// # Cancel safety
+    ///
+    /// The answer can be waited for again.
+    pub(super) async fn answer(&mut self) -> Result<Bytes> {
         let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter is gone"));
-        self.answer.await.unwrap_or_else(gone)
+        (&mut self.answer).await.unwrap_or_else(gone)
     }
 }
 
@@ -190,26 +190,26 @@ async fn launch(definition: PythonDefinition, depth: usize, runtime: Runtime) ->
     let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
     let program = chosen.map_err(|_| Error::new(ErrorKind::Spawn, "oad itself failed"))??;
     let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
-    let (process, stream) = Process::start(&program, &arguments)?;
+    let (process, sockets) = Process::start(&program, &arguments)?;
     let pid = process.pid();
-    let stream = {
-        // Read and written where the daemon's calls are.
+    // Read and written where the daemon's calls are.
+    let opened = {
         let _entered = runtime.enter();
-        stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream))
+        let [requests, urgent] = sockets;
+        UnixStream::from_std(requests).and_then(|requests| Ok([open(requests), open(UnixStream::from_std(urgent)?)]))
     };
-    let greeted = match stream {
-        Err(error) => Err(failed(&program, &format!("its socket cannot be used: {error}"))),
-        Ok(stream) => {
-            let (mut reader, mut writer) = stream.into_split();
-            let greeting = greet(&mut reader, &mut writer, &program, &path, depth);
+    let greeted = match opened {
+        Err(error) => Err(failed(&program, &format!("its sockets cannot be used: {error}"))),
+        Ok([(mut incoming, requests), (_, urgent)]) => {
+            let greeting = greet(&mut incoming, &requests, &program, &path, depth);
             let greeted = timeout_at(deadline, greeting).await;
             greeted
                 .unwrap_or_else(|_| Err(failed(&program, &format!("it has not started within {limit:?}"))))
-                .map(|()| (reader, writer))
+                .map(|()| (incoming, requests, urgent))
         }
     };
-    let (reader, writer) = match greeted {
-        Ok(halves) => halves,
+    let (incoming, requests, urgent) = match greeted {
+        Ok(ends) => ends,
         Err(error) => {
             process.kill();
             let (status, stderr) = process.reap().await;
@@ -222,31 +222,42 @@ async fn launch(definition: PythonDefinition, depth: usize, runtime: Runtime) ->
     };
     debug!(pid, program = %program.display(), "an interpreter has started");
     let shared = Arc::new(Shared { pending: Mutex::default(), objects: Mutex::default() });
-    let (frames, outgoing) = mpsc::unbounded_channel();
     let (kill, killed) = mpsc::unbounded_channel();
-    runtime.spawn(write(writer, outgoing));
-    let reading = runtime.spawn(read(reader, Arc::clone(&shared)));
+    let reading = runtime.spawn(read(incoming, Arc::clone(&shared)));
     tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program, started));
-    Ok(Interpreter { pid, kill_when_stuck, shared, frames, kill })
+    Ok(Interpreter { pid, kill_when_stuck, runtime, shared, requests, urgent, kill })
+}
+
+/// Must be called within the runtime where it is to be read and written.
+fn open(socket: UnixStream) -> (Incoming, Arc<Outgoing>) {
+    let (reader, writer) = socket.into_split();
+    (Incoming::new(reader), Outgoing::start(writer))
+}
+
+/// Sends what is not answered.
+fn tell(outgoing: &Outgoing, operation: &str, payload: Value) {
+    let told = Frame::new(0, operation, payload).encode(&mut |_| Ok(0));
+    // It is small. If the interpreter is dead there is nothing to tell it.
+    let _ = told.and_then(|frame| outgoing.send(&frame, Vec::new()));
 }
 
 /// The first words: its version, the agent's text, the hello.
 async fn greet(
-    reader: &mut OwnedReadHalf,
-    writer: &mut OwnedWriteHalf,
+    incoming: &mut Incoming,
+    requests: &Outgoing,
     program: &Path,
     path: &[String],
     depth: usize,
 ) -> Result<()> {
     let broken = |error: io::Error| failed(program, &format!("it ended, or is no Python: {error}"));
-    let first = read_frame(reader).await.map_err(broken)?;
+    let first = incoming.frame().await.map_err(broken)?;
     check_version(program, &first)?;
     let no_handles = &mut |_: &Handle| Err(super::nothing());
-    writer.write_all(&frame(encode(&AGENT.into(), no_handles)?)?).await.map_err(broken)?;
+    requests.send(&[], encode(&AGENT.into(), no_handles)?)?;
     let path = Value::List(path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into());
     let hello = Frame::new(1, "hello", Item::dict([("depth", (depth as i64).into()), ("path", path.into())]));
-    writer.write_all(&frame(hello.encode(no_handles)?)?).await.map_err(broken)?;
-    let answer = read_frame(reader).await.map_err(broken)?;
+    requests.send(&[], hello.encode(no_handles)?)?;
+    let answer = incoming.frame().await.map_err(broken)?;
     match Frame::decode(&answer)?.word.as_str() {
         "value" => Ok(()),
         _ => Err(failed(program, "it does not take the agent")),
@@ -279,46 +290,10 @@ fn last_words(stderr: &str) -> String {
     lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ")
 }
 
-/// A frame as it is sent: its length, and it.
-fn frame(body: Vec<u8>) -> Result<Vec<u8>> {
-    let too_large =
-        || Error::new(ErrorKind::TooLarge, "the arguments are larger than a frame to the interpreter may be");
-    let len = u32::try_from(body.len()).ok().filter(|len| *len <= MAX_FRAME).ok_or_else(too_large)?;
-    let mut frame = Vec::with_capacity(body.len() + 4);
-    frame.extend(len.to_le_bytes());
-    frame.extend(body);
-    Ok(frame)
-}
-
-async fn read_frame(reader: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
-    let len = reader.read_u32_le().await?;
-    if len > MAX_FRAME {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is too large"));
-    }
-    // It grows with what arrives, never by what was announced.
-    let mut body = Vec::new();
-    reader.take(len.into()).read_to_end(&mut body).await?;
-    match body.len() == len as usize {
-        true => Ok(body),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
-}
-
-async fn write(mut writer: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Vec<u8>>) {
-    while let Some(frame) = frames.recv().await {
-        if writer.write_all(&frame).await.is_err() {
-            // The reader and the watch say why.
-            return;
-        }
-    }
-    // Nobody asks any more. The end of the socket is what ends the interpreter.
-    let _ = writer.shutdown().await;
-}
-
 /// Reads answers until their end; gives what was wrong with them, if anything was.
-async fn read(mut reader: OwnedReadHalf, shared: Arc<Shared>) -> Option<String> {
+async fn read(mut incoming: Incoming, shared: Arc<Shared>) -> Option<String> {
     loop {
-        let frame = match read_frame(&mut reader).await {
+        let frame = match incoming.frame().await {
             Ok(frame) => frame,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => return Some(error.to_string()),
             Err(_) => return None,
@@ -332,13 +307,13 @@ async fn read(mut reader: OwnedReadHalf, shared: Arc<Shared>) -> Option<String> 
 }
 
 /// The first item of the tuple that an answer is.
-fn id_of(frame: &[u8]) -> Option<i64> {
+fn id_of(frame: &[u8]) -> Option<u64> {
     match frame.get(..6)? {
-        [b'(', 3, 0, 0, 0, b'i'] => Some(i32::from_le_bytes(frame.get(6..10)?.try_into().ok()?).into()),
+        [b'(', 3, 0, 0, 0, b'i'] => Some(u32::from_le_bytes(frame.get(6..10)?.try_into().ok()?).into()),
         [b'(', 3, 0, 0, 0, b'l'] => {
             let count = i32::from_le_bytes(frame.get(6..10)?.try_into().ok()?);
             let digits = frame.get(10..10 + usize::try_from(count).ok()?.min(4) * 2)?;
-            let digit = |digit: &[u8]| i64::from(u16::from_le_bytes([digit[0], digit[1]]));
+            let digit = |digit: &[u8]| u64::from(u16::from_le_bytes([digit[0], digit[1]]));
             Some(digits.chunks_exact(2).rev().fold(0, |number, next| (number << 15) | digit(next)))
         }
         _ => None,

@@ -33,14 +33,14 @@ pub(super) async fn iterate(
     let interpreter = Arc::clone(&object.interpreter);
     let request = object.first_request(asked, arguments, keywords, &*reach)?;
     let there = Arc::clone(&interpreter);
-    let mut living = wait(Arc::clone(&interpreter), request, hold, move |frame| answer::object(&there, &frame)).await?;
+    let mut living = wait(Arc::clone(&interpreter), request, hold, move |frame| answer::object(&there, frame)).await?;
     if is_call {
         let iterated = of(&living).ok_or_else(senseless)?;
         let iter = Asked { name: String::new(), returns: Returns::Handle, ..Asked::call("") };
         let request = iterated.first_request(iter, Vec::new(), Vec::new(), &*reach)?;
         let there = Arc::clone(&interpreter);
         living =
-            wait(Arc::clone(&interpreter), request, Box::new(()), move |frame| answer::object(&there, &frame)).await?;
+            wait(Arc::clone(&interpreter), request, Box::new(()), move |frame| answer::object(&there, frame)).await?;
     }
     let mut iterator = Iterator { object: of(&living).ok_or_else(senseless)?, is_done: false };
     line.open();
@@ -57,7 +57,7 @@ pub(super) async fn iterate(
         ];
         let request = iterator.object.send("iterate", payload, &*reach)?;
         let (there, given) = (Arc::clone(&interpreter), Arc::clone(&reach));
-        let read = move |frame: Vec<u8>| answer::items(&there, &frame, &given);
+        let read = move |frame: &[u8]| answer::items(&there, frame, &given);
         let (items, is_done) = wait(Arc::clone(&interpreter), request, Box::new(()), read).await?;
         if !items.is_empty() {
             line.send(items, &reach).await?;
@@ -85,7 +85,7 @@ impl Drop for Iterator {
             vec![("operator", "close".into()), ("operands", operands), ("returns", returns(Returns::Fitting))];
         let closing = self.object.interpreter.send("operate", payload, &mut |handle| Ok(handle.id()));
         // If the interpreter is dead, so is the iterator; if this runtime ends, so does the interpreter.
-        if let (Ok(closing), Ok(runtime)) = (closing, Handle::try_current()) {
+        if let (Ok(mut closing), Ok(runtime)) = (closing, Handle::try_current()) {
             let interpreter = Arc::clone(&self.object.interpreter);
             // What it answers is let go of.
             runtime.spawn(async move {

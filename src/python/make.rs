@@ -34,7 +34,7 @@ pub(crate) fn make(
         let payload = payload(definition.source, arguments, keywords)?;
         let request = interpreter.send("make", payload, &mut |handle| number(&interpreter, &*reach, handle))?;
         let there = Arc::clone(&interpreter);
-        wait(interpreter, request, Box::new(()), move |frame| answer::object(&there, &frame)).await
+        wait(interpreter, request, Box::new(()), move |frame| answer::object(&there, frame)).await
     })
 }
 

@@ -76,11 +76,29 @@ impl Frame {
     ///
     /// As [`encode`].
     pub(crate) fn encode(&self, number: &mut impl FnMut(&Handle) -> Result<u64>) -> Result<Vec<u8>> {
-        let mut writer = Writer::new(number);
+        let mut bytes = Frame::head(self.id)?;
+        bytes.extend(Frame::tail(&self.word, &self.payload, number)?);
+        Ok(bytes)
+    }
+
+    /// The bytes before those of [`tail`](Frame::tail).
+    pub(crate) fn head(id: u64) -> Result<Vec<u8>> {
+        let mut no_handles = |_: &Handle| Ok(0);
+        let mut writer = Writer::new(&mut no_handles);
         writer.open_tuple(3)?;
-        writer.value(&self.id.into())?;
-        writer.text(&self.word)?;
-        writer.item(&self.payload)?;
+        writer.value(&id.into())?;
+        Ok(writer.finish())
+    }
+
+    /// All but the number, which need not be known yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`].
+    pub(crate) fn tail(word: &str, payload: &Item, number: &mut impl FnMut(&Handle) -> Result<u64>) -> Result<Vec<u8>> {
+        let mut writer = Writer::new(number);
+        writer.text(word)?;
+        writer.item(payload)?;
         Ok(writer.finish())
     }
 

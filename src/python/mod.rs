@@ -6,11 +6,13 @@
 mod answer;
 mod choose;
 mod exception;
+mod incoming;
 mod interpreter;
 mod iteration;
 mod make;
 mod marshal;
 mod object;
+mod outgoing;
 
 pub(crate) use make::make;
 

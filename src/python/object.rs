@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::definition::{Action, Asked, Returns};
@@ -16,7 +17,6 @@ use crate::object::{
     Answer, Arguments, Boxed, Description, Dynamic, Hold, Hosted, Living, Reach, SelfDescription, WeakLiving,
     no_such_object,
 };
-use crate::process::keeper;
 use crate::python::answer;
 use crate::python::interpreter::{Interpreter, Payload, Request};
 use crate::python::iteration::iterate;
@@ -26,6 +26,9 @@ use crate::value::{Handle, Value};
 /// How long after an interruption it is said again, because code may swallow it; each time twice as long. Not soon, for it would hit what the first had
 /// begun to tidy up.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// A larger answer is read on a thread of its own, so that others go on meanwhile.
+const READ_ASIDE: usize = 1024 * 1024;
 
 /// An object that lives in an interpreter, by its number there.
 #[derive(Debug)]
@@ -150,45 +153,66 @@ pub(super) async fn wait<T: Send + 'static>(
     interpreter: Arc<Interpreter>,
     request: Request,
     hold: Hold,
-    read: impl FnOnce(Vec<u8>) -> Result<T> + Send + 'static,
+    read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let mut interruption = Interruption { id: Some(request.id), interpreter };
-    let answered = tokio::spawn(async move {
-        let answer = request.answer().await.and_then(read);
+    let mut waiting = Waiting { interpreter, asked: Some((request, hold, read)) };
+    let (request, ..) = waiting.asked.as_mut().expect("it is taken below");
+    let answer = request.answer().await;
+    let (_, hold, read) = waiting.asked.take().expect("only the drop takes it too");
+    read_aside(answer, hold, read).await
+}
+
+fn ended() -> Error {
+    Error::new(ErrorKind::Closed, "the daemon ended before the call did")
+}
+
+/// Reads an answer; what is large where it holds up nobody.
+async fn read_aside<T: Send + 'static>(
+    answer: Result<Bytes>,
+    hold: Hold,
+    read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let is_small = answer.as_ref().map_or(0, Bytes::len) < READ_ASIDE;
+    let reading = move || {
+        let read = answer.and_then(|frame| read(&frame));
         drop(hold);
-        answer
-    });
-    let answer = answered.await;
-    interruption.id = None;
-    answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did")))
+        read
+    };
+    match is_small {
+        true => reading(),
+        false => tokio::task::spawn_blocking(reading).await.unwrap_or_else(|_| Err(ended())),
+    }
 }
 
-/// Interrupts a request that nobody waits for any more.
-struct Interruption {
+/// A request that is waited for. Dropped before its answer has come it is interrupted, and the answer is read for nobody.
+struct Waiting<T: Send + 'static, R: FnOnce(&[u8]) -> Result<T> + Send + 'static> {
     interpreter: Arc<Interpreter>,
-    id: Option<i64>,
+    /// The request, and what is done with its answer by whoever comes first: the call, or the drop.
+    asked: Option<(Request, Hold, R)>,
 }
 
-impl Drop for Interruption {
+impl<T: Send + 'static, R: FnOnce(&[u8]) -> Result<T> + Send + 'static> Drop for Waiting<T, R> {
     fn drop(&mut self) {
-        let (Some(id), Ok(keeper)) = (self.id, keeper()) else { return };
-        self.interpreter.interrupt(id);
-        let kill_at = self.interpreter.kill_when_stuck.map(|grace| Instant::now() + grace);
-        // Not kept alive by this: if it ends, so does the call.
-        let interpreter = Arc::downgrade(&self.interpreter);
-        keeper.spawn(async move {
+        let Some((mut request, hold, read)) = self.asked.take() else { return };
+        self.interpreter.interrupt(request.id);
+        let mut kill_at = self.interpreter.kill_when_stuck.map(|grace| Instant::now() + grace);
+        let interpreter = Arc::clone(&self.interpreter);
+        self.interpreter.runtime.spawn(async move {
             let mut again = AGAIN;
             loop {
                 let next = Instant::now() + again;
-                sleep_until(kill_at.map_or(next, |kill_at| kill_at.min(next))).await;
-                let Some(interpreter) = interpreter.upgrade().filter(|interpreter| interpreter.is_pending(id)) else {
-                    return;
-                };
-                if kill_at.is_some_and(|kill_at| kill_at <= Instant::now()) {
-                    return interpreter.kill();
+                let wait = timeout_at(kill_at.map_or(next, |kill_at| kill_at.min(next)), request.answer());
+                if let Ok(answer) = wait.await {
+                    // Nobody takes what it says, but it may say that there are objects to let go of.
+                    return drop(read_aside(answer, hold, read).await);
                 }
-                interpreter.interrupt(id);
-                again *= 2;
+                if kill_at.is_some_and(|kill_at| kill_at <= Instant::now()) {
+                    kill_at = None;
+                    interpreter.kill();
+                } else {
+                    interpreter.interrupt(request.id);
+                    again *= 2;
+                }
             }
         });
     }
@@ -211,7 +235,7 @@ impl Dynamic for PythonObject {
             Err(error) => return Box::pin(ready(Err(error))),
         };
         let interpreter = Arc::clone(&self.interpreter);
-        Box::pin(wait(Arc::clone(&interpreter), request, hold, move |frame| answer::read(&interpreter, &frame, &reach)))
+        Box::pin(wait(Arc::clone(&interpreter), request, hold, move |frame| answer::read(&interpreter, frame, &reach)))
     }
 
     fn describe(self: Arc<Self>) -> Boxed<Result<SelfDescription>> {
@@ -221,7 +245,7 @@ impl Dynamic for PythonObject {
             Err(error) => return Box::pin(ready(Err(error))),
         };
         let interpreter = Arc::clone(&self.interpreter);
-        Box::pin(wait(interpreter, request, Box::new(()), |frame| answer::description(&frame)))
+        Box::pin(wait(interpreter, request, Box::new(()), answer::description))
     }
 }
 
