@@ -74,6 +74,7 @@ pub(crate) struct Host(Arc<Inner>);
 struct Inner {
     daemon: Uuid,
     depth_limit: usize,
+    message_limit: usize,
     table: Mutex<Table>,
     sessions: AtomicU64,
     /// Counts the calls that wait or run, also those whose caller has gone, and creations.
@@ -86,10 +87,11 @@ struct Inner {
 }
 
 impl Host {
-    pub(crate) fn new(daemon: Uuid, depth_limit: usize) -> Self {
+    pub(crate) fn new(daemon: Uuid, depth_limit: usize, message_limit: usize) -> Self {
         Host(Arc::new(Inner {
             daemon,
             depth_limit,
+            message_limit,
             table: Mutex::default(),
             sessions: AtomicU64::new(0),
             calls: TaskTracker::new(),
@@ -105,6 +107,10 @@ impl Host {
 
     pub(crate) fn depth_limit(&self) -> usize {
         self.0.depth_limit
+    }
+
+    pub(crate) fn message_limit(&self) -> usize {
+        self.0.message_limit
     }
 
     pub(crate) fn ending(&self) -> &Ending {

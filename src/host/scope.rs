@@ -146,6 +146,10 @@ impl Reach for Scope {
     fn depth_limit(&self) -> usize {
         self.host.depth_limit()
     }
+
+    fn message_limit(&self) -> usize {
+        self.host.message_limit()
+    }
 }
 
 impl fmt::Debug for Scope {

@@ -50,7 +50,7 @@ async fn make_notes(host: &Host, session: Option<SessionId>) -> Handle {
 }
 
 fn host() -> Host {
-    Host::new(Uuid::new_v4(), crate::value::MAX_DEPTH)
+    Host::new(Uuid::new_v4(), crate::value::MAX_DEPTH, 1 << 20)
 }
 
 #[tokio::test]

@@ -172,6 +172,10 @@ mod tests {
             uuid::Uuid::nil()
         }
 
+        fn message_limit(&self) -> usize {
+            1 << 20
+        }
+
         fn depth_limit(&self) -> usize {
             32
         }

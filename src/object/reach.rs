@@ -40,6 +40,9 @@ pub(crate) trait Reach: fmt::Debug + Send + Sync {
 
     /// How many levels deep a value may be nested.
     fn depth_limit(&self) -> usize;
+
+    /// How large a message may be, in bytes.
+    fn message_limit(&self) -> usize;
 }
 
 thread_local! {

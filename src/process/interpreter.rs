@@ -96,6 +96,11 @@ impl Interpreter {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// The process that starts interpreters: this one.
+    pub(crate) fn parent() -> u32 {
+        std::process::id()
+    }
+
     /// Waits for its end; it is then a zombie until it is reaped.
     ///
     /// # Cancel safety

@@ -26,6 +26,11 @@ import time
 import traceback
 import types
 
+try:
+    import _socket
+except ImportError:
+    _socket = None
+
 FRAME_LIMIT = 1 << 30
 SOURCE_NAME = '<oad agent>'
 
@@ -52,6 +57,13 @@ class Wire:
     def __init__(self, fd):
         self.fd = fd
         self.turn = _thread.RLock()
+        if _socket is None:
+            self.take, self.give = (lambda size: os.read(fd, size)), (lambda data: os.write(fd, data))
+        else:
+            # Not by the number alone: if the object closes it, it may soon be that of a file of the object's.
+            self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
+            self.socket.settimeout(None)
+            self.take, self.give = self.socket.recv, self.socket.send
 
     def read(self, parts):
         """Appends what has come, or an empty part at the end."""
@@ -59,10 +71,12 @@ class Wire:
         # must not be lost: it is the C call that reads that keeps it.
         size = max(READ_SIZE, missing(parts)) if parts else READ_SIZE
         try:
-            parts.extend(map(os.read, (self.fd,), (size,)))
+            parts.extend(map(self.take, (size,)))
         except OSError as error:
             if not raised_here(error):
                 raise
+            if not isinstance(error, ConnectionError):
+                lost(error)
             # The daemon died with answers unread; that is an end like any other.
             parts.append(b'')
 
@@ -74,13 +88,20 @@ class Wire:
         try:
             while sum(progress) < len(frame):
                 rest = memoryview(frame)[sum(progress):]
-                progress.extend(map(os.write, (self.fd,), (rest,)))
+                progress.extend(map(self.give, (rest,)))
         finally:
             while self.turn._is_owned():
                 self.turn.release()
 
 
 READ_SIZE = 65536
+
+
+def lost(error):
+    """Ends the process where nobody can be told by way of a socket."""
+    message = 'oad: the object has closed the sockets of its agent, or something else is there: {}\n'.format(error)
+    attempt(lambda: os.write(2, message.encode()), None)
+    os._exit(os.EX_IOERR)
 
 
 def raised_here(error):
@@ -209,11 +230,14 @@ def place_text(form, name):
 class Encoding:
     """Turns objects into what marshal may see; what stays is noted here and kept only once the answer is sure to go."""
 
-    def __init__(self, table, mode, depth, room=FRAME_LIMIT):
+    def __init__(self, table, mode, depth, limit=FRAME_LIMIT):
         self.table = table
         self.mode = mode
         self.depth = depth
-        self.room = room
+        self.limit = limit
+        # What is left of the frame, and of the message that the daemon makes of it.
+        self.room = FRAME_LIMIT
+        self.message = limit
         self.sent = []
         self.new = {}
         self.open = {}
@@ -237,15 +261,20 @@ class Encoding:
             return marker
         return self.converted(x) if self.mode == 'value' else self.stay(x)
 
-    def take(self, size):
+    def take(self, size, least=None):
+        """Counts what something takes in a frame, and the least that it may take in a message."""
         # Shared structure is small in memory and huge on the wire, so the room is counted before marshal is let loose.
         self.room -= size
+        self.message -= size if least is None else least
+        if self.message < 0:
+            message = 'the value at {} makes the message larger than the limit of {} bytes; keep it by handle'
+            raise Failure('too_large', message.format(self.where(), self.limit))
         if self.room < 0:
             message = 'the value at {} makes the answer larger than a frame; keep it by handle'
             raise Failure('too_large', message.format(self.where()))
 
     def take_scalars(self, items, kinds):
-        self.take(8 * len(items))
+        self.take(8 * len(items), len(items))
         if len(kinds) > 1:
             self.take(max(0, sum(map(sys.getsizeof, items)) - 32 * len(items)))
         elif INT_ID in kinds:
@@ -268,7 +297,7 @@ class Encoding:
             self.take_scalars(items, kinds)
             return items
         self.open[id(x)] = x
-        self.take(8 * len(items))
+        self.take(8 * len(items), len(items))
         encoded = []
         for name, item in zip(names or itertools.count(), items):
             if id(type(item)) in SCALAR_IDS:
@@ -999,6 +1028,7 @@ class Operations:
     def __init__(self):
         self.objects = Objects()
         self.depth = 32
+        self.limit = FRAME_LIMIT
         self.scripts = []
         self.by_name = {name: getattr(self, name) for name in (
             'hello', 'make', 'call', 'get', 'set', 'delete', 'operate', 'iterate', 'describe')}
@@ -1014,7 +1044,7 @@ class Operations:
         mode = payload.get('returns', 'default')
         if mode not in ('default', 'handle', 'value'):
             raise Failure('bad_arguments', 'an answer is not given by {!r}'.format(mode))
-        encoding = Encoding(self.objects, mode, self.depth)
+        encoding = Encoding(self.objects, mode, self.depth, self.limit)
         return function(payload, encoding), encoding.sent
 
     def decode(self, x):
@@ -1035,6 +1065,8 @@ class Operations:
 
     def hello(self, payload, encoding):
         self.depth = payload.get('depth', self.depth)
+        self.limit = payload.get('limit', self.limit)
+        end_with_parent(payload.get('daemon'))
         sys.path[:0] = payload.get('path', [])
         if payload.get('argv') is not None:
             sys.argv[:] = payload['argv']
@@ -1071,7 +1103,8 @@ class Operations:
         if module is not None:
             return reach(imported(module), name)
         first = name.split('.')[0] if type(name) is str else name
-        places = [builtins] + self.scripts[::-1]
+        # As in the scripts themselves: a name of theirs hides a builtin one.
+        places = self.scripts[::-1] + [builtins]
         return reach(next((place for place in places if first in place.__dict__), builtins), name)
 
     def call(self, payload, encoding):
@@ -1111,6 +1144,8 @@ class Operations:
         items, end, room = [], time.monotonic() + BATCH_SECONDS, encoding.room
         while len(items) < count:
             mark = len(encoding.sent)
+            # Each is a message of its own.
+            encoding.message = encoding.limit
             try:
                 items.append(encoding.top(next(iterator)))
             except StopIteration:
@@ -1132,6 +1167,22 @@ class Operations:
     def listing(self, payload, encoding):
         kept = list(self.objects.kept.items())
         return encoding.encode([(number, type_name(type(entry.object)), entry.count) for number, entry in kept])
+
+
+def end_with_parent(daemon):
+    """Has the kernel kill this process with its parent where that is no longer the daemon but a wrapper, whose death signal is not handed down."""
+    if daemon is None or os.getppid() == daemon:
+        return
+    parent = os.getppid()
+    try:
+        import ctypes
+        set_death_signal = ctypes.CDLL(None).prctl
+        set_death_signal(1, int(signal.SIGKILL), 0, 0, 0)
+    except (ImportError, AttributeError, OSError):
+        return
+    if os.getppid() != parent:
+        # It died before that.
+        os._exit(0)
 
 
 def required(payload, key):
@@ -1349,18 +1400,20 @@ class Agent:
     def send(self, request):
         try:
             self.wire.write(request.frame, request.progress)
-        except OSError:
+        except OSError as error:
+            if not isinstance(error, ConnectionError):
+                lost(error)
             # Nobody is there any more; the listener hears it too.
             self.ending = 0
 
     def answer(self, request):
         """Carries out a request and gives the frame that answers it; an empty one where nobody waits for an answer."""
-        if request.operation == 'release':
-            return self.release(request)
         # Set before it is claimed, so that the listener, who finds it claimed, finds it here.
         self.running = request
-        if self.owners.setdefault(request.number, 'main') != 'main':
+        if request.number and self.owners.setdefault(request.number, 'main') != 'main':
             return b''
+        if request.operation == 'release':
+            return self.release(request)
         try:
             try:
                 frame, sent = self.perform(request)
@@ -1381,8 +1434,15 @@ class Agent:
     def release(self, request):
         if not request.begun:
             request.begun = True
-            attempt(lambda: self.operations.objects.release(*request.payload), None)
-        return b''
+            try:
+                self.let_go(request)
+            except BaseException:
+                # It was interrupted, for it took too long.
+                pass
+        return packed(request.number, 'value', None) if request.number else b''
+
+    def let_go(self, request):
+        self.operations.objects.release(*request.payload)
 
     def perform(self, request):
         """All of a request that may run code of the object's, but for `raised`; below both Interrupted may rise."""
@@ -1416,11 +1476,11 @@ class Agent:
             'group': None, 'cut': 0, 'traceback': name + '\n', 'frames': [], 'location': None})
 
     def interrupted(self, number, frame):
-        """The signal handler: raises only in frames below `perform` or `raised` of the very call that is wanted.
+        """The signal handler: raises only in frames below `perform`, `raised` or `let_go` of the very call that is wanted.
 
-        Both are called in one place only, inside of the try of `answer`, which catches what is raised there; and while
-        one of them is on the stack, `running` is the call it belongs to. So the exception can escape neither into the
-        loop nor into another call.
+        Each is called in one place only, inside of a try which catches what is raised there; and while one of them is on
+        the stack, `running` is the call it belongs to. So the exception can escape neither into the loop nor into another
+        call.
         """
         if self.wanted is None or self.wanted is not self.running:
             return
@@ -1459,7 +1519,7 @@ class Agent:
                 attempt(lambda: os.close(fd), None)
 
 
-INTERRUPTIBLE = frozenset(map(id, (Agent.perform.__code__, Agent.raised.__code__)))
+INTERRUPTIBLE = frozenset(map(id, (Agent.perform.__code__, Agent.raised.__code__, Agent.let_go.__code__)))
 
 
 # === the start ===

@@ -4,11 +4,12 @@
 //! lives in it is dropped, by the end of its sockets: one for the requests, which it reads when it has answered those before, and one for what cannot wait
 //! for that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::python::choose::choose;
 use crate::python::incoming::Incoming;
 use crate::python::marshal::{Frame, Item, encode};
 use crate::python::outgoing::Outgoing;
+use crate::python::waiting::see_gone;
 use crate::python::{AGENT, BOOTSTRAP};
 use crate::value::{Handle, Value};
 
@@ -54,6 +56,9 @@ pub(super) struct Interpreter {
     requests: Arc<Outgoing>,
     urgent: Arc<Outgoing>,
     kill: mpsc::UnboundedSender<()>,
+    /// Held by each object that is being made.
+    makings: Arc<()>,
+    is_given_up: AtomicBool,
 }
 
 struct Shared {
@@ -65,8 +70,18 @@ struct Shared {
 #[derive(Default)]
 struct Pending {
     last: u64,
-    waiting: HashMap<u64, oneshot::Sender<Result<Bytes>>>,
+    /// In the order in which they are carried out.
+    waiting: BTreeMap<u64, oneshot::Sender<Result<Bytes>>>,
     dead: Option<Error>,
+}
+
+/// What the agent is told of the daemon's limits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// In levels.
+    pub(super) depth: usize,
+    /// In bytes.
+    pub(super) message: usize,
 }
 
 /// What a request says.
@@ -84,10 +99,10 @@ impl Interpreter {
     /// # Errors
     ///
     /// [`ErrorKind::Spawn`] if it cannot be started, is no Python that will do, or does not say so in time.
-    pub(super) async fn start(definition: PythonDefinition, depth: usize) -> Result<Self> {
+    pub(super) async fn start(definition: PythonDefinition, limits: Limits) -> Result<Self> {
         let runtime = Runtime::current();
         // On the keeper, whose thread lives as long as the process, and whose task nobody drops halfway: what it has started it ends.
-        let starting = keeper()?.spawn(launch(definition, depth, runtime));
+        let starting = keeper()?.spawn(launch(definition, limits, runtime));
         starting.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Spawn, "oad itself failed")))
     }
 
@@ -103,6 +118,10 @@ impl Interpreter {
         number: &mut dyn FnMut(&Handle) -> Result<u64>,
     ) -> Result<Request> {
         let payload = Item::Dict(payload.into_iter().map(|(name, item)| (name.into(), item)).collect());
+        self.ask(operation, payload, number)
+    }
+
+    fn ask(&self, operation: &str, payload: Item, number: &mut dyn FnMut(&Handle) -> Result<u64>) -> Result<Request> {
         let tail = Frame::tail(operation, &payload, &mut |handle| number(handle))?;
         let (sender, answer) = oneshot::channel();
         let mut pending = self.shared.pending();
@@ -122,9 +141,14 @@ impl Interpreter {
         tell(&self.urgent, "interrupt", id.into());
     }
 
-    /// Gives handles back.
-    pub(super) fn release(&self, number: u64, count: u64) {
-        tell(&self.requests, "release", Value::Tuple(vec![number.into(), count.into()]));
+    /// Gives handles back. An object that does not let itself be let go of is a stuck one.
+    pub(super) fn release(self: &Arc<Self>, number: u64, count: u64) {
+        let payload = Value::Tuple(vec![number.into(), count.into()]);
+        let Some(grace) = self.kill_when_stuck else { return tell(&self.requests, "release", payload) };
+        // If it is dead there is nothing to give back.
+        if let Ok(request) = self.ask("release", payload.into(), &mut |_| Ok(0)) {
+            see_gone(Arc::clone(self), request, grace);
+        }
     }
 
     pub(super) fn kill(&self) {
@@ -132,8 +156,29 @@ impl Interpreter {
         let _ = self.kill.send(());
     }
 
-    pub(super) fn is_dead(&self) -> bool {
-        self.shared.pending().dead.is_some()
+    /// Whether it is the turn of a request, as far as is known here.
+    pub(super) fn is_running(&self, id: u64) -> bool {
+        self.shared.pending().waiting.first_key_value().is_some_and(|(first, _)| *first == id)
+    }
+
+    /// Counts an object that is being made, until what is given back is dropped.
+    pub(super) fn making(&self) -> Arc<()> {
+        Arc::clone(&self.makings)
+    }
+
+    /// Whether objects may be made in it.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.shared.pending().dead.is_none() && !self.is_given_up.load(Ordering::Relaxed)
+    }
+
+    /// Has no more objects made in it, if none lives there and no other than the caller's is being made.
+    pub(super) fn give_up_if_empty(&self) -> bool {
+        // Its own count, and that of the caller.
+        let is_empty = self.objects().is_empty() && Arc::strong_count(&self.makings) <= 2;
+        if is_empty {
+            self.is_given_up.store(true, Ordering::Relaxed);
+        }
+        is_empty
     }
 
     /// The objects that live in it, by their numbers there.
@@ -179,7 +224,7 @@ impl Shared {
     }
 }
 
-async fn launch(definition: PythonDefinition, depth: usize, runtime: Runtime) -> Result<Interpreter> {
+async fn launch(definition: PythonDefinition, limits: Limits, runtime: Runtime) -> Result<Interpreter> {
     let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, .. } = definition;
     let started = Instant::now();
     let limit = start_timeout.unwrap_or(START);
@@ -201,7 +246,7 @@ async fn launch(definition: PythonDefinition, depth: usize, runtime: Runtime) ->
     let greeted = match opened {
         Err(error) => Err(failed(&program, &format!("its sockets cannot be used: {error}"))),
         Ok([(mut incoming, requests), (_, urgent)]) => {
-            let greeting = greet(&mut incoming, &requests, &program, &path, depth);
+            let greeting = greet(&mut incoming, &requests, &program, &path, limits);
             let greeted = timeout_at(deadline, greeting).await;
             greeted
                 .unwrap_or_else(|_| Err(failed(&program, &format!("it has not started within {limit:?}"))))
@@ -222,10 +267,11 @@ async fn launch(definition: PythonDefinition, depth: usize, runtime: Runtime) ->
     };
     debug!(pid, program = %program.display(), "an interpreter has started");
     let shared = Arc::new(Shared { pending: Mutex::default(), objects: Mutex::default() });
+    let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
     let (kill, killed) = mpsc::unbounded_channel();
     let reading = runtime.spawn(read(incoming, Arc::clone(&shared)));
     tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program, started));
-    Ok(Interpreter { pid, kill_when_stuck, runtime, shared, requests, urgent, kill })
+    Ok(Interpreter { pid, kill_when_stuck, runtime, shared, requests, urgent, kill, makings, is_given_up })
 }
 
 /// Must be called within the runtime where it is to be read and written.
@@ -247,7 +293,7 @@ async fn greet(
     requests: &Outgoing,
     program: &Path,
     path: &[String],
-    depth: usize,
+    limits: Limits,
 ) -> Result<()> {
     let broken = |error: io::Error| failed(program, &format!("it ended, or is no Python: {error}"));
     let first = incoming.frame().await.map_err(broken)?;
@@ -255,7 +301,13 @@ async fn greet(
     let no_handles = &mut |_: &Handle| Err(super::nothing());
     requests.send(&[], encode(&AGENT.into(), no_handles)?)?;
     let path = Value::List(path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into());
-    let hello = Frame::new(1, "hello", Item::dict([("depth", (depth as i64).into()), ("path", path.into())]));
+    let hello = Item::dict([
+        ("depth", (limits.depth as u64).into()),
+        ("limit", (limits.message as u64).into()),
+        ("daemon", Process::parent().into()),
+        ("path", path.into()),
+    ]);
+    let hello = Frame::new(1, "hello", hello);
     requests.send(&[], hello.encode(no_handles)?)?;
     let answer = incoming.frame().await.map_err(broken)?;
     match Frame::decode(&answer)?.word.as_str() {

@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Hold, Reach};
 use crate::python::answer;
 use crate::python::marshal::Item;
-use crate::python::object::{PythonObject, of, own, returns, wait};
+use crate::python::object::{PythonObject, of, own, returns};
+use crate::python::waiting::wait;
 use crate::value::Value;
 
 /// The most items that are asked for at once.

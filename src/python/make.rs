@@ -11,8 +11,9 @@ use crate::definition::{PythonDefinition, PythonSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Boxed, Living, Reach};
 use crate::python::answer;
-use crate::python::interpreter::{Interpreter, Payload};
-use crate::python::object::{in_order, named, number, wait};
+use crate::python::interpreter::{Interpreter, Limits, Payload};
+use crate::python::object::{in_order, named, number};
+use crate::python::waiting::wait_for_object;
 use crate::value::Value;
 
 /// The interpreters of each daemon, by how they were asked for, so that objects which are asked for alike live together.
@@ -34,7 +35,7 @@ pub(crate) fn make(
         let payload = payload(definition.source, arguments, keywords)?;
         let request = interpreter.send("make", payload, &mut |handle| number(&interpreter, &*reach, handle))?;
         let there = Arc::clone(&interpreter);
-        wait(interpreter, request, Box::new(()), move |frame| answer::object(&there, frame)).await
+        wait_for_object(interpreter, request, move |frame| answer::object(&there, frame)).await
     })
 }
 
@@ -49,10 +50,11 @@ async fn running(definition: &PythonDefinition, reach: &dyn Reach) -> Result<Arc
         Arc::clone(interpreters.entry(key).or_default())
     };
     let mut place = place.lock().await;
-    if let Some(interpreter) = place.upgrade().filter(|interpreter| !interpreter.is_dead()) {
+    if let Some(interpreter) = place.upgrade().filter(|interpreter| interpreter.is_wanted()) {
         return Ok(interpreter);
     }
-    let started = Arc::new(Interpreter::start(definition.clone(), reach.depth_limit()).await?);
+    let limits = Limits { depth: reach.depth_limit(), message: reach.message_limit() };
+    let started = Arc::new(Interpreter::start(definition.clone(), limits).await?);
     *place = Arc::downgrade(&started);
     Ok(started)
 }

@@ -5,10 +5,7 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::definition::{Action, Asked, Returns};
@@ -21,14 +18,8 @@ use crate::python::answer;
 use crate::python::interpreter::{Interpreter, Payload, Request};
 use crate::python::iteration::iterate;
 use crate::python::marshal::Item;
+use crate::python::waiting::wait;
 use crate::value::{Handle, Value};
-
-/// How long after an interruption it is said again, because code may swallow it; each time twice as long. Not soon, for it would hit what the first had
-/// begun to tidy up.
-const AGAIN: Duration = Duration::from_secs(5);
-
-/// A larger answer is read on a thread of its own, so that others go on meanwhile.
-const READ_ASIDE: usize = 1024 * 1024;
 
 /// An object that lives in an interpreter, by its number there.
 #[derive(Debug)]
@@ -146,76 +137,6 @@ pub(super) fn in_order(arguments: Vec<Value>) -> Item {
 
 fn one_value() -> Error {
     Error::new(ErrorKind::BadArguments, "an attribute is set to one value")
-}
-
-/// Waits for the answer to a request; `read` makes of it what it is. Dropped before, it interrupts the interpreter, and `hold` goes when that has really done.
-pub(super) async fn wait<T: Send + 'static>(
-    interpreter: Arc<Interpreter>,
-    request: Request,
-    hold: Hold,
-    read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let mut waiting = Waiting { interpreter, asked: Some((request, hold, read)) };
-    let (request, ..) = waiting.asked.as_mut().expect("it is taken below");
-    let answer = request.answer().await;
-    let (_, hold, read) = waiting.asked.take().expect("only the drop takes it too");
-    read_aside(answer, hold, read).await
-}
-
-fn ended() -> Error {
-    Error::new(ErrorKind::Closed, "the daemon ended before the call did")
-}
-
-/// Reads an answer; what is large where it holds up nobody.
-async fn read_aside<T: Send + 'static>(
-    answer: Result<Bytes>,
-    hold: Hold,
-    read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let is_small = answer.as_ref().map_or(0, Bytes::len) < READ_ASIDE;
-    let reading = move || {
-        let read = answer.and_then(|frame| read(&frame));
-        drop(hold);
-        read
-    };
-    match is_small {
-        true => reading(),
-        false => tokio::task::spawn_blocking(reading).await.unwrap_or_else(|_| Err(ended())),
-    }
-}
-
-/// A request that is waited for. Dropped before its answer has come it is interrupted, and the answer is read for nobody.
-struct Waiting<T: Send + 'static, R: FnOnce(&[u8]) -> Result<T> + Send + 'static> {
-    interpreter: Arc<Interpreter>,
-    /// The request, and what is done with its answer by whoever comes first: the call, or the drop.
-    asked: Option<(Request, Hold, R)>,
-}
-
-impl<T: Send + 'static, R: FnOnce(&[u8]) -> Result<T> + Send + 'static> Drop for Waiting<T, R> {
-    fn drop(&mut self) {
-        let Some((mut request, hold, read)) = self.asked.take() else { return };
-        self.interpreter.interrupt(request.id);
-        let mut kill_at = self.interpreter.kill_when_stuck.map(|grace| Instant::now() + grace);
-        let interpreter = Arc::clone(&self.interpreter);
-        self.interpreter.runtime.spawn(async move {
-            let mut again = AGAIN;
-            loop {
-                let next = Instant::now() + again;
-                let wait = timeout_at(kill_at.map_or(next, |kill_at| kill_at.min(next)), request.answer());
-                if let Ok(answer) = wait.await {
-                    // Nobody takes what it says, but it may say that there are objects to let go of.
-                    return drop(read_aside(answer, hold, read).await);
-                }
-                if kill_at.is_some_and(|kill_at| kill_at <= Instant::now()) {
-                    kill_at = None;
-                    interpreter.kill();
-                } else {
-                    interpreter.interrupt(request.id);
-                    again *= 2;
-                }
-            }
-        });
-    }
 }
 
 impl Dynamic for PythonObject {

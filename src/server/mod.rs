@@ -115,7 +115,7 @@ async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
 /// The host of a daemon, which makes Rust objects and Python ones.
 fn host(hello: &Hello) -> Host {
     set_python(python::make);
-    Host::new(hello.daemon, hello.depth_limit)
+    Host::new(hello.daemon, hello.depth_limit, hello.message_limit)
 }
 
 /// The one ending, but for processes and the directory: waits for the request, and then for each thing that is to end, for as long as it may take;
