@@ -61,7 +61,7 @@ async fn output_is_told_line_by_line_escaped_and_stays_off_our_own() {
     let lines = told.lines();
     for (level, stream) in [(" INFO", "stdout"), (" WARN", "stderr")] {
         for text in ["one", "\\u{1b}[31mtwo"] {
-            let expected = format!("{level} oad::output: {text} pid={pid} stream=\"{stream}\"");
+            let expected = format!("{level} oad::output: {text} pid={pid} daemon={pid} stream=\"{stream}\"");
             assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
         }
     }

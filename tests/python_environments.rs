@@ -210,17 +210,18 @@ async fn interpreter_that_hangs_is_given_up_and_ended() {
 
 #[tokio::test]
 async fn output_arrives_line_by_line_with_the_pid() {
-    let source = "import faulthandler, os, sys\ndef noise():\n    print('one\\x1b[31m')\n    sys.stderr.write('two\\n')\n    \
+    let source = "import faulthandler, os, sys\ndef pid(): return os.getpid()\ndef noise():\n    print('one\\x1b[31m')\n    sys.stderr.write('two\\n')\n    \
                   os.write(1, b'three\\xff\\n')\n    os.system('echo four; echo five >&2')\n    \
                   faulthandler.dump_traceback(2)\n";
     let told = Told::default();
-    let pid = async {
+    let pids = async {
         let script = script(source).await;
+        let pid: u32 = script.call("pid", ()).await.expect("it answers");
         script.call::<()>("noise", ()).await.expect("it answers");
         script.shutdown().await.expect("it ends");
-        script.pid()
+        (pid, script.pid())
     };
-    let pid = pid.with_subscriber(told.subscriber()).await;
+    let (pid, daemon) = pids.with_subscriber(told.subscriber()).await;
     let lines = told.lines();
     for (level, stream, text) in [
         (" INFO", "stdout", "one\\u{1b}[31m"),
@@ -229,7 +230,7 @@ async fn output_arrives_line_by_line_with_the_pid() {
         (" INFO", "stdout", "four"),
         (" WARN", "stderr", "five"),
     ] {
-        let expected = format!("{level} oad::output: {text} pid={pid} stream=\"{stream}\"");
+        let expected = format!("{level} oad::output: {text} pid={pid} daemon={daemon} stream=\"{stream}\"");
         assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
     }
     // This one comes from the interpreter's own C code.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::process::marker::Marker;
-use crate::process::output::Output;
+use crate::process::output::{Output, Writer};
 use crate::process::pidfd::Pidfd;
 use crate::process::{Program, descendants};
 
@@ -70,7 +70,8 @@ impl Child {
             let _ = process.wait();
             resources("a descriptor for its process", error)
         })?;
-        let output = Output::capture(process.id(), stdout, stderr);
+        let writer = Writer { pid: process.id(), daemon: process.id(), signed: Some(daemon) };
+        let output = Output::capture(writer, stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
         Ok((Child { pid, pidfd, daemon: None, marker, output, state: State::Unreaped }, ours))
     }

@@ -124,6 +124,7 @@ impl Interpreter {
         let status = self.pidfd.reap().ok().flatten();
         let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
         let stderr = self.output.finish().await;
+        self.output.passed_on().await;
         // Last, because a daemon that ends waits for this, and what the interpreter wrote is to be passed on.
         LIVING.send_modify(|living| *living -= 1);
         (status, stderr)

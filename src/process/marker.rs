@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::sockopt::socket_peercred;
@@ -58,17 +58,20 @@ impl Marker {
 ///
 /// A program that some object starts inherits the marker, but never the lifeline, which [`inherited_lifeline`] moved away from fd 0.
 pub(crate) fn is_marked() -> bool {
-    let Ok(variable) = std::env::var(VARIABLE) else { return false };
-    let parent = variable.split_once(':').and_then(|(parent, _)| parent.parse::<i32>().ok());
-    let peer = socket_peercred(rustix::stdio::stdin()).ok();
-    parent.is_some() && parent == peer.map(|peer| peer.pid.as_raw_nonzero().get())
+    own_marker().is_some()
 }
 
-static IS_DAEMON: AtomicBool = AtomicBool::new(false);
+/// The marker that makes this process a daemon, if it is one.
+fn own_marker() -> Option<Marker> {
+    let peer = socket_peercred(rustix::stdio::stdin()).ok()?.pid.as_raw_nonzero().get();
+    Marker::of_this_process().filter(|marker| marker.parent == peer.unsigned_abs())
+}
 
-/// Whether this process has taken a lifeline, and with it is a daemon.
-pub(super) fn is_daemon() -> bool {
-    IS_DAEMON.load(Ordering::Acquire)
+static THIS_DAEMON: OnceLock<Uuid> = OnceLock::new();
+
+/// The daemon that this process is, if it has taken a lifeline.
+pub(super) fn this_daemon() -> Option<Uuid> {
+    THIS_DAEMON.get().copied()
 }
 
 /// Takes the lifeline from fd 0, if this process was started as a daemon, and sets the signal that its parent's death sends.
@@ -80,9 +83,7 @@ pub(super) fn is_daemon() -> bool {
 ///
 /// Whatever the kernel refuses; the process can then not be a daemon.
 pub(crate) fn inherited_lifeline() -> io::Result<Option<Lifeline>> {
-    if !is_marked() {
-        return Ok(None);
-    }
+    let Some(marker) = own_marker() else { return Ok(None) };
     let parent = socket_peercred(rustix::stdio::stdin())?.pid;
     rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
     // Orphans of the object's processes come to this one, so that it can end them.
@@ -92,7 +93,8 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<Lifeline>> {
     let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
-    IS_DAEMON.store(true, Ordering::Release);
+    // Only the first can come so far: fd 0 is another then.
+    let _ = THIS_DAEMON.set(marker.daemon);
     let wrappers = Wrappers::below(parent, &lifeline)?;
     Ok(Some(Lifeline { stream: UnixStream::from(lifeline), parent, wrappers }))
 }

@@ -9,6 +9,7 @@ mod descendants;
 mod interpreter;
 mod keeper;
 mod marker;
+mod origin;
 mod output;
 mod pidfd;
 mod program;

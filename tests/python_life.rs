@@ -1,0 +1,88 @@
+//! The life of an interpreter as its callers see it: its output, its health and its death. `OAD_PYTHON` names the interpreter.
+
+use std::time::{Duration, Instant};
+
+use oad::{Proxy, Remote as _};
+use support::python::{script, with};
+use support::told::Told;
+use tracing::instrument::WithSubscriber as _;
+
+mod support;
+
+oad::test_daemon!();
+
+const NOISE: &str = "import ctypes, os, sys\ndef pid(): return os.getpid()\ndef noise():\n    print('printed')\n    \
+                     sys.stderr.write('complained\\n')\n    os.write(1, b'\\xff\\x00\\x1eraw\\n')\n    \
+                     os.write(2, b'long ' + 20000 * b'x' + b'\\n')\n    ctypes.CDLL(None).puts(b'from C')\n    \
+                     ctypes.CDLL(None).fflush(None)\n    os.write(1, b'without an end')\n";
+
+async fn until(mut test: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !test().await {
+        assert!(started.elapsed() < Duration::from_secs(10), "it has not come to that");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What `NOISE` is told as.
+fn assert_noise_is_told(lines: &[String], pid: u32, daemon: u32) {
+    for (level, stream, text) in [
+        (" INFO", "stdout", "printed"),
+        (" WARN", "stderr", "complained"),
+        (" INFO", "stdout", "\\xff\\u{0}\\u{1e}raw"),
+        (" INFO", "stdout", "from C"),
+        (" INFO", "stdout", "without an end"),
+    ] {
+        let expected = format!("{level} oad::output: {text} pid={pid} daemon={daemon} stream=\"{stream}\"");
+        assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
+    }
+    let end = format!(" pid={pid} daemon={daemon} stream=\"stderr\"");
+    let pieces = lines.iter().filter_map(|line| line.strip_suffix(&end)).filter(|line| line.ends_with('x'));
+    let told: usize = pieces.map(|line| line.bytes().filter(|byte| *byte == b'x').count()).sum();
+    assert_eq!(told, 20_000, "a long line is told in pieces, all of it");
+}
+
+#[tokio::test]
+async fn output_of_an_interpreter_is_told_with_its_pid_and_its_daemons() {
+    let told = Told::default();
+    let (pid, daemon) = async {
+        let script = script(NOISE).await;
+        let pid: u32 = script.call("pid", ()).await.expect("it answers");
+        script.call::<()>("noise", ()).await.expect("it is only noise");
+        script.shutdown().await.expect("it ends");
+        (pid, script.pid())
+    }
+    .with_subscriber(told.subscriber())
+    .await;
+    assert_ne!(pid, daemon);
+    assert_noise_is_told(&told.lines(), pid, daemon);
+}
+
+#[tokio::test]
+async fn output_of_an_interpreter_below_a_daemon_in_process_goes_to_the_programs_subscriber() {
+    let told = Told::default();
+    tracing::subscriber::set_global_default(told.subscriber()).expect("no other test does that");
+    let daemon = oad::daemon().in_process().await.expect("a daemon can be made");
+    let script = with(oad::python_script("script.py", NOISE)).within(&daemon).await.expect("it is made");
+    let pid: u32 = script.call("pid", ()).await.expect("it answers");
+    script.call::<()>("noise", ()).await.expect("it is only noise");
+    script.shutdown().await.expect("it ends");
+    until(async || told.lines().iter().any(|line| line.contains("without an end"))).await;
+    assert_noise_is_told(&told.lines(), pid, std::process::id());
+}
+
+#[tokio::test]
+async fn last_words_of_a_daemon_hold_those_of_its_interpreter_as_they_were() {
+    let told = Told::default();
+    let words = async {
+        let script: Proxy = script("import sys\ndef say(x): print(x, file=sys.stderr)\n").await;
+        script.call::<()>("say", ("these are my last words",)).await.expect("it is said");
+        until(async || told.lines().iter().any(|line| line.contains("my last words"))).await;
+        support::signal(script.pid(), "-KILL");
+        let error = script.closed().await.expect_err("it was killed");
+        error.death().expect("it tells how").stderr().to_owned()
+    }
+    .with_subscriber(told.subscriber())
+    .await;
+    assert_eq!(words, "these are my last words\n");
+}
