@@ -24,6 +24,20 @@ async fn until(mut test: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// The interpreter below a daemon that has one.
+fn interpreter_of(proxy: &Proxy) -> u32 {
+    let interpreters = support::children(proxy.pid());
+    assert_eq!(interpreters.len(), 1, "{interpreters:?}");
+    interpreters[0]
+}
+
+/// Starts processes that outlive their interpreter in every way: in a session of its own, in its group, forked, and dead but not waited for.
+const LEAVE: &str = "import os, subprocess, time\nkept = []\ndef leave():\n    kept.append(subprocess.Popen(['sleep', '1000'], \
+                     start_new_session=True))\n    kept.append(subprocess.Popen(['sleep', '1000']))\n    \
+                     kept.append(subprocess.Popen(['true']))\n    pids = [process.pid for process in kept]\n    \
+                     forked = os.fork()\n    if forked == 0:\n        os.setsid()\n        time.sleep(1000)\n    \
+                     return pids + [forked]\n";
+
 /// What `NOISE` is told as.
 fn assert_noise_is_told(lines: &[String], pid: u32, daemon: u32) {
     for (level, stream, text) in [
@@ -85,4 +99,32 @@ async fn last_words_of_a_daemon_hold_those_of_its_interpreter_as_they_were() {
     .with_subscriber(told.subscriber())
     .await;
     assert_eq!(words, "these are my last words\n");
+}
+
+#[tokio::test]
+async fn nothing_that_an_interpreter_has_started_outlives_its_death() {
+    let script: Proxy = script(LEAVE).await;
+    let left: Vec<u32> = script.call("leave", ()).await.expect("they are started");
+    assert_eq!(left.len(), 4);
+    support::signal(interpreter_of(&script), "-KILL");
+    let killed = Instant::now();
+    for pid in left {
+        support::wait_until_gone(pid, Duration::from_secs(5));
+    }
+    println!("interpreter killed: what it had started was gone in {:?}", killed.elapsed());
+    support::wait_until(Duration::from_secs(5), || match support::children(script.pid()) {
+        children if children.is_empty() => Ok(()),
+        children => Err(format!("left below the daemon: {children:?}")),
+    });
+    assert!(script.shutdown().await.expect("the daemon lives").is_clean());
+}
+
+#[tokio::test]
+async fn nothing_that_an_interpreter_has_started_outlives_its_last_object() {
+    let script: Proxy = script(LEAVE).await;
+    let left: Vec<u32> = script.call("leave", ()).await.expect("they are started");
+    let daemon = script.daemon().clone();
+    drop(script);
+    until(async || left.iter().all(|pid| support::state(*pid).is_none())).await;
+    assert_eq!(daemon.objects().await.expect("the daemon lives"), []);
 }

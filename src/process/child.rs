@@ -58,7 +58,7 @@ impl Child {
     ///
     /// Must be called on the keeper's thread: the signal that a daemon gets when its parent dies is bound to the thread that started it.
     pub(crate) fn start(program: &Program, daemon: Uuid) -> Result<(Self, UnixStream)> {
-        let marker = Marker::new(daemon);
+        let marker = Marker::of_daemon(daemon);
         let (ours, theirs) = UnixStream::pair().map_err(|error| resources("a socket pair", error))?;
         let mut process = program.start(marker, theirs)?;
         let stdout = process.stdout.take().map(OwnedFd::from);

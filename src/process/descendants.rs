@@ -2,10 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open, pidfd_send_signal,
+    waitid,
+};
 
 use crate::process::marker::Marker;
 use crate::process::pidfd::{EXITED, becomes};
@@ -28,46 +31,74 @@ struct Process {
 pub(crate) fn kill_descendants() {
     let this = rustix::process::getpid().as_raw_nonzero().get();
     let reap = || while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {};
-    repeat(|| {
+    let find = || {
         reap();
         descendants(this, &all())
-    });
+    };
+    repeat(find, kill);
     // One may have become a zombie between the last reaping and the look that found nothing.
     reap();
 }
 
 /// Kills every process that carries `marker` in its environment: what a daemon left behind that died without its own ending.
 pub(super) fn kill_marked(marker: Marker) {
-    repeat(|| all().into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect());
+    repeat(|| marked(marker), kill);
+}
+
+/// Ends what an interpreter has left behind, which was the leader of its process group, and has exited: the rest of the group, and what carries `marker`. Reaps
+/// it, and those of them that have come to this process: nobody else waits for them.
+///
+/// What has left the group and does not carry the marker, because it was started with another environment, stays until the daemon ends.
+pub(super) fn end_remains(interpreter: Pid, marker: Marker) {
+    // It may be empty but for the interpreter, which still holds the number.
+    let _ = kill_process_group(interpreter, Signal::KILL);
+    let mut killed = Vec::new();
+    repeat(|| marked(marker), |process| killed.extend(signal(process, Signal::KILL)));
+    let limit = Instant::now() + LIMIT;
+    for pidfd in killed {
+        becomes(&pidfd, EXITED, limit);
+        // It may be another's child.
+        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
+    // The interpreter is of its group as well. Those that are still there hold the number.
+    while let Ok(reaped) = waitid(WaitId::Pgid(Some(interpreter)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+        match reaped {
+            None if Instant::now() > limit => return,
+            None => std::thread::sleep(Duration::from_millis(1)),
+            Some(_) => {}
+        }
+    }
 }
 
 /// Asks every other process that carries `marker` to end, and kills those that have not after `patience`.
 pub(super) fn end_marked(marker: Marker, patience: Duration) {
     let this = rustix::process::getpid().as_raw_nonzero().get();
-    let others = || {
-        let is_other = |process: &Process| !process.zombie && process.pid != this && marker.is_on(process.pid);
-        all().into_iter().filter(is_other).collect::<Vec<_>>()
-    };
+    let others = || marked(marker).into_iter().filter(|process| process.pid != this).collect::<Vec<_>>();
     let asked: Vec<OwnedFd> = others().into_iter().filter_map(|process| signal(process, Signal::TERM)).collect();
     let end = Instant::now() + patience;
     for pidfd in asked {
         becomes(&pidfd, EXITED, end);
     }
-    repeat(others);
+    repeat(others, kill);
 }
 
-/// Kills what `find` finds until it finds nothing.
-fn repeat(mut find: impl FnMut() -> Vec<Process>) {
+/// Ends by `kill` what `find` finds until it finds nothing.
+fn repeat(mut find: impl FnMut() -> Vec<Process>, mut kill: impl FnMut(Process)) {
     let limit = Instant::now() + LIMIT;
     loop {
         let found = find();
         if found.is_empty() || Instant::now() > limit {
             return;
         }
-        found.into_iter().for_each(|process| drop(signal(process, Signal::KILL)));
+        found.into_iter().for_each(&mut kill);
         // The kernel needs a moment to end them, and tells of another's children in no other way.
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+fn kill(process: Process) {
+    // It may have ended already.
+    let _ = signal(process, Signal::KILL);
 }
 
 /// Sends a signal, and gives what tells of the process's end; `None` if it has ended already.
@@ -94,6 +125,10 @@ fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
         }
     }
     found
+}
+
+fn marked(marker: Marker) -> Vec<Process> {
+    all().into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect()
 }
 
 fn all() -> Vec<Process> {

@@ -13,6 +13,8 @@ use rustix::process::{Pid, Signal};
 
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::process::child::{LIVING, exit_status};
+use crate::process::descendants::{end_remains, kill_marked};
+use crate::process::marker::Marker;
 use crate::process::output::Output;
 use crate::process::pidfd::Pidfd;
 
@@ -20,11 +22,13 @@ use crate::process::pidfd::Pidfd;
 /// value it takes that out of its environment again; what it starts by its own flags, as `multiprocessing` does, has a safe path too.
 const SAFE_PATH: &str = "PYTHONSAFEPATH";
 
-/// A process that ends with this one, whatever ends this one. It has one owner, who ends it by [`Interpreter::reap`].
+/// A process that ends with this one, whatever ends this one. It has one owner, who ends it by [`Interpreter::reap`]; what it starts carries its
+/// marker, by which that is ended with it.
 #[derive(Debug)]
 pub(crate) struct Interpreter {
     pid: Pid,
     pidfd: Pidfd,
+    marker: Marker,
     output: Output,
 }
 
@@ -45,10 +49,13 @@ impl Interpreter {
         let theirs = [OwnedFd::from(their_first), OwnedFd::from(their_second)];
         let numbers = theirs.each_ref().map(OwnedFd::as_raw_fd);
         let parent = rustix::process::getpid();
+        let marker = Marker::of_interpreter();
+        let (variable, value) = marker.variable();
         let mut command = Command::new(program);
         command
             .args(arguments)
             .args(numbers.map(|number| number.to_string()))
+            .env(variable, value)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -89,7 +96,7 @@ impl Interpreter {
         })?;
         let output = Output::relay(process.id(), stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
-        Ok((Interpreter { pid, pidfd, output }, [first, second]))
+        Ok((Interpreter { pid, pidfd, marker, output }, [first, second]))
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -114,19 +121,29 @@ impl Interpreter {
         self.pidfd.kill();
     }
 
-    /// Reaps it once it has exited, and ends the rest of its process group; gives its exit status and the end of what it wrote to stderr.
+    /// Waits for its end, and gives its exit status and the end of what it wrote to stderr. Who waits for that is not held up by what comes then: a task
+    /// of the keeper's reaps it and ends what it has left behind.
+    ///
+    /// Must be called on the keeper.
     pub(crate) async fn reap(self) -> (Status, String) {
         self.exited().await;
-        if self.pidfd.holds_its_number() {
-            // The group may be empty.
-            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
-        }
-        let status = self.pidfd.reap().ok().flatten();
+        let status = self.pidfd.status().ok().flatten();
         let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
         let stderr = self.output.finish().await;
-        self.output.passed_on().await;
+        tokio::spawn(self.clear_up());
+        (status, stderr)
+    }
+
+    async fn clear_up(self) {
+        let Interpreter { pid, pidfd, marker, output } = self;
+        // It reads much of `/proc`. If it cannot be done there is nobody to tell.
+        let ending = tokio::task::spawn_blocking(move || match pidfd.holds_its_number() {
+            true => end_remains(pid, marker),
+            false => kill_marked(marker),
+        });
+        output.passed_on().await;
+        let _ = ending.await;
         // Last, because a daemon that ends waits for this, and what the interpreter wrote is to be passed on.
         LIVING.send_modify(|living| *living -= 1);
-        (status, stderr)
     }
 }

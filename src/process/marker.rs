@@ -15,30 +15,39 @@ use crate::process::pidfd::Pidfd;
 
 /// The environment variable that a daemon is started with: its parent's pid and its own UUID. It is inherited by whatever the object
 /// starts, so alone it means nothing; it is how what a killed daemon left behind is found.
-const VARIABLE: &str = "OAD_DAEMON";
+const DAEMON: &str = "OAD_DAEMON";
 
-/// The marker of one daemon, as `VARIABLE=pid:uuid`.
+/// The same of an interpreter.
+const INTERPRETER: &str = "OAD_INTERPRETER";
+
+/// The marker of one daemon or interpreter, as `VARIABLE=pid:uuid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Marker {
+    variable: &'static str,
     parent: u32,
-    daemon: Uuid,
+    id: Uuid,
 }
 
 impl Marker {
     /// The marker of a daemon of this process.
-    pub(super) fn new(daemon: Uuid) -> Self {
-        Marker { parent: std::process::id(), daemon }
+    pub(super) fn of_daemon(id: Uuid) -> Self {
+        Marker { variable: DAEMON, parent: std::process::id(), id }
     }
 
-    /// The marker that this process was started with, if it was.
+    /// The marker of a new interpreter of this process.
+    pub(super) fn of_interpreter() -> Self {
+        Marker { variable: INTERPRETER, parent: std::process::id(), id: Uuid::new_v4() }
+    }
+
+    /// The marker that this process was started with as a daemon, if it was.
     pub(super) fn of_this_process() -> Option<Self> {
-        let variable = std::env::var(VARIABLE).ok()?;
-        let (parent, daemon) = variable.split_once(':')?;
-        Some(Marker { parent: parent.parse().ok()?, daemon: daemon.parse().ok()? })
+        let variable = std::env::var(DAEMON).ok()?;
+        let (parent, id) = variable.split_once(':')?;
+        Some(Marker { variable: DAEMON, parent: parent.parse().ok()?, id: id.parse().ok()? })
     }
 
     pub(super) fn variable(self) -> (&'static str, String) {
-        (VARIABLE, format!("{}:{}", self.parent, self.daemon.simple()))
+        (self.variable, format!("{}:{}", self.parent, self.id.simple()))
     }
 
     /// Whether the process `pid` was started with it. Another user's environment cannot be read, nor can one's that has just ended.
@@ -94,7 +103,7 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<Lifeline>> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
     // Only the first can come so far: fd 0 is another then.
-    let _ = THIS_DAEMON.set(marker.daemon);
+    let _ = THIS_DAEMON.set(marker.id);
     let wrappers = Wrappers::below(parent, &lifeline)?;
     Ok(Some(Lifeline { stream: UnixStream::from(lifeline), parent, wrappers }))
 }
@@ -141,7 +150,7 @@ mod tests {
 
     #[test]
     fn marker_is_found_whole_in_an_environment() {
-        let marker = Marker { parent: 12, daemon: Uuid::from_u128(0xab) };
+        let marker = Marker { variable: DAEMON, parent: 12, id: Uuid::from_u128(0xab) };
         let (name, value) = marker.variable();
         assert!(marker.is_in(format!("A=1\0{name}={value}\0B=2\0").as_bytes()));
         assert!(!marker.is_in(format!("A=1\0{name}={value}0\0").as_bytes()));

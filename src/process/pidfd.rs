@@ -42,8 +42,17 @@ impl Pidfd {
 
     /// Whether it still holds its number, as a running process or a zombie. Not so a child of a program that ignores SIGCHLD, once it has exited.
     pub(super) fn holds_its_number(&self) -> bool {
+        self.status().is_ok()
+    }
+
+    /// How the process ended, if it has; it is to be reaped all the same.
+    ///
+    /// # Errors
+    ///
+    /// `ECHILD` where the kernel kept no status, because this program ignores SIGCHLD.
+    pub(super) fn status(&self) -> io::Result<Option<WaitIdStatus>> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        rustix::process::waitid(WaitId::PidFd(self.0.get_ref().as_fd()), options).is_ok()
+        Ok(rustix::process::waitid(WaitId::PidFd(self.0.get_ref().as_fd()), options)?)
     }
 
     /// Reaps the process; blocks if it has not exited.

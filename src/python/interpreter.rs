@@ -410,11 +410,13 @@ async fn watch(
             }
         }
     }
-    if !read_out && timeout(LAST_WORD, &mut reading).await.is_err() {
-        // A copy that it has forked holds the socket.
-        reading.abort();
-    }
-    let (status, stderr) = process.reap().await;
+    let last_frames = async {
+        if !read_out && timeout(LAST_WORD, &mut reading).await.is_err() {
+            // A copy that it has forked holds the socket.
+            reading.abort();
+        }
+    };
+    let ((status, stderr), ()) = tokio::join!(process.reap(), last_frames);
     let death = Death { pid, status, stderr, uptime: started.elapsed() };
     let message = format!("the interpreter `{}` (process {pid}) died: {}", program.display(), death.status);
     debug!(pid, "an interpreter has ended");
