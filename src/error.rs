@@ -15,7 +15,7 @@ mod death;
 mod exception;
 
 pub use death::Death;
-pub(crate) use death::Status;
+pub(crate) use death::{Status, Whose};
 pub use exception::Exception;
 
 /// What oad's functions return.
@@ -24,7 +24,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A failure of oad: what was tried, on which daemon, why it failed and what to do.
 ///
 /// [`Display`](fmt::Display) is one line; [`Debug`](fmt::Debug) — what a `main` that returns an error prints — adds the object's own causes,
-/// the location of a panic and the last lines a dead daemon wrote to its stderr.
+/// the location of a panic and the last lines that a dead daemon or interpreter wrote to its stderr.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -54,7 +54,7 @@ pub enum ErrorKind {
     Version,
     /// The object itself failed: its error or its panic is [`Error::exception`].
     Exception,
-    /// The daemon's process died: its exit status and last words are [`Error::death`].
+    /// The daemon's process died, or the interpreter that held the object: its exit status and last words are [`Error::death`].
     Died,
     /// The daemon was shut down, or its last proxy dropped, before the answer came.
     Closed,
@@ -100,7 +100,7 @@ impl Error {
         self.0.exception.as_deref()
     }
 
-    /// How the daemon's process died, if it did.
+    /// How the daemon's process died, if it did; or the interpreter that held the object, if it is [`Death::is_of_interpreter`].
     #[must_use]
     pub fn death(&self) -> Option<&Death> {
         self.0.death.as_deref()
@@ -112,7 +112,7 @@ impl Error {
         self.0.kind == ErrorKind::Exception
     }
 
-    /// Whether the daemon's process died.
+    /// Whether the daemon's process died, or the interpreter that held the object.
     #[must_use]
     pub fn is_died(&self) -> bool {
         self.0.kind == ErrorKind::Died

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oad::{Proxy, Remote as _};
+use oad::{ErrorKind, Proxy, Remote as _};
 use support::python::{script, with};
 use support::told::Told;
 use tracing::instrument::WithSubscriber as _;
@@ -127,4 +127,38 @@ async fn nothing_that_an_interpreter_has_started_outlives_its_last_object() {
     drop(script);
     until(async || left.iter().all(|pid| support::state(*pid).is_none())).await;
     assert_eq!(daemon.objects().await.expect("the daemon lives"), []);
+}
+
+#[tokio::test]
+async fn kill_of_an_interpreter_is_told_at_once_to_every_call_with_all_that_is_known() {
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let source = "import sys, time\ndef wait(x):\n    print('waiting', x, file=sys.stderr)\n    time.sleep(600)\n";
+        let told = Told::default();
+        let script: Proxy = async { script(source).await }.with_subscriber(told.subscriber()).await;
+        let interpreter = interpreter_of(&script);
+        let calls: Vec<_> = (0..20).map(|number| tokio::spawn(script.call::<()>("wait", (number,)))).collect();
+        // Only the first runs; the others wait for their turns.
+        until(async || told.lines().iter().any(|line| line.contains("waiting"))).await;
+        let killed = Instant::now();
+        support::signal(interpreter, "-KILL");
+        let mut last = Duration::ZERO;
+        for call in calls {
+            let error = call.await.expect("it does not panic").expect_err("it is dead");
+            last = killed.elapsed();
+            assert_eq!(error.kind(), ErrorKind::Died);
+            let death = error.death().expect("it is why");
+            assert!(death.is_of_interpreter());
+            assert_eq!((death.pid(), death.signal(), death.code()), (interpreter, Some(9), None));
+            assert_eq!(death.stderr().lines().count(), 1, "{:?}", death.stderr());
+            assert!(death.stderr().starts_with("waiting "), "{:?}", death.stderr());
+            assert!(Duration::ZERO < death.uptime() && death.uptime() < Duration::from_secs(60));
+            let shown = format!("{error:?}");
+            assert!(shown.contains("killed by signal 9 (SIGKILL)") && shown.contains("\n  | waiting "), "{shown}");
+        }
+        assert!(last < Duration::from_secs(5), "{last:?}");
+        took.push(last);
+        assert!(script.shutdown().await.expect("the daemon lives").is_clean());
+    }
+    println!("interpreter killed: 20 calls failed within {:?} (median of 5)", support::median(took));
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::error::{Death, Status};
+use crate::error::{Death, Status, Whose};
 
 /// How a daemon ended that was asked to: the report of a shutdown.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Ended {
 impl Ended {
     /// For the error of a process that was ended before it was a daemon: what is worth telling is how, and what it wrote.
     pub(super) fn as_death(&self, uptime: Duration) -> Death {
-        Death { pid: self.pid, status: self.status, stderr: self.stderr.clone(), uptime }
+        Death { whose: Whose::Daemon, pid: self.pid, status: self.status, stderr: self.stderr.clone(), uptime }
     }
 
     /// The process id it had.

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::daemon::Ended;
 use crate::daemon::body::Body;
-use crate::error::{Death, Error, ErrorKind, Status};
+use crate::error::{Death, Error, ErrorKind, Status, Whose};
 use crate::handshake::{Answer, Farewell, read_frame, write_frame};
 use crate::transport::{Directory, Stream};
 
@@ -55,7 +55,8 @@ pub(super) enum Outcome {
 impl Outcome {
     /// For the case that the task that would have told is gone, by a fault of oad's or of a subscriber to its events.
     fn unknown(pid: u32) -> Self {
-        let death = Death { pid, status: Status::Unkept, stderr: String::new(), uptime: Duration::ZERO };
+        let death =
+            Death { whose: Whose::Daemon, pid, status: Status::Unkept, stderr: String::new(), uptime: Duration::ZERO };
         Outcome::Died(Arc::new(death))
     }
 }
@@ -334,7 +335,9 @@ impl Watch {
         };
         let outcome = |ended: Option<Ended>| match ended {
             Some(ended) => Outcome::Ended(ended),
-            None => Outcome::Died(Arc::new(Death { pid, status, stderr: stderr.clone(), uptime })),
+            None => {
+                Outcome::Died(Arc::new(Death { whose: Whose::Daemon, pid, status, stderr: stderr.clone(), uptime }))
+            }
         };
         life.send_replace(Life::Exited(outcome(end.as_ref().map(ended))));
 

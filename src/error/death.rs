@@ -1,15 +1,23 @@
-//! How a daemon's process ended when nobody had asked it to.
+//! How a daemon's process, or an interpreter's, ended when nobody had asked it to.
 
 use super::{Duration, ExitStatus, fmt};
 use std::os::unix::process::ExitStatusExt;
 
-/// How a daemon's process died: its true exit code or signal, its last words, and how long it had lived.
+/// How a daemon's process, or the interpreter of a Python object below it, died: its true exit code or signal, its last words, and how long it had lived.
 #[derive(Clone, Debug)]
 pub struct Death {
+    pub(crate) whose: Whose,
     pub(crate) pid: u32,
     pub(crate) status: Status,
     pub(crate) stderr: String,
     pub(crate) uptime: Duration,
+}
+
+/// Which process it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Daemon,
+    Interpreter,
 }
 
 /// How a process ended, as far as it is known.
@@ -25,6 +33,16 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// It exited by itself.
+    pub(crate) fn exited(code: i32) -> Self {
+        Status::Known(ExitStatus::from_raw((code & 0xff) << 8))
+    }
+
+    /// A signal ended it.
+    pub(crate) fn killed(signal: i32, core_dumped: bool) -> Self {
+        Status::Known(ExitStatus::from_raw(signal & 0x7f | if core_dumped { 0x80 } else { 0 }))
+    }
+
     pub(crate) fn known(self) -> Option<ExitStatus> {
         match self {
             Status::Known(status) => Some(status),
@@ -54,6 +72,12 @@ impl Death {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Whether it was the interpreter of a Python object, and not the daemon, which goes on then.
+    #[must_use]
+    pub fn is_of_interpreter(&self) -> bool {
+        self.whose == Whose::Interpreter
     }
 
     /// The exit code, if it exited by itself.
@@ -106,7 +130,11 @@ impl Death {
 /// As "killed by signal 9 (SIGKILL)", the part of the message that a reader needs first.
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the daemon's process died: {}", self.status)
+        let process = match self.whose {
+            Whose::Daemon => "the daemon's process",
+            Whose::Interpreter => "the interpreter",
+        };
+        write!(f, "{process} died: {}", self.status)
     }
 }
 
@@ -158,9 +186,12 @@ mod tests {
         assert_eq!(describe(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
         assert_eq!(describe(ExitStatus::from_raw(11 | 0x80)), "killed by signal 11 (SIGSEGV), core dumped");
         assert_eq!(describe(ExitStatus::from_raw(40)), "killed by signal 40");
-        let death = |status| Death { pid: 1, status, stderr: String::new(), uptime: Duration::ZERO }.to_string();
+        let death = |status| {
+            Death { whose: Whose::Daemon, pid: 1, status, stderr: String::new(), uptime: Duration::ZERO }.to_string()
+        };
+        assert_eq!(Status::exited(259).known(), Some(ExitStatus::from_raw(3 << 8)));
         assert_eq!(
-            [Status::Known(ExitStatus::from_raw(9)), Status::Unkept, Status::Untold].map(death),
+            [Status::killed(9, false), Status::Unkept, Status::Untold].map(death),
             [
                 "the daemon's process died: killed by signal 9 (SIGKILL)",
                 "the daemon's process died: how is not known (is SIGCHLD ignored in this program?)",

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use crate::definition::PythonDefinition;
-use crate::error::{Death, Error, ErrorKind, Result};
+use crate::error::{Death, Error, ErrorKind, Result, Whose};
 use crate::object::WeakLiving;
 use crate::process::{Interpreter as Process, keeper};
 use crate::python::choose::choose;
@@ -258,10 +258,10 @@ async fn launch(definition: PythonDefinition, limits: Limits, runtime: Runtime) 
         Err(error) => {
             process.kill();
             let (status, stderr) = process.reap().await;
-            // What it has written says more than that it has said nothing, and of an error only its message crosses to the caller.
+            // What it has written says more than that it has said nothing, and a message is what everybody reads.
             let words = last_words(&stderr);
             let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
-            let death = Death { pid, status, stderr, uptime: started.elapsed() };
+            let death = Death { whose: Whose::Interpreter, pid, status, stderr, uptime: started.elapsed() };
             return Err(error.with_death(Arc::new(death)));
         }
     };
@@ -417,7 +417,7 @@ async fn watch(
         }
     };
     let ((status, stderr), ()) = tokio::join!(process.reap(), last_frames);
-    let death = Death { pid, status, stderr, uptime: started.elapsed() };
+    let death = Death { whose: Whose::Interpreter, pid, status, stderr, uptime: started.elapsed() };
     let message = format!("the interpreter `{}` (process {pid}) died: {}", program.display(), death.status);
     debug!(pid, "an interpreter has ended");
     let (words, error) = (last_words(&death.stderr), Error::new(ErrorKind::Died, message));

@@ -1,8 +1,11 @@
 //! [`Error`] to and from a failure message of a session, and to the status of a unary RPC.
 
+use std::sync::Arc;
+
 use tonic::{Code, Status};
 
 use crate::error::{Error, ErrorKind};
+use crate::wire::death::{death_from_pb, death_to_pb};
 use crate::wire::pb;
 use crate::wire::pb::FailureCode;
 
@@ -30,13 +33,18 @@ const KINDS: [(ErrorKind, FailureCode, Code); 13] = [
 
 pub(crate) fn failure_from_error(error: &Error) -> pb::Failure {
     let code = row(error).map_or(FailureCode::Protocol, |(_, code, _)| *code);
-    pb::Failure { code: code.into(), message: cut(error) }
+    let death = error.death().filter(|death| death.is_of_interpreter());
+    pb::Failure { code: code.into(), message: cut(error), death: death.map(death_to_pb) }
 }
 
 pub(crate) fn error_from_failure(failure: pb::Failure) -> Error {
     let code = failure.code();
     let kind = KINDS.iter().find(|(_, known, _)| *known == code).map_or(ErrorKind::Protocol, |(kind, ..)| *kind);
-    Error::new(kind, failure.message)
+    let error = Error::new(kind, failure.message);
+    match failure.death {
+        Some(death) => error.with_death(Arc::new(death_from_pb(death))),
+        None => error,
+    }
 }
 
 pub(crate) fn status_from_error(error: &Error) -> Status {

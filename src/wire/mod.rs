@@ -10,6 +10,7 @@ pub(crate) mod pb {
 }
 
 mod assembly;
+mod death;
 mod exception;
 mod failure;
 mod filling;
