@@ -321,29 +321,6 @@ async fn calls_of_many_tasks_are_right_and_in_order() {
 }
 
 #[tokio::test]
-async fn death_of_the_interpreter_is_told_with_its_true_cause() {
-    for (how, told) in [
-        ("import os; os._exit(5)", "exited with code 5"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "killed by signal 11 (SIGSEGV)"),
-        (
-            "import os, signal\nif os.fork() == 0:\n    import time; time.sleep(60)\nos.kill(os.getpid(), signal.SIGKILL)",
-            "killed by signal 9 (SIGKILL)",
-        ),
-    ] {
-        let builtins = with(oad::python_module("builtins")).await.expect("it is made");
-        let started = Instant::now();
-        let error = builtins.call::<()>("exec", (how,)).await.expect_err("it dies");
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-        assert_eq!(error.kind(), ErrorKind::Died, "{error}");
-        assert!(error.to_string().contains(told), "{error}");
-        assert_eq!(builtins.health().await.expect("the daemon lives"), oad::Health::Serving);
-        let later = builtins.text().await.expect_err("it is gone");
-        assert_eq!(later.kind(), ErrorKind::Died);
-        assert!(builtins.shutdown().await.expect("it ends").is_clean());
-    }
-}
-
-#[tokio::test]
 async fn interpreter_ends_with_its_last_object_and_with_its_daemon() {
     let text = with(oad::python("", "str")).arg("x").await.expect("it is made");
     let found = interpreters(text.pid());

@@ -162,3 +162,62 @@ async fn kill_of_an_interpreter_is_told_at_once_to_every_call_with_all_that_is_k
     }
     println!("interpreter killed: 20 calls failed within {:?} (median of 5)", support::median(took));
 }
+
+/// Has an interpreter run `code`, of which it dies and gives the error and how long it took.
+async fn dies_of(code: &str) -> (oad::Error, Duration) {
+    let builtins = with(oad::python_module("builtins")).await.expect("it is made");
+    let started = Instant::now();
+    let error = builtins.call::<()>("exec", (code,)).await.expect_err("it dies");
+    let took = started.elapsed();
+    let later = builtins.text().await.expect_err("it is gone");
+    assert_eq!((later.kind(), later.death().is_some()), (ErrorKind::Died, true));
+    assert!(builtins.shutdown().await.expect("the daemon lives").is_clean());
+    (error, took)
+}
+
+#[tokio::test]
+async fn death_of_an_interpreter_is_told_with_its_true_cause() {
+    for (code, told, signal) in [
+        ("import os; os._exit(3)", "exited with code 3", None),
+        ("import ctypes; ctypes.string_at(0)", "killed by signal 11 (SIGSEGV)", Some(11)),
+        ("import os; os.abort()", "killed by signal 6 (SIGABRT)", Some(6)),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by signal 9 (SIGKILL)", Some(9)),
+    ] {
+        let (error, took) = dies_of(code).await;
+        println!("{told}: told in {took:?}");
+        assert_eq!(error.kind(), ErrorKind::Died, "{error}");
+        assert!(error.to_string().contains(told), "{error}");
+        let death = error.death().expect("it is why");
+        assert_eq!((death.signal(), death.code()), (signal, signal.is_none().then_some(3)), "{code}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn death_of_an_interpreter_is_told_although_a_copy_of_it_lives() {
+    // The copy holds its stdout and stderr, and one that Python does not know of its socket too.
+    for fork in ["os.fork()", "ctypes.PyDLL(None).fork()"] {
+        let code = format!(
+            "import ctypes, os, signal, time\nos.write(2, b'last words')\nif {fork} == 0:\n    \
+             time.sleep(600)\nos.kill(os.getpid(), signal.SIGKILL)"
+        );
+        let (error, took) = dies_of(&code).await;
+        println!("killed with a copy by `{fork}`: told in {took:?}");
+        let death = error.death().expect("it is why");
+        assert_eq!((death.signal(), death.stderr()), (Some(9), "last words"), "{error:?}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn memory_that_is_not_to_be_had_is_an_exception_and_the_interpreter_lives() {
+    let source = "import resource\ndef limit():\n    pages = int(open('/proc/self/statm').read().split()[0])\n    \
+                  most = pages * resource.getpagesize() + (64 << 20)\n    \
+                  resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))\n\
+                  def take(megabytes): return len(bytes(megabytes << 20))\n";
+    let script: Proxy = script(source).await;
+    script.call::<()>("limit", ()).await.expect("it may be lowered");
+    let error = script.call::<u64>("take", (1024,)).await.expect_err("there is not so much");
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "MemoryError");
+    assert_eq!(script.call::<u64>("take", (1,)).await.expect("there is some"), 1 << 20);
+}
