@@ -1,5 +1,7 @@
 //! A person at a terminal, with Python objects: the real grpcurl and a live daemon. `OAD_PYTHON` names the interpreter.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use oad::Daemon;
@@ -178,4 +180,33 @@ async fn person_is_told_how_an_interpreter_died() {
     let error = grpcurl.call("oad.v1.Objects/Create", body).await.expect_err("there is none");
     assert!(error.contains("there is no interpreter `/nowhere/python`"), "{error}");
     assert!(daemon.health().await.is_ok(), "the daemon lives");
+}
+
+#[tokio::test]
+async fn person_is_told_whose_interpreter_has_died() {
+    const CHECK: &str = "grpc.health.v1.Health/Check";
+    let Some((daemon, grpcurl)) = daemon().await else { return };
+    assert_eq!(grpcurl.call(CHECK, json!({})).await, Ok(json!({"status": "SERVING"})), "without an object");
+    let root = script(&grpcurl, "import os\ndef die(): os._exit(5)\n").await;
+    let text = json!({"value": {}, "path": ["/nowhere"]});
+    let other = create(&grpcurl, text, json!([{"text": "ab"}])).await.expect("it is made");
+    let named = |handle: &Value| json!({"service": format!("oad.v1.Objects/{}", handle["id"].as_str().unwrap())});
+
+    let mut watch = grpcurl.command(&["-d", "{}"], &["grpc.health.v1.Health/Watch"]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().expect("a shell can be started");
+    let mut told = BufReader::new(watch.stdout.take().expect("it is piped")).lines();
+    // Each answer is a line for the brace, one for the status, and one for the other brace.
+    let mut next = || told.by_ref().map(|line| line.expect("it is text")).find(|line| line.contains("status"));
+    assert_eq!(next().as_deref(), Some("  \"status\": \"SERVING\""));
+
+    grpcurl.method(&root, "die", json!([])).await.expect_err("it dies");
+    assert_eq!(next().as_deref(), Some("  \"status\": \"NOT_SERVING\""));
+    for body in [json!({}), json!({"service": "oad.v1.Objects"}), named(&root)] {
+        assert_eq!(grpcurl.call(CHECK, body.clone()).await, Ok(json!({"status": "NOT_SERVING"})), "{body}");
+    }
+    assert_eq!(grpcurl.call(CHECK, named(&other)).await, Ok(json!({"status": "SERVING"})));
+    let error = grpcurl.call(CHECK, json!({"service": "oad.v1.Objects/99"})).await.expect_err("there is none");
+    assert!(error.contains("NotFound") && error.contains("no object of this number"), "{error}");
+    daemon.shutdown().await.expect("it ends");
+    assert!(watch.wait().expect("it is ours").success(), "the stream ended in order");
 }

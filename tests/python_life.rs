@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use oad::{ErrorKind, Proxy, Remote as _};
+use oad::{Daemon, ErrorKind, Health, Proxy, Remote as _};
+use support::lab::LabProxy;
 use support::python::{script, with};
 use support::told::Told;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tracing::instrument::WithSubscriber as _;
 
 mod support;
@@ -220,4 +224,80 @@ async fn memory_that_is_not_to_be_had_is_an_exception_and_the_interpreter_lives(
     let error = script.call::<u64>("take", (1024,)).await.expect_err("there is not so much");
     assert_eq!(error.exception().expect("Python raised it").type_name(), "MemoryError");
     assert_eq!(script.call::<u64>("take", (1,)).await.expect("there is some"), 1 << 20);
+}
+
+/// The name of an object for the health service.
+fn service(proxy: &Proxy) -> String {
+    format!("oad.v1.Objects/{}", proxy.handle().id())
+}
+
+async fn check(daemon: &Daemon, service: &str) -> Result<ServingStatus, tonic::Code> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let checked = HealthClient::new(daemon.channel()).check(request).await;
+    checked.map(|response| response.get_ref().status()).map_err(|status| status.code())
+}
+
+async fn watch(daemon: &Daemon, service: &str) -> tonic::Streaming<HealthCheckResponse> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    HealthClient::new(daemon.channel()).watch(request).await.expect("it is known").into_inner()
+}
+
+async fn next(watch: &mut tonic::Streaming<HealthCheckResponse>) -> Option<ServingStatus> {
+    let next = tokio::time::timeout(Duration::from_secs(10), watch.message()).await.expect("it is told");
+    next.expect("the daemon lives").map(|response| response.status())
+}
+
+#[tokio::test]
+async fn health_tells_whose_interpreter_has_died() {
+    let root: Proxy = script("import os\ndef die(): os._exit(3)\n").await;
+    let daemon = root.daemon();
+    // Asked for otherwise, it lives in an interpreter of its own.
+    let other = with(oad::python_value("x")).path_entry("/nowhere").within(daemon).await.expect("it is made");
+    let rust: LabProxy = LabProxy::new().within(daemon).await.expect("it is made");
+    let mut watched =
+        [watch(daemon, "").await, watch(daemon, "oad.v1.Objects").await, watch(daemon, &service(&root)).await];
+    for watched in &mut watched {
+        assert_eq!(next(watched).await, Some(ServingStatus::Serving));
+    }
+    let mut other_watched = watch(daemon, &service(&other)).await;
+    assert_eq!(next(&mut other_watched).await, Some(ServingStatus::Serving));
+
+    root.call::<()>("die", ()).await.expect_err("it dies");
+    for watched in &mut watched {
+        assert_eq!(next(watched).await, Some(ServingStatus::NotServing));
+    }
+    for name in ["", "oad.v1.Objects", &service(&root)] {
+        assert_eq!(check(daemon, name).await, Ok(ServingStatus::NotServing), "{name}");
+    }
+    for name in [service(&other), service(rust.as_proxy())] {
+        assert_eq!(check(daemon, &name).await, Ok(ServingStatus::Serving), "{name}");
+    }
+    for name in ["oad.v1.Objects/99", "oad.v1.Objects/", "oad.v1.Objects/x", "oad.v1.Objects1", "no.such.Service"] {
+        assert_eq!(check(daemon, name).await, Err(tonic::Code::NotFound), "{name}");
+    }
+    assert_eq!(root.health().await.expect("it answers"), Health::NotServing);
+    assert_eq!(daemon.health().await.expect("it answers"), Health::NotServing);
+    assert_eq!(other.health().await.expect("it answers"), Health::Serving);
+    assert_eq!(rust.health().await.expect("it answers"), Health::Serving);
+
+    drop(other);
+    assert_eq!(next(&mut other_watched).await, Some(ServingStatus::ServiceUnknown));
+    assert_eq!(next(&mut other_watched).await, None, "its number is nobody else's");
+    let mut rust_watched = watch(daemon, &service(rust.as_proxy())).await;
+    assert_eq!(next(&mut rust_watched).await, Some(ServingStatus::Serving));
+    assert_eq!(rust.clone().consume("gone".to_owned()).await.expect("it answers"), 4);
+    assert_eq!(next(&mut rust_watched).await, Some(ServingStatus::ServiceUnknown));
+    assert_eq!(rust.health().await.expect_err("it is gone").kind(), ErrorKind::NoSuchObject);
+    let report = daemon.shutdown().await.expect("it ends");
+    assert!(report.is_clean() && report.took() < Duration::from_secs(1), "who watches holds nothing up: {report}");
+}
+
+#[tokio::test]
+async fn who_watches_is_told_of_the_daemons_end() {
+    let lab = LabProxy::new().await.expect("a daemon can be made");
+    let mut watched = watch(lab.daemon(), &service(lab.as_proxy())).await;
+    assert_eq!(next(&mut watched).await, Some(ServingStatus::Serving));
+    let (told, ended) = tokio::join!(next(&mut watched), lab.shutdown());
+    assert_eq!(told, Some(ServingStatus::NotServing));
+    assert!(ended.expect("it ends").is_clean());
 }

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -179,13 +180,25 @@ impl Client {
         info.objects.into_iter().map(handle).collect()
     }
 
-    /// Asks the health service whether the daemon takes calls; `None` if it cannot be asked.
-    pub(crate) async fn health(&self) -> Option<bool> {
+    /// Asks the health service whether an object takes calls, the root if none is named; `None` if it cannot be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoSuchObject`] if there is no such object any more.
+    pub(crate) async fn health(&self, object: Option<u64>) -> Result<Option<bool>> {
         let mut health = HealthClient::new(self.channel.clone());
-        let request = HealthCheckRequest { service: SERVICE_NAME.to_owned() };
-        let asking = self.runtime.spawn(async move { health.check(request).await });
-        let response = asking.await.ok()?.ok()?.into_inner();
-        Some(response.status() == ServingStatus::Serving)
+        let service = match object {
+            Some(number) => format!("{SERVICE_NAME}/{number}"),
+            None => SERVICE_NAME.to_owned(),
+        };
+        let asking = self.runtime.spawn(async move { health.check(HealthCheckRequest { service }).await });
+        match asking.await {
+            Ok(Ok(response)) => Ok(Some(response.get_ref().status() == ServingStatus::Serving)),
+            Ok(Err(status)) if status.code() == Code::NotFound => {
+                Err(Error::new(ErrorKind::NoSuchObject, status.message()))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Refuses every operation from now on with `error`; what is in flight may still be answered.

@@ -40,13 +40,13 @@ const ASK: Duration = Duration::from_millis(100);
 /// How long [`Daemon::health`] waits for an answer.
 const HEALTH: Duration = Duration::from_secs(1);
 
-/// How a daemon is, by its own word or its silence.
+/// How a daemon, or an object in it, is, by the daemon's own word or its silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Health {
     /// It takes calls.
     Serving,
-    /// It is ending and takes no more.
+    /// It takes none: the daemon is ending, or the interpreter that held the object has died.
     NotServing,
     /// It lives but did not answer: it is stopped, or starved.
     Unresponsive,
@@ -193,6 +193,9 @@ impl Daemon {
 
     /// Asks the daemon how it is, by the standard health service; takes two seconds at most.
     ///
+    /// It answers for its root object, the one that was made first, if it has one: when that lives in a Python interpreter which has died, it is
+    /// [`Health::NotServing`]. How another object is [`Remote::health`](crate::Remote::health) of its proxy tells.
+    ///
     /// A daemon that is stopped, or whose connection's runtime is not driven, is [`Health::Unresponsive`]; an object that is busy is not: it
     /// takes no part in the answer.
     ///
@@ -204,17 +207,23 @@ impl Daemon {
     ///
     /// Dropping it changes nothing.
     pub async fn health(&self) -> Result<Health> {
+        self.health_of(None).await
+    }
+
+    /// Asks the same of one object, by its number.
+    pub(crate) async fn health_of(&self, object: Option<u64>) -> Result<Health> {
         let (client, supervisor) = (self.0.client.clone(), self.0.supervisor.clone());
         // On the keeper, whose timer works wherever the caller waits.
         let asking = keeper()?.spawn(async move {
             tokio::select! {
                 biased;
                 outcome = supervisor.exited() => Err(verdict(outcome)),
-                health = timeout(HEALTH, client.health()) => match health {
-                    Ok(Some(true)) => Ok(Health::Serving),
-                    Ok(Some(false)) => Ok(Health::NotServing),
+                health = timeout(HEALTH, client.health(object)) => match health {
+                    Ok(Ok(Some(true))) => Ok(Health::Serving),
+                    Ok(Ok(Some(false))) => Ok(Health::NotServing),
+                    Ok(Err(error)) => Err(error),
                     // A connection that has just broken is not the daemon's word; its exit would be.
-                    Ok(None) => match timeout(HEALTH, supervisor.exited()).await {
+                    Ok(Ok(None)) => match timeout(HEALTH, supervisor.exited()).await {
                         Ok(outcome) => Err(verdict(outcome)),
                         Err(_) => Ok(Health::Unresponsive),
                     },

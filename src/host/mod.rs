@@ -5,11 +5,13 @@
 //! call is a future here, and whoever holds it may drop it.
 
 mod ending;
+mod health;
 mod run;
 mod scope;
 mod table;
 
 pub(crate) use ending::{Drained, Ending};
+pub(crate) use health::{Health, Subject};
 pub(crate) use scope::{Created, HandedOut, Returned};
 
 pub(crate) use crate::object::BLOCKING_THREADS;

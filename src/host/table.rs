@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tokio::sync::watch;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SessionId;
 use crate::object::{Description, Living, no_such_object};
@@ -14,6 +16,8 @@ pub(super) struct Table {
     numbers: HashMap<usize, u64>,
     root: Option<u64>,
     last: u64,
+    /// Told when an object has come or gone.
+    changes: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -37,7 +41,10 @@ impl Table {
             self.last += 1;
             self.last
         });
-        let entry = self.objects.entry(id).or_insert_with(|| Entry { object: object.clone(), received: Vec::new() });
+        let entry = self.objects.entry(id).or_insert_with(|| {
+            self.changes.send_replace(());
+            Entry { object: object.clone(), received: Vec::new() }
+        });
         entry.count(session);
         id
     }
@@ -61,7 +68,13 @@ impl Table {
     pub(super) fn remove(&mut self, id: u64) -> Option<Living> {
         let object = self.objects.remove(&id)?.object;
         self.numbers.remove(&object.address());
+        self.changes.send_replace(());
         Some(object)
+    }
+
+    /// Tells when an object has come or gone, from now on.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Takes `count` from what the session has received, and gives the object if nothing is left; 0 takes all, of all sessions.

@@ -50,4 +50,7 @@ pub(crate) trait Dynamic: Any + fmt::Debug + Send + Sync {
 
     /// Asks what it can do.
     fn describe(self: Arc<Self>) -> Boxed<Result<SelfDescription>>;
+
+    /// Waits until it can never answer again, because what it lives in has died; `None` if that is so already. The object is not kept by it.
+    fn died(&self) -> Option<Boxed<()>>;
 }

@@ -56,10 +56,16 @@ pub trait Remote: Clone + Send + Sync + 'static {
         self.daemon().closed()
     }
 
-    /// Asks the daemon how it is; see [`Daemon::health`] for this and for its errors. Dropping it changes nothing.
+    /// Asks the daemon how the object is, which does not take part in the answer: a Rust object is as well as its daemon; a Python object is
+    /// [`Health::NotServing`] also when its interpreter has died. It takes two seconds at most, and dropping it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Daemon::health`]; [`ErrorKind::NoSuchObject`](crate::ErrorKind::NoSuchObject) if a method that ends the object has taken it, or somebody has
+    /// released it by hand.
     fn health(&self) -> impl Future<Output = Result<Health>> + Send + 'static + use<Self> {
-        let daemon = self.daemon().clone();
-        async move { daemon.health().await }
+        let (daemon, object) = (self.daemon().clone(), self.as_proxy().handle().id());
+        async move { daemon.health_of(Some(object)).await }
     }
 
     /// Ends the daemon, with all that lives in it, and tells how it went; see [`Daemon::shutdown`] for this and for its errors. Dropped after its

@@ -19,6 +19,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::definition::PythonDefinition;
@@ -73,6 +74,8 @@ struct Pending {
     /// In the order in which they are carried out.
     waiting: BTreeMap<u64, oneshot::Sender<Result<Bytes>>>,
     dead: Option<Error>,
+    /// Cancelled when it is dead.
+    died: CancellationToken,
 }
 
 /// What the agent is told of the daemon's limits.
@@ -181,6 +184,11 @@ impl Interpreter {
         is_empty
     }
 
+    /// What is cancelled when it is dead.
+    pub(super) fn died(&self) -> CancellationToken {
+        self.shared.pending().died.clone()
+    }
+
     /// The objects that live in it, by their numbers there.
     pub(super) fn objects(&self) -> MutexGuard<'_, HashMap<u64, WeakLiving>> {
         self.shared.objects.lock().unwrap_or_else(PoisonError::into_inner)
@@ -216,6 +224,7 @@ impl Shared {
         let waiting = {
             let mut pending = self.pending();
             pending.dead.get_or_insert_with(|| error.clone());
+            pending.died.cancel();
             std::mem::take(&mut pending.waiting)
         };
         for waiting in waiting.into_values() {

@@ -168,6 +168,11 @@ impl Dynamic for PythonObject {
         let interpreter = Arc::clone(&self.interpreter);
         Box::pin(wait(interpreter, request, Box::new(()), answer::description))
     }
+
+    fn died(&self) -> Option<Boxed<()>> {
+        let died = self.interpreter.died();
+        (!died.is_cancelled()).then(|| Box::pin(died.cancelled_owned()) as Boxed<()>)
+    }
 }
 
 /// The same as it was for the first of this id: the request to iterate is one to call.

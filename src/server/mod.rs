@@ -20,17 +20,17 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::transport::Server;
-use tonic_health::server::health_reporter;
+use tonic_health::pb::health_server::HealthServer;
 
 use crate::handshake::{Hello, Transport};
 use crate::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
 use crate::object::set_python;
 use crate::process::{Lifeline, children_gone, kill_descendants};
 use crate::python;
-use crate::service::{ControlService, Logs, ObjectsService, authentication};
+use crate::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
 use crate::transport::{Endpoint, Incoming, Listening, Lock, Traffic, listen, remove_directory};
 use crate::wire::pb::control_server::ControlServer;
-use crate::wire::pb::objects_server::{ObjectsServer, SERVICE_NAME};
+use crate::wire::pb::objects_server::ObjectsServer;
 use crate::wire::{CHUNK_SIZE, DESCRIPTOR_SET};
 
 /// How long no connection need write, or wait to write, to be taken for silent. A silent client would keep its connection for ever.
@@ -182,8 +182,8 @@ fn server(
     let objects = ObjectsServer::new(ObjectsService::new(host.clone(), hello.message_limit))
         .max_decoding_message_size(message_limit)
         .max_encoding_message_size(message_limit);
-    let (health, health_service) = health_reporter();
-    let (mut routes, mut names, descriptors) = services.into_parts();
+    let (mut routes, names, descriptors) = services.into_parts();
+    let health = HealthServer::new(HealthService::new(host.clone(), names.into()));
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
@@ -193,7 +193,7 @@ fn server(
     let reflection_v1 = reflection().build_v1().map_err(io::Error::other)?;
     let reflection_v1alpha = reflection().build_v1alpha().map_err(io::Error::other)?;
 
-    routes.add_service(objects).add_service(ControlServer::new(control)).add_service(health_service);
+    routes.add_service(objects).add_service(ControlServer::new(control)).add_service(health);
     routes.add_service(reflection_v1).add_service(reflection_v1alpha);
     let router = Server::builder()
         // tonic turns both of these guards off unless they are set (RUSTSEC-2024-0003 tells what the second is for).
@@ -204,16 +204,5 @@ fn server(
         .max_frame_size(256 * 1024)
         .layer(authentication(hello.transport.token().cloned()))
         .add_routes(routes.routes());
-    let ending = host.clone();
-    tokio::spawn(async move {
-        names.extend(["", SERVICE_NAME]);
-        for name in &names {
-            health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
-        }
-        ending.ending().requested().await;
-        for name in names {
-            health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
-        }
-    });
     Ok(router.serve_with_incoming_shutdown(incoming, stop))
 }

@@ -6,6 +6,7 @@
 mod asked;
 mod authentication;
 mod control;
+mod health;
 mod line;
 mod logs;
 mod objects;
@@ -14,6 +15,7 @@ mod session;
 
 pub(crate) use authentication::authentication;
 pub(crate) use control::ControlService;
+pub(crate) use health::HealthService;
 pub(crate) use logs::Logs;
 pub(crate) use objects::ObjectsService;
 

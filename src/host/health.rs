@@ -1,0 +1,88 @@
+//! Whether an object can be called, as the health service tells it.
+
+use std::future::pending;
+
+use futures_util::{Stream, stream};
+
+use crate::host::Host;
+use crate::object::Boxed;
+
+/// Of what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The daemon, whatever its objects are.
+    Daemon,
+    /// The root object; while there is none, the daemon.
+    Root,
+    /// The object of this number.
+    Object(u64),
+}
+
+/// How it is. An object that is busy is as well as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It takes calls.
+    Serving,
+    /// It takes none: the daemon ends, or what the object lives in has died.
+    NotServing,
+    /// There is no such object, or no longer.
+    Unknown,
+}
+
+impl Host {
+    pub(crate) fn health(&self, subject: Subject) -> Health {
+        self.examine(subject).0
+    }
+
+    /// Tells how it is, and then each time that this has changed, until the object is gone, whose number no other gets, or the daemon has given its last answer.
+    pub(crate) fn watch_health(&self, subject: Subject) -> impl Stream<Item = Health> + Send + 'static + use<> {
+        stream::unfold((self.clone(), None), move |(host, last)| async move {
+            let health = host.next_health(subject, last).await?;
+            Some((health, (host, Some(health))))
+        })
+    }
+
+    async fn next_health(&self, subject: Subject, last: Option<Health>) -> Option<Health> {
+        if last == Some(Health::Unknown) {
+            return None;
+        }
+        loop {
+            // The changes come first, so that none is missed after the look.
+            let mut changes = self.table().changes();
+            let (health, died) = self.examine(subject);
+            if last != Some(health) {
+                return Some(health);
+            }
+            let died = died.unwrap_or_else(|| Box::pin(pending()));
+            let is_ending = self.ending().refuse_if_requested().is_err();
+            tokio::select! {
+                _ = self.ending().drained() => return None,
+                _ = self.ending().requested(), if !is_ending => {}
+                _ = changes.changed(), if !is_ending => {}
+                () = died => {}
+            }
+        }
+    }
+
+    /// How it is, and what tells that an object which is well has died.
+    fn examine(&self, subject: Subject) -> (Health, Option<Boxed<()>>) {
+        if self.ending().refuse_if_requested().is_err() {
+            return (Health::NotServing, None);
+        }
+        let table = self.table();
+        let object = match subject {
+            Subject::Daemon => return (Health::Serving, None),
+            Subject::Root => table.root().and_then(|root| table.get(root)),
+            Subject::Object(number) => table.get(number),
+        };
+        match object.map(|object| object.dynamic()) {
+            Ok(Some(dynamic)) => match dynamic.died() {
+                Some(died) => (Health::Serving, Some(died)),
+                None => (Health::NotServing, None),
+            },
+            Ok(None) => (Health::Serving, None),
+            Err(_) if subject == Subject::Root => (Health::Serving, None),
+            Err(_) => (Health::Unknown, None),
+        }
+    }
+}
