@@ -1,41 +1,33 @@
-//! One interpreter: its start, its requests, its end.
+//! One interpreter: its requests, its end.
 //!
 //! Each request is answered once; what waits for an answer when the interpreter dies is told how it died. The interpreter ends when the last object that
 //! lives in it is dropped, by the end of its sockets: one for the requests, which it reads when it has answered those before, and one for what cannot wait
 //! for that.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::UnixStream;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::definition::PythonDefinition;
 use crate::error::{Death, Error, ErrorKind, Result, Whose};
 use crate::object::WeakLiving;
-use crate::process::{Interpreter as Process, keeper};
-use crate::python::choose::choose;
+use crate::process::Interpreter as Process;
 use crate::python::incoming::Incoming;
-use crate::python::marshal::{Frame, Item, encode};
+use crate::python::marshal::{Frame, Item};
 use crate::python::outgoing::Outgoing;
 use crate::python::waiting::see_gone;
-use crate::python::{AGENT, BOOTSTRAP};
 use crate::value::{Handle, Value};
-
-/// How long the interpreter may take from its start until it can be asked, if the caller does not say.
-const START: Duration = Duration::from_secs(10);
 
 /// How long the frames of an interpreter that has died are still read.
 const LAST_WORD: Duration = Duration::from_millis(50);
@@ -46,7 +38,7 @@ const LAST_LINES: usize = 6;
 /// How long an interpreter whose socket has closed may take to end before it is killed.
 const END: Duration = Duration::from_millis(1500);
 
-/// One interpreter. Dropping it ends it.
+/// One interpreter. Dropping it ends it, by the end of its sockets.
 pub(super) struct Interpreter {
     pub(super) pid: u32,
     /// How long after an interruption without effect it is killed.
@@ -54,8 +46,8 @@ pub(super) struct Interpreter {
     /// Where its calls run.
     pub(super) runtime: Runtime,
     shared: Arc<Shared>,
-    requests: Arc<Outgoing>,
-    urgent: Arc<Outgoing>,
+    requests: Outgoing,
+    urgent: Outgoing,
     kill: mpsc::UnboundedSender<()>,
     /// Held by each object that is being made.
     makings: Arc<()>,
@@ -78,15 +70,6 @@ struct Pending {
     died: CancellationToken,
 }
 
-/// What the agent is told of the daemon's limits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// In levels.
-    pub(super) depth: usize,
-    /// In bytes.
-    pub(super) message: usize,
-}
-
 /// What a request says.
 pub(super) type Payload = Vec<(&'static str, Item)>;
 
@@ -96,17 +79,27 @@ pub(super) struct Request {
     answer: oneshot::Receiver<Result<Bytes>>,
 }
 
+/// What has been started, and has said that it can be asked.
+pub(super) struct Started {
+    pub(super) process: Process,
+    pub(super) program: PathBuf,
+    pub(super) since: Instant,
+    pub(super) incoming: Incoming,
+    pub(super) requests: Outgoing,
+    pub(super) urgent: Outgoing,
+}
+
 impl Interpreter {
-    /// Starts an interpreter and sends it the agent. Dropped before that is done, it ends what it has begun.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Spawn`] if it cannot be started, is no Python that will do, or does not say so in time.
-    pub(super) async fn start(definition: PythonDefinition, limits: Limits) -> Result<Self> {
-        let runtime = Runtime::current();
-        // On the keeper, whose thread lives as long as the process, and whose task nobody drops halfway: what it has started it ends.
-        let starting = keeper()?.spawn(launch(definition, limits, runtime));
-        starting.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Spawn, "oad itself failed")))
+    /// Takes over what has been started. Must be called on the keeper.
+    pub(super) fn new(started: Started, kill_when_stuck: Option<Duration>, runtime: Runtime) -> Self {
+        let Started { process, program, since, incoming, requests, urgent } = started;
+        let pid = process.pid();
+        let shared = Arc::new(Shared { pending: Mutex::default(), objects: Mutex::default() });
+        let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
+        let (kill, killed) = mpsc::unbounded_channel();
+        let reading = runtime.spawn(read(incoming, Arc::clone(&shared)));
+        tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program, since));
+        Interpreter { pid, kill_when_stuck, runtime, shared, requests, urgent, kill, makings, is_given_up }
     }
 
     /// Sends a request; requests are carried out in the order in which they are sent.
@@ -195,14 +188,6 @@ impl Interpreter {
     }
 }
 
-/// The end of its sockets is what ends it.
-impl Drop for Interpreter {
-    fn drop(&mut self) {
-        self.requests.close();
-        self.urgent.close();
-    }
-}
-
 impl Request {
     /// Waits for the answer: a frame.
     ///
@@ -233,62 +218,6 @@ impl Shared {
     }
 }
 
-async fn launch(definition: PythonDefinition, limits: Limits, runtime: Runtime) -> Result<Interpreter> {
-    let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, .. } = definition;
-    let started = Instant::now();
-    let limit = start_timeout.unwrap_or(START);
-    let deadline = started + limit;
-    // It looks at files, which may be on a disk that does not answer.
-    let choosing = tokio::task::spawn_blocking(move || choose(&interpreter));
-    let late = |what: &str| Error::new(ErrorKind::Spawn, format!("the interpreter {what} within {limit:?}"));
-    let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
-    let program = chosen.map_err(|_| Error::new(ErrorKind::Spawn, "oad itself failed"))??;
-    let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
-    let (process, sockets) = Process::start(&program, &arguments)?;
-    let pid = process.pid();
-    // Read and written where the daemon's calls are.
-    let opened = {
-        let _entered = runtime.enter();
-        let [requests, urgent] = sockets;
-        UnixStream::from_std(requests).and_then(|requests| Ok([open(requests), open(UnixStream::from_std(urgent)?)]))
-    };
-    let greeted = match opened {
-        Err(error) => Err(failed(&program, &format!("its sockets cannot be used: {error}"))),
-        Ok([(mut incoming, requests), (_, urgent)]) => {
-            let greeting = greet(&mut incoming, &requests, &program, &path, limits);
-            let greeted = timeout_at(deadline, greeting).await;
-            greeted
-                .unwrap_or_else(|_| Err(failed(&program, &format!("it has not started within {limit:?}"))))
-                .map(|()| (incoming, requests, urgent))
-        }
-    };
-    let (incoming, requests, urgent) = match greeted {
-        Ok(ends) => ends,
-        Err(error) => {
-            process.kill();
-            let (status, stderr) = process.reap().await;
-            // What it has written says more than that it has said nothing, and a message is what everybody reads.
-            let words = last_words(&stderr);
-            let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
-            let death = Death { whose: Whose::Interpreter, pid, status, stderr, uptime: started.elapsed() };
-            return Err(error.with_death(Arc::new(death)));
-        }
-    };
-    debug!(pid, program = %program.display(), "an interpreter has started");
-    let shared = Arc::new(Shared { pending: Mutex::default(), objects: Mutex::default() });
-    let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
-    let (kill, killed) = mpsc::unbounded_channel();
-    let reading = runtime.spawn(read(incoming, Arc::clone(&shared)));
-    tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program, started));
-    Ok(Interpreter { pid, kill_when_stuck, runtime, shared, requests, urgent, kill, makings, is_given_up })
-}
-
-/// Must be called within the runtime where it is to be read and written.
-fn open(socket: UnixStream) -> (Incoming, Arc<Outgoing>) {
-    let (reader, writer) = socket.into_split();
-    (Incoming::new(reader), Outgoing::start(writer))
-}
-
 /// Sends what is not answered.
 fn tell(outgoing: &Outgoing, operation: &str, payload: Value) {
     let told = Frame::new(0, operation, payload).encode(&mut |_| Ok(0));
@@ -296,57 +225,8 @@ fn tell(outgoing: &Outgoing, operation: &str, payload: Value) {
     let _ = told.and_then(|frame| outgoing.send(&frame, Vec::new()));
 }
 
-/// The first words: its version, the agent's text, the hello.
-async fn greet(
-    incoming: &mut Incoming,
-    requests: &Outgoing,
-    program: &Path,
-    path: &[String],
-    limits: Limits,
-) -> Result<()> {
-    let broken = |error: io::Error| failed(program, &format!("it ended, or is no Python: {error}"));
-    let first = incoming.frame().await.map_err(broken)?;
-    check_version(program, &first)?;
-    let no_handles = &mut |_: &Handle| Err(super::nothing());
-    requests.send(&[], encode(&AGENT.into(), no_handles)?)?;
-    let path = Value::List(path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into());
-    let hello = Item::dict([
-        ("depth", (limits.depth as u64).into()),
-        ("limit", (limits.message as u64).into()),
-        ("daemon", Process::parent().into()),
-        ("path", path.into()),
-    ]);
-    let hello = Frame::new(1, "hello", hello);
-    requests.send(&[], hello.encode(no_handles)?)?;
-    let answer = incoming.frame().await.map_err(broken)?;
-    match Frame::decode(&answer)?.word.as_str() {
-        "value" => Ok(()),
-        _ => Err(failed(program, "it does not take the agent")),
-    }
-}
-
-fn check_version(program: &Path, frame: &[u8]) -> Result<()> {
-    let version = || {
-        let [major, minor, micro, name] = Frame::decode(frame)?.payload.into_array()?;
-        Ok::<_, Error>((major.number::<u32>()?, minor.number::<u32>()?, micro.number::<u32>()?, name.into_text()?))
-    };
-    let (major, minor, micro, name) = version().map_err(|_| failed(program, "it is no Python"))?;
-    if name != "cpython" {
-        return Err(failed(program, &format!("it is {name} {major}.{minor}.{micro}, and oad needs CPython")));
-    }
-    if (major, minor) < (3, 6) {
-        let what = format!("it is Python {major}.{minor}.{micro}, and oad needs 3.6 or newer");
-        return Err(failed(program, &what).advise("name another interpreter, or a virtual environment of one"));
-    }
-    Ok(())
-}
-
-fn failed(program: &Path, what: &str) -> Error {
-    Error::new(ErrorKind::Spawn, format!("the interpreter `{}` will not do: {what}", program.display()))
-}
-
 /// The last lines of what it wrote, in one.
-fn last_words(stderr: &str) -> String {
+pub(super) fn last_words(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ")
 }

@@ -5,14 +5,16 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::definition::{PythonDefinition, PythonSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Boxed, Living, Reach};
 use crate::python::answer;
-use crate::python::interpreter::{Interpreter, Limits, Payload};
+use crate::python::interpreter::{Interpreter, Payload};
 use crate::python::object::{in_order, named, number};
+use crate::python::start::{Limits, START, start};
 use crate::python::waiting::wait_for_object;
 use crate::value::Value;
 
@@ -49,12 +51,17 @@ async fn running(definition: &PythonDefinition, reach: &dyn Reach) -> Result<Arc
         interpreters.retain(|known, place| *known == key || Arc::strong_count(place) > 1 || is_alive(place));
         Arc::clone(interpreters.entry(key).or_default())
     };
-    let mut place = place.lock().await;
+    let limit = definition.start_timeout.unwrap_or(START);
+    let late = |_| {
+        let message = format!("another object, asked for alike, has not got its interpreter within {limit:?}");
+        Error::new(ErrorKind::Spawn, message)
+    };
+    let mut place = timeout(limit, place.lock()).await.map_err(late)?;
     if let Some(interpreter) = place.upgrade().filter(|interpreter| interpreter.is_wanted()) {
         return Ok(interpreter);
     }
     let limits = Limits { depth: reach.depth_limit(), message: reach.message_limit() };
-    let started = Arc::new(Interpreter::start(definition.clone(), limits).await?);
+    let started = Arc::new(start(definition.clone(), limits).await?);
     *place = Arc::downgrade(&started);
     Ok(started)
 }

@@ -1,7 +1,7 @@
 //! Python objects: an interpreter below the daemon, any of them, with nothing installed there.
 //!
-//! [`choose`] finds the interpreter, [`interpreter`] starts it, sends it the agent and carries requests, [`waiting`] waits for their answers, [`object`] is what the host holds of an object there. To the rest
-//! it is one more kind of [`Hosted`](crate::object::Hosted). Deliberately absent: any knowledge of sessions and messages; and any Python but `agent.py`.
+//! [`choose`] finds the interpreter, [`start`] starts it and sends it the agent, [`interpreter`] carries requests, [`waiting`] waits for their answers,
+//! [`object`] is what the host holds of an object there. To the rest it is one more kind of [`Hosted`](crate::object::Hosted). Deliberately absent: any knowledge of sessions and messages; and any Python but `agent.py`.
 
 mod answer;
 mod choose;
@@ -13,6 +13,7 @@ mod make;
 mod marshal;
 mod object;
 mod outgoing;
+mod start;
 mod waiting;
 
 pub(crate) use make::make;

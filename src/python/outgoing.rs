@@ -16,9 +16,12 @@ pub(super) const MAX_FRAME: u32 = 1 << 30;
 /// A longer frame is not copied to be sent with its head.
 const TOGETHER: usize = 16 * 1024;
 
-/// The writing half of a socket.
+/// The writing half of a socket. Dropped, it is closed once all has been written.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct Outgoing(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     socket: OwnedWriteHalf,
     waiting: Mutex<Waiting>,
     news: Notify,
@@ -34,11 +37,11 @@ struct Waiting {
 }
 
 impl Outgoing {
-    /// Must be called within the runtime of the socket. Its task ends soon after [`close`](Outgoing::close), or when nobody reads any more.
-    pub(super) fn start(socket: OwnedWriteHalf) -> Arc<Self> {
-        let outgoing = Arc::new(Outgoing { socket, waiting: Mutex::default(), news: Notify::new() });
-        tokio::spawn(Arc::clone(&outgoing).write());
-        outgoing
+    /// Must be called within the runtime of the socket. Its task ends soon after the drop, or when nobody reads any more.
+    pub(super) fn start(socket: OwnedWriteHalf) -> Self {
+        let inner = Arc::new(Inner { socket, waiting: Mutex::default(), news: Notify::new() });
+        tokio::spawn(Arc::clone(&inner).write());
+        Outgoing(inner)
     }
 
     /// Sends a frame, which has a head and a tail, after those that were sent before.
@@ -55,7 +58,7 @@ impl Outgoing {
         let mut first = Vec::with_capacity(4 + head.len() + if is_small { tail.len() } else { 0 });
         first.extend(len.to_le_bytes());
         first.extend(head);
-        let mut waiting = self.waiting();
+        let mut waiting = self.0.waiting();
         let is_first = waiting.pieces.is_empty();
         if is_small {
             first.extend(tail);
@@ -63,18 +66,21 @@ impl Outgoing {
         } else {
             waiting.pieces.extend([first, tail]);
         }
-        if is_first && !self.write_some(&mut waiting) {
-            self.news.notify_one();
+        if is_first && !self.0.write_some(&mut waiting) {
+            self.0.news.notify_one();
         }
         Ok(())
     }
+}
 
-    /// Ends the socket once all has been written and nobody holds this.
-    pub(super) fn close(&self) {
-        self.waiting().is_closed = true;
-        self.news.notify_one();
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.0.waiting().is_closed = true;
+        self.0.news.notify_one();
     }
+}
 
+impl Inner {
     /// Writes what the socket takes; whether that is all. What can never be written counts as written: the reader and the watch tell why.
     fn write_some(&self, waiting: &mut Waiting) -> bool {
         while let Some(piece) = waiting.pieces.front() {
