@@ -129,3 +129,16 @@ async fn names_of_a_script_hide_builtin_ones() {
     let builtin = with(oad::python("builtins", "set")).arg(vec![2]).within(daemon.daemon()).await.expect("it is made");
     assert_eq!(builtin.type_name(), "set");
 }
+
+#[tokio::test]
+async fn deadline_tells_how_far_the_call_had_come() {
+    let folder = tempfile::tempdir().expect("the temporary directory can be written to");
+    let (holds, text) = (script(HOLDS).await, "the object is busy with a call before it");
+    let begun = folder.path().join("begun");
+    let held = holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(300)).await.expect_err("it is late");
+    assert_eq!(held.kind(), ErrorKind::Deadline);
+    assert!(held.to_string().contains("what cannot be, as code in C, keeps the object busy"), "{held}");
+    let behind = holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(50)).await.expect_err("it is late");
+    assert!(behind.to_string().contains(text), "{behind}");
+    assert_eq!(holds.call::<u64>("hold", (&begun,)).await.expect("it is free again"), 1_249_999_975_000_000);
+}

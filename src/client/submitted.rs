@@ -17,6 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Source;
 use crate::wire::{Outbox, pb};
 
+/// How much longer than its deadline an operation waits for the daemon's own word of that, which says how far it has come.
+const DAEMONS_WORD: Duration = Duration::from_millis(10);
+
 /// An operation that has been sent; a future of its answer. Dropping it cancels the operation.
 #[derive(Debug)]
 pub(crate) struct Submitted {
@@ -52,9 +55,9 @@ impl Submitted {
     pub(super) fn expire_after(&self, deadline: Duration, keeper: &Runtime) {
         let (id, pending, outbox) = (self.id, Arc::clone(&self.pending), self.outbox.clone());
         let timer = keeper.spawn(async move {
-            tokio::time::sleep(deadline).await;
+            tokio::time::sleep(deadline + DAEMONS_WORD).await;
             let error = Error::new(ErrorKind::Deadline, format!("there was no answer within {deadline:?}"))
-                .advise("a sync method that runs is not stopped by this, and keeps its object meanwhile");
+                .advise("nor did the daemon say what becomes of the call: it may be stopped, or have much to do");
             pending.abandon(id, &outbox, Some(error));
         });
         let handle = timer.abort_handle();

@@ -6,12 +6,14 @@
 
 mod ending;
 mod health;
+mod progress;
 mod run;
 mod scope;
 mod table;
 
 pub(crate) use ending::{Drained, Ending};
 pub(crate) use health::{Health, Subject};
+pub(crate) use progress::Progress;
 pub(crate) use scope::{Created, HandedOut, Returned};
 
 pub(crate) use crate::object::BLOCKING_THREADS;
@@ -28,6 +30,7 @@ use uuid::Uuid;
 
 use crate::definition::{Action, Asked, Definition};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::progress::Runs;
 use crate::host::scope::Scope;
 use crate::host::table::Table;
 use crate::object::{
@@ -49,6 +52,8 @@ pub(crate) struct Caller {
     pub(crate) session: Option<SessionId>,
     /// The way back to it while the call runs, if it can take streams.
     pub(crate) line: Option<Arc<dyn Line>>,
+    /// Where it reads how far the call has come, if it may give it up.
+    pub(crate) progress: Option<Progress>,
 }
 
 /// Who knows what an object can do.
@@ -174,10 +179,11 @@ impl Host {
             let value = match method {
                 Asks::Method(method) => {
                     let arguments = Arguments::bind(method, arguments, keywords, scope)?;
-                    run::method(turn, method, arguments, token).await?
+                    run::method(turn, method, arguments, token, caller.progress).await?
                 }
                 Asks::Dynamic(object) => {
                     let hold = Box::new((turn.taken().await, token));
+                    caller.progress.inspect(|progress| progress.note(Runs::Elsewhere));
                     object.ask(asked, arguments, keywords, scope, hold).await?
                 }
             };

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::progress::{Progress, Runs};
 use crate::object::{
     Answer, Apart, Arguments, Kept, Living, Method, Receiver, panic, place_on_other_threads, try_in_place,
 };
@@ -46,10 +47,13 @@ pub(super) async fn method(
     method: &'static Method,
     arguments: Arguments,
     token: TaskTrackerToken,
+    progress: Option<Progress>,
 ) -> Result<Value> {
     let Turn { index, guard } = turn;
     let guard = guard.await;
-    if !method.is_async && !method.streams {
+    let is_sync = !method.is_async && !method.streams;
+    progress.inspect(|progress| progress.note(if is_sync { Runs::Sync } else { Runs::Async }));
+    if is_sync {
         return blocking(token, move || guard.run_sync(index, arguments)).await;
     }
     let running = async move {

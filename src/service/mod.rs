@@ -25,19 +25,23 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::Given;
+use crate::host::{Given, Progress};
 use crate::wire::{keywords_from_pb, pb, too_large, values_from_pb};
 
 /// Waits for an answer for as long as the caller does.
 async fn within<T: Send + 'static>(
     timeout: Option<prost_types::Duration>,
+    progress: Option<Progress>,
     answer: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let Some(timeout) = timeout else { return answer.await };
     // A negative time is over already.
     let timeout = Duration::try_from(timeout).unwrap_or_default();
-    let late = || Err(Error::new(ErrorKind::Deadline, format!("there was no answer within {timeout:?}")));
-    tokio::time::timeout(timeout, on_own_task(answer)).await.unwrap_or_else(|_| late())
+    if let Ok(answer) = tokio::time::timeout(timeout, on_own_task(answer)).await {
+        return answer;
+    }
+    let late = Error::new(ErrorKind::Deadline, format!("there was no answer within {timeout:?}"));
+    Err(progress.iter().fold(late, |late, progress| late.advise(progress.advice())))
 }
 
 /// Runs a call on a task of its own, which is cancelled when this is dropped. A sync method holds its task until it returns, and with it all

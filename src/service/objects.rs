@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::definition::{Action, Asked, Returns};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Caller, Created, Described, Given, HandedOut, Host, Returned, SessionId};
+use crate::host::{Caller, Created, Described, Given, HandedOut, Host, Progress, Returned, SessionId};
 use crate::object::{Description, Line, Method, MethodDescription, Parameter, Receiver, SelfDescription};
 use crate::service::asked::{asked, definition, returns};
 use crate::service::line::RpcLine;
@@ -52,7 +52,10 @@ impl ObjectsService {
     ) -> Result<pb::CallResponse> {
         let given = ready(self.given(arguments));
         let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
-        let answer = on_own_task(within(timeout, self.host.call(Caller::default(), handle, asked, given))).await;
+        let progress = Progress::default();
+        let caller = Caller { progress: Some(progress.clone()), ..Caller::default() };
+        let answer = self.host.call(caller, handle, asked, given);
+        let answer = on_own_task(within(timeout, Some(progress), answer)).await;
         let (response, handed_out) = call_response(answer)?;
         check_size(&response, self.message_limit)?;
         keep(handed_out);
@@ -91,8 +94,10 @@ impl ObjectsService {
         let given = ready(self.given(pb::Arguments { arguments, keywords }));
         let (sender, items) = mpsc::channel(BUFFERED);
         let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender.clone(), self.message_limit));
-        let caller = Caller { session: None, line: Some(line) };
-        let answer = within(timeout, self.host.call(caller, handle, Asked { action, name: method, returns }, given));
+        let progress = Progress::default();
+        let caller = Caller { session: None, line: Some(line), progress: Some(progress.clone()) };
+        let asked = Asked { action, name: method, returns };
+        let answer = within(timeout, Some(progress), self.host.call(caller, handle, asked, given));
         // Spawned here and now, so that it goes on while nobody reads.
         let call = AbortOnDropHandle::new(tokio::spawn(async move {
             if let Err(error) = answer.await {
@@ -120,7 +125,7 @@ impl Objects for ObjectsService {
         let made = async {
             let definition = definition(how)?;
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
-            let made = on_own_task(within(timeout, self.host.create(None, definition, given))).await;
+            let made = on_own_task(within(timeout, None, self.host.create(None, definition, given))).await;
             let (response, handed_out) = create_response(made)?;
             keep(handed_out);
             Ok(response)

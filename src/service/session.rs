@@ -16,7 +16,7 @@ use tonic::Streaming;
 use tracing::debug;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Caller, Given, HandedOut, Host, SessionId};
+use crate::host::{Caller, Given, HandedOut, Host, Progress, SessionId};
 use crate::service::asked::{asked, definition};
 use crate::service::line::SessionLine;
 use crate::service::objects::{call_response, create_response, describe, release};
@@ -177,13 +177,14 @@ impl Session {
         let handle = call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
         let Inner { host, outbox, message_limit, .. } = &*self.0;
         let line = SessionLine::new(id, call.credit, outbox.clone(), *message_limit, host.depth_limit());
-        let caller = Caller { session: Some(self.0.id), line: Some(line.clone()) };
+        let progress = call.timeout.is_some().then(Progress::default);
+        let caller = Caller { session: Some(self.0.id), line: Some(line.clone()), progress: progress.clone() };
         let answer = match handle {
             Ok(handle) => host.call(caller, handle, asked, given),
             Err(error) => return self.fail(id, &error),
         };
         self.run(id, Some(line), async move {
-            let (response, handed_out) = call_response(within(call.timeout, answer).await)?;
+            let (response, handed_out) = call_response(within(call.timeout, progress, answer).await)?;
             Ok((Answer::Call(response), handed_out))
         });
     }
@@ -194,7 +195,7 @@ impl Session {
             Err(error) => return self.fail(id, &error),
         };
         self.run(id, None, async move {
-            let (response, handed_out) = create_response(within(create.timeout, made).await)?;
+            let (response, handed_out) = create_response(within(create.timeout, None, made).await)?;
             Ok((Answer::Create(response), handed_out))
         });
     }
