@@ -72,7 +72,7 @@ fn value(said: Item, levels: usize) -> Result<Value> {
         };
         // A text that no Rust text can be, because of a surrogate, is shown.
         let value = match value {
-            Value::RawText(text) => Value::Text(text.to_string_lossy()),
+            Value::RawText(text) => Value::Text(text.to_string_escaped()),
             value => value,
         };
         Ok((Value::Text(name), value))

@@ -139,7 +139,7 @@ impl Item {
         match self {
             Item::Value(Value::Text(text)) => Ok(text),
             // What people are to read may be about text that Rust cannot hold.
-            Item::Value(Value::RawText(text)) => Ok(text.to_string_lossy()),
+            Item::Value(Value::RawText(text)) => Ok(text.to_string_escaped()),
             other => Err(other.expected("text")),
         }
     }

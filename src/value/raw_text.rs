@@ -30,13 +30,25 @@ impl RawText {
     /// The text with `U+FFFD` for each surrogate: for people to read, not for sending back.
     #[must_use]
     pub fn to_string_lossy(&self) -> String {
+        self.with_surrogates(|_| char::REPLACEMENT_CHARACTER.to_string())
+    }
+
+    /// The text with each surrogate as Python's `backslashreplace` writes it, such as `\ud800`: for people to read.
+    #[must_use]
+    pub fn to_string_escaped(&self) -> String {
+        self.with_surrogates(|surrogate| format!("\\u{surrogate:04x}"))
+    }
+
+    fn with_surrogates(&self, shown: impl Fn(u32) -> String) -> String {
         let mut text = String::new();
         let mut rest = self.0.as_slice();
         while let Err(error) = std::str::from_utf8(rest) {
-            let (valid, surrogate) = rest.split_at(error.valid_up_to());
+            let (valid, invalid) = rest.split_at(error.valid_up_to());
+            let (surrogate, after) = invalid.split_at(SURROGATE);
             text.push_str(&String::from_utf8_lossy(valid));
-            text.push(char::REPLACEMENT_CHARACTER);
-            rest = &surrogate[SURROGATE..];
+            let code = surrogate.iter().skip(1).fold(0xd, |code, byte| code << 6 | u32::from(byte & 0x3f));
+            text.push_str(&shown(code));
+            rest = after;
         }
         text.push_str(&String::from_utf8_lossy(rest));
         text

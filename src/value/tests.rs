@@ -215,6 +215,7 @@ fn raw_text() -> Value {
 fn text_is_raw_only_where_it_has_surrogates() {
     let Value::RawText(text) = raw_text() else { panic!("it has surrogates") };
     assert_eq!(text.to_string_lossy(), "a\u{fffd}é\u{fffd}\u{fffd}");
+    assert_eq!(text.to_string_escaped(), "a\\udc80é\\ud83d\\ude00");
     assert_eq!(Value::text_from_wtf8("é".into()).expect("it is text"), "é".into());
     for bytes in [&b"\xff"[..], b"\xed\xb2", b"\xed\xb2\x80\xff", b"\xc0\x80"] {
         assert_eq!(Value::text_from_wtf8(bytes.to_vec()).expect_err("it is no text").kind(), ErrorKind::WrongType);
