@@ -258,6 +258,22 @@ async fn limit_below_a_frame_holds_too() {
 }
 
 #[tokio::test]
+async fn failure_of_the_object_arrives_whatever_its_size() {
+    let why = "w".repeat(60_000);
+    let error = LabProxy::failing(why.clone()).message_limit(100_000).await.expect_err("it fails");
+    let exception = error.exception().expect("it is the constructor's own");
+    assert_eq!((exception.message(), exception.get::<String>()), (why.as_str(), None));
+    assert_eq!(exception.shortened().collect::<Vec<_>>(), ["value"]);
+    assert!(format!("{error:?}").contains("shortened to fit the message limit: value"));
+    let lab = LabProxy::new().message_limit(1000).await.expect("a daemon can be made");
+    let error = lab.panic_at_length(5_000_000).await.expect_err("it panics");
+    let exception = error.exception().expect("it is the object's own");
+    assert!(exception.is_panic() && exception.message().starts_with("ppp"), "{error}");
+    assert!(exception.message().ends_with(" bytes more)") && exception.message().len() > 1000, "{error}");
+    assert_eq!(lab.bytes(900).await.expect("it is usable").len(), 900);
+}
+
+#[tokio::test]
 async fn cancelled_call_that_would_end_the_object_does_not() {
     let lab = lab().await;
     let busy = tokio::spawn(lab.note("busy".into(), millis(300)));

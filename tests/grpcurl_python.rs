@@ -156,6 +156,23 @@ async fn person_reads_an_exception_with_its_traceback() {
 }
 
 #[tokio::test]
+async fn person_reads_each_part_of_an_exception_once() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let source = "def f():\n    try: open('/no/such')\n    except OSError as e: raise ValueError('m' * 1000) from e\n";
+    let script = script(&grpcurl, source).await;
+    let body = json!({"handle": script, "method": "f"});
+    let answer = grpcurl.call("oad.v1.Objects/Call", body).await.expect("an exception is an answer");
+    let exception = &answer["exception"];
+    assert_eq!(exception.to_string().matches(&"m".repeat(1000)).count(), 2, "as message and in the traceback");
+    assert_eq!((&exception["messageIsArgument"], exception["args"].as_array()), (&json!(true), None));
+    assert_eq!((&exception["cause"], &exception["suppressContext"]), (&json!(1), &json!(true)));
+    let cause = &exception["behind"][0];
+    assert_eq!((&cause["type"], &cause["attributes"]["errno"]), (&json!("FileNotFoundError"), &json!({"int": "2"})));
+    assert!(cause["stack"].as_str().is_some_and(|stack| stack.ends_with("open('/no/such')\n")), "{cause}");
+    assert!(exception.to_string().len() < 4500, "{exception}");
+}
+
+#[tokio::test]
 async fn person_releases_an_object_and_with_the_last_one_its_interpreter() {
     let Some((daemon, grpcurl)) = daemon().await else { return };
     let text = create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");

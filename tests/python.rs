@@ -430,11 +430,9 @@ async fn start_that_nobody_waits_for_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn arguments_of_the_allowed_depth_travel_and_exceptions_tell_what_they_can() {
-    let script = script("def echo(x, *, y=None): return x\ndef fail(x): raise ValueError(1, x)\n").await;
+async fn arguments_of_the_allowed_depth_travel() {
+    let script = script("def echo(x, *, y=None): return x\n").await;
     let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner, "x".into()].into()));
     let back: Value = script.call("echo", (&deep,)).keyword("y", &deep).await.expect("it is not too deep");
     assert_eq!(back, deep);
-    let error = script.call::<()>("fail", (&deep,)).await.expect_err("it fails");
-    assert_eq!(error.exception().expect("Python raised it").args()[0], Value::Int(1));
 }

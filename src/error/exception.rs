@@ -13,11 +13,29 @@ pub struct Exception {
     pub(crate) location: Option<String>,
     pub(crate) causes: Vec<String>,
     pub(crate) traceback: Option<String>,
-    /// The error's value, a `Value` in fact; this module is below that type and does not know it.
+    /// How many exceptions behind it were left out.
+    pub(crate) left_out: u64,
+    /// The fields of its message that were shortened.
+    pub(crate) shortened: Vec<String>,
+    /// The error's value, a `Value` in fact, or the `Account` of a Python exception; this module is below those types and does not know them.
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Exception {
+    /// One of which nothing else is known.
+    pub(crate) fn new(type_name: impl Into<String>, message: impl Into<String>) -> Self {
+        Exception {
+            type_name: type_name.into(),
+            message: message.into(),
+            location: None,
+            causes: Vec::new(),
+            traceback: None,
+            left_out: 0,
+            shortened: Vec::new(),
+            value: None,
+        }
+    }
+
     /// The name of its type, such as `std::num::ParseIntError`; `panic` for a panic.
     #[must_use]
     pub fn type_name(&self) -> &str {
@@ -36,9 +54,23 @@ impl Exception {
         self.location.as_deref()
     }
 
-    /// What the causes of the error say, nearest first (the chain of `Error::source`).
+    /// What the causes of the error say, nearest first: the chain of `Error::source`; for a Python exception, what it was raised from, or else what
+    /// was being handled, as in its traceback. [`left_out`](Self::left_out) tells whether these are all.
     pub fn causes(&self) -> impl Iterator<Item = &str> {
         self.causes.iter().map(String::as_str)
+    }
+
+    /// How many exceptions behind this one were left out: of a Python exception 63 are told, of another 64.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// What was shortened or left out because it would have been larger than [`message_limit`](crate::Spawn::message_limit), or a text than 8 MiB.
+    /// They are the names of the fields in `oad.v1.Exception`: `traceback`, `attributes`, `args`, `value`, `behind`, `causes`, `notes`, `mro`,
+    /// `message`. It is empty for nearly all exceptions.
+    pub fn shortened(&self) -> impl Iterator<Item = &str> {
+        self.shortened.iter().map(String::as_str)
     }
 
     /// The traceback of a Python exception, as the interpreter writes it, with source lines.
@@ -55,6 +87,12 @@ impl Exception {
 
     pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.causes.iter().try_for_each(|cause| write!(f, "\n  caused in the object by: {cause}"))?;
+        if self.left_out > 0 {
+            write!(f, "\n  and {} more behind it were left out", self.left_out)?;
+        }
+        if !self.shortened.is_empty() {
+            write!(f, "\n  shortened to fit the message limit: {}", self.shortened.join(", "))?;
+        }
         let mut lines = self.traceback.iter().flat_map(|traceback| traceback.lines());
         lines.try_for_each(|line| write!(f, "\n  | {line}"))
     }
@@ -79,6 +117,8 @@ impl fmt::Debug for Exception {
             .field("message", &self.message)
             .field("location", &self.location)
             .field("causes", &self.causes)
+            .field("left_out", &self.left_out)
+            .field("shortened", &self.shortened)
             .finish_non_exhaustive()
     }
 }

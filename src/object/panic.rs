@@ -40,6 +40,5 @@ pub(crate) fn exception(payload: &(dyn Any + Send)) -> Error {
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic whose payload is not text".to_owned());
     let location = LOCATION.with_borrow_mut(Option::take);
-    let type_name = "panic".to_owned();
-    Error::from_exception(Exception { type_name, message, location, causes: Vec::new(), traceback: None, value: None })
+    Error::from_exception(Exception { location, ..Exception::new("panic", message) })
 }

@@ -30,8 +30,7 @@ impl<E> Raise<'_, E> {
     #[must_use]
     pub fn to_error(&self, message: String, causes: Vec<String>, value: Option<Value>) -> Error {
         let value = value.map(|value| Arc::new(value) as _);
-        let type_name = type_name::<E>().to_owned();
-        Error::from_exception(Exception { type_name, message, location: None, causes, traceback: None, value })
+        Error::from_exception(Exception { causes, value, ..Exception::new(type_name::<E>(), message) })
     }
 }
 

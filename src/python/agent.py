@@ -637,13 +637,27 @@ DECODE = {
 CHAIN_LIMIT = 64
 TEXT_LIMIT = 1 << 20
 FRAMES_LIMIT = 1000
+PARTS_LIMIT = 1000
+# In the messages of the daemon there is more around a part of an exception than around a value, which may be of 32 levels.
+ACCOUNT_DEPTH = 30
+# Of all exceptions of an account together, so that many large ones cannot fill a frame.
+ACCOUNT_ROOM = 1 << 24
+# By these a class in C, or one with __slots__, keeps what does not stand in `__dict__`. Reading them runs no code in Python.
+DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+MISSING = object()
 
 
 class Account:
-    """What is told of one exception and of those it came from, in plain values that keep nothing alive."""
+    """What is told of one exception and of those it came from, in plain values that keep nothing alive.
+
+    The others are in `behind`, each before those that came from it, and are named by their places there, the first of which is 1.
+    """
 
     def __init__(self, depth):
-        self.depth = depth
+        self.depth = min(depth, ACCOUNT_DEPTH)
+        self.room = ACCOUNT_ROOM
+        self.behind = []
+        self.places = {}
         self.seen = {}
         # The interpreter's own formatting is used unless something here is too long, too deep or too hostile for it.
         self.whole = True
@@ -651,7 +665,8 @@ class Account:
     def of(self, error):
         told = self.tell(error)
         text = attempt(lambda: self.formatted(error), None) if self.whole else None
-        told['traceback'] = bounded(text if text is not None else joined(told))
+        told['traceback'] = bounded(text if text is not None else self.joined(told))
+        told['behind'] = self.behind
         return told
 
     def tell(self, error):
@@ -664,83 +679,114 @@ class Account:
         self.whole = self.whole and len(message) <= TEXT_LIMIT
         frames = attempt(lambda: frames_of(error), [])
         told = {
-            'type': type_name(cls), 'mro': [type_name(base) for base in bases(cls)], 'message': bounded(message),
-            'args': [self.plain(item) for item in BaseException.args.__get__(error)],
+            'type': type_name(cls), 'mro': [type_name(base) for base in bases(cls)], 'message': self.text(message),
+            'args': self.parts(BaseException.args.__get__(error)),
             'attributes': self.attributes(error), 'notes': attempt(lambda: self.notes(error), []),
             'suppress_context': BaseException.__suppress_context__.__get__(error),
-            'frames': [tuple(frame) for frame in frames],
+            'stack': self.text(stack_text(frames)),
             'location': '{}:{}'.format(frames[-1][0], frames[-1][1]) if frames else None}
-        if is_a(cls, OSError):
-            told['os_error'] = {
-                'errno': self.plain(OSError.errno.__get__(error)),
-                'filename': self.plain(OSError.filename.__get__(error))}
-        told['traceback'] = self.own_text(error, told)
         told.update(self.chain(error))
         return told
 
     def chain(self, error):
-        """Cause, context and group, each exception once; `cut` counts those beyond the limit."""
+        """Cause, context and group, by their places; `cut` counts those beyond the limit."""
         self.cut = 0
-        cause = self.next(BaseException.__cause__.__get__(error))
+        cause_error = BaseException.__cause__.__get__(error)
+        cause = self.next(cause_error)
         cut = self.cut
-        context = self.next(BaseException.__context__.__get__(error))
+        context_error = BaseException.__context__.__get__(error)
+        context = 0 if context_error is cause_error else self.next(context_error)
         cut += self.cut
         group = None
-        group_class = getattr(builtins, 'BaseExceptionGroup', None)
         if group_class is not None and is_a(type(error), group_class):
             group = []
             for member in group_class.exceptions.__get__(error):
-                told = self.next(member)
+                place = self.next(member)
                 cut += self.cut
-                if told is not None:
-                    group.append(told)
+                if place:
+                    group.append(place)
         self.cut = 0
         return {'cause': cause, 'context': context, 'group': group, 'cut': cut}
 
     def next(self, error):
+        """The place of another exception, 0 where there is none. None is told twice, and no way leads from one back to itself."""
         self.cut = 0
         if error is None or id(error) in self.seen:
-            return None
+            return self.places.get(id(error), 0)
         if len(self.seen) < CHAIN_LIMIT:
-            told = self.tell(error)
+            self.behind.append(self.tell(error))
+            self.places[id(error)] = len(self.behind)
             self.cut = 0
-            return told
+            return len(self.behind)
         self.whole = False
         while error is not None and id(error) not in self.seen:
             self.seen[id(error)] = error
             self.cut += 1
             cause = BaseException.__cause__.__get__(error)
             error = BaseException.__context__.__get__(error) if cause is None else cause
-        return None
+        return 0
+
+    def text(self, text):
+        """A text, bounded by what there is room for."""
+        text = bounded(text, max(1000, min(TEXT_LIMIT, self.room)))
+        self.room -= len(text)
+        return text
 
     def plain(self, x):
+        encoding = Encoding(None, 'plain', self.depth, max(0, min(TEXT_LIMIT, self.room)))
+        before = encoding.room
         try:
-            return Encoding(None, 'plain', self.depth, TEXT_LIMIT).encode(x)
+            encoded = encoding.encode(x)
+            self.room -= before - encoding.room
+            return encoded
         except Interrupted:
             raise
         except BaseException:
-            return (MARKER, 'repr', short_repr(x))
+            text = short_repr(x)
+            self.room -= len(text)
+            return (MARKER, 'repr', text)
+
+    def parts(self, items):
+        parts = [self.plain(item) for item in items[:PARTS_LIMIT]]
+        if len(items) > PARTS_LIMIT:
+            parts.append((MARKER, 'repr', '\u2026 ({} in all)'.format(len(items))))
+        return parts
 
     def attributes(self, error):
+        """What the exception has of its own: in its `__dict__`, and behind the descriptors of its classes below BaseException."""
+        told, known = {}, set()
+        for base in bases(type(error)):
+            if base is BaseException:
+                continue
+            for name, found in list(own_names(base).items()):
+                # The first class that has the name is the one that an attribute is looked up in.
+                if type(name) is not str or name in known or is_special(name):
+                    continue
+                known.add(name)
+                if exactly(found, *DESCRIPTORS) and not (base is group_class and name == 'exceptions'):
+                    value = attempt(lambda: type(found).__get__(found, error, type(error)), MISSING)
+                    if base is AttributeError and name == 'obj' and id(type(value)) not in SCALAR_IDS:
+                        # The object that lacks the attribute may be all there is, and is not the exception's own.
+                        told[name] = (MARKER, 'repr', '<{} object>'.format(type_name(type(value))))
+                    elif value is not MISSING:
+                        told[name] = self.plain(value)
         own = attempt(lambda: object.__getattribute__(error, '__dict__'), None)
-        if type(own) is not dict:
-            return {}
-        names = [name for name in list(own) if type(name) is str]
-        names = [name for name in names if not (name.startswith('__') and name.endswith('__'))]
-        return {name: self.plain(own.get(name)) for name in names[:1000]}
+        if type(own) is dict:
+            for name in list(own)[:PARTS_LIMIT]:
+                if type(name) is str and name not in told and not is_special(name):
+                    told[name[:1000]] = self.plain(own.get(name))
+            if len(own) > PARTS_LIMIT:
+                told['\u2026'] = (MARKER, 'repr', '{} attributes in all'.format(len(own)))
+        return told
 
     def notes(self, error):
         notes = getattr(error, '__notes__', [])
         if not exactly(notes, list, tuple):
             return [short_repr(notes)]
-        return [bounded(note) if type(note) is str else short_repr(note) for note in notes[:1000]]
-
-    def own_text(self, error, told):
-        lines = ['Traceback (most recent call last):\n'] if told['frames'] else []
-        lines += traceback.format_list(told['frames'])
-        lines.append(told['type'] + (': ' + told['message'] if told['message'] else '') + '\n')
-        lines += [note + '\n' for note in told['notes']]
-        return bounded(''.join(lines))
+        told = [self.text(note) if type(note) is str else short_repr(note) for note in notes[:PARTS_LIMIT]]
+        if len(notes) > PARTS_LIMIT:
+            told.append('\u2026 ({} in all)'.format(len(notes)))
+        return told
 
     def formatted(self, error):
         told = traceback.TracebackException(type(error), error, traceback_of(error), limit=-FRAMES_LIMIT)
@@ -753,6 +799,28 @@ class Account:
             told.stack[:] = [frame for frame in told.stack if frame.filename != SOURCE_NAME]
             others = [told.__cause__, told.__context__] + list(getattr(told, 'exceptions', None) or [])
             waiting += [other for other in others if other is not None and not any(other is known for known in waiting)]
+
+    def joined(self, told):
+        """The traceback text of an exception with those it came from, made of what is told of each."""
+        texts = [own_text(told)]
+        while True:
+            if told['cut']:
+                texts.append('\u2026 and {} more exceptions before'.format(told['cut']) + '\n')
+            if told['cause']:
+                before, link = told['cause'], '\nThe above exception was the direct cause of the following exception:\n\n'
+            elif told['context'] and not told['suppress_context']:
+                before, link = told['context'], '\nDuring handling of the above exception, another exception occurred:\n\n'
+            else:
+                return ''.join(reversed(texts))
+            told = self.behind[before - 1]
+            texts += [link, own_text(told)]
+
+
+group_class = getattr(builtins, 'BaseExceptionGroup', None)
+
+
+def is_special(name):
+    return name.startswith('__') and name.endswith('__')
 
 
 def traceback_of(error):
@@ -771,27 +839,21 @@ def frames_of(error):
     return [(frame.filename, frame.lineno, frame.name, frame.line or None) for frame in summary]
 
 
-def joined(told):
-    """The traceback text of an exception with those it came from, made of what is told of each."""
-    texts = [told['traceback']]
-    while told is not None:
-        if told['cut']:
-            texts.append('\u2026 and {} more exceptions before'.format(told['cut']) + '\n')
-        if told['cause'] is not None:
-            before, link = told['cause'], '\nThe above exception was the direct cause of the following exception:\n\n'
-        elif told['context'] is not None and not told['suppress_context']:
-            before, link = told['context'], '\nDuring handling of the above exception, another exception occurred:\n\n'
-        else:
-            break
-        texts += [link, before['traceback']]
-        told = before
-    return ''.join(reversed(texts))
+def stack_text(frames):
+    lines = ['Traceback (most recent call last):\n'] if frames else []
+    return ''.join(lines + traceback.format_list([tuple(frame) for frame in frames]))
 
 
-def bounded(text):
-    if len(text) <= TEXT_LIMIT:
+def own_text(told):
+    """The traceback text of an exception without those it came from; the daemon puts it together in the same way."""
+    last = told['type'] + (': ' + told['message'] if told['message'] else '')
+    return told['stack'] + ''.join(line + '\n' for line in [last] + told['notes'])
+
+
+def bounded(text, limit=TEXT_LIMIT):
+    if len(text) <= limit:
         return text
-    return text[:TEXT_LIMIT] + '\u2026 ({} characters in all)'.format(len(text))
+    return text[:limit] + '\u2026 ({} characters in all)'.format(len(text))
 
 
 # === objects and operations ===
@@ -1473,7 +1535,7 @@ class Agent:
         return packed(request.number, 'raised', {
             'type': name, 'mro': [type_name(base) for base in bases(type(error))], 'message': '<it could not be told>',
             'args': [], 'attributes': {}, 'notes': [], 'cause': None, 'context': None, 'suppress_context': False,
-            'group': None, 'cut': 0, 'traceback': name + '\n', 'frames': [], 'location': None})
+            'group': None, 'cut': 0, 'traceback': name + '\n', 'stack': '', 'location': None})
 
     def interrupted(self, number, frame):
         """The signal handler: raises only in frames below `perform`, `raised` or `let_go` of the very call that is wanted.

@@ -6,6 +6,7 @@
 mod answer;
 mod choose;
 mod exception;
+mod fields;
 mod incoming;
 mod interpreter;
 mod iteration;

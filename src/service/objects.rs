@@ -56,8 +56,11 @@ impl ObjectsService {
         let caller = Caller { progress: Some(progress.clone()), ..Caller::default() };
         let answer = self.host.call(caller, handle, asked, given);
         let answer = on_own_task(within(timeout, Some(progress), answer)).await;
-        let (response, handed_out) = call_response(answer)?;
-        check_size(&response, self.message_limit)?;
+        let (response, handed_out) = call_response(answer, self.message_limit)?;
+        // An exception has been made to fit, or is as short as can be.
+        if !matches!(response.outcome, Some(Answered::Exception(_))) {
+            check_size(&response, self.message_limit)?;
+        }
         keep(handed_out);
         Ok(response)
     }
@@ -93,7 +96,8 @@ impl ObjectsService {
         }
         let given = ready(self.given(pb::Arguments { arguments, keywords }));
         let (sender, items) = mpsc::channel(BUFFERED);
-        let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender.clone(), self.message_limit));
+        let message_limit = self.message_limit;
+        let line: Arc<dyn Line> = Arc::new(RpcLine::new(sender.clone(), message_limit));
         let progress = Progress::default();
         let caller = Caller { session: None, line: Some(line), progress: Some(progress.clone()) };
         let asked = Asked { action, name: method, returns };
@@ -102,7 +106,7 @@ impl ObjectsService {
         let call = AbortOnDropHandle::new(tokio::spawn(async move {
             if let Err(error) = answer.await {
                 // If nobody reads any more, nobody is told.
-                let _ = sender.send(Some(end_of_items(error))).await;
+                let _ = sender.send(Some(end_of_items(error, message_limit))).await;
             }
             // Told by a word of its own: a method that outlives its deadline keeps its line meanwhile.
             let _ = sender.send(None).await;
@@ -126,7 +130,7 @@ impl Objects for ObjectsService {
             let definition = definition(how)?;
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
             let made = on_own_task(within(timeout, None, self.host.create(None, definition, given))).await;
-            let (response, handed_out) = create_response(made)?;
+            let (response, handed_out) = create_response(made, self.message_limit)?;
             keep(handed_out);
             Ok(response)
         };
@@ -210,10 +214,12 @@ impl Objects for ObjectsService {
 }
 
 /// What is told last where the items have ended before their time.
-fn end_of_items(error: Error) -> Result<pb::IterateResponse, Status> {
+fn end_of_items(error: Error, message_limit: usize) -> Result<pb::IterateResponse, Status> {
     use pb::iterate_response::Outcome;
     match error.exception() {
-        Some(exception) => Ok(pb::IterateResponse { outcome: Some(Outcome::Exception(exception_to_pb(exception))) }),
+        Some(exception) => {
+            Ok(pb::IterateResponse { outcome: Some(Outcome::Exception(exception_to_pb(exception, message_limit))) })
+        }
         None => Err(status_from_error(&error)),
     }
 }
@@ -226,12 +232,15 @@ fn keep(handed_out: Option<HandedOut>) {
 }
 
 /// An exception is an answer; any other error is not.
-pub(super) fn create_response(made: Result<Created>) -> Result<(pb::CreateResponse, Option<HandedOut>)> {
+pub(super) fn create_response(
+    made: Result<Created>,
+    message_limit: usize,
+) -> Result<(pb::CreateResponse, Option<HandedOut>)> {
     use pb::create_response::Outcome;
     let (outcome, handed_out) = match made {
         Ok(Created { handle, handed_out }) => (Outcome::Handle(handle_to_pb(&handle)), Some(handed_out)),
         Err(error) => match error.exception() {
-            Some(exception) => (Outcome::Exception(exception_to_pb(exception)), None),
+            Some(exception) => (Outcome::Exception(exception_to_pb(exception, message_limit)), None),
             None => return Err(error),
         },
     };
@@ -239,12 +248,15 @@ pub(super) fn create_response(made: Result<Created>) -> Result<(pb::CreateRespon
 }
 
 /// An exception is an answer; any other error is not.
-pub(super) fn call_response(answer: Result<Returned>) -> Result<(pb::CallResponse, Option<HandedOut>)> {
+pub(super) fn call_response(
+    answer: Result<Returned>,
+    message_limit: usize,
+) -> Result<(pb::CallResponse, Option<HandedOut>)> {
     use pb::call_response::Outcome;
     let (outcome, handed_out) = match answer {
         Ok(Returned { value, handed_out }) => (Outcome::Value(value_to_pb(value)), Some(handed_out)),
         Err(error) => match error.exception() {
-            Some(exception) => (Outcome::Exception(exception_to_pb(exception)), None),
+            Some(exception) => (Outcome::Exception(exception_to_pb(exception, message_limit)), None),
             None => return Err(error),
         },
     };

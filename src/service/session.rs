@@ -183,8 +183,9 @@ impl Session {
             Ok(handle) => host.call(caller, handle, asked, given),
             Err(error) => return self.fail(id, &error),
         };
+        let message_limit = *message_limit;
         self.run(id, Some(line), async move {
-            let (response, handed_out) = call_response(within(call.timeout, progress, answer).await)?;
+            let (response, handed_out) = call_response(within(call.timeout, progress, answer).await, message_limit)?;
             Ok((Answer::Call(response), handed_out))
         });
     }
@@ -194,8 +195,9 @@ impl Session {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, given),
             Err(error) => return self.fail(id, &error),
         };
+        let message_limit = self.0.message_limit;
         self.run(id, None, async move {
-            let (response, handed_out) = create_response(within(create.timeout, None, made).await)?;
+            let (response, handed_out) = create_response(within(create.timeout, None, made).await, message_limit)?;
             Ok((Answer::Create(response), handed_out))
         });
     }
@@ -278,9 +280,11 @@ impl Session {
 
     /// Prepares an answer for sending; what is large on a thread of its own.
     async fn encode(&self, id: u64, answer: Answer) -> Result<Encoded> {
+        let is_exception = is_exception(&answer);
         let response = pb::SessionResponse { id, result: Some(answer), detached: 0 };
         let len = response.encoded_len();
-        if len > self.0.message_limit {
+        // An exception has been made to fit, or is as short as can be.
+        if len > self.0.message_limit && !is_exception {
             return Err(too_large(len, self.0.message_limit));
         }
         if len <= CHUNK_SIZE {
@@ -361,6 +365,15 @@ fn begin(arriving: &mut Arriving, id: u64, assembly: Assembly, waiting: Waiting)
             Ok(())
         }
         Entry::Occupied(_) => Err(Error::new(ErrorKind::Protocol, "a large message of this id is still arriving")),
+    }
+}
+
+fn is_exception(answer: &Answer) -> bool {
+    use pb::{call_response, create_response};
+    match answer {
+        Answer::Call(response) => matches!(response.outcome, Some(call_response::Outcome::Exception(_))),
+        Answer::Create(response) => matches!(response.outcome, Some(create_response::Outcome::Exception(_))),
+        _ => false,
     }
 }
 

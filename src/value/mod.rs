@@ -56,6 +56,7 @@ pub use self::bytes::Bytes;
 pub use array::{Array, ArraySource};
 pub use complex::Complex;
 pub use decimal::Decimal;
+pub(crate) use exception::Account;
 pub use handle::Handle;
 pub(crate) use handle::Kind;
 pub use integer::BigInt;

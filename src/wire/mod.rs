@@ -15,6 +15,7 @@ mod exception;
 mod failure;
 mod filling;
 mod outbox;
+mod shorten;
 mod value;
 
 pub(crate) use assembly::{Assembly, too_large};

@@ -134,7 +134,7 @@ fn list_from_pb(message: pb::List) -> Result<List> {
     }
 }
 
-fn values_to_pb(values: Vec<Value>) -> Vec<pb::Value> {
+pub(super) fn values_to_pb(values: Vec<Value>) -> Vec<pb::Value> {
     values.into_iter().map(value_to_pb).collect()
 }
 

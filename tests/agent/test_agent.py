@@ -42,6 +42,12 @@ class Raised(Exception):
     def __init__(self, told):
         Exception.__init__(self, told['traceback'])
         self.told = told
+        behind = told.get('behind', [])
+        for entry in behind + [told]:
+            for link in ('cause', 'context'):
+                entry[link] = behind[entry[link] - 1] if entry[link] else None
+            if entry['group'] is not None:
+                entry['group'] = [behind[place - 1] for place in entry['group']]
 
 
 class Failed(Exception):
@@ -604,7 +610,7 @@ class Definitions(Case):
     def test_a_missing_module_or_name_is_raised_as_python_does(self):
         self.assertEqual(self.raises(self.daemon.make, 'no_such_module', 'A')['type'], 'ModuleNotFoundError')
         told = self.raises(self.daemon.make, 'math', 'Nothing')
-        self.assertEqual((told['type'], told['frames']), ('AttributeError', []))
+        self.assertEqual((told['type'], told['stack'], told['location']), ('AttributeError', '', None))
         self.assertIn('Nothing', told['message'])
         self.assertEqual(self.raises(self.daemon.make, None, 'Nothing')['type'], 'AttributeError')
         self.fails('bad_arguments', self.daemon.ask, 'make', {'kind': 'instance'})
@@ -644,7 +650,8 @@ class Definitions(Case):
     def test_a_script_shows_its_lines_in_tracebacks(self):
         module = self.run_text('def f():\n    return 1 / 0  # here\n', 'sums.py')
         told = self.raises(self.daemon.call, module, 'f')
-        self.assertEqual(told['frames'], [('sums.py', 2, 'f', 'return 1 / 0  # here')])
+        self.assertIn('\n  File "sums.py", line 2, in f\n    return 1 / 0  # here\n', told['stack'])
+        self.assertEqual(told['location'], 'sums.py:2')
         self.assertEqual(told['location'], 'sums.py:2')
         self.assertIn('# here', told['traceback'])
         other = self.run_text('def f():\n    return [][1]\n', 'sums.py')
@@ -933,9 +940,9 @@ class Exceptions(Case):
         self.assertTrue(told['traceback'].startswith('Traceback (most recent call last):\n  File "<script'))
         self.assertIn('direct cause', told['traceback'])
         self.assertNotIn('oad agent', told['traceback'])
-        file, line, function, text = told['frames'][-1]
-        self.assertEqual((function, text, told['location']), ('f', 'raise e from error', '{}:{}'.format(file, line)))
-        self.assertNotIn('os_error', told)
+        file, line = told['location'].rsplit(':', 1)
+        last = '  File "{}", line {}, in f\n    raise e from error\n'.format(file, line)
+        self.assertEqual(told['stack'], 'Traceback (most recent call last):\n' + last)
 
     def test_the_context_arrives_and_the_traceback_is_the_interpreters(self):
         told = self.fail('try:\n    1 / 0\nexcept ZeroDivisionError:\n    int("x")\n')
@@ -954,10 +961,78 @@ class Exceptions(Case):
         self.assertIn(self.raises(self.daemon.call, module, 'g')['traceback'].split('\n', 1)[1],
             self.daemon.call(module, 'f'))
 
-    def test_an_os_error_tells_errno_and_file(self):
+    def test_what_built_in_exceptions_keep_outside_of_their_dict_arrives(self):
         told = self.fail('open("/no/such")')
-        self.assertEqual((told['type'], told['os_error']), ('FileNotFoundError', {'errno': 2, 'filename': '/no/such'}))
-        self.assertEqual(self.fail('raise OSError("x")')['os_error'], {'errno': None, 'filename': None})
+        self.assertEqual(told['type'], 'FileNotFoundError')
+        self.assertEqual(told['attributes'],
+            {'errno': 2, 'strerror': 'No such file or directory', 'filename': '/no/such', 'filename2': None})
+        attributes = self.fail('raise OSError("x")')['attributes']
+        self.assertEqual((attributes['errno'], attributes['filename']), (None, None))
+        attributes = self.fail('exec("x = (")')['attributes']
+        self.assertEqual((attributes['lineno'], attributes['filename']), (1, '<string>'))
+        attributes = self.fail('import no.such')['attributes']
+        self.assertEqual((attributes['name'], attributes['path']), ('no', None))
+        self.assertEqual(self.fail('raise SystemExit(3)')['attributes'], {'code': 3})
+        self.assertEqual(self.fail('raise StopIteration(4)')['attributes'], {'value': 4})
+        attributes = self.fail('b"a\\xff".decode()')['attributes']
+        self.assertEqual((attributes['start'], attributes['object']), (1, b'a\xff'))
+        self.assertEqual(self.fail('raise ValueError(1)')['attributes'], {})
+
+    def test_what_a_class_keeps_outside_of_its_dict_arrives_without_running_any_code(self):
+        told = self.fail('e = Mine("x")\ne.set = 5\ne.own = 6\nraise e', textwrap.dedent("""
+            class Slots(Exception):
+                __slots__ = ('set', 'unset', 'hidden')
+            class Mine(Slots):
+                hidden = 7
+                args = broken = property(lambda self: 1 / 0)
+        """))
+        self.assertEqual(told['attributes'], {'set': 5, 'own': 6})
+        told = self.fail('Big().missing', textwrap.dedent("""
+            class Big:
+                def __repr__(self):
+                    while True: pass
+        """))
+        if 'obj' in told['attributes']:
+            self.assertTrue(told['attributes']['obj'][2].endswith('.Big object>'))
+        told = self.fail('raise Many(*range(2000))', textwrap.dedent("""
+            class Many(Exception):
+                def __init__(self, *args):
+                    self.__dict__.update(('a{}'.format(i), i) for i in args)
+        """))
+        self.assertEqual((len(told['args']), told['args'][-1][2]), (1001, '\u2026 (2000 in all)'))
+        self.assertEqual((len(told['attributes']), told['attributes']['\u2026'][2]), (1001, '2000 attributes in all'))
+
+    def test_what_is_nested_deep_is_shown_and_nothing_is_told_as_none(self):
+        told = self.fail("""
+            deep = [7]
+            for i in range(29): deep = [deep]
+            e = ValueError(deep, [deep])
+            e.x = [deep]
+            raise e
+        """)
+        self.assertEqual(str(told['args'][0]), '[' * 30 + '7' + ']' * 30)
+        self.assertEqual((told['args'][1], told['attributes']['x']), (
+            (Ellipsis, 'repr', '[' * 31 + '7' + ']' * 31),) * 2)
+
+    def test_an_exception_that_is_behind_another_twice_is_told_once_and_never_lost(self):
+        if tuple(self.daemon.info['version_info'][:2]) < (3, 11):
+            self.skipTest('no groups')
+        told = self.fail('try: 1 / 0\nexcept ZeroDivisionError as e: raise ExceptionGroup("g", [e, KeyError(1), e])')
+        self.assertEqual([member['type'] for member in told['group']], ['ZeroDivisionError', 'KeyError', 'ZeroDivisionError'])
+        self.assertEqual((told['context']['type'], len(told['behind'])), ('ZeroDivisionError', 2))
+        self.assertEqual(told['attributes'], {'message': 'g'})
+
+    def test_many_large_exceptions_arrive(self):
+        told = self.fail("""
+            e = None
+            for i in range(64):
+                n = ValueError(str(i % 10) * 1000000)
+                n.x, n.y, n.__cause__ = 'x' * 1000000, ['y' * 1000] * 900, e
+                e = n
+            raise e
+        """)
+        self.assertEqual((len(told['behind']), told['message']), (63, '3' * 1000000))
+        self.assertLess(len(marshal.dumps(told['behind'])), 1 << 25)
 
     def test_notes_and_groups_arrive(self):
         if tuple(self.daemon.info['version_info'][:2]) < (3, 11):
@@ -986,7 +1061,7 @@ class Exceptions(Case):
         """))
         self.assertIn('str failed', told['message'])
         self.assertIn('repr failed', told['args'][0][2])
-        self.assertEqual(told['frames'][-1][2], 'f')
+        self.assertIn(', in f\n', told['stack'])
         told = self.fail('raise type("E", (Exception,), {"__getattribute__": lambda self, name: 1 / 0})("x")')
         self.assertEqual((told['message'], told['args']), ('x', ['x']))
         told = self.fail('e = ValueError("x")\ne.__dict__[5] = 6\ne.__dict__["__x__"] = 1\nraise e')

@@ -105,6 +105,10 @@ impl Lab {
         panic!("{message}");
     }
 
+    pub fn panic_at_length(&self, len: usize) {
+        panic!("{}", "p".repeat(len));
+    }
+
     pub async fn panic_later(&mut self, message: String) {
         tokio::task::yield_now().await;
         panic!("{message}");

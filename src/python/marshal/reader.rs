@@ -4,8 +4,7 @@ use crate::error::{Error, Result};
 use crate::python::marshal::{Item, malformed};
 use crate::value::{Complex, List, Value};
 
-/// How deep what is read may be nested. A frame of the agent's takes some levels, a value 32, and an account of an exception one for each of the up
-/// to 64 that it came from.
+/// How deep what is read may be nested: far deeper than the 32 levels of a value and the few of a frame, so that who reads a value says that it is too deep.
 const MAX_LEVELS: usize = 256;
 /// More room is not made before there is something to put into it.
 const FIRST_ROOM: usize = 1024;

@@ -1,0 +1,175 @@
+//! The exceptions of Python objects, and what they carry. `OAD_PYTHON` names the interpreter; `python3` by default.
+
+use oad::{ErrorKind, Exception, Proxy, Value};
+use support::python::{script, skip, with};
+
+mod support;
+
+oad::test_daemon!();
+
+/// What a function of the script raises.
+async fn raised(script: &Proxy, function: &str) -> Exception {
+    let error = script.call::<()>(function, ()).await.expect_err("it fails");
+    assert_eq!(error.kind(), ErrorKind::Exception, "{error}");
+    error.exception().expect("Python raised it").clone()
+}
+
+/// The same, of a script that has one function, `f`.
+async fn raises(source: &str) -> Exception {
+    raised(&script(source).await, "f").await
+}
+
+async fn has_groups() -> bool {
+    let sys = with(oad::python_module("sys")).await.expect("it is made");
+    sys.get::<u32>("hexversion").await.expect("it answers") >= 0x030b_0000
+}
+
+#[tokio::test]
+async fn notes_and_groups_arrive() {
+    if !has_groups().await {
+        return skip("this interpreter has neither notes nor groups");
+    }
+    let exception = raises(
+        "def f():\n    try: 1 / 0\n    except ZeroDivisionError as e:\n        e.add_note('a note')\n        \
+         e.add_note('\\ud800')\n        raise ExceptionGroup('many', [e, KeyError('k'), ExceptionGroup('few', [OSError(2, 'no')])])\n",
+    )
+    .await;
+    assert_eq!((exception.type_name(), exception.message()), ("ExceptionGroup", "many (3 sub-exceptions)"));
+    let group = exception.group();
+    let names: Vec<_> = group.iter().map(Exception::type_name).collect();
+    assert_eq!(names, ["ZeroDivisionError", "KeyError", "ExceptionGroup"], "also what is its context too");
+    assert_eq!(group[0].notes(), ["a note", "\\ud800"]);
+    assert_eq!(exception.context().expect("it has one").notes(), group[0].notes());
+    assert_eq!(group[2].group()[0].attribute("errno"), Some(Value::Int(2)));
+    assert_eq!(exception.attribute("message"), Some("many".into()));
+    let traceback = exception.traceback().expect("it has one");
+    assert!(traceback.contains("a note") && traceback.contains("Exception Group Traceback"), "{traceback}");
+    let own = group[0].traceback().expect("it has one");
+    assert!(own.starts_with("Traceback (most recent call last):\n  File \"script.py\", line 2, in f\n"), "{own}");
+    assert!(own.ends_with("ZeroDivisionError: division by zero\na note\n\\ud800\n"), "{own}");
+}
+
+#[tokio::test]
+async fn context_arrives_unless_it_is_the_cause_or_hidden() {
+    let script = script(
+        "def context():\n    try: {}['k']\n    except KeyError: int('x')\n\
+         def hidden():\n    try: {}['k']\n    except KeyError: raise ValueError('x') from None\n\
+         def cause():\n    try: {}['k']\n    except KeyError as e: raise ValueError('x') from e\n",
+    )
+    .await;
+    let exception = raised(&script, "context").await;
+    let context = exception.context().expect("it has one");
+    assert_eq!((context.type_name(), context.args()), ("KeyError", vec!["k".into()]));
+    assert!(exception.cause().is_none());
+    assert_eq!(exception.causes().collect::<Vec<_>>(), ["KeyError: 'k'"]);
+    let hidden = raised(&script, "hidden").await;
+    assert_eq!(hidden.context().expect("it has one").type_name(), "KeyError");
+    assert_eq!(hidden.causes().count(), 0);
+    let caused = raised(&script, "cause").await;
+    assert_eq!(caused.cause().expect("it has one").type_name(), "KeyError");
+    assert!(caused.context().is_none());
+}
+
+#[tokio::test]
+async fn what_is_behind_beyond_the_sixty_third_is_counted() {
+    let source = "def f(n=100):\n    e = None\n    for i in range(n):\n        new = ValueError(i)\n        \
+                  new.__cause__ = e\n        e = new\n    raise e\n";
+    let exception = raises(source).await;
+    let causes: Vec<_> = exception.causes().collect();
+    assert_eq!(
+        (causes.len(), causes[0], causes[62], exception.left_out()),
+        (63, "ValueError: 98", "ValueError: 36", 36)
+    );
+    let error = script(source).await.call::<()>("f", ()).await.expect_err("it fails");
+    let shown = format!("{error:?}");
+    assert!(shown.contains("and 36 more behind it were left out"), "{shown}");
+    let mut last = exception;
+    while let Some(cause) = last.cause() {
+        assert_eq!((cause.left_out(), cause.causes().count()), (36, last.causes().count() - 1));
+        last = cause;
+    }
+    assert_eq!(last.args(), [Value::Int(36)]);
+}
+
+#[tokio::test]
+async fn attributes_are_those_that_python_has() {
+    let script = script(
+        "import sys\ndef missing(): open('/no/such')\ndef leave(): sys.exit(3)\ndef stop(): raise StopIteration(4)\n\
+         def unknown(): import no_such_module\ndef broken(): exec('x = (')\ndef undecodable(): b'a\\xff'.decode()\n\
+         class Slots(Exception): __slots__ = ('left', 'right')\ndef slots():\n    e = Slots('x')\n    e.left = {'a': (1,)}\n    \
+         e.own = 5\n    setattr(e, 'odd\\ud800', 6)\n    raise e\n",
+    )
+    .await;
+    for (function, attribute, value) in [
+        ("missing", "errno", Some(Value::Int(2))),
+        ("missing", "filename", Some("/no/such".into())),
+        ("missing", "strerror", Some("No such file or directory".into())),
+        ("missing", "filename2", Some(Value::Null)),
+        ("leave", "code", Some(Value::Int(3))),
+        ("stop", "value", Some(Value::Int(4))),
+        ("unknown", "name", Some("no_such_module".into())),
+        ("broken", "lineno", Some(Value::Int(1))),
+        ("undecodable", "start", Some(Value::Int(1))),
+        ("slots", "left", Some(Value::Map(vec![("a".into(), Value::Tuple(vec![Value::Int(1)]))]))),
+        ("slots", "right", None),
+        ("slots", "own", Some(Value::Int(5))),
+        ("slots", "odd\\ud800", Some(Value::Int(6))),
+        ("slots", "__cause__", None),
+    ] {
+        assert_eq!(raised(&script, function).await.attribute(attribute), value, "{function} {attribute}");
+    }
+}
+
+#[tokio::test]
+async fn part_that_is_nested_too_deep_is_shown_and_never_null() {
+    let source = "def deep(n):\n    x = 7\n    for i in range(n): x = [x]\n    return x\n\
+                  def f():\n    e = ValueError(None, deep(15), deep(30), deep(31))\n    e.x = deep(40)\n    raise e\n";
+    let exception = raises(source).await;
+    let deep = |levels| (0..levels).fold(Value::Int(7), |inner, _| Value::List(vec![inner].into()));
+    let shown = |levels| Value::Text("[".repeat(levels) + "7" + &"]".repeat(levels));
+    assert_eq!(exception.args(), [Value::Null, deep(15), deep(30), shown(31)]);
+    assert_eq!(exception.attribute("x"), Some(shown(40)));
+}
+
+#[tokio::test]
+async fn text_for_people_shows_lone_surrogates_and_arguments_keep_them() {
+    let source = "class Odd(ValueError): __qualname__ = 'Odd\\ud801'\ndef f(): raise Odd('\\ud800 bad')\n";
+    let exception = raises(source).await;
+    assert_eq!((exception.type_name(), exception.message()), ("script.Odd\\ud801", "\\ud800 bad"));
+    assert!(exception.traceback().expect("it has one").ends_with("script.Odd\\ud801: \\ud800 bad\n"));
+    let args = exception.args();
+    assert_eq!(args, [Value::text_from_wtf8(b"\xed\xa0\x80 bad".to_vec()).expect("it is text")]);
+}
+
+#[tokio::test]
+async fn exception_arrives_whatever_its_size() {
+    let source = "class Large(Exception): pass\n\
+                  def f(n, m=0):\n    e = Large('m' * n)\n    e.x, e.y, e.__cause__ = 'x' * m, 1, KeyError('c' * m)\n    raise e\n";
+    let made = with(oad::python_script("script.py", source)).message_limit(100_000).await.expect("it is made");
+    let raised = async |n: u32, m: u32| {
+        let error = made.call::<()>("f", (n, m)).await.expect_err("it fails");
+        error.exception().unwrap_or_else(|| panic!("Python raised it: {error}")).clone()
+    };
+    let whole = raised(40_000, 0).await;
+    assert_eq!(
+        (whole.message().len(), whole.args(), whole.shortened().count()),
+        (40_000, vec![whole.message().into()], 0)
+    );
+    let first = raised(40_000, 10_000).await;
+    assert_eq!((first.message().len(), first.args()), (40_000, vec![first.message().into()]));
+    assert_eq!(first.cause().expect("it has one").args(), ["c".repeat(10_000).into()]);
+    assert_eq!(first.shortened().collect::<Vec<_>>(), ["traceback"]);
+    for (n, m) in [(10, 90_000), (90_000, 90_000), (5_000_000, 5_000_000)] {
+        let exception = raised(n, m).await;
+        assert_eq!(exception.type_name(), "script.Large");
+        assert!(exception.message().starts_with("mmmmmmmmmm"));
+        assert!(exception.shortened().any(|field| field == "attributes"), "{exception:?}");
+        assert_eq!(exception.causes().count() as u64 + exception.left_out(), 1);
+    }
+    let tiny = with(oad::python_script("script.py", source)).message_limit(1000).await.expect("it is made");
+    let error = tiny.call::<()>("f", (50_000, 50_000)).await.expect_err("it fails");
+    let exception = error.exception().expect("Python raised it");
+    assert!(exception.message().ends_with(" bytes more)") && exception.message().len() > 1000, "{error}");
+    let error = with(oad::python_script("script.py", "raise ValueError('m' * 3000000)\n")).message_limit(1000).await;
+    assert!(error.expect_err("it fails").is_exception());
+}
