@@ -142,6 +142,22 @@ async fn text_for_people_shows_lone_surrogates_and_arguments_keep_them() {
 }
 
 #[tokio::test]
+async fn object_with_lone_surrogates_in_its_names_is_described() {
+    let script = script(
+        "class Odd:\n    def put(self, x: '\\ud802') -> int: pass\nOdd.put.__doc__ = 'Puts \\ud803.'\nOdd.__doc__ = 'An \\ud804.'\n\
+         Odd.__qualname__ = 'Odd\\ud805'\nodd = Odd()\nsetattr(odd, 'x\\ud800', 1)\nsetattr(Odd, 'm\\ud801', Odd.put)\n",
+    )
+    .await;
+    let odd: Proxy = script.get("odd").await.expect("it answers");
+    assert_eq!(odd.type_name(), "script.Odd\\ud805");
+    let description = odd.describe().await.expect("it can be described");
+    assert_eq!((description.type_name(), description.documentation()), ("script.Odd\\ud805", "An \\ud804."));
+    assert_eq!(description.attributes(), ["x\\ud800"]);
+    let methods: Vec<_> = description.methods().iter().map(|method| (method.name(), method.documentation())).collect();
+    assert_eq!(methods, [("m\\ud801", "Puts \\ud803."), ("put", "Puts \\ud803.")]);
+}
+
+#[tokio::test]
 async fn exception_arrives_whatever_its_size() {
     let source = "class Large(Exception): pass\n\
                   def f(n, m=0):\n    e = Large('m' * n)\n    e.x, e.y, e.__cause__ = 'x' * m, 1, KeyError('c' * m)\n    raise e\n";

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Living, MethodDescription, Reach, SelfDescription};
 use crate::python::exception;
+use crate::python::fields::Fields;
 use crate::python::interpreter::Interpreter;
 use crate::python::marshal::{Frame, Item};
 use crate::python::object::{arrive, own};
-use crate::value::{Value, from_value};
+use crate::value::Value;
 
 /// Reads an answer; what it hands out is the caller's.
 pub(super) fn read(interpreter: &Arc<Interpreter>, frame: &[u8], reach: &Arc<dyn Reach>) -> Result<Value> {
@@ -49,35 +50,28 @@ pub(super) fn object(interpreter: &Arc<Interpreter>, frame: &[u8]) -> Result<Liv
 
 /// Reads what an object says of itself.
 pub(super) fn description(frame: &[u8]) -> Result<SelfDescription> {
-    #[derive(serde::Deserialize)]
-    struct Method {
-        name: String,
-        doc: Option<String>,
-        signature: Option<String>,
-        parameters: Vec<(String, Option<String>)>,
-        returns: Option<String>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Description {
-        #[serde(rename = "type")]
-        type_name: String,
-        doc: Option<String>,
-        methods: Vec<Method>,
-        attributes: Vec<String>,
-    }
-    let said: Description = from_value(outcome(frame)?.into_value(&mut |_, _| Err(super::nothing()))?)?;
-    let method = |method: Method| MethodDescription {
-        signature: format!("def {}{}", method.name, method.signature.unwrap_or_else(|| "(...)".to_owned())),
-        name: method.name,
-        documentation: method.doc.unwrap_or_default(),
-        parameters: method.parameters.into_iter().map(|(name, written)| (name, written.unwrap_or_default())).collect(),
-        returns: method.returns.unwrap_or_default(),
-    };
+    let mut said = Fields::of(outcome(frame)?)?;
     Ok(SelfDescription {
-        type_name: said.type_name,
-        documentation: said.doc.unwrap_or_default(),
-        methods: said.methods.into_iter().map(method).collect(),
-        attributes: said.attributes,
+        type_name: said.text("type")?.unwrap_or_default(),
+        documentation: said.text("doc")?.unwrap_or_default(),
+        methods: said.items("methods", method)?,
+        attributes: said.items("attributes", Item::into_text)?,
+    })
+}
+
+fn method(said: Item) -> Result<MethodDescription> {
+    let mut said = Fields::of(said)?;
+    let name = said.text("name")?.unwrap_or_default();
+    let parameter = |item: Item| {
+        let [name, written] = item.into_array()?;
+        Ok((name.into_text()?, if written.is_none() { String::new() } else { written.into_text()? }))
+    };
+    Ok(MethodDescription {
+        signature: format!("def {name}{}", said.text("signature")?.unwrap_or_else(|| "(...)".to_owned())),
+        name,
+        documentation: said.text("doc")?.unwrap_or_default(),
+        parameters: said.items("parameters", parameter)?,
+        returns: said.text("returns")?.unwrap_or_default(),
     })
 }
 
