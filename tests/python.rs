@@ -21,10 +21,6 @@ async fn script(source: &str) -> Proxy {
     with(oad::python_script("script.py", source)).await.expect("it is made")
 }
 
-async fn fails(python: Python) -> oad::Error {
-    with(python).await.expect_err("it cannot be made")
-}
-
 async fn until(mut test: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !test().await {
@@ -235,20 +231,6 @@ async fn exceptions_are_complete() {
     }
     let error = script.call::<()>("bad", ()).await.expect_err("it fails");
     assert_eq!(error.exception().expect("Python raised it").type_name(), "script.Bad");
-}
-
-#[tokio::test]
-async fn failing_import_or_constructor_is_told_with_its_traceback_and_leaves_nothing() {
-    let before = support::children(std::process::id()).len();
-    let error = fails(oad::python("no_such_module", "X")).await;
-    assert_eq!(error.exception().expect("Python raised it").type_name(), "ModuleNotFoundError");
-    let error = fails(oad::python("", "int").arg("x")).await;
-    assert_eq!(error.exception().expect("Python raised it").type_name(), "ValueError");
-    let error = fails(oad::python_script("broken.py", "def f(:\n")).await;
-    assert_eq!(error.exception().expect("Python raised it").type_name(), "SyntaxError");
-    let error = fails(oad::python_module("json").arg(1)).await;
-    assert_eq!(error.kind(), ErrorKind::BadArguments);
-    until(async || support::children(std::process::id()).len() <= before).await;
 }
 
 #[tokio::test]

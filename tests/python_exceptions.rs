@@ -1,5 +1,7 @@
 //! The exceptions of Python objects, and what they carry. `OAD_PYTHON` names the interpreter; `python3` by default.
 
+use std::time::Duration;
+
 use oad::{ErrorKind, Exception, Proxy, Value};
 use support::python::{script, skip, with};
 
@@ -22,6 +24,13 @@ async fn raises(source: &str) -> Exception {
 async fn has_groups() -> bool {
     let sys = with(oad::python_module("sys")).await.expect("it is made");
     sys.get::<u32>("hexversion").await.expect("it answers") >= 0x030b_0000
+}
+
+/// The process in "… on daemon 4711 (…): …".
+fn daemon_of(error: &oad::Error) -> u32 {
+    let text = error.to_string();
+    let (_, pid) = text.split_once("daemon ").expect("it names its daemon");
+    pid.split(|c: char| !c.is_ascii_digit()).next().and_then(|pid| pid.parse().ok()).expect("it says its pid")
 }
 
 #[tokio::test]
@@ -188,4 +197,102 @@ async fn exception_arrives_whatever_its_size() {
     assert!(exception.message().ends_with(" bytes more)") && exception.message().len() > 1000, "{error}");
     let error = with(oad::python_script("script.py", "raise ValueError('m' * 3000000)\n")).message_limit(1000).await;
     assert!(error.expect_err("it fails").is_exception());
+}
+
+/// Each holds what cannot be copied, and does what it can to not be told of.
+const HOSTILE: &str = "import socket, threading\ndef no(*args): raise RuntimeError('hostile')\n\
+    class Hostile(Exception):\n    __reduce__ = __reduce_ex__ = __getstate__ = __str__ = __repr__ = __eq__ = __hash__ = no\n    \
+    __len__ = __bool__ = __iter__ = __notes__ = property(no)\n\
+    class Made:\n    def __init__(self):\n        e = Hostile(threading.Lock(), socket.socket())\n        \
+    e.lock, e.self, e.made = threading.Lock(), e, self\n        raise e from Hostile(self)\n    __repr__ = no\n";
+
+#[tokio::test]
+async fn hostile_exception_of_a_constructor_arrives_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("there is room");
+    std::fs::write(folder.path().join("hostile.py"), HOSTILE).expect("there is room");
+    let error = with(oad::python("hostile", "Made").path_entry(folder.path())).await.expect_err("it raises");
+    let exception = error.exception().expect("Python raised it");
+    assert_eq!((exception.type_name(), exception.message()), ("hostile.Hostile", "<hostile.Hostile whose str failed>"));
+    let [Value::Text(lock), Value::Text(socket)] = &exception.args()[..] else { panic!("both are shown") };
+    assert!(lock.contains("lock") && socket.contains("socket"), "{lock} {socket}");
+    assert_eq!(exception.attribute("self"), Some("<hostile.Hostile object whose repr failed>".into()));
+    assert_eq!(exception.attribute("made"), Some("<hostile.Made object whose repr failed>".into()));
+    assert_eq!(exception.cause().expect("it has one").type_name(), "hostile.Hostile");
+    let traceback = exception.traceback().expect("it has one");
+    assert!(traceback.contains("line 10, in __init__\n    raise e from Hostile(self)\n"), "{traceback}");
+    support::wait_until_gone(daemon_of(&error), Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn result_that_cannot_be_copied_stays_there_and_is_refused_by_value() {
+    let script = script(
+        "import socket, threading\ndef lock(): return threading.Lock()\ndef sock(): return socket.socket()\n\
+         def lines(): yield 1\ndef frame():\n    import sys\n    return sys._getframe()\n",
+    )
+    .await;
+    for function in ["lock", "sock", "lines", "frame"] {
+        let kept: Proxy = script.call(function, ()).await.expect("it stays there");
+        kept.repr().await.expect("it can be asked");
+        let error = script.call::<Value>(function, ()).by_value().await.expect_err("it has no value");
+        assert_eq!(error.kind(), ErrorKind::WrongType, "{error}");
+        assert!(error.to_string().contains("is no value: it has no value that can travel"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn failing_start_is_told_with_its_source_lines_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("there is room");
+    write("outer.py", "import inner\n");
+    write("inner.py", "import os\n\nraise LookupError(os.getpid())\n");
+    write(
+        "refusing.py",
+        "import os\nclass Refusing:\n    def __init__(self):\n        raise OSError(os.getpid(), 'no')\n",
+    );
+    for (python, kind, lines) in [
+        (
+            oad::python_module("outer"),
+            "LookupError",
+            "inner.py\", line 3, in <module>\n    raise LookupError(os.getpid())\n",
+        ),
+        (
+            oad::python("refusing", "Refusing"),
+            "OSError",
+            "refusing.py\", line 4, in __init__\n    raise OSError(os.getpid(), 'no')\n",
+        ),
+        (
+            oad::python_script("late.py", "import os\ndef late():\n    raise KeyError(os.getpid())\nlate()\n"),
+            "KeyError",
+            "File \"late.py\", line 4, in <module>\n    late()\n",
+        ),
+    ] {
+        let error = with(python.path_entry(folder.path())).await.expect_err("it cannot be made");
+        let exception = error.exception().expect("Python raised it");
+        assert_eq!(exception.type_name(), kind);
+        let traceback = exception.traceback().expect("it has one");
+        assert!(
+            traceback.starts_with("Traceback (most recent call last):\n") && traceback.contains(lines),
+            "{traceback}"
+        );
+        assert!(!traceback.contains("oad agent"), "{traceback}");
+        let Some(Value::Int(interpreter)) = exception.args().first().cloned() else { panic!("it says its pid") };
+        for pid in [interpreter as u32, daemon_of(&error)] {
+            support::wait_until_gone(pid, Duration::from_secs(10));
+        }
+    }
+}
+
+#[tokio::test]
+async fn start_that_cannot_be_is_told_why_and_leaves_nothing() {
+    for (python, kind) in [
+        (oad::python("no_such_module", "X"), "ModuleNotFoundError"),
+        (oad::python("", "int").arg("x"), "ValueError"),
+        (oad::python_script("broken.py", "def f(:\n"), "SyntaxError"),
+    ] {
+        let error = with(python).await.expect_err("it cannot be made");
+        assert_eq!(error.exception().expect("Python raised it").type_name(), kind);
+        support::wait_until_gone(daemon_of(&error), Duration::from_secs(10));
+    }
+    let error = with(oad::python_module("json").arg(1)).await.expect_err("a module takes none");
+    assert_eq!(error.kind(), ErrorKind::BadArguments);
 }
