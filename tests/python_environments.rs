@@ -136,6 +136,23 @@ async fn python_2_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn what_the_kernel_does_not_run_is_not_run_by_sh_either() {
+    let folder = folder();
+    let own = fs::read(std::env::current_exe().expect("it has a path")).expect("it can be read");
+    for (name, contents) in [("cut", &own[..64]), ("text", &b"touch made\n"[..])] {
+        let path = folder.path().join(name);
+        fs::write(&path, contents).expect("there is room");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let error = oad::python("", "str").interpreter(&path).current_dir(folder.path()).await.expect_err("it is none");
+        assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
+        let told = "is not executable: neither a program for this machine nor a script with `#!`";
+        assert!(error.to_string().contains(&format!("the interpreter `{}` {told}", path.display())), "{error}");
+    }
+    let made = listing(folder.path());
+    assert_eq!(made.len(), 3, "the folder and the two files: {made:?}");
+}
+
+#[tokio::test]
 async fn current_directory_does_not_shadow_the_standard_library() {
     let folder = folder();
     for name in ["socket", "json", "marshal", "linecache", "inspect", "traceback", "threading"] {

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::python::executable::refusal;
 
 /// Finds the program that a caller has named: by its path, by the path of a virtual environment, or by a name on `PATH`.
 ///
@@ -13,9 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// [`ErrorKind::Spawn`] if there is none, with what was looked for.
 pub(super) fn choose(named: &str) -> Result<PathBuf> {
-    if named.is_empty() {
-        return Err(Error::new(ErrorKind::Spawn, "the interpreter's name is empty"));
-    }
     let path = PathBuf::from(named);
     if !named.contains('/') {
         // A folder that happens to have the name of an interpreter must not stand for it.
@@ -32,8 +30,16 @@ pub(super) fn choose(named: &str) -> Result<PathBuf> {
         return Err(Error::new(ErrorKind::Spawn, format!("the interpreter `{shown}` is not executable"))
             .advise("is it the path of an interpreter?"));
     }
-    // Its link is not followed: an interpreter finds its environment by the path that it is called by.
-    Ok(absolute(path))
+    runnable(path)
+}
+
+/// The absolute path of what can be run. Its link is not followed: an interpreter finds its environment by the path that it is called by.
+fn runnable(path: PathBuf) -> Result<PathBuf> {
+    let Some(why) = refusal(&path) else {
+        return Ok(std::path::absolute(&path).unwrap_or(path));
+    };
+    let message = format!("the interpreter `{}` is not executable: {why}", path.display());
+    Err(Error::new(ErrorKind::Spawn, message).advise("is it the path of an interpreter?"))
 }
 
 fn in_environment(folder: &Path) -> Result<PathBuf> {
@@ -41,7 +47,7 @@ fn in_environment(folder: &Path) -> Result<PathBuf> {
     let bin = folder.join("bin");
     let named = ["python", "python3"].map(|name| bin.join(name));
     if let Some(python) = named.iter().find(|python| python.exists()) {
-        return Ok(absolute(python.clone()));
+        return runnable(python.clone());
     }
     if named.iter().any(|python| python.is_symlink()) {
         let message =
@@ -57,10 +63,11 @@ fn on_path(name: &str) -> Result<PathBuf> {
     let found = env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| {
         fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
     });
-    found.map(absolute).ok_or_else(|| {
+    let missing = || {
         Error::new(ErrorKind::Spawn, format!("there is no interpreter `{name}` on the daemon's PATH"))
             .advise("install Python, or name an interpreter or a virtual environment by its path")
-    })
+    };
+    found.ok_or_else(missing).and_then(runnable)
 }
 
 fn missing(path: &Path) -> Error {
@@ -72,15 +79,11 @@ fn missing(path: &Path) -> Error {
     Error::new(ErrorKind::Spawn, format!("there is no interpreter `{shown}`")).advise("check the path")
 }
 
-fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(named: &str) -> String {
+    fn failure(named: &str) -> String {
         choose(named).expect_err("it is none").to_string()
     }
 
@@ -89,16 +92,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("there is room");
         let path = |name: &str| folder.path().join(name);
         let shown = folder.path().display();
-        assert!(refusal("no-such-python").starts_with("there is no interpreter `no-such-python` on the daemon's PATH"));
-        assert!(refusal("/nowhere/python").starts_with("there is no interpreter `/nowhere/python`; "));
-        assert!(refusal("").starts_with("the interpreter's name is empty"));
-        assert!(refusal(&shown.to_string()).contains("is no virtual environment: it has no bin/python"));
+        assert!(failure("no-such-python").starts_with("there is no interpreter `no-such-python` on the daemon's PATH"));
+        assert!(failure("/nowhere/python").starts_with("there is no interpreter `/nowhere/python`; "));
+        assert!(failure(&shown.to_string()).contains("is no virtual environment: it has no bin/python"));
         fs::write(path("text"), "no program").expect("there is room");
-        assert!(refusal(&path("text").display().to_string()).contains("is not executable"));
+        assert!(failure(&path("text").display().to_string()).contains("is not executable"));
         std::os::unix::fs::symlink("gone", path("link")).expect("there is room");
-        assert!(refusal(&path("link").display().to_string()).contains("is a link to what is not there"));
+        assert!(failure(&path("link").display().to_string()).contains("is a link to what is not there"));
         fs::create_dir(path("bin")).expect("there is room");
         std::os::unix::fs::symlink("/gone/python3", path("bin/python")).expect("there is room");
-        assert!(refusal(&shown.to_string()).contains("was made with is not there any more"));
+        assert!(failure(&shown.to_string()).contains("was made with is not there any more"));
     }
 }

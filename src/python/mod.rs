@@ -7,6 +7,7 @@ mod answer;
 mod choose;
 mod exception;
 mod fields;
+mod executable;
 mod incoming;
 mod interpreter;
 mod iteration;
