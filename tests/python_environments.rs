@@ -1,7 +1,9 @@
 //! Interpreters as they are found: virtual environments, old ones, hostile surroundings; and what they print. `OAD_PYTHON` names the interpreter.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -180,6 +182,56 @@ async fn path_entries_and_the_environment_reach_the_interpreter() {
     assert_eq!(there.get::<String>("who").await.expect("it answers"), "you");
     let left: Vec<_> = [&first, &second].map(|folder| listing(folder.path()).len()).into();
     assert_eq!(left, [2, 3], "nothing was written there");
+}
+
+/// A folder beside the current directory, and its path from there.
+fn folder_seen_from_here() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir_in(".").expect("the current directory can be written to");
+    let relative = Path::new(".").join(folder.path().file_name().expect("it has a name"));
+    (folder, relative)
+}
+
+#[tokio::test]
+async fn relative_paths_are_those_of_the_caller() {
+    let (kept, here) = folder_seen_from_here();
+    let elsewhere = folder();
+    write(&here.join("libraries/oad_library.py"), "who = 'library'\n");
+    write(&here.join("oad_file.py"), "import os\nos.chdir('/')\nimport oad_library\nwho = 'file', oad_library.who\n");
+    let file = with(oad::python_file(here.join("oad_file.py"))).path_entry(here.join("libraries"));
+    let file = file.current_dir(elsewhere.path()).await.expect("it is found from elsewhere");
+    assert_eq!(file.get::<(String, String)>("who").await.expect("it answers"), ("file".into(), "library".into()));
+
+    make_environment(&here.join("venv"), &["--without-pip"]);
+    let environment = std::path::absolute(here.join("venv")).expect("there is a current directory");
+    for named in ["venv", "venv/bin/python"] {
+        let sys = oad::python_module("sys").interpreter(here.join(named)).current_dir(elsewhere.path());
+        let prefix: String = sys.await.expect("it is found from elsewhere").get("prefix").await.expect("it answers");
+        assert_eq!(Path::new(&prefix), environment);
+    }
+    // A word without `/` is a name, or else a folder that is here.
+    let name = kept.path().file_name().expect("it has one");
+    let error = oad::python("", "str").interpreter(name).current_dir("/").await.expect_err("it is no environment");
+    let kept = std::path::absolute(kept.path()).expect("there is a current directory");
+    let told = format!("the folder `{}` is no virtual environment", kept.display());
+    assert!(error.to_string().contains(&told), "{error}");
+}
+
+#[tokio::test]
+async fn empty_path_and_one_that_is_not_utf_8_are_refused() {
+    let odd = PathBuf::from(OsStr::from_bytes(b"/odd\xff"));
+    let python = || oad::python("", "str");
+    for (refused, what) in [
+        (python().interpreter(""), "interpreter is empty"),
+        (python().path_entry(""), "path entry is empty"),
+        (oad::python_file(""), "file is empty"),
+        (python().interpreter(&odd), "interpreter, `/odd\u{fffd}`, is not UTF-8"),
+        (python().path_entry(&odd), "path entry, `/odd\u{fffd}`, is not UTF-8"),
+        (oad::python_file(&odd), "file, `/odd\u{fffd}`, is not UTF-8"),
+    ] {
+        let error = refused.interpreter("python3").await.expect_err("it is refused");
+        assert_eq!(error.kind(), ErrorKind::BadArguments, "{error}");
+        assert!(error.to_string().contains(&format!("the path of the {what}")), "{error}");
+    }
 }
 
 #[tokio::test]

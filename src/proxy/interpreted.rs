@@ -1,9 +1,10 @@
 //! How a Python object is asked for.
 
+use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::path::PathBuf;
+use std::path::{self, Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 use crate::daemon::{Daemon, Spawn};
 use crate::definition::{DEFAULT_INTERPRETER, Definition, PythonDefinition, PythonSource};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::Packed;
 use crate::proxy::Proxy;
 
@@ -31,8 +32,14 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// # Errors
 ///
-/// As [`Spawn`]'s. [`ErrorKind::Spawn`](crate::ErrorKind::Spawn) also if the interpreter is not there, is none, is too old or does not start in time;
-/// [`ErrorKind::Exception`](crate::ErrorKind::Exception), with the traceback, if importing or making the object fails.
+/// As [`Spawn`]'s. [`ErrorKind::Spawn`] also if the interpreter is not there, is none, is too old or does not start in time;
+/// [`ErrorKind::BadArguments`] if a path that was given is empty or not UTF-8; [`ErrorKind::Exception`], with the traceback, if importing or making the
+/// object fails.
+///
+/// # Paths
+///
+/// A relative path is one of the caller's current directory at the moment when it is given, wherever the daemon's is
+/// ([`current_dir`](Python::current_dir)). Only the name of an interpreter, without a `/`, is for the daemon to look up.
 ///
 /// # Cancel safety
 ///
@@ -42,6 +49,8 @@ pub struct Python {
     definition: PythonDefinition,
     arguments: Packed,
     spawn: Spawn<Proxy>,
+    /// Why it cannot be asked for at all.
+    refused: Option<Error>,
 }
 
 /// An object of a Python class: what comes of calling a name in a module. The name may have dots in it; any callable will do. In the module `""` are the builtins,
@@ -60,9 +69,13 @@ pub fn python_module(name: impl Into<String>) -> Python {
     Python::new(PythonSource::Module(name.into()))
 }
 
-/// A Python module, by the path of its file.
+/// A Python module, by the path of its file. The folder of the file is not searched for the modules that it imports; see
+/// [`path_entry`](Python::path_entry).
 pub fn python_file(path: impl Into<PathBuf>) -> Python {
-    Python::new(PythonSource::File(path.into().to_string_lossy().into_owned()))
+    let mut python = Python::new(PythonSource::File(String::new()));
+    let path = python.absolute("file", &path.into());
+    python.definition.source = PythonSource::File(path);
+    python
 }
 
 /// A Python script, whose names are the attributes of the object; `name` is what tracebacks call it.
@@ -81,7 +94,7 @@ impl Python {
         let (path, start_timeout, kill_when_stuck) = (Vec::new(), None, None);
         let definition = PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, source };
         let spawn = Spawn::from_definition(Definition::python(definition.clone()), Packed::new());
-        Python { definition, arguments: Packed::new(), spawn }
+        Python { definition, arguments: Packed::new(), spawn, refused: None }
     }
 
     /// One more argument for what makes the object.
@@ -96,15 +109,23 @@ impl Python {
         self
     }
 
-    /// The interpreter: its path, the path of a virtual environment, or a name on `PATH`; `python3` by default.
+    /// The interpreter: its path, the path of a virtual environment, or a name on the daemon's `PATH`; `python3` by default.
+    ///
+    /// What has a `/` in it is a path. A word without one is a name, such as `python3.12`; but where this program's `PATH` has none of that name, and the
+    /// current directory has a folder of it, such as `.venv`, it is that folder.
     pub fn interpreter(mut self, interpreter: impl Into<PathBuf>) -> Self {
-        self.definition.interpreter = interpreter.into().to_string_lossy().into_owned();
+        let interpreter = interpreter.into();
+        self.definition.interpreter = match interpreter.to_str() {
+            Some(name) if is_name(name) => name.to_owned(),
+            _ => self.absolute("interpreter", &interpreter),
+        };
         self
     }
 
     /// One more folder to be searched for modules, before all that the interpreter knows, and after those given before.
     pub fn path_entry(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.definition.path.push(folder.into().to_string_lossy().into_owned());
+        let folder = self.absolute("path entry", &folder.into());
+        self.definition.path.push(folder);
         self
     }
 
@@ -166,6 +187,27 @@ impl Python {
         self.change(Spawn::localhost)
     }
 
+    /// The path as it is seen from here, now; if it cannot be asked for, that is told when the object is made.
+    fn absolute(&mut self, what: &str, path: &Path) -> String {
+        let absolute = path::absolute(path).map_err(|error| {
+            let message = match path.as_os_str().is_empty() {
+                true => format!("the path of the {what} is empty"),
+                false => format!("the path of the {what}, `{}`, cannot be made absolute: {error}", path.display()),
+            };
+            Error::new(ErrorKind::BadArguments, message)
+        });
+        let text = absolute.and_then(|absolute| {
+            absolute.into_os_string().into_string().map_err(|path| {
+                let message = format!("the path of the {what}, `{}`, is not UTF-8", path.display());
+                Error::new(ErrorKind::BadArguments, message).advise("name it by a link whose own path is")
+            })
+        });
+        text.unwrap_or_else(|error| {
+            self.refused.get_or_insert(error);
+            String::new()
+        })
+    }
+
     fn change(mut self, change: impl FnOnce(Spawn<Proxy>) -> Spawn<Proxy>) -> Self {
         self.spawn = change(self.spawn);
         self
@@ -177,8 +219,17 @@ impl IntoFuture for Python {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<Proxy>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        self.spawn.defined_as(Definition::python(self.definition), self.arguments).into_future()
+        let arguments = self.refused.map_or(self.arguments, Packed::refused);
+        self.spawn.defined_as(Definition::python(self.definition), arguments).into_future()
     }
+}
+
+/// Whether this is the name of an interpreter, to be looked up where the daemon runs, and no path.
+fn is_name(named: &str) -> bool {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let is_on_path = || env::split_paths(&folders).any(|folder| folder.join(named).is_file());
+    // A folder that happens to have the name of an interpreter must not stand for it.
+    !named.is_empty() && !named.contains('/') && (is_on_path() || !Path::new(named).is_dir())
 }
 
 impl fmt::Debug for Python {

@@ -1129,7 +1129,8 @@ class Operations:
         self.depth = payload.get('depth', self.depth)
         self.limit = payload.get('limit', self.limit)
         end_with_parent(payload.get('daemon'))
-        sys.path[:0] = payload.get('path', [])
+        # The object may change the directory.
+        sys.path[:0] = map(os.path.abspath, payload.get('path', []))
         if payload.get('argv') is not None:
             sys.argv[:] = payload['argv']
         import importlib.util
