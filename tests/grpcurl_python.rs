@@ -71,6 +71,9 @@ async fn person_calls_reads_and_writes_an_object() {
     assert_eq!(size["value"], json!({"int": "3"}), "it is the class's again");
     let itself = grpcurl.method(boxed, "itself", json!([])).await.expect("it answers");
     assert_eq!(itself["handle"]["id"], boxed["id"]);
+    let body = json!({"handle": boxed, "method": "itself", "returns": "RETURNS_VALUE"});
+    let error = grpcurl.call("oad.v1.Objects/Call", body).await.expect_err("it is no value");
+    assert!(error.contains("FailedPrecondition") && error.contains("script.Box"), "{error}");
     let body = json!({"handle": boxed, "name": "weight"});
     let missing = grpcurl.call("oad.v1.Objects/GetAttribute", body).await.expect("it is an answer");
     assert_eq!(missing["exception"]["type"], "AttributeError");

@@ -1,6 +1,6 @@
 //! Python objects: made, asked, interrupted and ended. `OAD_PYTHON` names the interpreter; `python3` by default.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use oad::{ErrorKind, Proxy, Python, Remote as _, Value};
@@ -68,6 +68,69 @@ async fn string_io_tells_its_story() {
     assert_eq!(exception.type_name(), "ValueError");
     assert_eq!(exception.message(), "I/O operation on closed file");
     assert!(error.to_string().starts_with("calling _io.StringIO.read on daemon"), "{error}");
+}
+
+#[tokio::test]
+async fn errors_say_what_was_tried() {
+    let script = script("def f(): raise ValueError\nclass Odd:\n    def __call__(self): raise ValueError\n    def __getitem__(self, key): raise ValueError\n    __setitem__ = __delitem__ = __getitem__\n    def __len__(self): raise ValueError\n    def __iter__(self): raise ValueError\nodd = Odd()\n").await;
+    let odd: Proxy = script.get("odd").await.expect("it answers");
+    let function = with(oad::python_name("math", "sqrt")).within(script.daemon()).await.expect("it is made");
+    let module = with(oad::python_module("json")).within(script.daemon()).await.expect("it is made");
+    for (call, act) in [
+        (script.call::<Value>("f", ()), "calling script.f"),
+        (script.call::<Value>("f", "x"), "calling script.f"),
+        (script.get("x"), "getting script.x"),
+        (odd.invoke(()), "calling script.Odd"),
+        (odd.operate("len", ()), "applying `len` to script.Odd"),
+        (odd.operate("system", ()), "applying `system` to script.Odd"),
+        (odd.item(1), "getting script.Odd[…]"),
+        (function.invoke((-1,)), "calling math.sqrt"),
+        (module.call("loads", ("",)), "calling json.loads"),
+    ] {
+        let error = call.await.expect_err("it fails");
+        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
+        assert!(!error.to_string().contains("version"), "{error}");
+    }
+    for (call, act) in [
+        (script.delete("x"), "deleting script.x"),
+        (function.set("x", 1), "setting math.sqrt.x"),
+        (odd.set_item(1, 2), "setting script.Odd[…]"),
+        (odd.delete_item(1), "deleting script.Odd[…]"),
+    ] {
+        let error = call.await.expect_err("it fails");
+        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
+    }
+    for (stream, act) in [
+        (odd.iterate::<Value>(), "iterating over script.Odd"),
+        (script.iterate_over("f", ()), "iterating over script.f"),
+    ] {
+        let error = stream.await.expect_err("it fails");
+        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn operators_are_listed_and_say_how_many_operands_they_take() {
+    let number = with(oad::python_value(4)).await.expect("it is made");
+    let error = number.operate::<Value>("system", ()).await.expect_err("there is no such operator");
+    let message = error.to_string();
+    let (_, listed) = message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
+    let documented: BTreeSet<&str> = include_str!("../src/proxy/python.rs")
+        .lines()
+        .filter(|line| line.starts_with("    /// | "))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect();
+    assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
+    for (operator, operands, told) in [
+        ("add", vec![], "add takes 1 more operand"),
+        ("len", vec![1], "len takes no more operands"),
+        ("pow", vec![], "pow takes 1 to 2 more operands"),
+        ("round", vec![1, 2], "round takes 0 to 1 more operand"),
+    ] {
+        let error = number.operate::<Value>(operator, operands).await.expect_err("they do not fit");
+        assert_eq!(error.kind(), ErrorKind::BadArguments);
+        assert!(error.to_string().ends_with(told), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
+use crate::definition::Action;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Packed;
 use crate::park::wait;
@@ -23,7 +24,8 @@ pub fn call_blocking<T: DeserializeOwned>(proxy: &Proxy, method: &'static str, a
                        the one thread of the async runtime in which the daemon was made";
         let advice = "call it inside `tokio::task::spawn_blocking`, or make the daemon in a multi-thread runtime \
                       (`#[tokio::main]`, with `oad::init();` as its first line); the proxy's own method is async";
-        return Err(Asked { proxy, method }.explain(Error::new(ErrorKind::WouldDeadlock, message).advise(advice)));
+        return Err(Asked { proxy, action: Action::Call, name: method }
+            .explain(Error::new(ErrorKind::WouldDeadlock, message).advise(advice)));
     }
     let call = call(proxy, method, arguments);
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {

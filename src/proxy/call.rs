@@ -14,8 +14,8 @@ use crate::client::{Answer, Options, Submitted};
 use crate::definition::{self, Action, Returns, short_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Packed, Parts};
-use crate::proxy::Proxy;
 use crate::proxy::claim::read;
+use crate::proxy::{Nature, Proxy};
 use crate::stream::{Held, Incoming, WINDOW};
 use crate::value::{Value, reads_handle};
 
@@ -55,11 +55,12 @@ type Decode<T, E> = fn(Result<Returned>, &Asked<'_>) -> Result<T, E>;
 /// What a method has returned: a value, and the stream that it stands for if it is one.
 pub(super) type Returned = (Value, Option<Incoming>);
 
-/// What was asked.
+/// What was asked of which object.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) proxy: &'a Proxy,
-    pub(super) method: &'a str,
+    pub(super) action: Action,
+    pub(super) name: &'a str,
 }
 
 enum State {
@@ -68,7 +69,8 @@ enum State {
     Sent {
         submitted: Submitted,
         proxy: Proxy,
-        method: Cow<'static, str>,
+        action: Action,
+        name: Cow<'static, str>,
         /// The proxies among the arguments.
         _held: Held,
     },
@@ -79,7 +81,7 @@ struct Prepared {
     proxy: Proxy,
     action: Action,
     returns: Returns,
-    method: Cow<'static, str>,
+    name: Cow<'static, str>,
     arguments: Packed,
     options: Options,
 }
@@ -139,10 +141,10 @@ where
     })
 }
 
-fn prepare<T, E>(proxy: &Proxy, method: Cow<'static, str>, arguments: Packed, decode: Decode<T, E>) -> Call<T, E> {
+fn prepare<T, E>(proxy: &Proxy, name: Cow<'static, str>, arguments: Packed, decode: Decode<T, E>) -> Call<T, E> {
     let options = Options { deadline: None, window: WINDOW };
     let (action, returns) = (Action::Call, Returns::Fitting);
-    let prepared = Prepared { proxy: proxy.clone(), action, returns, method, arguments, options };
+    let prepared = Prepared { proxy: proxy.clone(), action, returns, name, arguments, options };
     Call { state: State::Prepared(prepared), decode }
 }
 
@@ -193,19 +195,19 @@ impl<T, E> Future for Call<T, E> {
             let State::Prepared(prepared) = std::mem::replace(&mut this.state, State::Done) else {
                 unreachable!("it was just looked at")
             };
-            let (proxy, method) = (prepared.proxy.clone(), prepared.method.clone());
+            let (proxy, action, name) = (prepared.proxy.clone(), prepared.action, prepared.name.clone());
             match prepared.send() {
                 Ok(sent) => this.state = sent,
                 Err(error) => {
-                    return Poll::Ready((this.decode)(Err(error), &Asked { proxy: &proxy, method: &method }));
+                    return Poll::Ready((this.decode)(Err(error), &Asked { proxy: &proxy, action, name: &name }));
                 }
             }
         }
-        let State::Sent { proxy, method, submitted, .. } = &mut this.state else {
+        let State::Sent { proxy, action, name, submitted, .. } = &mut this.state else {
             panic!("a call is polled after its end")
         };
         let answer = ready!(Pin::new(submitted).poll(cx));
-        let asked = Asked { proxy, method };
+        let asked = Asked { proxy, action: *action, name };
         let returned = answer.and_then(Answer::into_returned).map_err(|error| asked.explain(error));
         let answer = (this.decode)(returned, &asked);
         this.state = State::Done;
@@ -215,36 +217,53 @@ impl<T, E> Future for Call<T, E> {
 
 impl Prepared {
     fn send(self) -> Result<State> {
-        let Prepared { proxy, action, returns, method, arguments, options } = self;
+        let Prepared { proxy, action, returns, name, arguments, options } = self;
         let sent = arguments.into_parts().and_then(|Parts { values, keywords, held, streams }| {
-            let asked = definition::Asked { action, name: method.to_string(), returns };
+            let asked = definition::Asked { action, name: name.to_string(), returns };
             let client = proxy.daemon().client();
             Ok((client.call(proxy.handle(), &asked, (values, keywords), streams, options)?, held))
         });
-        let (submitted, _held) = sent.map_err(|error| Asked { proxy: &proxy, method: &method }.explain(error))?;
-        Ok(State::Sent { proxy, method, submitted, _held })
+        let (submitted, _held) = sent.map_err(|error| Asked { proxy: &proxy, action, name: &name }.explain(error))?;
+        Ok(State::Sent { proxy, action, name, submitted, _held })
     }
 }
 
 impl Asked<'_> {
     /// Says what was tried, and on which daemon.
     pub(super) fn explain(&self, error: Error) -> Error {
-        let act = format!("calling {}.{}", self.proxy.short_name(), short_name(self.method));
-        let error = error.doing(act).on(self.proxy.daemon().to_string());
-        match error.kind() {
-            ErrorKind::BadArguments => error.advise("is the daemon's program of the same version as this one?"),
+        let error = error.doing(self.act()).on(self.proxy.daemon().to_string());
+        match (error.kind(), &self.proxy.0.nature) {
+            (ErrorKind::BadArguments, Nature::Rust) => {
+                error.advise("is the daemon's program of the same version as this one?")
+            }
             _ => error,
+        }
+    }
+
+    fn act(&self) -> String {
+        let (called, name) = (self.proxy.called(), short_name(self.name));
+        let place = if name.is_empty() { called.to_owned() } else { format!("{called}.{name}") };
+        match (self.action, name) {
+            (Action::Call, _) => format!("calling {place}"),
+            (Action::GetAttribute, _) => format!("getting {place}"),
+            (Action::SetAttribute, _) => format!("setting {place}"),
+            (Action::DeleteAttribute, _) => format!("deleting {place}"),
+            (Action::Operate, "getitem") => format!("getting {called}[…]"),
+            (Action::Operate, "setitem") => format!("setting {called}[…]"),
+            (Action::Operate, "delitem") => format!("deleting {called}[…]"),
+            (Action::Operate, _) => format!("applying `{name}` to {called}"),
+            (Action::Iterate, _) => format!("iterating over {place}"),
         }
     }
 }
 
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (state, method) = match &self.state {
-            State::Prepared(prepared) => ("prepared", prepared.method.as_ref()),
-            State::Sent { method, .. } => ("sent", method.as_ref()),
+        let (state, name) = match &self.state {
+            State::Prepared(prepared) => ("prepared", prepared.name.as_ref()),
+            State::Sent { name, .. } => ("sent", name.as_ref()),
             State::Done => ("done", ""),
         };
-        f.debug_struct("Call").field("method", &method).field("state", &state).finish_non_exhaustive()
+        f.debug_struct("Call").field("method", &name).field("state", &state).finish_non_exhaustive()
     }
 }

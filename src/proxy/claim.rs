@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::daemon::Daemon;
+use crate::definition::Action;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proxy::call::{Asked, Returned};
 use crate::proxy::{Proxy, Remote};
@@ -18,7 +18,8 @@ use crate::value::{Handle, Value, from_value};
 
 /// The handles of an answer that is being read.
 struct Claims {
-    daemon: Daemon,
+    /// Who has answered.
+    proxy: Proxy,
     unclaimed: Vec<Handle>,
 }
 
@@ -31,9 +32,9 @@ thread_local! {
 /// Reads what a method has returned. Its handles become the proxies that `T` has; any other is released, and a stream that it has no place for ends.
 pub(super) fn read<T: DeserializeOwned>(asked: &Asked<'_>, (value, stream): Returned) -> Result<T> {
     let read = match stream {
-        None => claiming(asked.proxy.daemon(), value.handles(), || from_value(value)),
+        None => claiming(asked.proxy, value.handles(), || from_value(value)),
         Some(stream) => {
-            let items = Items { proxy: asked.proxy.clone(), method: asked.method.to_owned() };
+            let items = Items { proxy: asked.proxy.clone(), action: asked.action, name: asked.name.to_owned() };
             let stream = stream.in_context(Arc::new(items));
             let _outer = Opened(OPENED.replace(Some(stream)));
             finding(find_opened, || from_value(value))
@@ -43,12 +44,12 @@ pub(super) fn read<T: DeserializeOwned>(asked: &Asked<'_>, (value, stream): Retu
 }
 
 /// Reads a value with these handles. Those of other daemons are only names: this daemon has counted nothing for them.
-fn claiming<T>(daemon: &Daemon, mut unclaimed: Vec<Handle>, read: impl FnOnce() -> T) -> T {
+fn claiming<T>(proxy: &Proxy, mut unclaimed: Vec<Handle>, read: impl FnOnce() -> T) -> T {
     if unclaimed.is_empty() {
         return read();
     }
-    unclaimed.retain(|handle| handle.daemon() == daemon.id());
-    let _outer = Outer(CLAIMS.replace(Some(Claims { daemon: daemon.clone(), unclaimed })));
+    unclaimed.retain(|handle| handle.daemon() == proxy.daemon().id());
+    let _outer = Outer(CLAIMS.replace(Some(Claims { proxy: proxy.clone(), unclaimed })));
     read()
 }
 
@@ -58,8 +59,8 @@ struct Outer(Option<Claims>);
 impl Drop for Outer {
     fn drop(&mut self) {
         let read = CLAIMS.replace(self.0.take());
-        if let Some(Claims { daemon, unclaimed }) = read {
-            unclaimed.iter().for_each(|handle| daemon.client().release(handle));
+        if let Some(Claims { proxy, unclaimed }) = read {
+            unclaimed.iter().for_each(|handle| proxy.daemon().client().release(handle));
         }
     }
 }
@@ -67,7 +68,7 @@ impl Drop for Outer {
 impl Claims {
     fn claim(&mut self, handle: &Handle) -> Option<Proxy> {
         let index = self.unclaimed.iter().position(|unclaimed| unclaimed == handle)?;
-        Some(Proxy::from((self.daemon.clone(), self.unclaimed.swap_remove(index))))
+        Some(self.proxy.beside(self.unclaimed.swap_remove(index)))
     }
 }
 
@@ -88,22 +89,23 @@ impl Drop for Opened {
 #[derive(Debug)]
 struct Items {
     proxy: Proxy,
-    method: String,
+    action: Action,
+    name: String,
 }
 
 impl Context for Items {
     fn within(&self, value: &Value, read: &mut dyn FnMut()) {
-        claiming(self.proxy.daemon(), value.handles(), read);
+        claiming(&self.proxy, value.handles(), read);
     }
 
     fn hold(&self, value: &Value) -> Held {
-        let daemon = self.proxy.daemon();
-        let own = value.handles().into_iter().filter(|handle| handle.daemon() == daemon.id());
-        own.map(|handle| Proxy::from((daemon.clone(), handle)).0 as _).collect()
+        let daemon = self.proxy.daemon().id();
+        let own = value.handles().into_iter().filter(|handle| handle.daemon() == daemon);
+        own.map(|handle| self.proxy.beside(handle).0 as _).collect()
     }
 
     fn explain(&self, error: Error) -> Error {
-        Asked { proxy: &self.proxy, method: &self.method }.explain(error)
+        Asked { proxy: &self.proxy, action: self.action, name: &self.name }.explain(error)
     }
 }
 

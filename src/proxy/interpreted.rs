@@ -14,7 +14,7 @@ use crate::daemon::{Daemon, Spawn};
 use crate::definition::{DEFAULT_INTERPRETER, Definition, PythonDefinition, PythonSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Packed;
-use crate::proxy::Proxy;
+use crate::proxy::{Nature, Proxy};
 
 /// The longest time that is waited for.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -220,7 +220,20 @@ impl IntoFuture for Python {
 
     fn into_future(self) -> Self::IntoFuture {
         let arguments = self.refused.map_or(self.arguments, Packed::refused);
-        self.spawn.defined_as(Definition::python(self.definition), arguments).into_future()
+        let called = called(&self.definition.source);
+        let spawn = self.spawn.defined_as(Definition::python(self.definition), arguments);
+        Box::pin(async move { spawn.spawn().await.map(|spawned| Proxy::new(spawned, Nature::Python { called })) })
+    }
+}
+
+/// The name of what has no type of its own that would tell more, as Python calls it.
+fn called(source: &PythonSource) -> Option<String> {
+    let stem = |path: &str| Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    match source {
+        PythonSource::Name { .. } => Some(source.to_string()),
+        PythonSource::Module(name) => Some(name.clone()),
+        PythonSource::File(path) | PythonSource::Script { name: path, .. } => stem(path),
+        PythonSource::Instance { .. } | PythonSource::Value => None,
     }
 }
 

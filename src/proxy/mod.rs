@@ -43,6 +43,16 @@ pub struct Proxy(Arc<Lease>);
 struct Lease {
     daemon: Daemon,
     handle: Handle,
+    nature: Nature,
+}
+
+/// What the object is made of, as far as its caller is concerned.
+enum Nature {
+    Rust,
+    /// `called` is the name that its caller has made it by, where its type's tells less.
+    Python {
+        called: Option<String>,
+    },
 }
 
 impl Proxy {
@@ -90,8 +100,7 @@ impl Proxy {
     ///
     /// Dropping it changes nothing.
     pub async fn describe(&self) -> Result<Description> {
-        let explain =
-            |error: Error| error.doing(format!("describing {}", self.short_name())).on(self.daemon().to_string());
+        let explain = |error: Error| error.doing(format!("describing {}", self.called())).on(self.daemon().to_string());
         let submitted = self.daemon().client().describe(self.handle()).map_err(explain)?;
         submitted.await.and_then(Answer::into_description).map_err(explain)
     }
@@ -125,15 +134,25 @@ impl Proxy {
         }
     }
 
-    /// The name of its type without the path, as messages say it.
-    fn short_name(&self) -> &str {
-        short_name(self.type_name())
+    fn new((daemon, handle): Spawned, nature: Nature) -> Self {
+        Proxy(Arc::new(Lease { daemon, handle, nature }))
     }
-}
 
-impl From<Spawned> for Proxy {
-    fn from((daemon, handle): Spawned) -> Self {
-        Proxy(Arc::new(Lease { daemon, handle }))
+    /// The proxy of an object that this one has handed out.
+    fn beside(&self, handle: Handle) -> Self {
+        let nature = match self.0.nature {
+            Nature::Rust => Nature::Rust,
+            Nature::Python { .. } => Nature::Python { called: None },
+        };
+        Proxy::new((self.daemon().clone(), handle), nature)
+    }
+
+    /// What messages call it: as its caller does, or by the name of its type without the path.
+    fn called(&self) -> &str {
+        match &self.0.nature {
+            Nature::Python { called: Some(called) } => called,
+            _ => short_name(self.type_name()),
+        }
     }
 }
 
@@ -143,7 +162,7 @@ impl<P: Remote> IntoFuture for Spawn<P> {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<P>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.spawn().await.map(|spawned| P::from_proxy(Proxy::from(spawned))) })
+        Box::pin(async move { self.spawn().await.map(|spawned| P::from_proxy(Proxy::new(spawned, Nature::Rust))) })
     }
 }
 
@@ -160,7 +179,7 @@ impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Lease { daemon, handle, .. } = &*self.0;
         f.debug_struct("Proxy")
-            .field("type", &self.short_name())
+            .field("type", &short_name(self.type_name()))
             .field("pid", &daemon.pid())
             .field("handle", &handle.id())
             .finish_non_exhaustive()

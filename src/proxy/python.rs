@@ -40,8 +40,18 @@ impl Proxy {
         ask(self, Action::Call, Cow::Borrowed(""), Packed::items_of(&arguments))
     }
 
-    /// Applies an operator or a builtin function to the object and other operands, as Python itself would, with reflected forms and all:
-    /// `add`, `iadd`, `radd` is none; `lt`, `contains`, `divmod`, `isinstance`, `round`, `dir` and so on.
+    /// Applies an operator or a builtin function to the object and other operands, as Python itself would: with reflected forms, and for `lt` or `add` the
+    /// other object's word where this one's has none.
+    ///
+    /// | what | operators |
+    /// |---|---|
+    /// | comparison | `eq` `ne` `lt` `le` `gt` `ge` |
+    /// | arithmetic | `add` `sub` `mul` `truediv` `floordiv` `mod` `divmod` `pow` `matmul` `and` `or` `xor` `lshift` `rshift` `neg` `pos` `abs` `invert` `round` |
+    /// | in place, which gives what the object then is | `iadd` `isub` `imul` `itruediv` `ifloordiv` `imod` `ipow` `imatmul` `iand` `ior` `ixor` `ilshift` `irshift` |
+    /// | containers | `len` `contains` `getitem` `setitem` `delitem` `iter` `next` |
+    /// | conversion | `bool` `truth` `int` `float` `complex` `index` `bytes` `str` `repr` `ascii` `format` `hash` |
+    /// | questions | `type` `isinstance` `issubclass` `callable` `dir` `id` `doc` `signature` |
+    /// | context managers, files | `enter` `exit` `close` |
     ///
     /// ```no_run
     /// # async fn example(a: oad::Proxy, b: oad::Proxy) -> oad::Result<()> {

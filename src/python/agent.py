@@ -1191,11 +1191,12 @@ class Operations:
     def operate(self, payload, encoding):
         name = required(payload, 'operator')
         if type(name) is not str or name not in OPERATORS:
-            raise Failure('bad_arguments', 'there is no operator {!r}'.format(name))
+            message = 'there is no operator {!r}; there are: {}'
+            raise Failure('bad_arguments', message.format(name, ', '.join(sorted(OPERATORS))))
         function, least, greatest = OPERATORS[name]
         operands = self.contents(required(payload, 'operands'))
         if type(operands) not in (list, tuple) or not least <= len(operands) <= greatest:
-            raise Failure('bad_arguments', '{} takes {} to {} operands'.format(name, least, greatest))
+            raise Failure('bad_arguments', '{} takes {}'.format(name, more_operands(least - 1, greatest - 1)))
         return encoding.top(function(*operands))
 
     def iterate(self, payload, encoding):
@@ -1246,6 +1247,14 @@ def end_with_parent(daemon):
     if os.getppid() != parent:
         # It died before that.
         os._exit(0)
+
+
+def more_operands(least, greatest):
+    """How many operands there may be beside the object, in words."""
+    if greatest == 0:
+        return 'no more operands'
+    number = str(least) if least == greatest else '{} to {}'.format(least, greatest)
+    return '{} more operand{}'.format(number, '' if greatest == 1 else 's')
 
 
 def required(payload, key):

@@ -18,7 +18,8 @@ const KINDS: [(ErrorKind, FailureCode, Code); 13] = [
     (ErrorKind::NoSuchMethod, FailureCode::NoSuchMethod, Code::Unimplemented),
     (ErrorKind::BadArguments, FailureCode::BadArguments, Code::InvalidArgument),
     (ErrorKind::NoSuchObject, FailureCode::NoSuchObject, Code::NotFound),
-    (ErrorKind::WrongType, FailureCode::WrongType, Code::Internal),
+    // The object is not what was asked for: no value, for instance.
+    (ErrorKind::WrongType, FailureCode::WrongType, Code::FailedPrecondition),
     (ErrorKind::TooLarge, FailureCode::TooLarge, Code::ResourceExhausted),
     (ErrorKind::TooDeep, FailureCode::TooDeep, Code::ResourceExhausted),
     (ErrorKind::Limit, FailureCode::Limit, Code::ResourceExhausted),
