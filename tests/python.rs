@@ -269,6 +269,29 @@ async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
 }
 
 #[tokio::test]
+async fn setting_of_a_daemon_that_is_there_is_refused() {
+    let text = with(oad::python_value("x")).await.expect("it is made");
+    let daemon = text.daemon();
+    let python = || with(oad::python_value("y"));
+    for (refused, name) in [
+        (python().env("A", "b").within(daemon), "env"),
+        (python().within(daemon).env("A", "b"), "env"),
+        (python().within(daemon).current_dir("/"), "current_dir"),
+        (python().within(daemon).grace(Duration::ZERO).localhost(), "grace"),
+        (python().message_limit(1).within(daemon), "message_limit"),
+    ] {
+        let error = refused.await.expect_err("it is refused");
+        assert_eq!(error.kind(), ErrorKind::BadArguments);
+        let told = format!("`{name}` is a setting of a new daemon, and this one is there already");
+        assert!(error.to_string().contains(&told), "{error}");
+    }
+    let again = python().start_timeout(Duration::from_secs(20)).create_deadline(Duration::from_secs(20));
+    again.within(daemon).await.expect("these are the interpreter's and the object's");
+    let error = oad::daemon().within(daemon).grace(Duration::ZERO).await.expect_err("it is refused");
+    assert_eq!(error.kind(), ErrorKind::BadArguments);
+}
+
+#[tokio::test]
 async fn exceptions_are_complete() {
     let script = script(
         "class Refused(Exception):\n    def __init__(self, what, code):\n        super().__init__(what, code)\n        self.code = code\ndef inner(): raise KeyError('k')\ndef refuse():\n    try:\n        inner()\n    except KeyError as error:\n        raise Refused('no', 7) from error\ndef leave(how):\n    import sys\n    if how == 'exit': sys.exit(3)\n    raise KeyboardInterrupt('stop')\nclass Bad(Exception):\n    def __str__(self): raise RuntimeError('hostile')\ndef bad(): raise Bad()\n",

@@ -52,6 +52,8 @@ pub struct Spawn<P> {
     arguments: Packed,
     place: Place,
     create_deadline: Option<Duration>,
+    /// The first setting of a daemon that was chosen.
+    set: Option<&'static str>,
     proxy: PhantomData<fn() -> P>,
 }
 
@@ -158,11 +160,11 @@ impl<P> Spawn<P> {
 
     pub(crate) fn from_definition(definition: Definition, arguments: Packed) -> Self {
         let place = Place::Own(Box::default());
-        Spawn { definition, arguments, place, create_deadline: None, proxy: PhantomData }
+        Spawn { definition, arguments, place, create_deadline: None, set: None, proxy: PhantomData }
     }
 
-    /// Makes the object in a daemon that is there already, beside what lives in it. What else is set here for a daemon, but for
-    /// [`create_deadline`](Spawn::create_deadline), means nothing then.
+    /// Makes the object in a daemon that is there already, beside what lives in it. How a daemon is started and what it allows cannot be chosen then: but for
+    /// [`create_deadline`](Spawn::create_deadline), any setting beside this one is refused with [`ErrorKind::BadArguments`].
     pub fn within(mut self, daemon: &Daemon) -> Self {
         self.place = Place::Within(daemon.clone());
         self
@@ -173,27 +175,27 @@ impl<P> Spawn<P> {
     /// It may be a wrapper that starts that program in its turn, with its own stdin, and ends when that does; one that does not is killed a moment
     /// after the daemon has gone, and how the daemon ended is then not known.
     pub fn executable(self, path: impl Into<PathBuf>) -> Self {
-        self.set(|settings| settings.executable = Some(path.into()))
+        self.set("executable", |settings| settings.executable = Some(path.into()))
     }
 
     /// One more argument for the [`executable`](Spawn::executable).
     pub fn arg(self, argument: impl Into<OsString>) -> Self {
-        self.set(|settings| settings.arguments.push(argument.into()))
+        self.set("arg", |settings| settings.arguments.push(argument.into()))
     }
 
     /// One more environment variable for the daemon, which has those of this process otherwise.
     pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.set(|settings| settings.environment.push((name.into(), value.into())))
+        self.set("env", |settings| settings.environment.push((name.into(), value.into())))
     }
 
     /// Starts the daemon with none of this process's environment variables, but for those set by [`env`](Spawn::env).
     pub fn env_clear(self) -> Self {
-        self.set(|settings| settings.env_clear = true)
+        self.set("env_clear", |settings| settings.env_clear = true)
     }
 
     /// The working directory of the daemon; this process's by default.
     pub fn current_dir(self, directory: impl Into<PathBuf>) -> Self {
-        self.set(|settings| settings.current_dir = Some(directory.into()))
+        self.set("current_dir", |settings| settings.current_dir = Some(directory.into()))
     }
 
     /// Listens at 127.0.0.1, at a port the kernel chooses, instead of on a Unix socket: for a tool that knows of no Unix sockets, or that sees this
@@ -205,18 +207,18 @@ impl<P> Spawn<P> {
     /// [`Daemon::grpcurl`] shows it to you. In a generated client's requests the `authorization` metadata is the token's, and the
     /// daemon's services do not see it.
     pub fn localhost(self) -> Self {
-        self.set(|settings| settings.localhost = true)
+        self.set("localhost", |settings| settings.localhost = true)
     }
 
     /// How long calls that run may still take when the daemon is to end; 2 s by default. A daemon that has not ended 0.3 s after
     /// that is killed. A day is the most.
     pub fn grace(self, grace: Duration) -> Self {
-        self.set(|settings| settings.grace = grace.min(DAY))
+        self.set("grace", |settings| settings.grace = grace.min(DAY))
     }
 
     /// How long the process may take from its start until it can be called; 10 s by default. A day is the most.
     pub fn start_timeout(self, timeout: Duration) -> Self {
-        self.set(|settings| settings.start_timeout = timeout.min(DAY))
+        self.set("start_timeout", |settings| settings.start_timeout = timeout.min(DAY))
     }
 
     /// How long making the object may take; without limit by default, because a model may load for minutes.
@@ -228,25 +230,47 @@ impl<P> Spawn<P> {
     /// How large the arguments or the answer of a call may be, in bytes; 256 MiB by default. What is larger fails that call with
     /// [`ErrorKind::TooLarge`] and no other.
     pub fn message_limit(self, bytes: usize) -> Self {
-        self.set(|settings| settings.limits.message = bytes)
+        self.set("message_limit", |settings| settings.limits.message = bytes)
     }
 
     /// How many levels deep a value may be nested; 32 by default, which is also the most. What is deeper fails its call with
     /// [`ErrorKind::TooDeep`].
     pub fn depth_limit(self, levels: usize) -> Self {
-        self.set(|settings| settings.limits.depth = levels.min(MAX_DEPTH))
+        self.set("depth_limit", |settings| settings.limits.depth = levels.min(MAX_DEPTH))
     }
 
     /// Starts a server within this process instead of another process.
     pub(crate) fn started_by(self, start: StartInProcess) -> Self {
-        self.set(|settings| settings.in_process = Some(start))
+        self.set("in_process", |settings| settings.in_process = Some(start))
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    /// The same for the object of an interpreter, which has a start of its own, so that it means something in any daemon.
+    pub(crate) fn interpreted_start_timeout(mut self, timeout: Duration) -> Self {
+        if let Place::Own(settings) = &mut self.place {
+            settings.start_timeout = timeout.min(DAY);
+        }
+        self
+    }
+
+    fn set(mut self, name: &'static str, change: impl FnOnce(&mut Settings)) -> Self {
+        self.set.get_or_insert(name);
         if let Place::Own(settings) = &mut self.place {
             change(settings);
         }
         self
+    }
+
+    /// Where it is to live.
+    fn place(place: Place, set: Option<&'static str>) -> Result<Place> {
+        match (&place, set) {
+            (Place::Within(daemon), Some(set)) => {
+                let message = format!("`{set}` is a setting of a new daemon, and this one is there already");
+                Err(Error::new(ErrorKind::BadArguments, message)
+                    .on(daemon.to_string())
+                    .advise("leave out one or the other"))
+            }
+            _ => Ok(place),
+        }
     }
 
     /// Makes the object; the proxy above puts its own type around what comes of it.
@@ -259,7 +283,8 @@ impl<P> Spawn<P> {
             let message = "a constructor takes no stream: give it to a method of the object";
             return Err(Error::new(ErrorKind::BadArguments, message).doing(making));
         }
-        let (daemon, is_own) = match self.place {
+        let place = Self::place(self.place, self.set).map_err(|error| error.doing(making.as_str()))?;
+        let (daemon, is_own) = match place {
             Place::Within(daemon) => (daemon, false),
             Place::Own(settings) => {
                 let daemon = start(*settings, name.clone()).await;
@@ -303,7 +328,7 @@ impl IntoFuture for Spawn<Daemon> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            match self.place {
+            match Self::place(self.place, self.set)? {
                 Place::Within(daemon) => Ok(daemon),
                 Place::Own(settings) => {
                     let name = self.definition.short_name().to_owned();

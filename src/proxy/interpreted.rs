@@ -103,7 +103,7 @@ impl Python {
         self
     }
 
-    /// One more argument, by its name.
+    /// One more argument, by its name. A name that is given twice fails it with [`ErrorKind::BadArguments`].
     pub fn keyword(mut self, name: &str, argument: impl Serialize) -> Self {
         self.arguments = self.arguments.with_keyword(name, &argument);
         self
@@ -139,7 +139,7 @@ impl Python {
     /// How long the daemon, and then the interpreter, may take to start; 10 s each by default.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
         self.definition.start_timeout = Some(timeout.min(DAY));
-        self.change(|spawn| spawn.start_timeout(timeout))
+        self.change(|spawn| spawn.interpreted_start_timeout(timeout))
     }
 
     /// Makes the object in a daemon that is there already; see [`Spawn::within`].
