@@ -146,6 +146,10 @@ pub(crate) enum Returns {
     Fitting,
     Value,
     Handle,
+    /// By handle, but for `None`, which is null.
+    HandleOrNull,
+    /// Not at all.
+    Nothing,
 }
 
 impl Asked {

@@ -265,7 +265,75 @@ async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
     until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 0).await;
     let recursive: Value = script.get("loop").await.expect("it crashes nothing");
     assert!(matches!(recursive, Value::List(_)));
+    drop(recursive);
     until(async || script.daemon().objects().await.expect("it answers").len() == 2).await;
+}
+
+/// A script that makes objects and knows how many there still are.
+const NODES: &str = "import weakref\nmade = []\nclass Node: pass\ndef make():\n    node = Node()\n    made.append(weakref.ref(node))\n    return node\ndef pair(): return [make(), 1]\ndef alive(): return sum(1 for ref in made if ref() is not None)\ndef is_last(x): return x is made[-1]()\ndef maybe(x): return x\n";
+
+#[tokio::test]
+async fn call_that_asks_for_nothing_takes_any_answer() {
+    let script = script(NODES).await;
+    for method in ["make", "pair", "alive"] {
+        script.call::<()>(method, ()).await.expect("it is carried out");
+    }
+    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 0, "nothing of it stays");
+    let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner].into()));
+    let list = with(oad::python("", "list")).within(script.daemon()).await.expect("it is made");
+    list.call::<()>("append", (&deep,)).await.expect("it answers");
+    list.call::<Value>("copy", ()).await.expect_err("it is too deep for a value");
+    list.call::<()>("copy", ()).await.expect("nothing of it travels");
+    script.get::<()>("made").await.expect("attributes too");
+    script.operate::<()>("repr", ()).await.expect("operators too");
+    let error = script.call::<()>("maybe", ()).await.expect_err("it lacks an argument");
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "TypeError");
+}
+
+#[tokio::test]
+async fn optional_proxy_is_none_for_none_alone() {
+    let script = script(NODES).await;
+    let none: Option<Proxy> = script.call("maybe", (Value::Null,)).await.expect("it answers");
+    assert!(none.is_none());
+    for (value, type_name) in [(Value::Int(0), "int"), (Value::List(vec![].into()), "list")] {
+        let some: Option<Proxy> = script.call("maybe", (value,)).await.expect("it answers");
+        assert_eq!(some.expect("it is something").type_name(), type_name);
+    }
+    let none: Proxy = script.call("maybe", (Value::Null,)).await.expect("it answers");
+    assert_eq!(none.type_name(), "NoneType", "who asks for a proxy has one");
+    let mut kept = script.iterate_over::<Proxy>("maybe", ([1, 2],)).await.expect("it opens");
+    assert_eq!(kept.next().await.expect("there are two").expect("it comes").type_name(), "int");
+}
+
+#[tokio::test]
+async fn handle_in_a_value_keeps_its_object() {
+    let script = script(NODES).await;
+    let node: Value = script.call("make", ()).await.expect("it answers");
+    assert!(matches!(node, Value::Handle(_)));
+    assert!(script.call::<bool>("is_last", (&node,)).await.expect("it is there"));
+    let pair: Value = script.call("pair", ()).await.expect("it answers");
+    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 2);
+    let copy = pair.clone();
+    drop(pair);
+    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 2);
+    drop(copy);
+    until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 1).await;
+    // Given away with the call, it is held until that is answered.
+    assert!(!script.call::<bool>("is_last", (node,)).await.expect("it is there"));
+    until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 0).await;
+    let list: Value = script.call("maybe", ([1, 2],)).by_handle().await.expect("it answers");
+    assert!(matches!(list, Value::Handle(_)), "{list:?}");
+    assert_eq!(script.call::<Vec<i64>>("maybe", (list,)).await.expect("it answers"), [1, 2]);
+}
+
+#[tokio::test]
+async fn argument_that_is_given_twice_by_its_name_is_refused() {
+    let error = fails(oad::python("", "dict").keyword("a", 1).keyword("b", 1).keyword("a", 2)).await;
+    assert_eq!(error.kind(), ErrorKind::BadArguments);
+    assert_eq!(error.to_string(), "making dict: `a` is given twice by its name");
+    let script = script("def f(**names): return names\n").await;
+    let error = script.call::<Value>("f", ()).keyword("a", 1).keyword("a", 1).await.expect_err("it is refused");
+    assert!(error.to_string().ends_with("`a` is given twice by its name"), "{error}");
 }
 
 #[tokio::test]

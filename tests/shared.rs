@@ -288,9 +288,11 @@ async fn answers_that_nobody_takes_leave_nothing() {
         drop(call);
     }
     until_living(&bank, 1).await;
-    // What the caller's type has no place for, and what cannot be read.
+    // What the caller has kept for a while, and what cannot be read.
     let value: oad::Value = bank.as_proxy().call("temporary", ()).await.expect("it answers");
     assert!(matches!(value, oad::Value::Handle(_)));
+    assert_eq!(living(&bank).await, 2, "the value keeps it");
+    drop(value);
     let error = bank.as_proxy().call::<String>("temporary", ()).await.expect_err("it is no text");
     assert_eq!(error.kind(), ErrorKind::WrongType);
     let error = bank.as_proxy().call::<MeterProxy>("temporary", ()).await.expect_err("it is no meter");

@@ -42,5 +42,7 @@ pub(super) fn returns_to_pb(returns: Returns) -> pb::Returns {
         Returns::Fitting => pb::Returns::Unspecified,
         Returns::Value => pb::Returns::Value,
         Returns::Handle => pb::Returns::Handle,
+        Returns::HandleOrNull => pb::Returns::HandleOrNull,
+        Returns::Nothing => pb::Returns::Nothing,
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{Held, Source, holding, outgoing};
-use crate::value::{MAX_DEPTH, Value, to_value};
+use crate::stream::{Source, outgoing};
+use crate::value::{Held, MAX_DEPTH, Value, holding, to_value};
 
 /// Arguments turned into values, one after the other; the first that cannot be is told when the call is made.
 #[derive(Default)]
@@ -74,6 +74,10 @@ impl Packed {
     /// And one by name.
     #[must_use]
     pub(crate) fn with_keyword<T: Serialize + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+        if self.failed.is_none() && self.keywords.iter().any(|(known, _)| known == name) {
+            let message = format!("`{}` is given twice by its name", name.escape_debug());
+            self.failed = Some(Error::new(ErrorKind::BadArguments, message));
+        }
         if self.failed.is_none() {
             match self.convert(argument, MAX_DEPTH) {
                 Ok(value) => self.keywords.push((name.to_owned(), value)),

@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Packed, Parts};
 use crate::proxy::claim::read;
 use crate::proxy::{Nature, Proxy};
-use crate::stream::{Held, Incoming, WINDOW};
-use crate::value::{Value, reads_handle};
+use crate::stream::{Incoming, Stream, WINDOW};
+use crate::value::{Held, Value, Wanted, wanted};
 
 /// A call of a method: a future of what it returns. It is sent when it is first polled, and the calls of one proxy are carried out in that order.
 ///
@@ -42,7 +42,9 @@ use crate::value::{Value, reads_handle};
 /// # Cancel safety
 ///
 /// Dropping it frees the caller at once. Before its first poll nothing has been sent; after it, a call that waits for its turn is taken back, an async
-/// method is cancelled at its next await (unless it is marked `#[oad(finish)]`), and a sync one runs on and keeps its object meanwhile.
+/// method is cancelled at its next await (unless it is marked `#[oad(finish)]`), and a sync one runs on and keeps its object meanwhile. Python code is
+/// interrupted, by an exception in the very call; what no exception reaches, such as a computation in C, runs on, and the object is busy meanwhile, unless it
+/// was made with [`kill_when_stuck`](crate::Python::kill_when_stuck).
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<T, E = Error> {
     state: State,
@@ -119,10 +121,32 @@ pub(super) fn ask<T: DeserializeOwned>(
     let mut call = prepare(proxy, name, arguments, |answer, asked| read(asked, answer?));
     if let State::Prepared(prepared) = &mut call.state {
         prepared.action = action;
-        // Who wants a proxy wants the object to stay, whatever it is.
-        prepared.returns = if reads_handle::<T>() { Returns::Handle } else { Returns::Fitting };
+        prepared.returns = returns::<T>();
     }
     call
+}
+
+/// The same for the items of what is iterated over.
+pub(super) fn ask_items<T: DeserializeOwned>(
+    proxy: &Proxy,
+    name: Cow<'static, str>,
+    arguments: Packed,
+) -> Call<Stream<T>> {
+    let mut call = ask(proxy, Action::Iterate, name, arguments);
+    if let State::Prepared(prepared) = &mut call.state {
+        prepared.returns = returns::<T>();
+    }
+    call
+}
+
+/// Who wants a proxy wants the object to stay, whatever it is, and who wants nothing can be given nothing.
+fn returns<T: DeserializeOwned>() -> Returns {
+    match wanted::<T>() {
+        Wanted::Handle => Returns::Handle,
+        Wanted::HandleOrNull => Returns::HandleOrNull,
+        Wanted::Nothing => Returns::Nothing,
+        Wanted::Other => Returns::Fitting,
+    }
 }
 
 /// Prepares a call whose failures are the method's own error type.
@@ -161,7 +185,7 @@ impl<T, E> Call<T, E> {
         self.set(|options| options.window = items.max(1))
     }
 
-    /// One more argument, by its name.
+    /// One more argument, by its name. A name that is given twice fails the call with [`ErrorKind::BadArguments`].
     pub fn keyword(self, name: &str, argument: impl Serialize) -> Self {
         self.change(|prepared| {
             prepared.arguments = std::mem::take(&mut prepared.arguments).with_keyword(name, &argument);
@@ -172,6 +196,17 @@ impl<T, E> Call<T, E> {
     /// value then fails the call. Means nothing for a Rust object.
     pub fn by_value(self) -> Self {
         self.change(|prepared| prepared.returns = Returns::Value)
+    }
+
+    /// Has the result of a Python object's stay in the interpreter, whatever it is, so that it comes as a handle: for types that can hold one and do not need to,
+    /// such as a [`Value`]. Who asks for a [`Proxy`] need not say this, nor for an `Option<Proxy>`, which is `None` for Python's `None` and that alone.
+    /// Means nothing for a Rust object.
+    pub fn by_handle(self) -> Self {
+        self.change(|prepared| {
+            if prepared.returns != Returns::HandleOrNull {
+                prepared.returns = Returns::Handle;
+            }
+        })
     }
 
     fn set(self, change: impl FnOnce(&mut Options)) -> Self {

@@ -1,7 +1,6 @@
 //! The proxies in an answer: the way from a handle that the daemon has given to who holds it here.
 //!
-//! A proxy is a serde type like any other, and serde hands no context down. So who reads an answer puts its handles where a proxy finds its own: beside the
-//! thread, for as long as the reading takes. What no proxy has claimed by then is released.
+//! Each handle is given what keeps its object ([`leasing`]), and a proxy is made of what its handle has. What has no place in the answer's type is released.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -13,18 +12,10 @@ use crate::definition::Action;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proxy::call::{Asked, Returned};
 use crate::proxy::{Proxy, Remote};
-use crate::stream::{Context, Held, Incoming, finding, hold};
-use crate::value::{Handle, Value, from_value};
-
-/// The handles of an answer that is being read.
-struct Claims {
-    /// Who has answered.
-    proxy: Proxy,
-    unclaimed: Vec<Handle>,
-}
+use crate::stream::{Context, Incoming, finding};
+use crate::value::{Handle, Held, Lease, Value, from_value, hold, leasing};
 
 thread_local! {
-    static CLAIMS: RefCell<Option<Claims>> = const { RefCell::new(None) };
     /// The one stream that the call has returned.
     static OPENED: RefCell<Option<Incoming>> = const { RefCell::new(None) };
 }
@@ -44,32 +35,12 @@ pub(super) fn read<T: DeserializeOwned>(asked: &Asked<'_>, (value, stream): Retu
 }
 
 /// Reads a value with these handles. Those of other daemons are only names: this daemon has counted nothing for them.
-fn claiming<T>(proxy: &Proxy, mut unclaimed: Vec<Handle>, read: impl FnOnce() -> T) -> T {
-    if unclaimed.is_empty() {
+fn claiming<T>(proxy: &Proxy, handles: Vec<Handle>, read: impl FnOnce() -> T) -> T {
+    if handles.is_empty() {
         return read();
     }
-    unclaimed.retain(|handle| handle.daemon() == proxy.daemon().id());
-    let _outer = Outer(CLAIMS.replace(Some(Claims { proxy: proxy.clone(), unclaimed })));
-    read()
-}
-
-/// Also when the reading panics: it is the caller's own code too.
-struct Outer(Option<Claims>);
-
-impl Drop for Outer {
-    fn drop(&mut self) {
-        let read = CLAIMS.replace(self.0.take());
-        if let Some(Claims { proxy, unclaimed }) = read {
-            unclaimed.iter().for_each(|handle| proxy.daemon().client().release(handle));
-        }
-    }
-}
-
-impl Claims {
-    fn claim(&mut self, handle: &Handle) -> Option<Proxy> {
-        let index = self.unclaimed.iter().position(|unclaimed| unclaimed == handle)?;
-        Some(self.proxy.beside(self.unclaimed.swap_remove(index)))
-    }
+    let own = handles.into_iter().filter(|handle| handle.daemon() == proxy.daemon().id());
+    leasing(own.map(|handle| (handle.clone(), proxy.beside(handle).0 as Lease)).collect(), read)
 }
 
 fn find_opened(_: u64) -> Result<Incoming> {
@@ -120,9 +91,8 @@ impl Serialize for Proxy {
 /// From a handle, in the answer of a call; nowhere else.
 impl<'de> Deserialize<'de> for Proxy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let handle = Handle::deserialize(deserializer)?;
-        let claimed = CLAIMS.with_borrow_mut(|claims| claims.as_mut().and_then(|claims| claims.claim(&handle)));
-        claimed.ok_or_else(|| {
+        let lease = Handle::deserialize(deserializer)?.into_lease().and_then(|lease| lease.downcast().ok());
+        lease.map(Proxy).ok_or_else(|| {
             de::Error::custom(
                 "a proxy can only be read from the answer of a call, of an object in the daemon that answers",
             )

@@ -82,6 +82,8 @@ impl Proxy {
     /// # Ok(()) }
     /// ```
     ///
+    /// What a Python object returns comes as the type that is asked for: as a value, as a `Proxy` of what stays there, or not at all where that is `()`.
+    ///
     /// # Errors
     ///
     /// The call fails with [`ErrorKind::NoSuchMethod`] if the object has none of this name, [`ErrorKind::BadArguments`] if it takes other arguments, and

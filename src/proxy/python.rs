@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::definition::Action;
 use crate::object::Packed;
-use crate::proxy::call::ask;
+use crate::proxy::call::{ask, ask_items};
 use crate::proxy::{Call, Proxy};
 use crate::stream::Stream;
 
@@ -119,7 +119,7 @@ impl Proxy {
     /// # Ok(()) }
     /// ```
     pub fn iterate<T: DeserializeOwned>(&self) -> Call<Stream<T>> {
-        ask(self, Action::Iterate, Cow::Borrowed(""), Packed::new())
+        ask_items(self, Cow::Borrowed(""), Packed::new())
     }
 
     /// The items of what a method returns, one after the other.
@@ -128,7 +128,7 @@ impl Proxy {
         method: impl Into<String>,
         arguments: impl Serialize,
     ) -> Call<Stream<T>> {
-        ask(self, Action::Iterate, Cow::Owned(method.into()), Packed::items_of(&arguments))
+        ask_items(self, Cow::Owned(method.into()), Packed::items_of(&arguments))
     }
 
     fn operator<T: DeserializeOwned>(&self, operator: &'static str, operands: Packed) -> Call<T> {

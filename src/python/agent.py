@@ -245,7 +245,9 @@ class Encoding:
 
     def top(self, x):
         """The answer to a request."""
-        return self.stay(x) if self.mode == 'handle' else self.encode(x)
+        if self.mode == 'nothing' or (self.mode == 'handle_or_null' and x is None):
+            return None
+        return self.stay(x) if self.mode in ('handle', 'handle_or_null') else self.encode(x)
 
     def encode(self, x):
         kind = id(type(x))
@@ -1104,7 +1106,7 @@ class Operations:
         if type(payload) is not dict:
             raise Failure('bad_arguments', 'what {} is to do comes as a dict'.format(operation))
         mode = payload.get('returns', 'default')
-        if mode not in ('default', 'handle', 'value'):
+        if mode not in ('default', 'handle', 'handle_or_null', 'value', 'nothing'):
             raise Failure('bad_arguments', 'an answer is not given by {!r}'.format(mode))
         encoding = Encoding(self.objects, mode, self.depth, self.limit)
         return function(payload, encoding), encoding.sent

@@ -84,6 +84,8 @@ pub(super) fn returns(returns: Returns) -> Item {
         Returns::Fitting => "default".into(),
         Returns::Value => "value".into(),
         Returns::Handle => "handle".into(),
+        Returns::HandleOrNull => "handle_or_null".into(),
+        Returns::Nothing => "nothing".into(),
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) fn returns(returns: pb::Returns) -> Returns {
         pb::Returns::Unspecified => Returns::Fitting,
         pb::Returns::Value => Returns::Value,
         pb::Returns::Handle => Returns::Handle,
+        pb::Returns::HandleOrNull => Returns::HandleOrNull,
+        pb::Returns::Nothing => Returns::Nothing,
     }
 }
 

@@ -9,8 +9,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use futures_util::{Stream, TryStreamExt as _};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::Held;
-use crate::value::Value;
+use crate::value::{Held, Value};
 
 /// How many items may be under way or wait to be taken, unless the caller says otherwise.
 pub(crate) const WINDOW: u32 = 64;

@@ -4,12 +4,10 @@
 //! [`Inbound`] until its [`Incoming`] takes it, and allows more. Deliberately absent: frames and ids, which are the client's and the session's.
 
 mod credit;
-mod held;
 mod inbound;
 mod source;
 
 pub(crate) use credit::Credit;
-pub(crate) use held::{Held, hold, holding};
 pub(crate) use inbound::{Context, Inbound, Incoming, Upstream, WINDOW};
 pub(crate) use source::{Batch, Source, outgoing};
 
@@ -25,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::park::wait;
-use crate::value::{MAX_DEPTH, StreamNumber, Value, from_value, to_value};
+use crate::value::{Held, MAX_DEPTH, StreamNumber, Value, from_value, holding, to_value};
 
 /// A stream of items between a caller and a daemon.
 ///

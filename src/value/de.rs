@@ -17,7 +17,7 @@ use crate::value::{BigInt, Bytes, Value};
 mod probe;
 mod special;
 
-pub(crate) use probe::reads_handle;
+pub(crate) use probe::{Wanted, wanted};
 
 /// Turns a value into a serde type.
 ///

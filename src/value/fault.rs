@@ -22,11 +22,6 @@ impl Fault {
         Fault::new(ErrorKind::TooDeep, format!("the value is nested deeper than {limit} levels"))
     }
 
-    /// Whether it is what a probe says of a handle.
-    pub(super) fn is_handle(&self) -> bool {
-        self.kind == ErrorKind::NoSuchObject
-    }
-
     /// Says that it happened at a step below: `.name` or `[3]`.
     pub(super) fn at(mut self, step: String) -> Self {
         self.path.push(step);

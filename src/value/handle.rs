@@ -1,5 +1,10 @@
-//! The name of an object that stays in its daemon.
+//! The name of an object that stays in its daemon, and what keeps the object there.
+//!
+//! A handle in an answer keeps its object. But a handle is a serde type like any other, and serde hands no context down. So who reads an answer puts what its
+//! handles keep where a handle finds its own: beside the thread, for as long as the reading takes.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -7,16 +12,40 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::value::Value;
 use crate::value::special::HANDLE;
+use crate::value::{Value, hold};
 
-/// The name of an object that stays in its daemon. It means nothing in any other. It is only a name: what keeps the object there is a
-/// [`Proxy`](crate::Proxy). Two handles are equal if they name the same object.
+/// The name of an object that stays in its daemon. It means nothing in any other. What keeps the object there is a [`Proxy`](crate::Proxy), or the
+/// handle in a value that a call has returned; the handle of a proxy is only a name. Two handles are equal if they name the same object.
 #[derive(Clone)]
 pub struct Handle {
     daemon: Uuid,
     id: u64,
     kind: Option<Arc<Kind>>,
+    lease: Option<Lease>,
+}
+
+/// What keeps an object in its daemon, as long as anybody has it.
+pub(crate) type Lease = Arc<dyn Any + Send + Sync>;
+
+thread_local! {
+    /// What the handles keep that are being read.
+    static LEASES: RefCell<Vec<(Handle, Lease)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Reads a value with these handles. Each keeps what belongs to it; what is not taken is let go of.
+pub(crate) fn leasing<T>(leases: Vec<(Handle, Lease)>, read: impl FnOnce() -> T) -> T {
+    let _outer = Outer(LEASES.replace(leases));
+    read()
+}
+
+/// Also when the reading panics: it is the caller's own code too.
+struct Outer(Vec<(Handle, Lease)>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        drop(LEASES.replace(std::mem::take(&mut self.0)));
+    }
 }
 
 /// What the daemon has said of the object.
@@ -39,12 +68,17 @@ pub(super) struct PlainHandle {
 
 impl Handle {
     pub(crate) fn new(daemon: Uuid, id: u64) -> Self {
-        Handle { daemon, id, kind: None }
+        Handle { daemon, id, kind: None, lease: None }
     }
 
     /// The same, with what is known of the object.
     pub(crate) fn of_kind(self, kind: Kind) -> Self {
         Handle { kind: (kind != Kind::default()).then(|| Arc::new(kind)), ..self }
+    }
+
+    /// What it keeps its object by, if it came in an answer.
+    pub(crate) fn into_lease(self) -> Option<Lease> {
+        self.lease
     }
 
     /// The UUID of the daemon that holds the object.
@@ -111,7 +145,12 @@ impl Hash for Handle {
 
 impl From<PlainHandle> for Handle {
     fn from(PlainHandle { daemon, id, type_name, interfaces }: PlainHandle) -> Self {
-        Handle::new(daemon, id).of_kind(Kind { type_name, interfaces })
+        let handle = Handle::new(daemon, id).of_kind(Kind { type_name, interfaces });
+        let lease = LEASES.with_borrow_mut(|leases| {
+            let index = leases.iter().position(|(leased, _)| *leased == handle)?;
+            Some(leases.swap_remove(index).1)
+        });
+        Handle { lease, ..handle }
     }
 }
 
@@ -141,6 +180,9 @@ impl fmt::Debug for Handle {
 
 impl Serialize for Handle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(lease) = &self.lease {
+            hold(lease.clone());
+        }
         serializer.serialize_newtype_struct(HANDLE, &PlainHandle::from(self))
     }
 }

@@ -41,6 +41,7 @@ mod decimal;
 mod exception;
 mod fault;
 mod handle;
+mod held;
 mod integer;
 mod list;
 mod number;
@@ -58,7 +59,8 @@ pub use complex::Complex;
 pub use decimal::Decimal;
 pub(crate) use exception::Account;
 pub use handle::Handle;
-pub(crate) use handle::Kind;
+pub(crate) use handle::{Kind, Lease, leasing};
+pub(crate) use held::{Held, hold, holding};
 pub use integer::BigInt;
 pub use list::List;
 pub(crate) use list::Packing;
@@ -68,7 +70,7 @@ pub use set::Set;
 pub use slice::{Range, Slice};
 pub use time::{Date, DateTime, Time, TimeDelta, Zone};
 
-pub(crate) use de::{from_value, reads_handle};
+pub(crate) use de::{Wanted, from_value, wanted};
 pub(crate) use ser::to_value;
 pub(crate) use stream::StreamNumber;
 
