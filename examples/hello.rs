@@ -1,31 +1,35 @@
-//! Python objects in any interpreter, with nothing installed there; and what their daemons tell of themselves.
+//! Python objects in any interpreter, with nothing installed there; and what their daemons tell of themselves, as much as one wants to hear.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, stderr};
 
 use oad::value::Slice;
 use oad::{Proxy, Remote as _, Value};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, reload};
 
 #[oad::main]
-async fn main() -> oad::Result<()> {
-    // Daemons tell of their lives, and of what they print, by `tracing`: `cargo run --example hello warn` for less of it.
-    let level = std::env::args().nth(1).map_or(Ok(tracing::Level::INFO), |level| level.parse());
-    let events = tracing_subscriber::fmt().with_max_level(level.expect("the argument is a level, such as `warn`"));
-    events.without_time().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).init();
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Daemons tell of their lives, and of what they print, by `tracing`: here on stderr, at a level that can be changed.
+    let (filter, level) = reload::Layer::new(LevelFilter::INFO);
+    let events = fmt::layer().without_time().with_ansi(stderr().is_terminal()).with_writer(stderr);
+    tracing_subscriber::registry().with(filter).with(events).init();
 
-    // A `str` that lives in a daemon: printed, sliced, disposed of.
+    // A `str` that lives in a daemon: printed, sliced, disposed of. The events tell its start and its end.
     let text = oad::python("builtins", "str").arg("hello, world!").await?;
     println!("{} in process {}", text.text().await?, text.pid());
     let world: String = text.item(Slice { start: 7.into(), stop: (-1).into(), step: Value::Null }).await?;
-    let shouted: String = text.call("upper", ()).await?;
-    println!("{world}, {shouted}, {} characters", text.length().await?);
+    println!("{world}, {}, {} characters", text.call::<String>("upper", ()).await?, text.length().await?);
     println!("{}", text.shutdown().await?);
 
-    // A `StringIO`, which is made there and stays there.
-    let notes: Proxy = oad::python("io", "StringIO").arg("one\ntwo\n").await?;
+    // From here on only warnings: of this daemon's life nothing is told.
+    level.reload(LevelFilter::WARN)?;
+    let notes: Proxy = oad::python("io", "StringIO").arg("one\ntwo\n").await?; // made there, stays there
     let lines: Vec<String> = notes.call("readlines", ()).await?;
     println!("{lines:?}");
-    notes.call::<usize>("write", ("three\n",)).await?;
-    notes.call::<u64>("seek", (0,)).await?;
+    notes.call::<()>("write", ("three\n",)).await?;
+    notes.call::<()>("seek", (0,)).await?;
     let mut rest = notes.iterate::<String>().await?;
     while let Some(line) = rest.next().await {
         print!("{}", line?);
@@ -40,8 +44,9 @@ async fn main() -> oad::Result<()> {
     // Without a word the interpreter is the `python3` of PATH. Any other is named by its path, here by that one's own.
     let sys = oad::python_module("sys").within(notes.daemon()).await?;
     let program: String = sys.get("executable").await?;
+    println!("{}", notes.shutdown().await?);
+    level.reload(LevelFilter::INFO)?; // and all is told again
     let chosen = oad::python_module("sys").interpreter(&program).await?;
-    drop((notes, sys)); // the last proxies of that daemon: it ends
     println!("{program} is {}", chosen.get::<String>("version").await?.replace('\n', ""));
 
     // What it prints is no part of this program's own output. It is told as an event.
