@@ -34,6 +34,11 @@ mod wire;
 #[doc = include_str!("../docs/rust-objects.md")]
 mod guide {}
 
+/// The guide to Python objects, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/python-objects.md")]
+mod python_guide {}
+
 #[doc(inline)]
 pub use crate::{
     client::{Description, MethodDescription},

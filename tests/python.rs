@@ -115,12 +115,13 @@ async fn operators_are_listed_and_say_how_many_operands_they_take() {
     let error = number.operate::<Value>("system", ()).await.expect_err("there is no such operator");
     let message = error.to_string();
     let (_, listed) = message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
-    let documented: BTreeSet<&str> = include_str!("../src/proxy/python.rs")
-        .lines()
-        .filter(|line| line.starts_with("    /// | "))
-        .flat_map(|line| line.split('`').skip(1).step_by(2))
-        .collect();
-    assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
+    let in_the_code = include_str!("../src/proxy/python.rs").split("| what | operators |").nth(1);
+    let in_the_guide = include_str!("../docs/python-objects.md").split("| what | operators |").nth(1);
+    for (text, start) in [(in_the_code, "    /// |"), (in_the_guide, "|")] {
+        let rows = text.expect("there is a table").lines().skip(1).take_while(|line| line.starts_with(start));
+        let documented: BTreeSet<&str> = rows.flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
+        assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
+    }
     for (operator, operands, told) in [
         ("add", vec![], "add takes 1 more operand"),
         ("len", vec![1], "len takes no more operands"),
