@@ -1,6 +1,6 @@
 //! Python objects: made, asked, interrupted and ended. `OAD_PYTHON` names the interpreter; `python3` by default.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use oad::{ErrorKind, Proxy, Python, Remote as _, Value};
@@ -68,70 +68,6 @@ async fn string_io_tells_its_story() {
     assert_eq!(exception.type_name(), "ValueError");
     assert_eq!(exception.message(), "I/O operation on closed file");
     assert!(error.to_string().starts_with("calling _io.StringIO.read on daemon"), "{error}");
-}
-
-#[tokio::test]
-async fn errors_say_what_was_tried() {
-    let script = script("def f(): raise ValueError\nclass Odd:\n    def __call__(self): raise ValueError\n    def __getitem__(self, key): raise ValueError\n    __setitem__ = __delitem__ = __getitem__\n    def __len__(self): raise ValueError\n    def __iter__(self): raise ValueError\nodd = Odd()\n").await;
-    let odd: Proxy = script.get("odd").await.expect("it answers");
-    let function = with(oad::python_name("math", "sqrt")).within(script.daemon()).await.expect("it is made");
-    let module = with(oad::python_module("json")).within(script.daemon()).await.expect("it is made");
-    for (call, act) in [
-        (script.call::<Value>("f", ()), "calling script.f"),
-        (script.call::<Value>("f", "x"), "calling script.f"),
-        (script.get("x"), "getting script.x"),
-        (odd.invoke(()), "calling script.Odd"),
-        (odd.operate("len", ()), "applying `len` to script.Odd"),
-        (odd.operate("system", ()), "applying `system` to script.Odd"),
-        (odd.item(1), "getting script.Odd[…]"),
-        (function.invoke((-1,)), "calling math.sqrt"),
-        (module.call("loads", ("",)), "calling json.loads"),
-    ] {
-        let error = call.await.expect_err("it fails");
-        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
-        assert!(!error.to_string().contains("version"), "{error}");
-    }
-    for (call, act) in [
-        (script.delete("x"), "deleting script.x"),
-        (function.set("x", 1), "setting math.sqrt.x"),
-        (odd.set_item(1, 2), "setting script.Odd[…]"),
-        (odd.delete_item(1), "deleting script.Odd[…]"),
-    ] {
-        let error = call.await.expect_err("it fails");
-        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
-    }
-    for (stream, act) in [
-        (odd.iterate::<Value>(), "iterating over script.Odd"),
-        (script.iterate_over("f", ()), "iterating over script.f"),
-    ] {
-        let error = stream.await.expect_err("it fails");
-        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
-    }
-}
-
-#[tokio::test]
-async fn operators_are_listed_and_say_how_many_operands_they_take() {
-    let number = with(oad::python_value(4)).await.expect("it is made");
-    let error = number.operate::<Value>("system", ()).await.expect_err("there is no such operator");
-    let message = error.to_string();
-    let (_, listed) = message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
-    let in_the_code = include_str!("../src/proxy/python.rs").split("| what | operators |").nth(1);
-    let in_the_guide = include_str!("../docs/python-objects.md").split("| what | operators |").nth(1);
-    for (text, start) in [(in_the_code, "    /// |"), (in_the_guide, "|")] {
-        let rows = text.expect("there is a table").lines().skip(1).take_while(|line| line.starts_with(start));
-        let documented: BTreeSet<&str> = rows.flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
-        assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
-    }
-    for (operator, operands, told) in [
-        ("add", vec![], "add takes 1 more operand"),
-        ("len", vec![1], "len takes no more operands"),
-        ("pow", vec![], "pow takes 1 to 2 more operands"),
-        ("round", vec![1, 2], "round takes 0 to 1 more operand"),
-    ] {
-        let error = number.operate::<Value>(operator, operands).await.expect_err("they do not fit");
-        assert_eq!(error.kind(), ErrorKind::BadArguments);
-        assert!(error.to_string().ends_with(told), "{error}");
-    }
 }
 
 #[tokio::test]
@@ -268,96 +204,6 @@ async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
     assert!(matches!(recursive, Value::List(_)));
     drop(recursive);
     until(async || script.daemon().objects().await.expect("it answers").len() == 2).await;
-}
-
-/// A script that makes objects and knows how many there still are.
-const NODES: &str = "import weakref\nmade = []\nclass Node: pass\ndef make():\n    node = Node()\n    made.append(weakref.ref(node))\n    return node\ndef pair(): return [make(), 1]\ndef alive(): return sum(1 for ref in made if ref() is not None)\ndef is_last(x): return x is made[-1]()\ndef maybe(x): return x\n";
-
-#[tokio::test]
-async fn call_that_asks_for_nothing_takes_any_answer() {
-    let script = script(NODES).await;
-    for method in ["make", "pair", "alive"] {
-        script.call::<()>(method, ()).await.expect("it is carried out");
-    }
-    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 0, "nothing of it stays");
-    let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner].into()));
-    let list = with(oad::python("", "list")).within(script.daemon()).await.expect("it is made");
-    list.call::<()>("append", (&deep,)).await.expect("it answers");
-    list.call::<Value>("copy", ()).await.expect_err("it is too deep for a value");
-    list.call::<()>("copy", ()).await.expect("nothing of it travels");
-    script.get::<()>("made").await.expect("attributes too");
-    script.operate::<()>("repr", ()).await.expect("operators too");
-    let error = script.call::<()>("maybe", ()).await.expect_err("it lacks an argument");
-    assert_eq!(error.exception().expect("Python raised it").type_name(), "TypeError");
-}
-
-#[tokio::test]
-async fn optional_proxy_is_none_for_none_alone() {
-    let script = script(NODES).await;
-    let none: Option<Proxy> = script.call("maybe", (Value::Null,)).await.expect("it answers");
-    assert!(none.is_none());
-    for (value, type_name) in [(Value::Int(0), "int"), (Value::List(vec![].into()), "list")] {
-        let some: Option<Proxy> = script.call("maybe", (value,)).await.expect("it answers");
-        assert_eq!(some.expect("it is something").type_name(), type_name);
-    }
-    let none: Proxy = script.call("maybe", (Value::Null,)).await.expect("it answers");
-    assert_eq!(none.type_name(), "NoneType", "who asks for a proxy has one");
-    let mut kept = script.iterate_over::<Proxy>("maybe", ([1, 2],)).await.expect("it opens");
-    assert_eq!(kept.next().await.expect("there are two").expect("it comes").type_name(), "int");
-}
-
-#[tokio::test]
-async fn handle_in_a_value_keeps_its_object() {
-    let script = script(NODES).await;
-    let node: Value = script.call("make", ()).await.expect("it answers");
-    assert!(matches!(node, Value::Handle(_)));
-    assert!(script.call::<bool>("is_last", (&node,)).await.expect("it is there"));
-    let pair: Value = script.call("pair", ()).await.expect("it answers");
-    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 2);
-    let copy = pair.clone();
-    drop(pair);
-    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 2);
-    drop(copy);
-    until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 1).await;
-    // Given away with the call, it is held until that is answered.
-    assert!(!script.call::<bool>("is_last", (node,)).await.expect("it is there"));
-    until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 0).await;
-    let list: Value = script.call("maybe", ([1, 2],)).by_handle().await.expect("it answers");
-    assert!(matches!(list, Value::Handle(_)), "{list:?}");
-    assert_eq!(script.call::<Vec<i64>>("maybe", (list,)).await.expect("it answers"), [1, 2]);
-}
-
-#[tokio::test]
-async fn argument_that_is_given_twice_by_its_name_is_refused() {
-    let error = fails(oad::python("", "dict").keyword("a", 1).keyword("b", 1).keyword("a", 2)).await;
-    assert_eq!(error.kind(), ErrorKind::BadArguments);
-    assert_eq!(error.to_string(), "making dict: `a` is given twice by its name");
-    let script = script("def f(**names): return names\n").await;
-    let error = script.call::<Value>("f", ()).keyword("a", 1).keyword("a", 1).await.expect_err("it is refused");
-    assert!(error.to_string().ends_with("`a` is given twice by its name"), "{error}");
-}
-
-#[tokio::test]
-async fn setting_of_a_daemon_that_is_there_is_refused() {
-    let text = with(oad::python_value("x")).await.expect("it is made");
-    let daemon = text.daemon();
-    let python = || with(oad::python_value("y"));
-    for (refused, name) in [
-        (python().env("A", "b").within(daemon), "env"),
-        (python().within(daemon).env("A", "b"), "env"),
-        (python().within(daemon).current_dir("/"), "current_dir"),
-        (python().within(daemon).grace(Duration::ZERO).localhost(), "grace"),
-        (python().message_limit(1).within(daemon), "message_limit"),
-    ] {
-        let error = refused.await.expect_err("it is refused");
-        assert_eq!(error.kind(), ErrorKind::BadArguments);
-        let told = format!("`{name}` is a setting of a new daemon, and this one is there already");
-        assert!(error.to_string().contains(&told), "{error}");
-    }
-    let again = python().start_timeout(Duration::from_secs(20)).create_deadline(Duration::from_secs(20));
-    again.within(daemon).await.expect("these are the interpreter's and the object's");
-    let error = oad::daemon().within(daemon).grace(Duration::ZERO).await.expect_err("it is refused");
-    assert_eq!(error.kind(), ErrorKind::BadArguments);
 }
 
 #[tokio::test]
