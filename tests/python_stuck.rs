@@ -138,7 +138,8 @@ async fn deadline_tells_how_far_the_call_had_come() {
     let held = holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(300)).await.expect_err("it is late");
     assert_eq!(held.kind(), ErrorKind::Deadline);
     assert!(held.to_string().contains("what cannot be, as code in C, keeps the object busy"), "{held}");
-    let behind = holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(50)).await.expect_err("it is late");
+    let behind =
+        holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(50)).await.expect_err("it is late");
     assert!(behind.to_string().contains(text), "{behind}");
     assert_eq!(holds.call::<u64>("hold", (&begun,)).await.expect("it is free again"), 1_249_999_975_000_000);
 }

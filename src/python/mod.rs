@@ -6,8 +6,8 @@
 mod answer;
 mod choose;
 mod exception;
-mod fields;
 mod executable;
+mod fields;
 mod incoming;
 mod interpreter;
 mod iteration;
