@@ -87,7 +87,7 @@ class Wire:
         self.turn.acquire()
         try:
             while sum(progress) < len(frame):
-                rest = memoryview(frame)[sum(progress):]
+                rest = memoryview(frame)[sum(progress):] if progress else frame
                 progress.extend(map(self.give, (rest,)))
         finally:
             while self.turn._is_owned():
@@ -111,9 +111,14 @@ def raised_here(error):
 
 def split(parts):
     """The body of the first frame, and what follows it; None where it has not all come."""
+    if len(parts) == 1:
+        # As most come: whole, and nothing else with it.
+        data = parts[0]
+        if len(data) == 4 + int.from_bytes(data[:4], 'little'):
+            return data[4:], []
     if not parts or missing(parts) > 0:
         return None
-    data = parts[0] if len(parts) == 1 else b''.join(parts)
+    data = b''.join(parts)
     end = 4 + int.from_bytes(data[:4], 'little')
     return data[4:end], [data[end:]] if len(data) > end else []
 
@@ -1122,7 +1127,11 @@ class Operations:
         return self.objects.find(required(payload, 'target'))
 
     def arguments(self, payload):
-        args, kwargs = self.contents(payload.get('args', [])), self.contents(payload.get('kwargs', {}))
+        args, kwargs = payload.get('args', []), payload.get('kwargs', {})
+        if args:
+            args = self.contents(args)
+        if kwargs:
+            kwargs = self.contents(kwargs)
         if type(args) not in (list, tuple) or type(kwargs) is not dict:
             raise Failure('bad_arguments', 'args is a list and kwargs is a dict')
         return args, kwargs
@@ -1566,9 +1575,15 @@ class Agent:
 
     def flush(self):
         for name in ('stdout', 'stderr'):
-            stream = getattr(sys, name, None)
-            if stream is not None:
-                attempt(lambda: stream.flush(), None)
+            try:
+                stream = getattr(sys, name, None)
+                if stream is not None:
+                    stream.flush()
+            except Interrupted:
+                raise
+            except BaseException:
+                # The object may have put anything there.
+                pass
 
     # --- forked copies ---
 
