@@ -180,7 +180,8 @@ impl Session {
         let progress = call.timeout.is_some().then(Progress::default);
         let caller = Caller { session: Some(self.0.id), line: Some(line.clone()), progress: progress.clone() };
         let answer = match handle {
-            Ok(handle) => host.call(caller, handle, asked, given),
+            // It is large, and moved often until it runs.
+            Ok(handle) => Box::pin(host.call(caller, handle, asked, given)),
             Err(error) => return self.fail(id, &error),
         };
         let message_limit = *message_limit;
