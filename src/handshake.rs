@@ -29,6 +29,8 @@ pub(crate) struct Hello {
     pub(crate) grace: Duration,
     pub(crate) message_limit: usize,
     pub(crate) depth_limit: usize,
+    /// How many threads run what is async.
+    pub(crate) workers: usize,
 }
 
 /// Where the daemon is to listen.

@@ -47,14 +47,17 @@ impl<P> Spawn<P> {
 
     /// As [`in_process`](Spawn::in_process), with gRPC services of your own beside oad's, as by [`init_with`](crate::init_with).
     pub fn in_process_with(self, add: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
-        self.started_by(Box::new(move || start(add)))
+        self.started_by(Box::new(move |workers| start(add, workers)))
     }
 }
 
 /// Starts the server; gives the other ends of its lifeline and of its connection too.
-fn start(add: impl FnOnce(Services) -> Services + Send + 'static) -> io::Result<(InProcess, Stream, Stream)> {
+fn start(
+    add: impl FnOnce(Services) -> Services + Send + 'static,
+    workers: usize,
+) -> io::Result<(InProcess, Stream, Stream)> {
     let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workers)
         .thread_name("oad-in-process")
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()

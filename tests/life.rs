@@ -312,3 +312,21 @@ async fn health_tells_a_busy_daemon_from_a_stopped_and_a_dead_one() {
     assert_eq!(error.kind(), ErrorKind::Died, "{error}");
     busy.await.expect("it does not panic").expect_err("it died");
 }
+
+#[tokio::test]
+async fn daemon_has_the_threads_that_are_asked_for() {
+    for (daemon, expected) in
+        [(oad::daemon(), 2), (oad::daemon().worker_threads(0), 1), (oad::daemon().worker_threads(5), 5)]
+    {
+        let daemon = daemon.await.expect("it starts");
+        let workers = || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("it lives");
+            let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+            names.filter(|name| name.starts_with("tokio")).count()
+        };
+        support::wait_until(Duration::from_secs(5), || match workers() {
+            found if found == expected => Ok(()),
+            found => Err(format!("{found} workers, and {expected} were asked for")),
+        });
+    }
+}

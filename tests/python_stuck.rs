@@ -99,12 +99,10 @@ async fn object_that_closes_its_agents_sockets_is_told_so_and_its_files_are_its_
     let error = closing.call::<()>("close", (folder.path(),)).await.expect_err("it cannot answer");
     assert_eq!(error.kind(), ErrorKind::Died, "{error}");
     assert!(error.to_string().contains("the object has closed the sockets of its agent"), "{error}");
-    let mut files = 0;
+    // The agent may have found out before all of them were opened.
     for file in std::fs::read_dir(folder.path()).expect("it is there") {
         assert_eq!(file.and_then(|file| file.metadata()).expect("it is there").len(), 0);
-        files += 1;
     }
-    assert_eq!(files, 40);
 }
 
 #[tokio::test]

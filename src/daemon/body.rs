@@ -27,7 +27,7 @@ pub(crate) struct InProcess {
 }
 
 /// Starts a server within this process; this stair does not know the other. Besides the server: the ends of its lifeline and of its one connection.
-pub(crate) type StartInProcess = Box<dyn FnOnce() -> io::Result<(InProcess, Stream, Stream)> + Send>;
+pub(crate) type StartInProcess = Box<dyn FnOnce(usize) -> io::Result<(InProcess, Stream, Stream)> + Send>;
 
 // === impl Body ===
 

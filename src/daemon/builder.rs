@@ -74,6 +74,7 @@ struct Settings {
     localhost: bool,
     in_process: Option<StartInProcess>,
     grace: Duration,
+    workers: Option<usize>,
     start_timeout: Duration,
     limits: Limits,
 }
@@ -89,6 +90,7 @@ impl Default for Settings {
             localhost: false,
             in_process: None,
             grace: Duration::from_secs(2),
+            workers: None,
             start_timeout: Duration::from_secs(10),
             limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
         }
@@ -115,6 +117,9 @@ impl Settings {
         Ok(Plan::Localhost(program, token))
     }
 }
+
+/// How many threads run async code, if nobody says. A second one is there for when code blocks the first, and makes calls a little slower.
+const WORKERS: usize = 2;
 
 /// The longest time that is waited for. Time cannot be added to without end.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -239,6 +244,13 @@ impl<P> Spawn<P> {
         self.set("depth_limit", |settings| settings.limits.depth = levels.min(MAX_DEPTH))
     }
 
+    /// How many threads run the async code of the daemon's objects: 2 by default, so that one which blocks its thread does not stop the daemon, and 1 where its
+    /// first object is a Python one, which runs elsewhere. More of them let async methods that compute run beside each other, up to the processors there are, and each
+    /// call costs some microseconds more. Sync methods have threads of their own. 0 counts as 1.
+    pub fn worker_threads(self, count: usize) -> Self {
+        self.set("worker_threads", |settings| settings.workers = Some(count.max(1)))
+    }
+
     /// Starts a server within this process instead of another process.
     pub(crate) fn started_by(self, start: StartInProcess) -> Self {
         self.set("in_process", |settings| settings.in_process = Some(start))
@@ -287,7 +299,8 @@ impl<P> Spawn<P> {
         let (daemon, is_own) = match place {
             Place::Within(daemon) => (daemon, false),
             Place::Own(settings) => {
-                let daemon = start(*settings, name.clone()).await;
+                let workers = if self.definition.as_python().is_some() { 1 } else { WORKERS };
+                let daemon = start(*settings, name.clone(), workers).await;
                 (daemon.map_err(|error| error.doing(format!("starting a daemon for {name}")))?, true)
             }
         };
@@ -332,17 +345,18 @@ impl IntoFuture for Spawn<Daemon> {
                 Place::Within(daemon) => Ok(daemon),
                 Place::Own(settings) => {
                     let name = self.definition.short_name().to_owned();
-                    start(*settings, name).await.map_err(|error| error.doing("starting a daemon"))
+                    start(*settings, name, WORKERS).await.map_err(|error| error.doing("starting a daemon"))
                 }
             }
         })
     }
 }
 
-async fn start(settings: Settings, name: String) -> Result<Daemon> {
+async fn start(settings: Settings, name: String, workers: usize) -> Result<Daemon> {
+    let workers = settings.workers.unwrap_or(workers);
     let (grace, start_timeout, limits) = (settings.grace, settings.start_timeout, settings.limits);
     let plan = settings.plan()?;
-    let recipe = Recipe { plan, name, limits, grace, start_timeout };
+    let recipe = Recipe { plan, name, limits, grace, start_timeout, workers };
     let keeper = keeper()?;
     let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
     let mut launching = AbortOnDrop(keeper.spawn(launch(recipe, runtime).with_current_subscriber()));

@@ -30,6 +30,7 @@ pub(super) struct Recipe {
     pub(super) limits: Limits,
     pub(super) grace: Duration,
     pub(super) start_timeout: Duration,
+    pub(super) workers: usize,
 }
 
 /// What becomes the daemon, and where it is to listen.
@@ -59,11 +60,11 @@ struct Started {
 
 /// Starts a daemon. Runs on the keeper, but for the connection, which lives on `runtime`.
 pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
-    let Recipe { plan, name, limits, grace, start_timeout } = recipe;
+    let Recipe { plan, name, limits, grace, start_timeout, workers } = recipe;
     let started = Instant::now();
     let deadline = started + start_timeout;
     let id = Uuid::new_v4();
-    let Started { body, mut lifeline, transport, directory, connection, shown, advice } = start(plan, id)?;
+    let Started { body, mut lifeline, transport, directory, connection, shown, advice } = start(plan, id, workers)?;
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         daemon: id,
@@ -71,6 +72,7 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
         grace,
         message_limit: limits.message,
         depth_limit: limits.depth,
+        workers,
     };
     let spawned_pid = body.pid();
     info!(pid = spawned_pid, name, executable = %shown, "started");
@@ -144,7 +146,7 @@ pub(super) async fn launch(recipe: Recipe, runtime: Runtime) -> Result<Daemon> {
 }
 
 /// Starts what the plan says. Dropped, it ends again.
-fn start(plan: Plan, id: Uuid) -> Result<Started> {
+fn start(plan: Plan, id: Uuid, workers: usize) -> Result<Started> {
     let (program, directory, transport) = match plan {
         Plan::Unix(program) => {
             let directory = Directory::create(id)?;
@@ -153,7 +155,7 @@ fn start(plan: Plan, id: Uuid) -> Result<Started> {
         }
         Plan::Localhost(program, token) => (program, None, Transport::Localhost { token }),
         Plan::InProcess(start) => {
-            let (server, lifeline, connection) = start().map_err(|error| {
+            let (server, lifeline, connection) = start(workers).map_err(|error| {
                 Error::new(ErrorKind::Spawn, format!("its runtime could not be started: {error}")).because(error)
             })?;
             return Ok(Started {

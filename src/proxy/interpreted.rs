@@ -182,6 +182,11 @@ impl Python {
         self.change(|spawn| spawn.message_limit(bytes))
     }
 
+    /// How many threads run async code of other objects in the daemon, 1 by default; see [`Spawn::worker_threads`].
+    pub fn worker_threads(self, count: usize) -> Self {
+        self.change(|spawn| spawn.worker_threads(count))
+    }
+
     /// Listens on localhost; see [`Spawn::localhost`].
     pub fn localhost(self) -> Self {
         self.change(Spawn::localhost)

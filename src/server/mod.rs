@@ -27,6 +27,7 @@ use crate::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
 use crate::object::set_python;
 use crate::process::{Lifeline, children_gone, kill_descendants};
 use crate::python;
+use crate::server::lifeline::Ready;
 use crate::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
 use crate::transport::{Endpoint, Incoming, Listening, Lock, Traffic, listen, remove_directory};
 use crate::wire::pb::control_server::ControlServer;
@@ -47,17 +48,7 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(crate) fn run(lifeline: Lifeline, services: Services) -> ! {
     note_panic_locations();
     let wrappers = lifeline.wrappers();
-    let served = Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(BLOCKING_THREADS)
-        .enable_all()
-        .build()
-        .and_then(|runtime| {
-            let served = runtime.block_on(serve(lifeline, services));
-            // Not dropped: it would wait for calls that are stuck.
-            runtime.shutdown_background();
-            served
-        });
+    let served = served(lifeline, services);
     wrappers.end_if_orphaned();
     match served {
         Ok(()) => exit(0),
@@ -68,14 +59,25 @@ pub(crate) fn run(lifeline: Lifeline, services: Services) -> ! {
     }
 }
 
-async fn serve(lifeline: Lifeline, services: Services) -> io::Result<()> {
+fn served(lifeline: Lifeline, services: Services) -> io::Result<()> {
     let parent_pid = lifeline.parent_pid();
     let (hellos, hello) = oneshot::channel();
     let (readies, ready) = oneshot::channel();
     lifeline::watch(lifeline, hellos, ready)?;
     // No hello: the parent is gone, or speaks another version and has been told.
-    let Ok(hello) = hello.await else { return Ok(()) };
+    let Ok(hello) = hello.blocking_recv() else { return Ok(()) };
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(hello.workers.max(1))
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()?;
+    let served = runtime.block_on(serve(hello, parent_pid, readies, services));
+    // Not dropped: it would wait for calls that are stuck.
+    runtime.shutdown_background();
+    served
+}
 
+async fn serve(hello: Hello, parent_pid: u32, readies: oneshot::Sender<Ready>, services: Services) -> io::Result<()> {
     // Held to the end; without it the directory could be swept away if the parent dies first. It is not worth failing for.
     let _lock = hello.transport.directory().map(Lock::take);
     let host = host(&hello);
