@@ -110,6 +110,7 @@ fn signal(process: Process, signal: Signal) -> Option<OwnedFd> {
     Some(pidfd)
 }
 
+/// Those that are still to end, or to be reaped by `root`.
 fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
     for process in all {
@@ -121,7 +122,8 @@ fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
     while let Some(parent) = ahead.pop() {
         for child in children.get(&parent).into_iter().flatten().filter(|child| seen.insert(child.pid)) {
             ahead.push(child.pid);
-            found.extend((!child.zombie).then_some(*child));
+            // A child of its own shows as a zombie, and cannot be reaped, while threads of it are still ending.
+            found.extend((!child.zombie || child.parent == root).then_some(*child));
         }
     }
     found
@@ -174,5 +176,13 @@ mod tests {
         let all = [process(2, 1, false), process(3, 2, true), process(4, 3, false), process(5, 9, false)];
         let pids: Vec<i32> = descendants(1, &all).iter().map(|process| process.pid).collect();
         assert_eq!(pids, [2, 4]);
+    }
+
+    #[test]
+    fn zombie_is_there_until_its_own_parent_has_reaped_it() {
+        let process = |pid, parent| Process { pid, parent, started: 0, zombie: true };
+        let pids =
+            |root| descendants(root, &[process(2, 1), process(3, 2)]).iter().map(|process| process.pid).collect();
+        assert_eq!(<[Vec<i32>; 2]>::from([pids(1), pids(2)]), [[2], [3]]);
     }
 }
