@@ -1,0 +1,45 @@
+//! Python objects in use: by many threads, wherever they are found, by all operators, and in great numbers. `OAD_PYTHON` names the
+//! interpreter.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod found;
+mod many;
+mod operators;
+mod threads;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+oad::test_daemon!();
+
+/// How long what takes moments may take on a machine that has much else to do.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("the temporary directory can be written to")
+}
+
+fn write(path: &Path, text: &str) -> PathBuf {
+    fs::write(path, text).expect("there is room");
+    path.to_owned()
+}
+
+/// A file that can be run.
+fn program(path: &Path, text: &str) -> PathBuf {
+    write(path, text);
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    path.to_owned()
+}
+
+/// Asks until it is so.
+async fn until(mut test: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !test().await {
+        assert!(Instant::now() < end, "it has not come to that");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

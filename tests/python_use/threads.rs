@@ -1,0 +1,114 @@
+//! Many callers, one main thread.
+
+use std::future::Future;
+use std::task::Poll;
+
+use oad::Proxy;
+
+use crate::support::python::{script, skip};
+
+const TASKS: usize = 16;
+const CALLS: usize = 100;
+
+/// Polls a call for the first time, which is its place in the order.
+async fn send<F: Future + Unpin>(call: &mut F) {
+    std::future::poll_fn(|context| {
+        assert!(std::pin::Pin::new(&mut *call).poll(context).is_pending(), "nothing is answered at once");
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Makes calls that say whose they are and which, each after the answer to the one before, or all at once.
+async fn call_many(script: Proxy, task: usize, at_once: bool) {
+    if !at_once {
+        for number in 0..CALLS {
+            let reply: (usize, usize) = script.call("note", (task, number)).await.expect("it answers");
+            assert_eq!(reply, (task, number));
+        }
+        return;
+    }
+    let mut calls = Vec::new();
+    for number in 0..CALLS {
+        let mut call = Box::pin(script.call::<(usize, usize)>("note", (task, number)));
+        send(&mut call).await;
+        calls.push(call);
+    }
+    for (number, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.expect("it answers"), (task, number));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_of_tasks_on_several_threads_get_their_own_answers_and_keep_each_tasks_order() {
+    let script =
+        script("seen = []\ndef note(task, number):\n    seen.append((task, number))\n    return task, number\n").await;
+    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(call_many(script.clone(), task, task % 2 == 0))).collect();
+    for task in tasks {
+        task.await.expect("its answers are its own");
+    }
+    let seen: Vec<(usize, usize)> = script.get("seen").await.expect("it answers");
+    assert_eq!(seen.len(), TASKS * CALLS);
+    for task in 0..TASKS {
+        let numbers = seen.iter().filter(|(whose, _)| *whose == task).map(|(_, number)| *number);
+        assert!(numbers.eq(0..CALLS), "task {task}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn lock_that_a_thread_owns_is_held_from_one_call_to_another() {
+    let source = "import threading\nlock = threading.RLock()\ndef enter(): return lock.acquire(False)\ndef leave(): lock.release()\n\
+                  def others_may():\n    got = []\n    def ask():\n        got.append(lock.acquire(False))\n        \
+                  if got[0]: lock.release()\n    other = threading.Thread(target=ask)\n    other.start()\n    other.join()\n    return got[0]\n";
+    let script = script(source).await;
+    let ask = |method: &'static str| {
+        let script = script.clone();
+        // Each from a task of its own, on whatever thread that is.
+        tokio::spawn(async move { script.call::<Option<bool>>(method, ()).await.expect("it answers") })
+    };
+    for (method, expected) in [
+        ("enter", Some(true)),
+        ("enter", Some(true)),
+        ("others_may", Some(false)),
+        ("leave", None),
+        ("others_may", Some(false)),
+        ("leave", None),
+        ("others_may", Some(true)),
+    ] {
+        assert_eq!(ask(method).await.expect("it does not panic"), expected, "{method}");
+    }
+    let error = script.call::<()>("leave", ()).await.expect_err("it is left");
+    assert_eq!(error.exception().expect("Python raised it").type_name(), "RuntimeError");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn database_that_only_its_own_thread_may_use_is_used_in_many_calls() {
+    let source = "try: import sqlite3\nexcept ImportError: sqlite3 = None\ndef there(): return sqlite3 is not None\n\
+                  def open():\n    global base\n    base = sqlite3.connect(':memory:')\n    base.execute('create table t (n)')\n\
+                  def add(n): base.execute('insert into t values (?)', (n,))\n\
+                  def total(): return base.execute('select sum(n) from t').fetchone()[0]\n";
+    let script = script(source).await;
+    if !script.call::<bool>("there", ()).await.expect("it answers") {
+        return skip("the interpreter has no sqlite3");
+    }
+    script.call::<()>("open", ()).await.expect("it answers");
+    let adding: Vec<_> = (1..=20)
+        .map(|n| {
+            let script = script.clone();
+            tokio::spawn(async move { script.call::<()>("add", (n,)).await })
+        })
+        .collect();
+    for added in adding {
+        added.await.expect("it does not panic").expect("it is the same thread");
+    }
+    assert_eq!(script.call::<u64>("total", ()).await.expect("it answers"), 210);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn signal_handler_is_set_in_one_call_and_runs_in_another() {
+    let source = "import os, signal\nheard = []\ndef listen(): signal.signal(signal.SIGUSR2, lambda number, frame: heard.append(number))\n\
+                  def raise_one():\n    os.kill(os.getpid(), signal.SIGUSR2)\n    while not heard: pass\n    return heard == [signal.SIGUSR2]\n";
+    let script = script(source).await;
+    script.call::<()>("listen", ()).await.expect("it is the main thread");
+    assert!(script.call::<bool>("raise_one", ()).await.expect("it answers"));
+}
