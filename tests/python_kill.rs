@@ -1,7 +1,6 @@
 //! What `kill -9` leaves of Python objects, whatever their interpreters do just then; and ends that objects resist. `OAD_PYTHON` names the interpreter.
 
 use std::fs;
-use std::future::IntoFuture as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,7 +84,7 @@ fn parent_with_an_interpreter() {
             "idle" => {}
             "stopped" => support::signal(interpreter, "-STOP"),
             _ => {
-                tokio::spawn(busy.call::<()>(state, (&meeting.begun(),)).into_future());
+                tokio::spawn(busy.call::<()>(state, (&meeting.begun(),)));
                 until_there(&meeting.begun()).await;
             }
         }
@@ -198,10 +197,10 @@ async fn shutdown_of_an_object_that_nothing_interrupts_ends_within_the_grace_and
         let stuck = match state {
             "stopped" => {
                 support::signal(interpreter, "-STOP");
-                tokio::spawn(busy.call::<()>("pid", ()).into_future())
+                tokio::spawn(busy.call::<()>("pid", ()))
             }
             _ => {
-                let stuck = tokio::spawn(busy.call::<()>(state, (&begun,)).into_future());
+                let stuck = tokio::spawn(busy.call::<()>(state, (&begun,)));
                 until_there(&begun).await;
                 stuck
             }
@@ -259,7 +258,7 @@ async fn recursion_without_a_bound_is_an_exception_or_a_told_death() {
                   class Shown:\n    def __repr__(self): return repr(self)\ndef shown(): return repr(Shown())\n";
     for function in ["plain", "shown"] {
         let script: Proxy = with(oad::python_script("deep.py", source)).await.expect("it is made");
-        let call = tokio::time::timeout(60 * SECOND, script.call::<u64>(function, ()).into_future());
+        let call = tokio::time::timeout(60 * SECOND, script.call::<u64>(function, ()));
         let error = call.await.expect("it does not hang").expect_err("there is no end to it");
         println!("recursion, {function}: {error}");
         match error.kind() {

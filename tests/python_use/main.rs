@@ -1,9 +1,10 @@
-//! Python objects in use: by many threads, wherever they are found, by all operators, and in great numbers. `OAD_PYTHON` names the
+//! Python objects in use: by many threads, wherever they are found, by all operators, in great numbers, and of interpreters that lie. `OAD_PYTHON` names the
 //! interpreter.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fake;
 mod found;
 mod many;
 mod operators;
