@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use support::python::script;
+use support::python::{interpreter, say, script};
 use uuid::Uuid;
 
 mod support;
@@ -19,7 +19,11 @@ oad::test_daemon!();
 /// How many values cross in one call.
 const BATCH: usize = 500;
 
-const SCRIPT: &str = "def echo(values): return values\ndef show(values): return [repr(value) for value in values]\n";
+const SCRIPT: &str = "def echo(values): return values\ndef show(values): return [repr(value) for value in values]\n\
+                      def each(values):\n    for value in values: yield value\n\
+                      class Node: pass\nnodes = [Node() for _ in range(5)]\n\
+                      def zones(names):\n    try: import zoneinfo\n    except ImportError: return []\n    \
+                      return [name for name in names if name in zoneinfo.available_timezones()]\n";
 
 fn cases() -> usize {
     let named = std::env::var("OAD_CASES").ok();
@@ -29,7 +33,7 @@ fn cases() -> usize {
 // === what crosses ===
 
 /// Letters, what Python escapes, and what it does not.
-fn any_text() -> impl Strategy<Value = String> {
+fn any_text() -> impl Strategy<Value = String> + Clone {
     let char = prop_oneof![
         8 => prop::char::range('\0', '\u{ff}'),
         2 => prop::char::range('α', 'ω'),
@@ -94,7 +98,7 @@ fn any_date() -> impl Strategy<Value = Date> {
     (1..=9999u16, 1..=12u8, 1..=28u8).prop_map(|(year, month, day)| Date::new(year, month, day).expect("there was one"))
 }
 
-fn any_time() -> impl Strategy<Value = Time> {
+fn any_time() -> impl Strategy<Value = Time> + Clone {
     // Python 3.6 has zones at whole minutes only.
     let zone = (-1439..1440i64, prop::option::of(any_text()))
         .prop_map(|(minutes, name)| Zone::Fixed { microseconds: minutes * 60_000_000, name });
@@ -143,9 +147,29 @@ fn special() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// All of them, in one another.
-fn any_value() -> impl Strategy<Value = Value> {
-    prop_oneof![plain(), special()].prop_recursive(4, 32, 4, |inner| {
+/// What there is in one interpreter only: its objects, alone and where things are told apart; and times in the zones that it knows by name, if it knows any.
+fn of_interpreter(nodes: &[Proxy], zones: Vec<String>) -> BoxedStrategy<Value> {
+    let nodes: Vec<Value> = nodes.iter().map(|node| Value::Handle(node.handle().clone())).collect();
+    let some = move || prop::sample::subsequence(nodes.clone(), 0..=nodes.len());
+    let objects = prop_oneof![
+        some().prop_filter_map("none", |nodes| nodes.into_iter().next()),
+        (some(), vec(hashable(), 0..3)).prop_map(|(nodes, items)| Value::Set(set([nodes, items].concat()))),
+        some().prop_map(|nodes| Value::FrozenSet(set(nodes))),
+        (some(), any::<i64>())
+            .prop_map(|(nodes, n)| Value::Map(nodes.into_iter().map(|node| (node, n.into())).collect())),
+    ];
+    if zones.is_empty() {
+        return objects.boxed();
+    }
+    let time = (any_time(), prop::sample::select(zones))
+        .prop_map(|(time, zone)| time.in_zone(Zone::Named(zone)).expect("any name may be one"));
+    let date_time = (any_date(), time.clone()).prop_map(|(date, time)| DateTime::new(date, time).into());
+    prop_oneof![objects, time.prop_map(Value::from), date_time].boxed()
+}
+
+/// All of them, in one another, and `more`.
+fn any_value(more: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
+    prop_oneof![plain(), special(), more].prop_recursive(4, 32, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::from),
             vec(inner.clone(), 0..5).prop_map(Value::Tuple),
@@ -251,6 +275,18 @@ fn escaped(char: char) -> Option<String> {
 
 // === the trial ===
 
+/// Values of every kind that there is in this interpreter, and the objects that may be among them, which are to be held.
+async fn every_kind(script: &Proxy) -> (Vec<Proxy>, impl Strategy<Value = Value>) {
+    let nodes: Vec<Proxy> = script.get("nodes").await.expect("it answers");
+    let known = ["UTC", "Europe/Vienna", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia"];
+    let zones: Vec<String> = script.call("zones", (known,)).await.expect("it answers");
+    if zones.is_empty() {
+        say(&format!("{} knows no time zones by name, so only offsets are tested", interpreter().display()));
+    }
+    let values = any_value(of_interpreter(&nodes, zones));
+    (nodes, values)
+}
+
 /// Which of the values have changed on their way, or are not shown as they should.
 async fn changed(script: &Proxy, values: &[Value], shown: bool) -> Vec<bool> {
     let back: Vec<Value> = script.call("echo", (values,)).await.expect("it answers");
@@ -266,8 +302,7 @@ async fn changed(script: &Proxy, values: &[Value], shown: bool) -> Vec<bool> {
 }
 
 /// Sends so many values of a kind; what fails is made as simple as it can be and still fails.
-async fn try_values(values: impl Strategy<Value = Value>, shown: bool) {
-    let script = script(SCRIPT).await;
+async fn try_values(script: &Proxy, values: impl Strategy<Value = Value>, shown: bool) {
     let mut runner = TestRunner::default();
     let (mut left, mut deepest) = (cases(), 0);
     while left > 0 {
@@ -276,11 +311,11 @@ async fn try_values(values: impl Strategy<Value = Value>, shown: bool) {
         let mut trees: Vec<_> = (0..count).map(tree).collect();
         let batch: Vec<Value> = trees.iter().map(ValueTree::current).collect();
         deepest = batch.iter().map(Value::depth).max().unwrap_or_default().max(deepest);
-        if let Some(failed) = changed(&script, &batch, shown).await.iter().position(|changed| *changed) {
+        if let Some(failed) = changed(script, &batch, shown).await.iter().position(|changed| *changed) {
             let mut tree = trees.swap_remove(failed);
             let mut simplest = tree.current();
             while tree.simplify() {
-                match changed(&script, &[tree.current()], shown).await[0] {
+                match changed(script, &[tree.current()], shown).await[0] {
                     true => simplest = tree.current(),
                     false if tree.complicate() => {}
                     false => break,
@@ -298,10 +333,34 @@ async fn try_values(values: impl Strategy<Value = Value>, shown: bool) {
 
 #[tokio::test]
 async fn plain_values_are_shown_by_python_as_they_are_and_come_back_equal() {
-    try_values(plain(), true).await;
+    try_values(&script(SCRIPT).await, plain(), true).await;
 }
 
 #[tokio::test]
 async fn values_of_every_kind_come_back_equal() {
-    try_values(any_value(), false).await;
+    let script = script(SCRIPT).await;
+    let (nodes, values) = every_kind(&script).await;
+    try_values(&script, values, false).await;
+    drop(nodes);
+}
+
+#[tokio::test]
+async fn values_of_every_kind_come_one_after_the_other_as_they_were_sent() {
+    let script = script(SCRIPT).await;
+    let (nodes, values) = every_kind(&script).await;
+    let mut runner = TestRunner::default();
+    let mut left = cases();
+    while left > 0 {
+        let count = left.min(BATCH);
+        let tree = |_| values.new_tree(&mut runner).expect("there are enough of them").current();
+        let sent: Vec<Value> = (0..count).map(tree).collect();
+        let mut items = script.iterate_over::<Value>("each", (&sent,)).await.expect("it opens");
+        for value in sent {
+            let item = items.next().await.expect("there are more").expect("it comes");
+            assert_eq!(item, value);
+        }
+        assert!(items.next().await.is_none(), "there are no more");
+        left -= count;
+    }
+    drop(nodes);
 }

@@ -60,7 +60,11 @@ pub fn environment_with_numpy(folder: &Path) -> Option<PathBuf> {
 
 /// Says loudly what was not tested.
 pub fn skip(why: &str) {
-    // Not by `eprintln!`, which is not shown of a test that passes.
-    let skipped = format!("\n*** SKIPPED: {why}, so nothing was tested here ***\n");
-    std::io::stderr().write_all(skipped.as_bytes()).expect("stderr is open");
+    say(&format!("SKIPPED: {why}, so nothing was tested here"));
+}
+
+/// Says something so that it is shown of a test that passes, too, which `eprintln!` is not.
+pub fn say(what: &str) {
+    let said = format!("\n*** {what} ***\n");
+    std::io::stderr().write_all(said.as_bytes()).expect("stderr is open");
 }
