@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::future::IntoFuture as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use oad::value::Array;
-use oad::{ErrorKind, Proxy, Remote as _, Value};
-use support::python::{environment_with_numpy, interpreter, make_environment, script, skip, with};
+use oad::{Daemon, ErrorKind, Proxy, Remote as _, Value};
+use support::python::{environment_with_numpy, interpreter, make_environment, say, script, skip, with};
 use support::told::Told;
 use tracing::instrument::WithSubscriber as _;
 
@@ -60,31 +62,97 @@ fn listing(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
 }
 
 /// Uses an environment, named in one way or the other.
-async fn use_environment(named: &Path, prefix: &Path) {
-    let module = oad::python_module("oad_dropped").interpreter(named).await.expect("the environment is seen");
+async fn use_environment(daemon: &Daemon, named: &Path, prefix: &Path) {
+    let made = |python: oad::Python| python.interpreter(named).within(daemon).into_future();
+    let module = made(oad::python_module("oad_dropped")).await.expect("the environment is seen");
     assert_eq!(module.call::<i64>("double", (4,)).await.expect("it answers"), 8);
     assert!(Path::new(&module.get::<String>("where").await.expect("it answers")).starts_with(prefix));
-    let sys = oad::python_module("sys").interpreter(named).within(module.daemon()).await.expect("it is made");
+    let sys = made(oad::python_module("sys")).await.expect("it is made");
     assert_eq!(Path::new(&sys.get::<String>("prefix").await.expect("it answers")), prefix);
     assert_ne!(sys.get::<String>("base_prefix").await.expect("it answers"), prefix.to_string_lossy());
     // It is imported there for the first time, from the standard library and from the environment.
-    let version: Proxy = oad::python("fractions", "Fraction").arg("1/3").interpreter(named).await.expect("it is made");
+    let version = made(oad::python("fractions", "Fraction").arg("1/3")).await.expect("it is made");
     assert_eq!(version.text().await.expect("it answers"), "1/3");
+}
+
+/// A daemon that may write only where its files' permissions say so. The superuser's is one that has given its privilege away, or `None` where that
+/// cannot be done.
+async fn daemon_without_privilege(folder: &Path) -> Option<Daemon> {
+    if !rustix::process::geteuid().is_root() {
+        return Some(oad::daemon().await.expect("a daemon can be made"));
+    }
+    let drops = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search";
+    let works = Command::new("/bin/sh").args(["-c", &format!("{drops} true")]).stderr(Stdio::null()).status();
+    if !works.is_ok_and(|status| status.success()) {
+        say("setpriv cannot drop privileges here, so that the superuser could have written all the same");
+        return None;
+    }
+    let this = std::env::current_exe().expect("the test has a path");
+    let lines = format!("exec {drops} '{}' oad_test_daemon --exact --nocapture", this.display());
+    let daemon = oad::daemon().executable(program(&folder.join("unprivileged"), &lines));
+    Some(daemon.await.expect("a daemon can be made"))
+}
+
+/// A base installation of one's own, for `PYTHONHOME`: links to all of the standard library, in folders that are not links.
+fn base_installation(folder: &Path) -> PathBuf {
+    let output = Command::new(interpreter()).args(["-c", "import os; print(os.path.dirname(os.__file__))"]).output();
+    let printed = String::from_utf8(output.expect("it can be started").stdout).expect("its path is text");
+    let library = PathBuf::from(printed.trim_end());
+    let last_two = library.iter().rev().take(2).collect::<Vec<_>>();
+    let copy = folder.join(last_two[1]).join(last_two[0]);
+    let left_out = ["__pycache__", "site-packages", "dist-packages", "test", "tests"];
+    let mut ahead = vec![(library, copy)];
+    while let Some((from, to)) = ahead.pop() {
+        fs::create_dir_all(&to).expect("there is room");
+        for entry in fs::read_dir(from).expect("it can be read").flatten() {
+            let (name, kind) = (entry.file_name(), entry.file_type().expect("it is known"));
+            match kind.is_dir() {
+                true if left_out.iter().any(|left_out| name == *left_out) => {}
+                true => ahead.push((entry.path(), to.join(name))),
+                false => symlink(entry.path(), to.join(name)).expect("there is room"),
+            }
+        }
+    }
+    folder.to_owned()
 }
 
 #[tokio::test]
 async fn environment_is_seen_by_its_folder_and_by_its_interpreter_and_nothing_is_written_there() {
     let (_folder, environment) = environment();
     let before = listing(&environment);
+    let daemon = oad::daemon().await.expect("a daemon can be made");
     for named in [environment.clone(), environment.join("bin/python"), environment.join("bin/python3")] {
-        use_environment(&named, &environment).await;
+        use_environment(&daemon, &named, &environment).await;
     }
     assert_eq!(listing(&environment), before);
 }
 
 #[tokio::test]
+async fn nothing_is_written_into_the_base_installation() {
+    let folder = folder();
+    let home = base_installation(folder.path());
+    let before = listing(&home);
+    let daemon = oad::daemon().env("PYTHONHOME", &home);
+    // Whatever this process has been told not to write.
+    let daemon = daemon.env("PYTHONDONTWRITEBYTECODE", "").env("PYTHONPYCACHEPREFIX", "");
+    let daemon = daemon.await.expect("a daemon can be made");
+    for module in ["fractions", "xml.dom.minidom", "concurrent.futures", "unittest"] {
+        let module = with(oad::python_module(module)).within(&daemon).await.expect("it is imported");
+        let file: String = module.get("__file__").await.expect("it answers");
+        assert!(Path::new(&file).starts_with(&home), "{file}");
+        module.describe().await.expect("it describes");
+    }
+    assert_eq!(listing(&home), before);
+    // An interpreter that is left alone writes there what it has compiled.
+    let mut alone = Command::new(interpreter());
+    alone.env_remove("PYTHONDONTWRITEBYTECODE").env_remove("PYTHONPYCACHEPREFIX").env("PYTHONHOME", &home);
+    assert!(alone.args(["-c", "import fractions"]).status().expect("it can be started").success());
+    assert_ne!(listing(&home), before);
+}
+
+#[tokio::test]
 async fn environment_that_cannot_be_written_to_is_used() {
-    let (_folder, environment) = environment();
+    let (folder, environment) = environment();
     let change = |mode: u32| {
         for path in listing(&environment).into_keys().filter(|path| !path.is_symlink()) {
             let now = fs::metadata(&path).expect("it is there").permissions().mode();
@@ -94,8 +162,20 @@ async fn environment_that_cannot_be_written_to_is_used() {
     };
     change(0);
     let before = listing(&environment);
-    use_environment(&environment, &environment).await;
-    // The superuser could have written all the same.
+    match daemon_without_privilege(folder.path()).await {
+        Some(daemon) => {
+            use_environment(&daemon, &environment, &environment).await;
+            let builtins = with(oad::python_module("builtins")).within(&daemon).await.expect("it is made");
+            for place in [&environment, &environment.join("bin")] {
+                let error = builtins.call::<Proxy>("open", (place.join("new"), "w")).await.expect_err("it may not");
+                assert_eq!(error.exception().expect("Python raised it").type_name(), "PermissionError");
+            }
+        }
+        None => {
+            let daemon = oad::daemon().await.expect("a daemon can be made");
+            use_environment(&daemon, &environment, &environment).await;
+        }
+    }
     assert_eq!(listing(&environment), before);
     change(0o200);
 }
