@@ -17,8 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Source;
 use crate::wire::{Outbox, pb};
 
-/// How much longer than its deadline an operation waits for the daemon's own word of that, which says how far it has come.
-const DAEMONS_WORD: Duration = Duration::from_millis(10);
+/// How much longer than its deadline an operation waits for the daemon's own word of that, which says how far it has come. That takes a millisecond or two where
+/// the daemon is not stopped and the machine has not much else to do.
+const DAEMONS_WORD: Duration = Duration::from_millis(40);
 
 /// An operation that has been sent; a future of its answer. Dropping it cancels the operation.
 #[derive(Debug)]

@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn zombie_is_there_until_its_own_parent_has_reaped_it() {
         let process = |pid, parent| Process { pid, parent, started: 0, zombie: true };
-        let pids =
-            |root| descendants(root, &[process(2, 1), process(3, 2)]).iter().map(|process| process.pid).collect();
-        assert_eq!(<[Vec<i32>; 2]>::from([pids(1), pids(2)]), [[2], [3]]);
+        let processes = [process(2, 1), process(3, 2)];
+        let pids = |root| descendants(root, &processes).iter().map(|process| process.pid).collect::<Vec<_>>();
+        assert_eq!([pids(1), pids(2)], [[2], [3]]);
     }
 }

@@ -98,7 +98,7 @@ const LIES: [(&str, &str); 18] = [
     ("frame((n, 'failed', None))", "expected a list, found null"),
     ("frame((n, 'failed', ('no such code', 'a reason')))", "a reason"),
     ("frame((n, 'raised', None))", "expected a dict, found null"),
-    ("frame((n, 'raised', {'type': 5}))", "the object failed"),
+    ("frame((n, 'raised', {'type': 5}))", "expected text, found an integer"),
     ("frame((n, 'value', (Ellipsis, 'handle', 'one', 'Fake')))", "expected an integer, found text"),
     ("frame((n, 'value', (Ellipsis, 'nothing', 1)))", "no value is called \"nothing\""),
     (
