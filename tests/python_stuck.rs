@@ -131,13 +131,21 @@ async fn names_of_a_script_hide_builtin_ones() {
 #[tokio::test]
 async fn deadline_tells_how_far_the_call_had_come() {
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
-    let (holds, text) = (script(HOLDS).await, "the object is busy with a call before it");
+    let holds = script(HOLDS).await;
     let begun = folder.path().join("begun");
-    let held = holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(300)).await.expect_err("it is late");
-    assert_eq!(held.kind(), ErrorKind::Deadline);
-    assert!(held.to_string().contains("what cannot be, as code in C, keeps the object busy"), "{held}");
-    let behind =
-        holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(50)).await.expect_err("it is late");
-    assert!(behind.to_string().contains(text), "{behind}");
+    let late = async |text: &str| {
+        // On a machine with much to do the daemon's word may come too late, and the caller is not kept for it.
+        for _ in 0..100 {
+            let call = holds.call::<u64>("hold", (&begun,)).deadline(Duration::from_millis(100));
+            let error = call.await.expect_err("it is late");
+            assert_eq!(error.kind(), ErrorKind::Deadline);
+            if error.to_string().contains(text) {
+                return;
+            }
+        }
+        panic!("no deadline tells that {text}");
+    };
+    late("what cannot be, as code in C, keeps the object busy").await;
+    late("the object is busy with a call before it").await;
     assert_eq!(holds.call::<u64>("hold", (&begun,)).await.expect("it is free again"), 1_249_999_975_000_000);
 }
