@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest time that is waited for. Time cannot be added to without end.
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How to make an object: the name of its Rust type, the constructor that makes it or the fact that it comes by value, and what it must
 /// implement; or, of a Python object, where it is found.
 ///

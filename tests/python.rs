@@ -1,9 +1,11 @@
 //! Python objects: made, asked, interrupted and ended. `OAD_PYTHON` names the interpreter; `python3` by default.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oad::{ErrorKind, Proxy, Python, Remote as _, Value};
+
+use support::until;
 
 mod support;
 
@@ -19,14 +21,6 @@ fn with(python: Python) -> Python {
 
 async fn script(source: &str) -> Proxy {
     with(oad::python_script("script.py", source)).await.expect("it is made")
-}
-
-async fn until(mut test: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !test().await {
-        assert!(started.elapsed() < Duration::from_secs(10), "it has not come to that");
-        tokio::task::yield_now().await;
-    }
 }
 
 /// The interpreters below a daemon.

@@ -1,22 +1,15 @@
 //! What callers of Python objects ask for, and what they read when it fails. `OAD_PYTHON` names the interpreter; `python3` by default.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oad::{ErrorKind, Proxy, Remote as _, Value};
 use support::python::{script, with};
+use support::until;
 
 mod support;
 
 oad::test_daemon!();
-
-async fn until(mut test: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !test().await {
-        assert!(started.elapsed() < Duration::from_secs(10), "it has not come to that");
-        tokio::task::yield_now().await;
-    }
-}
 
 #[tokio::test]
 async fn errors_say_what_was_tried() {

@@ -6,6 +6,7 @@ use oad::{Daemon, ErrorKind, Health, Proxy, Remote as _};
 use support::lab::LabProxy;
 use support::python::{script, with};
 use support::told::Told;
+use support::until;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
@@ -19,14 +20,6 @@ const NOISE: &str = "import ctypes, os, sys\ndef pid(): return os.getpid()\ndef 
                      sys.stderr.write('complained\\n')\n    os.write(1, b'\\xff\\x00\\x1eraw\\n')\n    \
                      os.write(2, b'long ' + 20000 * b'x' + b'\\n')\n    ctypes.CDLL(None).puts(b'from C')\n    \
                      ctypes.CDLL(None).fflush(None)\n    os.write(1, b'without an end')\n";
-
-async fn until(mut test: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !test().await {
-        assert!(started.elapsed() < Duration::from_secs(10), "it has not come to that");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
 
 /// The interpreter below a daemon that has one.
 fn interpreter_of(proxy: &Proxy) -> u32 {
@@ -43,17 +36,16 @@ const LEAVE: &str = "import os, subprocess, time\nkept = []\ndef leave():\n    k
                      return pids + [forked]\n";
 
 /// What `NOISE` is told as.
-fn assert_noise_is_told(lines: &[String], pid: u32, daemon: u32) {
-    for (level, stream, text) in [
-        (" INFO", "stdout", "printed"),
-        (" WARN", "stderr", "complained"),
-        (" INFO", "stdout", "\\xff\\u{0}\\u{1e}raw"),
-        (" INFO", "stdout", "from C"),
-        (" INFO", "stdout", "without an end"),
-    ] {
-        let expected = format!("{level} oad::output: {text} pid={pid} daemon={daemon} stream=\"{stream}\"");
-        assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
-    }
+fn assert_noise_is_told(told: &Told, pid: u32, daemon: u32) {
+    let expected = [
+        ("INFO", "stdout", "printed"),
+        ("WARN", "stderr", "complained"),
+        ("INFO", "stdout", "\\xff\\u{0}\\u{1e}raw"),
+        ("INFO", "stdout", "from C"),
+        ("INFO", "stdout", "without an end"),
+    ];
+    told.assert_output(pid, daemon, &expected);
+    let lines = told.lines();
     let end = format!(" pid={pid} daemon={daemon} stream=\"stderr\"");
     let pieces = lines.iter().filter_map(|line| line.strip_suffix(&end)).filter(|line| line.ends_with('x'));
     let told: usize = pieces.map(|line| line.bytes().filter(|byte| *byte == b'x').count()).sum();
@@ -73,7 +65,7 @@ async fn output_of_an_interpreter_is_told_with_its_pid_and_its_daemons() {
     .with_subscriber(told.subscriber())
     .await;
     assert_ne!(pid, daemon);
-    assert_noise_is_told(&told.lines(), pid, daemon);
+    assert_noise_is_told(&told, pid, daemon);
 }
 
 #[tokio::test]
@@ -86,7 +78,7 @@ async fn output_of_an_interpreter_below_a_daemon_in_process_goes_to_the_programs
     script.call::<()>("noise", ()).await.expect("it is only noise");
     script.shutdown().await.expect("it ends");
     until(async || told.lines().iter().any(|line| line.contains("without an end"))).await;
-    assert_noise_is_told(&told.lines(), pid, std::process::id());
+    assert_noise_is_told(&told, pid, std::process::id());
 }
 
 #[tokio::test]

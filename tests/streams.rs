@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use oad::{ErrorKind, Remote as _, Shared, Stream};
 use tokio::sync::Notify;
+
+use support::until;
 
 mod support;
 
@@ -215,14 +217,6 @@ async fn all<T: serde::de::DeserializeOwned>(stream: oad::Result<Stream<T>>) -> 
 }
 
 /// Waits for what the daemon does on its own.
-async fn until(mut test: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !test().await {
-        assert!(started.elapsed() < Duration::from_secs(10), "it has not come to that");
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn iterators_and_streams_of_every_spelling_arrive() {
     let library = library().await;

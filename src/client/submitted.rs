@@ -56,7 +56,7 @@ impl Submitted {
     pub(super) fn expire_after(&self, deadline: Duration, keeper: &Runtime) {
         let (id, pending, outbox) = (self.id, Arc::clone(&self.pending), self.outbox.clone());
         let timer = keeper.spawn(async move {
-            tokio::time::sleep(deadline + DAEMONS_WORD).await;
+            tokio::time::sleep(deadline.saturating_add(DAEMONS_WORD)).await;
             let error = Error::new(ErrorKind::Deadline, format!("there was no answer within {deadline:?}"))
                 .advise("nor did the daemon say what becomes of the call: it may be stopped, or have much to do");
             pending.abandon(id, &outbox, Some(error));

@@ -16,7 +16,7 @@ use tracing::instrument::WithSubscriber as _;
 use crate::client::Limits;
 use crate::daemon::launch::{Plan, Recipe, launch};
 use crate::daemon::{Daemon, StartInProcess};
-use crate::definition::{Definition, short_name};
+use crate::definition::{DAY, Definition, short_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Description, Packed, Parts};
 use crate::process::{Program, keeper};
@@ -120,9 +120,6 @@ impl Settings {
 
 /// How many threads run async code, if nobody says. A second one is there for when code blocks the first, and makes calls a little slower.
 const WORKERS: usize = 2;
-
-/// The longest time that is waited for. Time cannot be added to without end.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What comes of it before it is a proxy: the daemon and the object's handle.
 pub(crate) type Spawned = (Daemon, Handle);

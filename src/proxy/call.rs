@@ -174,7 +174,8 @@ fn prepare<T, E>(proxy: &Proxy, name: Cow<'static, str>, arguments: Packed, deco
 
 impl<T, E> Call<T, E> {
     /// How long to wait for the answer, or for the end of the stream that it is, from the first poll; without limit by default. Then the call, or the stream,
-    /// fails with [`ErrorKind::Deadline`], and the method is cancelled as if the call were dropped.
+    /// fails with [`ErrorKind::Deadline`], and the method is cancelled as if the call were dropped. The error says how far the call had come, if the daemon
+    /// tells that within 40 ms more.
     pub fn deadline(self, deadline: Duration) -> Self {
         self.set(|options| options.deadline = Some(deadline))
     }

@@ -16,9 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::Packed;
 use crate::proxy::{Nature, Proxy};
 
-/// The longest time that is waited for.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Asks for a Python object in a daemon; `.await` makes it and gives its [`Proxy`](crate::Proxy). Made by [`python`] and its like.
 ///
 /// The interpreter is a process of its own below the daemon, any CPython from 3.6 on. Nothing need be installed there, and nothing is written there.
@@ -138,7 +135,7 @@ impl Python {
 
     /// How long the daemon, and then the interpreter, may take to start; 10 s each by default.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.definition.start_timeout = Some(timeout.min(DAY));
+        self.definition.start_timeout = Some(timeout);
         self.change(|spawn| spawn.interpreted_start_timeout(timeout))
     }
 

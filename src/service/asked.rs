@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::definition::{Action, Asked, DEFAULT_INTERPRETER, Definition, PythonDefinition, PythonSource, Returns};
+use crate::definition::{Action, Asked, DAY, DEFAULT_INTERPRETER, Definition, PythonDefinition, PythonSource, Returns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::pb;
 use crate::wire::pb::python::Object;
@@ -65,7 +65,7 @@ fn python(message: pb::Python) -> Result<PythonDefinition> {
     };
     let interpreter = if interpreter.is_empty() { DEFAULT_INTERPRETER.to_owned() } else { interpreter };
     // A negative time is over already.
-    let time = |time: Option<prost_types::Duration>| time.map(|time| Duration::try_from(time).unwrap_or_default());
+    let time = |time: Option<prost_types::Duration>| Some(Duration::try_from(time?).unwrap_or_default().min(DAY));
     Ok(PythonDefinition {
         interpreter,
         path,

@@ -13,7 +13,9 @@ mod threads;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use support::until;
 
 oad::test_daemon!();
 
@@ -34,13 +36,4 @@ fn program(path: &Path, text: &str) -> PathBuf {
     write(path, text);
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
     path.to_owned()
-}
-
-/// Asks until it is so.
-async fn until(mut test: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + LIMIT;
-    while !test().await {
-        assert!(Instant::now() < end, "it has not come to that");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }

@@ -15,6 +15,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Asks until it is so; a machine that has much else to do has its time.
+pub async fn until(mut test: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !test().await {
+        assert!(Instant::now() < end, "it has not come to that");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// The environment variable by which everything a test has started is found, however it was started.
 const TAG: &str = "OAD_TEST_RUN";
 

@@ -53,9 +53,15 @@ pub fn environment_with_numpy(folder: &Path) -> Option<PathBuf> {
     }
     let has_it = has_numpy(&folder.join("bin/python"));
     if !has_it {
-        skip(&format!("{} has no numpy, and pip cannot install it", python.display()));
+        absent(&format!("{} has no numpy, and pip cannot install it", python.display()));
     }
     has_it.then(|| folder.to_owned())
+}
+
+/// For what is absent that CI must have: fails there, and says loudly elsewhere what was not tested.
+pub fn absent(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}, and CI must have it");
+    skip(why);
 }
 
 /// Says loudly what was not tested.
