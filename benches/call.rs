@@ -1,7 +1,8 @@
-//! One call of an object in a daemon, beside a bare tonic unary call and a ping-pong over a bare socket, each to a process of its own, in one run.
+//! One call of an object in a daemon, beside a bare tonic unary call and a ping-pong over
+//! a bare socket, each to a process of its own, in one run.
 //!
-//! `cargo bench --bench call` prints the median of each, interleaved, and the ratio of oad's `&self` call to it; then how many calls a second go
-//! with 64 in flight.
+//! `cargo bench --bench call` prints the median of each, interleaved, and the ratio of
+//! oad's `&self` call to it; then how many calls a second go with 64 in flight.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -45,7 +46,9 @@ impl Echo {
 
 fn main() {
     oad::init();
-    if let (Ok(part), Ok(socket)) = (std::env::var("OAD_BENCH_PART"), std::env::var("OAD_BENCH_SOCKET")) {
+    if let (Ok(part), Ok(socket)) =
+        (std::env::var("OAD_BENCH_PART"), std::env::var("OAD_BENCH_SOCKET"))
+    {
         return match part.as_str() {
             "ping-pong" => serve_pingpong(Path::new(&socket)),
             "tonic-1" => current_thread().block_on(serve_tonic(Path::new(&socket))),
@@ -57,7 +60,8 @@ fn main() {
 
 async fn compare() {
     let echo = EchoProxy::new().await.expect("a daemon can be made");
-    let (one, two, other) = (Part::start("tonic-1"), Part::start("tonic-2"), Part::start("ping-pong"));
+    let (one, two, other) =
+        (Part::start("tonic-1"), Part::start("tonic-2"), Part::start("ping-pong"));
     let mut one_thread = connect_tonic(&one.socket).await;
     let mut two_threads = connect_tonic(&two.socket).await;
     let mut stream = UnixStream::connect(&other.socket).expect("it listens");
@@ -84,7 +88,8 @@ async fn compare() {
             assert_eq!(echo.asynchronous(n).await.expect("it answers"), n);
             asynchronous.add(start);
         }
-        for (client, row) in [(&mut one_thread, &mut tonic_one), (&mut two_threads, &mut tonic_two)] {
+        for (client, row) in [(&mut one_thread, &mut tonic_one), (&mut two_threads, &mut tonic_two)]
+        {
             for _ in 0..CALLS {
                 let start = Instant::now();
                 client.check(HealthCheckRequest::default()).await.expect("it answers");
@@ -120,13 +125,17 @@ async fn compare() {
         for _ in 0..10 {
             join_all((0..IN_FLIGHT).map(|_| {
                 let mut client = one_thread.clone();
-                async move { client.check(HealthCheckRequest::default()).await.map(drop).expect("it answers") }
+                async move {
+                    client.check(HealthCheckRequest::default()).await.map(drop).expect("it answers")
+                }
             }))
             .await;
         }
         rates[2].push(IN_FLIGHT as f64 * 10.0 / start.elapsed().as_secs_f64());
     }
-    for (name, mut rates) in ["oad, &self method", "oad, async method", "tonic unary"].into_iter().zip(rates) {
+    for (name, mut rates) in
+        ["oad, &self method", "oad, async method", "tonic unary"].into_iter().zip(rates)
+    {
         rates.sort_unstable_by(f64::total_cmp);
         println!("{name:<42} {:>14.0}", rates[rates.len() / 2]);
     }
@@ -220,5 +229,9 @@ fn current_thread() -> tokio::runtime::Runtime {
 }
 
 fn multi_thread() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }

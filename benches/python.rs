@@ -1,7 +1,9 @@
-//! One call of a Python object, `StringIO.tell`, beside the same by `multiprocessing.managers` and by pyoad, both with start method spawn, in one run.
+//! One call of a Python object, `StringIO.tell`, beside the same by
+//! `multiprocessing.managers` and by pyoad, both with start method spawn, in one run.
 //!
-//! `cargo bench --bench python` prints the median of each, interleaved, and the ratio of oad's to it. pyoad is fetched by pip into a temporary
-//! folder; where that fails it is left out, and said. `OAD_PYTHON` names the interpreter of all; `python3` by default.
+//! `cargo bench --bench python` prints the median of each, interleaved, and the ratio of
+//! oad's to it. pyoad is fetched by pip into a temporary folder; where that fails it is
+//! left out, and said. `OAD_PYTHON` names the interpreter of all; `python3` by default.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -58,11 +60,13 @@ async fn main() -> oad::Result<()> {
 fn fetch(python: &str, folder: &Path) -> bool {
     let words = "-m pip --quiet --disable-pip-version-check --no-input --retries 0 --timeout 15 install --no-deps pyoad --target";
     let mut pip = Command::new(python);
-    let status = pip.args(words.split(' ')).arg(folder).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status =
+        pip.args(words.split(' ')).arg(folder).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
-/// The Python side of it: a program that measures the calls that it is told to make. It ends with its stdin.
+/// The Python side of it: a program that measures the calls that it is told to make. It
+/// ends with its stdin.
 struct Others {
     process: Child,
     input: Option<ChildStdin>,
@@ -89,7 +93,10 @@ impl Others {
     fn measure(&mut self, name: &str) -> Vec<Duration> {
         writeln!(self.input.as_mut().expect("it is open"), "{name} {CALLS}").expect("it listens");
         let times = self.hear("times");
-        times.iter().map(|time| Duration::from_nanos(time.parse().expect("it is a number"))).collect()
+        times
+            .iter()
+            .map(|time| Duration::from_nanos(time.parse().expect("it is a number")))
+            .collect()
     }
 
     /// The words of the next line that begins so; pyoad prints lines of its own.

@@ -1,4 +1,5 @@
-//! A counter in a process of its own: made there, sent there, called as if it were here, gone with its proxy.
+//! A counter in a process of its own: made there, sent there, called as if it were here,
+//! gone with its proxy.
 
 use oad::Remote as _;
 
@@ -23,7 +24,10 @@ impl Counter {
 
     /// Divides the total; not by zero.
     fn divide(&mut self, by: i64) -> Result<i64, String> {
-        self.total = self.total.checked_div(by).ok_or_else(|| format!("{} cannot be divided by {by}", self.total))?;
+        self.total = self
+            .total
+            .checked_div(by)
+            .ok_or_else(|| format!("{} cannot be divided by {by}", self.total))?;
         Ok(self.total)
     }
 }

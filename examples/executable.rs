@@ -1,4 +1,5 @@
-//! Another executable as the daemon: here a script that prepares the environment and becomes this program, as a launcher or a profiler would.
+//! Another executable as the daemon: here a script that prepares the environment and
+//! becomes this program, as a launcher or a profiler would.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -31,7 +32,10 @@ impl Surroundings {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?; // removed with all that is in it when `main` returns
     let wrapper = folder.path().join("wrapper");
-    std::fs::write(&wrapper, "#!/bin/sh\nexport PREPARED=\"by the script, in $PWD\"\nexec \"$@\"\n")?;
+    std::fs::write(
+        &wrapper,
+        "#!/bin/sh\nexport PREPARED=\"by the script, in $PWD\"\nexec \"$@\"\n",
+    )?;
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))?;
 
     let surroundings = SurroundingsProxy::new()
@@ -42,7 +46,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .env("MODEL", "small") // … but for this
         .current_dir(folder.path())
         .await?;
-    println!("process {} was started with {:?}", surroundings.pid(), surroundings.arguments().await?);
+    println!(
+        "process {} was started with {:?}",
+        surroundings.pid(),
+        surroundings.arguments().await?
+    );
     for name in ["MODEL", "PREPARED", "HOME"] {
         println!("{name} is {:?}", surroundings.variable(name).await?);
     }
@@ -50,7 +58,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", surroundings.shutdown().await?);
 
     // What is no daemon is an error that says how it failed.
-    println!("{}", SurroundingsProxy::new().executable("/bin/true").await.expect_err("it ends at once"));
-    println!("{}", SurroundingsProxy::new().executable("/no/such/program").await.expect_err("it is not there"));
+    println!(
+        "{}",
+        SurroundingsProxy::new().executable("/bin/true").await.expect_err("it ends at once")
+    );
+    println!(
+        "{}",
+        SurroundingsProxy::new().executable("/no/such/program").await.expect_err("it is not there")
+    );
     Ok(())
 }

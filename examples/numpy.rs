@@ -1,13 +1,20 @@
-//! Arrays of numpy's, by value and by reference. Without numpy in python3 it says so and does nothing.
+//! Arrays of numpy's, by value and by reference. Without numpy in python3 it says so and
+//! does nothing.
 
 use oad::value::Array;
-use oad::{Proxy, Remote as _};
+use oad::{PythonProxy, Remote as _};
 
 #[oad::main]
 async fn main() -> oad::Result<()> {
     let numpy = match oad::python_module("numpy").await {
-        Err(error) if error.exception().is_some_and(|exception| exception.type_name() == "ModuleNotFoundError") => {
-            println!("*** SKIPPED: python3 has no numpy; this example shows nothing without it ***");
+        Err(error)
+            if error
+                .exception()
+                .is_some_and(|exception| exception.type_name() == "ModuleNotFoundError") =>
+        {
+            println!(
+                "*** SKIPPED: python3 has no numpy; this example shows nothing without it ***"
+            );
             return Ok(());
         }
         made => made?,
@@ -25,9 +32,11 @@ async fn main() -> oad::Result<()> {
     println!("{determinant:.1}");
 
     // What is large stays there, and only what is asked for crosses.
-    let large: Proxy = numpy.call("arange", (10_000_000,)).await?;
-    let every: Vec<i64> = large.item(oad::value::Slice { start: 5.into(), stop: 50.into(), step: 10.into() }).await?;
-    println!("{every:?} of {} numbers", large.length().await?);
+    let large: PythonProxy = numpy.call("arange", (10_000_000,)).await?;
+    let every: Vec<i64> = large
+        .get_item(oad::value::Slice { start: 5.into(), stop: 50.into(), step: 10.into() })
+        .await?;
+    println!("{every:?} of {} numbers", large.len().await?);
     println!("{}", numpy.shutdown().await?);
     Ok(())
 }

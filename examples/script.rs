@@ -1,8 +1,9 @@
-//! A Python script in a process of its own: its names are attributes, its generators are streams, its failures are told with their tracebacks.
+//! A Python script in a process of its own: its names are attributes, its generators are
+//! streams, its failures are told with their tracebacks.
 
 use std::time::Duration;
 
-use oad::{Proxy, Remote as _};
+use oad::{PythonProxy, Remote as _};
 
 const SCRIPT: &str = r#"
 rate = 7
@@ -27,22 +28,29 @@ def forever():
 #[oad::main]
 async fn main() -> oad::Result<()> {
     let script = oad::python_script("prices.py", SCRIPT).await?;
-    let basket: Proxy = script.call("Basket", ("Ada",)).await?;
+    let basket: PythonProxy = script.call("Basket", ("Ada",)).await?;
     basket.call::<()>("put", (10,)).await?;
     basket.call::<()>("put", (25,)).keyword("times", 2).await?;
-    println!("{} has {} things", basket.get::<String>("owner").await?, basket.length().await?);
+    println!("{} has {} things", basket.getattr::<String>("owner").await?, basket.len().await?);
 
-    script.set("rate", 20).await?;
-    let mut gross = basket.iterate_over::<f64>("gross", ()).await?;
+    script.setattr("rate", 20).await?;
+    let mut gross = basket.call_iter::<f64>("gross", ()).await?;
     while let Some(price) = gross.next().await {
         println!("{}", price?);
     }
 
     let error = basket.call::<()>("put", (-1,)).await.expect_err("it is refused");
-    println!("{error}\n{}", error.exception().and_then(|exception| exception.traceback()).unwrap_or_default());
+    println!(
+        "{error}\n{}",
+        error.exception().and_then(|exception| exception.traceback()).unwrap_or_default()
+    );
 
     // Python code is interrupted when its deadline has passed, and the object goes on.
-    let error = script.call::<()>("forever", ()).deadline(Duration::from_millis(100)).await.expect_err("it is late");
+    let error = script
+        .call::<()>("forever", ())
+        .timeout(Duration::from_millis(100))
+        .await
+        .expect_err("it is late");
     println!("{error}");
     println!("{}; {}", basket.describe().await?.documentation(), script.shutdown().await?);
     Ok(())

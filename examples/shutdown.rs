@@ -30,7 +30,11 @@ async fn main() -> oad::Result<()> {
     let call = tokio::spawn(worker.work(Duration::from_millis(300)));
     tokio::task::yield_now().await; // the call is sent
     let ended = worker.shutdown().await?;
-    println!("worked for {:?}; {ended}; clean: {}", call.await.expect("it does not panic")?, ended.is_clean());
+    println!(
+        "worked for {:?}; {ended}; clean: {}",
+        call.await.expect("it does not panic")?,
+        ended.is_clean()
+    );
 
     // The call takes longer than the grace: it is cut off, and says so.
     let worker = WorkerProxy::new().grace(Duration::from_millis(100)).await?;
@@ -48,7 +52,8 @@ async fn main() -> oad::Result<()> {
     }
     println!("process {pid} is gone");
 
-    // 3. Its parent ends, however: this one now returns from `main`, with a daemon at work.
+    // 3. Its parent ends, however: this one now returns from `main`, with a daemon at
+    //    work.
     let worker = WorkerProxy::new().await?;
     tokio::spawn(worker.work(Duration::from_secs(3600)));
     println!("process {} will be gone soon after this one", worker.pid());

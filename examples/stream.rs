@@ -1,4 +1,5 @@
-//! Items from a process of its own, as they are made and no faster than they are read; and items given to it.
+//! Items from a process of its own, as they are made and no faster than they are read;
+//! and items given to it.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ async fn main() -> oad::Result<()> {
         println!("read {value:?}");
     }
     drop(values); // ends the method, which would go on for ever
-    println!("it has made {} readings", sensor.readings().deadline(Duration::from_secs(5)).await?);
+    println!("it has made {} readings", sensor.readings().timeout(Duration::from_secs(5)).await?);
 
     let mean = sensor.mean(Stream::iter((1..=1000).map(f64::from))).await?;
     println!("the mean is {mean}");

@@ -1,4 +1,5 @@
-//! A trait as an interface: its proxy implements it, and stands in generic code where a local value could.
+//! A trait as an interface: its proxy implements it, and stands in generic code where a
+//! local value could.
 
 #[oad::object]
 trait Index: Send + Sync {
@@ -56,5 +57,6 @@ async fn main() -> oad::Result<()> {
     oad::init();
     fill("a list, here", &mut Listed::new()).await?;
     fill("a list, in a daemon", &mut IndexProxy::spawn("Listed::new", ()).await?).await?;
-    fill("a tree, in a daemon", &mut IndexProxy::spawn("Sorted::starting_with", ("a",)).await?).await
+    fill("a tree, in a daemon", &mut IndexProxy::spawn("Sorted::starting_with", ("a",)).await?)
+        .await
 }

@@ -1,31 +1,40 @@
-//! A daemon without a process of its own, for unit tests: both stairs in one process, and nothing but memory between them.
+//! A daemon without a process of its own, for unit tests: both stairs in one process, and
+//! nothing but memory between them.
 
 use std::io;
 
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::{InProcess, Spawn};
-use crate::host::BLOCKING_THREADS;
-use crate::server::{Services, serve_within};
-use crate::transport::Stream;
+use crate::child::host::BLOCKING_THREADS;
+use crate::child::server::{Services, serve_within};
+use crate::common::transport::IoStream;
+use crate::parent::daemon::{InProcess, Spawn};
 
 impl<P> Spawn<P> {
-    /// Makes the daemon within this process, for unit tests: no other process, no socket, no file, and neither `oad::init()` nor `oad::test_daemon!` is
-    /// needed. Proxies, calls, errors and the end are the same; the object lives on two threads of oad's own, which go with it.
+    /// Makes the daemon within this process, for unit tests: no other process, no socket,
+    /// no file, and neither `oad::init()` nor `oad::test_daemon!` is needed. Proxies,
+    /// calls, errors and the end are the same; the object lives on two threads of oad's
+    /// own, which go with it.
     ///
     /// What it cannot give is what another process is for:
     ///
     /// - an object that aborts, exits or overflows its stack takes this process along;
-    /// - a sync call that does not return cannot be killed. [`Daemon::shutdown`](crate::Daemon::shutdown) comes back after the grace and reports it
-    ///   [`abandoned`](crate::Ended::abandoned); its thread and its object stay until it returns;
+    /// - a sync call that does not return cannot be killed.
+    ///   [`Daemon::shutdown`](crate::Daemon::shutdown) comes back after the grace and
+    ///   reports it [`abandoned`](crate::ShutdownReport::abandoned); its thread and its
+    ///   object stay until it returns;
     /// - processes that the object starts are its own to end;
-    /// - there is no exit status: [`Ended::status`](crate::Ended::status) is `None`, and [`Daemon::pid`](crate::Daemon::pid) is this process's;
-    /// - nobody else can reach it: [`Daemon::socket`](crate::Daemon::socket) is `None`. Its `oad.v1.Control/Logs` tells nothing: the object's events are this
-    ///   program's.
+    /// - there is no exit status:
+    ///   [`ShutdownReport::status`](crate::ShutdownReport::status) is `None`, and
+    ///   [`Daemon::pid`](crate::Daemon::pid) is this process's;
+    /// - nobody else can reach it: [`Daemon::socket`](crate::Daemon::socket) is `None`.
+    ///   Its `oad.v1.Control/Logs` tells nothing: the object's events are this program's.
     ///
-    /// What is set for a process, from [`executable`](Spawn::executable) to [`localhost`](Spawn::localhost), means nothing then. The first such daemon sets
-    /// a panic hook that notes where a panic was and goes on to the one that was set before.
+    /// What is set for a process, from [`executable`](Spawn::executable) to
+    /// [`localhost`](Spawn::localhost), means nothing then. The first such daemon sets a
+    /// panic hook that notes where a panic was and goes on to the one that was set
+    /// before.
     ///
     /// ```
     /// # struct Counter { total: i64 }
@@ -45,7 +54,8 @@ impl<P> Spawn<P> {
         self.in_process_with(|services| services)
     }
 
-    /// As [`in_process`](Spawn::in_process), with gRPC services of your own beside oad's, as by [`init_with`](crate::init_with).
+    /// As [`in_process`](Spawn::in_process), with gRPC services of your own beside oad's,
+    /// as by [`init_with`](crate::init_with).
     pub fn in_process_with(self, add: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
         self.started_by(Box::new(move |workers| start(add, workers)))
     }
@@ -55,15 +65,15 @@ impl<P> Spawn<P> {
 fn start(
     add: impl FnOnce(Services) -> Services + Send + 'static,
     workers: usize,
-) -> io::Result<(InProcess, Stream, Stream)> {
+) -> io::Result<(InProcess, IoStream, IoStream)> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(workers)
         .thread_name("oad-in-process")
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()?;
-    let (lifeline, its_lifeline) = Stream::pair();
-    let (connection, its_connection) = Stream::pair();
+    let (lifeline, its_lifeline) = IoStream::pair();
+    let (connection, its_connection) = IoStream::pair();
     let ended = CancellationToken::new();
     let telling = ended.clone().drop_guard();
     runtime.spawn(async move {

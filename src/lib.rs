@@ -9,25 +9,11 @@ compile_error!(
 #[cfg(test)]
 extern crate self as oad;
 
-mod client;
-mod daemon;
-mod definition;
-mod error;
-mod handshake;
-mod host;
+mod child;
+mod common;
 mod in_process;
 mod init;
-mod object;
-mod park;
-mod process;
-mod proxy;
-mod python;
-mod server;
-mod service;
-mod stream;
-mod transport;
-pub mod value;
-mod wire;
+mod parent;
 
 /// The guide, so that its code is compiled.
 #[cfg(doctest)]
@@ -40,19 +26,22 @@ mod guide {}
 mod python_guide {}
 
 #[doc(inline)]
+pub use crate::common::value;
+#[doc(inline)]
 pub use crate::{
-    client::{Description, MethodDescription},
-    daemon::{Channel, Daemon, Ended, Health, Spawn, daemon},
-    error::{Death, Error, ErrorKind, Exception, Result},
+    child::object::{Object, Shared, SharedMut, SharedRef},
+    child::server::Services,
+    common::error::{Death, Error, ErrorKind, Exception, Result},
+    common::stream::Stream,
+    common::transport::Endpoint,
+    common::value::Value,
     init::{init, init_with},
-    object::{Object, Shared, SharedMut, SharedRef},
-    proxy::{
-        Call, Proxy, Python, Remote, python, python_file, python_module, python_name, python_script, python_value,
+    parent::client::{Description, MethodDescription},
+    parent::daemon::{Channel, Daemon, Health, ShutdownReport, Spawn, daemon},
+    parent::proxy::{
+        Call, FromPython, Proxy, PythonBuilder, PythonProxy, Remote, python, python_file,
+        python_module, python_name, python_script, python_value,
     },
-    server::Services,
-    stream::Stream,
-    transport::Endpoint,
-    value::Value,
 };
 #[doc(inline)]
 pub use oad_macros::{main, object};
@@ -60,16 +49,20 @@ pub use oad_macros::{main, object};
 /// What the macros' code needs; not for anybody else, and with no promise.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::init::block_on;
-    pub use crate::object::{
-        Alone, Answer, Apart, Arguments, ByDebug, ByDisplay, ByError, Calls, Construction, Description, Deserialized,
-        Hosted, HostedAs, Implementation, Interface, Interfaced, Method, Packed, Parameter, Raise, Receiver,
-        Registration, Reply, Revive, Serialized, Together, Unnamed, Unreadable, Unwritten, construction, in_place,
-        no_such_method, overlapping, send_iterator, send_stream, serial, take,
+    pub use crate::child::object::{
+        Arguments, ByDebug, ByDisplay, ByError, ByNothing, Calls, Construction, Deserialized,
+        Hosted, HostedAs, Implementation, Interface, InterfaceDispatch, MethodOutput,
+        NotDeserialized, NotSerialized, OverlappingKind, OwnedItems, RaisedError, Registration,
+        Reply, Revive, SerialKind, Serialized, construction, in_place, no_such_method, overlapping,
+        send_iterator, send_stream, serial, take,
     };
-    pub use crate::process::TestDaemon;
-    pub use crate::proxy::{
-        FromError, Opaque, Outcome, Readable, Recover, call, call_blocking, call_fallible, infallible, read_typed,
+    pub use crate::common::definition::{Method, Parameter, Receiver, TypeDescription};
+    pub use crate::common::process::TestDaemon;
+    pub use crate::init::block_on;
+    pub use crate::parent::client::ArgumentsBuilder;
+    pub use crate::parent::proxy::{
+        FromError, Opaque, Readable, Recover, ResultParts, TypedProxy, call, call_blocking,
+        call_fallible, infallible, read_typed,
     };
     pub use inventory;
     pub use serde;
@@ -77,13 +70,13 @@ pub mod __private {
     use serde::Serialize;
     use serde::de::DeserializeOwned;
 
-    use crate::error::Error;
+    use crate::common::error::Error;
 
     /// What an error type must be for `#[oad(error)]`.
     pub fn assert_error<E: Crosses>() {}
 
     /// What a type must be to implement an interface.
-    pub fn assert_object<T: crate::object::Object>() {}
+    pub fn assert_object<T: crate::child::object::Object>() {}
 
     /// What a type must be for its `&self` methods to overlap.
     pub fn assert_overlaps<T: Overlaps>() {}
@@ -111,17 +104,19 @@ pub mod __private {
     impl<T: Sync> Overlaps for T {}
 }
 
-/// Turns the error of a method into an exception, whatever its type can do; see `object/raise.rs`.
+/// Turns the error of a method into an exception, whatever its type can do; see
+/// `object/raise.rs`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __raise {
     ($error:expr, $arguments:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::{
-            ByDebug as _, ByDisplay as _, ByError as _, Serialized as _, Unnamed as _, Unwritten as _,
+            ByDebug as _, ByDisplay as _, ByError as _, ByNothing as _, NotSerialized as _,
+            Serialized as _,
         };
         let error = $error;
-        let raise = $crate::__private::Raise(&error);
+        let raise = $crate::__private::RaisedError(&error);
         let (message, causes) = (&&&&raise).describe();
         let value = (&&raise).value(&$arguments);
         raise.to_error(message, causes, value)

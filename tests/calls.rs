@@ -18,7 +18,7 @@ fn millis(millis: u64) -> Duration {
 /// A busy daemon may take more than one call's time to answer.
 async fn until_it_answers(lab: &LabProxy) {
     for _ in 0..30 {
-        if lab.log().deadline(SECOND).await.is_ok() {
+        if lab.log().timeout(SECOND).await.is_ok() {
             return;
         }
     }
@@ -55,7 +55,8 @@ async fn exclusive_calls_go_one_at_a_time_and_in_order() {
 async fn small_call_behind_a_large_one_keeps_its_order() {
     let lab = lab().await;
     let large = "x".repeat(8 << 20);
-    let (first, second) = tokio::join!(lab.note(large, Duration::ZERO), lab.note("small".into(), Duration::ZERO));
+    let (first, second) =
+        tokio::join!(lab.note(large, Duration::ZERO), lab.note("small".into(), Duration::ZERO));
     assert_eq!(first.expect("it returns").len(), 1);
     assert_eq!(second.expect("it returns")[1], "small");
 }
@@ -106,22 +107,36 @@ async fn dropped_call_is_cancelled_at_its_await() {
 async fn deadline_ends_with_its_own_kind_and_cancels() {
     let lab = lab().await;
     let start = Instant::now();
-    let error = lab.wait_alone("long".into(), SECOND * 60).deadline(millis(100)).await.expect_err("it takes a minute");
-    assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
+    let error = lab
+        .wait_alone("long".into(), SECOND * 60)
+        .timeout(millis(100))
+        .await
+        .expect_err("it takes a minute");
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
     let message = error.to_string();
-    let expected = format!("calling Lab.wait_alone on daemon {} (Lab): there was no answer within 100ms", lab.pid());
+    let expected = format!(
+        "calling Lab.wait_alone on daemon {} (Lab): there was no answer within 100ms",
+        lab.pid()
+    );
     assert!(message.starts_with(&expected), "{message}");
-    assert_eq!(lab.log().deadline(SECOND).await.expect("it is free again"), ["long began", "long ended"]);
+    assert_eq!(
+        lab.log().timeout(SECOND).await.expect("it is free again"),
+        ["long began", "long ended"]
+    );
 }
 
 #[tokio::test]
 async fn deadline_of_a_sync_call_frees_the_caller_while_the_object_is_busy() {
     let lab = lab().await;
-    let error = lab.note("busy".into(), SECOND).deadline(millis(50)).await.expect_err("it takes a second");
-    assert_eq!(error.kind(), ErrorKind::Deadline);
+    let error =
+        lab.note("busy".into(), SECOND).timeout(millis(50)).await.expect_err("it takes a second");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     let start = Instant::now();
-    assert_eq!(lab.note("next".into(), Duration::ZERO).await.expect("its turn comes"), ["busy", "next"]);
+    assert_eq!(
+        lab.note("next".into(), Duration::ZERO).await.expect("its turn comes"),
+        ["busy", "next"]
+    );
     assert!(start.elapsed() > millis(500), "{:?}", start.elapsed());
 }
 
@@ -130,10 +145,13 @@ async fn call_waiting_for_its_turn_is_taken_back_when_dropped() {
     let lab = lab().await;
     let busy = tokio::spawn(lab.note("busy".into(), millis(300)));
     tokio::task::yield_now().await;
-    let waiting = lab.note("dropped".into(), Duration::ZERO).deadline(millis(50)).await;
-    assert_eq!(waiting.expect_err("it waits longer").kind(), ErrorKind::Deadline);
+    let waiting = lab.note("dropped".into(), Duration::ZERO).timeout(millis(50)).await;
+    assert_eq!(waiting.expect_err("it waits longer").kind(), ErrorKind::Timeout);
     busy.await.expect("it does not panic").expect("it returns");
-    assert_eq!(lab.note("last".into(), Duration::ZERO).await.expect("it returns"), ["busy", "last"]);
+    assert_eq!(
+        lab.note("last".into(), Duration::ZERO).await.expect("it returns"),
+        ["busy", "last"]
+    );
 }
 
 #[tokio::test]
@@ -141,7 +159,9 @@ async fn panic_is_an_exception_and_the_object_stays() {
     let lab = lab().await;
     let sync = lab.panic("sync trouble".into()).await.expect_err("it panics");
     let later = lab.panic_later("async trouble".into()).await.expect_err("it panics");
-    for (error, message, line) in [(sync, "sync trouble", "lab.rs:"), (later, "async trouble", "lab.rs:")] {
+    for (error, message, line) in
+        [(sync, "sync trouble", "lab.rs:"), (later, "async trouble", "lab.rs:")]
+    {
         let exception = error.exception().expect("it is the object's own");
         assert!(exception.is_panic() && error.is_exception(), "{error:?}");
         assert_eq!(exception.message(), message);
@@ -155,10 +175,14 @@ async fn large_message_fails_one_call_and_no_other() {
     let lab = LabProxy::new().message_limit(1 << 20).await.expect("a daemon can be made");
     let large = oad::value::Bytes::from(vec![0; 1 << 20]);
     let answer = lab.bytes(2 << 20);
-    let (sent, returned, small) = tokio::join!(lab.len(&large), answer, lab.len(&vec![0; 1000].into()));
+    let (sent, returned, small) =
+        tokio::join!(lab.len(&large), answer, lab.len(&vec![0; 1000].into()));
     let error = sent.expect_err("it is too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.to_string().contains("bytes, and the limit is 1048576; raise `message_limit`"), "{error}");
+    assert!(
+        error.to_string().contains("bytes, and the limit is 1048576; raise `message_limit`"),
+        "{error}"
+    );
     assert_eq!(returned.expect_err("it is too large").kind(), ErrorKind::TooLarge);
     assert_eq!(small.expect("it is small"), 1000);
     assert_eq!(lab.bytes(900_000).await.expect("it is within the limit").len(), 900_000);
@@ -177,7 +201,11 @@ async fn large_argument_holds_up_no_small_call_on_another_object() {
         during.push(start.elapsed());
     }
     assert_eq!(sending.await.expect("it does not panic").expect("it arrives"), 64 << 20);
-    println!("{} small calls while 64 MiB went, median {:?}", during.len(), support::median(during.clone()));
+    println!(
+        "{} small calls while 64 MiB went, median {:?}",
+        during.len(),
+        support::median(during.clone())
+    );
     assert!(during.len() >= 10, "only {} calls went beside it", during.len());
 }
 
@@ -188,7 +216,10 @@ async fn too_deep_is_refused_before_it_is_sent() {
     assert_eq!(lab.echo(nested(5)).await.expect("it is allowed"), nested(5));
     let error = lab.echo(nested(6)).await.expect_err("it is too deep");
     assert_eq!(error.kind(), ErrorKind::TooDeep);
-    assert_eq!(lab.echo(nested(1_000)).await.expect_err("it is too deep").kind(), ErrorKind::TooDeep);
+    assert_eq!(
+        lab.echo(nested(1_000)).await.expect_err("it is too deep").kind(),
+        ErrorKind::TooDeep
+    );
 }
 
 #[tokio::test]
@@ -222,16 +253,26 @@ async fn failing_constructor_ends_the_daemon_before_its_error_returns() {
     let error = LabProxy::failing("no luck".into()).await.expect_err("it fails");
     assert_eq!(error.exception().map(oad::Exception::message), Some("no luck"));
     let message = error.to_string();
-    assert!(message.starts_with("making Lab on daemon ") && message.ends_with("no luck"), "{message}");
-    let pid: u32 = message.split_whitespace().nth(4).and_then(|pid| pid.parse().ok()).expect("it names the pid");
+    assert!(
+        message.starts_with("making Lab on daemon ") && message.ends_with("no luck"),
+        "{message}"
+    );
+    let pid: u32 = message
+        .split_whitespace()
+        .nth(4)
+        .and_then(|pid| pid.parse().ok())
+        .expect("it names the pid");
     assert_eq!(support::state(pid), None, "it is gone, not merely ending; before: {before:?}");
 }
 
 #[tokio::test]
 async fn slow_constructor_has_a_deadline_of_its_own() {
-    let error = LabProxy::slowly(SECOND * 60).create_deadline(millis(100)).await.expect_err("it takes a minute");
-    assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
-    LabProxy::slowly(millis(100)).create_deadline(SECOND * 60).await.expect("it is in time");
+    let error = LabProxy::slowly(SECOND * 60)
+        .create_timeout(millis(100))
+        .await
+        .expect_err("it takes a minute");
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    LabProxy::slowly(millis(100)).create_timeout(SECOND * 60).await.expect("it is in time");
 }
 
 #[tokio::test]
@@ -252,7 +293,10 @@ async fn limit_below_a_frame_holds_too() {
     for len in [1001, 70_000, 200_000] {
         assert_eq!(lab.bytes(len).await.expect_err("it is too large").kind(), ErrorKind::TooLarge);
         let argument = vec![0; len].into();
-        assert_eq!(lab.len(&argument).await.expect_err("it is too large").kind(), ErrorKind::TooLarge);
+        assert_eq!(
+            lab.len(&argument).await.expect_err("it is too large").kind(),
+            ErrorKind::TooLarge
+        );
     }
     assert_eq!(lab.bytes(900).await.expect("it is within the limit").len(), 900);
 }
@@ -269,7 +313,10 @@ async fn failure_of_the_object_arrives_whatever_its_size() {
     let error = lab.panic_at_length(5_000_000).await.expect_err("it panics");
     let exception = error.exception().expect("it is the object's own");
     assert!(exception.is_panic() && exception.message().starts_with("ppp"), "{error}");
-    assert!(exception.message().ends_with(" bytes more)") && exception.message().len() > 1000, "{error}");
+    assert!(
+        exception.message().ends_with(" bytes more)") && exception.message().len() > 1000,
+        "{error}"
+    );
     assert_eq!(lab.bytes(900).await.expect("it is usable").len(), 900);
 }
 
@@ -278,8 +325,9 @@ async fn cancelled_call_that_would_end_the_object_does_not() {
     let lab = lab().await;
     let busy = tokio::spawn(lab.note("busy".into(), millis(300)));
     tokio::task::yield_now().await;
-    let error = lab.clone().consume(String::new()).deadline(millis(50)).await.expect_err("it waits longer");
-    assert_eq!(error.kind(), ErrorKind::Deadline);
+    let error =
+        lab.clone().consume(String::new()).timeout(millis(50)).await.expect_err("it waits longer");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     busy.await.expect("it does not panic").expect("it returns");
     assert_eq!(lab.echo(Value::Int(1)).await.expect("it is there"), Value::Int(1));
     assert_eq!(lab.clone().consume("12".into()).await.expect("it returns"), 3);
@@ -288,11 +336,13 @@ async fn cancelled_call_that_would_end_the_object_does_not() {
 
 #[test]
 fn deadline_needs_neither_the_callers_runtime_nor_that_of_the_connection() {
-    let idle = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let idle =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let lab = idle.block_on(lab());
     let start = Instant::now();
-    let error = futures_executor::block_on(lab.block(SECOND * 60).deadline(millis(100))).expect_err("nobody drives it");
-    assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
+    let error = futures_executor::block_on(lab.block(SECOND * 60).timeout(millis(100)))
+        .expect_err("nobody drives it");
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(start.elapsed() < SECOND * 2, "{:?}", start.elapsed());
 }
 
@@ -303,7 +353,10 @@ async fn hundreds_of_blocked_calls_hold_up_no_other_object() {
     let blocked: Vec<_> = (0..600).map(|_| tokio::spawn(lab.block(SECOND * 60))).collect();
     until_it_answers(&lab).await;
     for n in 0..100 {
-        assert_eq!(other.echo(Value::Int(n)).deadline(SECOND * 5).await.expect("it answers"), Value::Int(n));
+        assert_eq!(
+            other.echo(Value::Int(n)).timeout(SECOND * 5).await.expect("it answers"),
+            Value::Int(n)
+        );
     }
     let ended = lab.shutdown().await.expect("it ends");
     assert_eq!((ended.calls(), ended.abandoned()), (Some(600), Some(600)), "{ended}");
@@ -321,8 +374,8 @@ async fn deadline_holds_also_while_a_large_answer_comes() {
     let lab = lab().await;
     for _ in 0..3 {
         let start = Instant::now();
-        let error = lab.bytes(200 << 20).deadline(millis(60)).await.expect_err("it takes longer");
-        assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
+        let error = lab.bytes(200 << 20).timeout(millis(60)).await.expect_err("it takes longer");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         assert!(start.elapsed() < SECOND * 2, "{:?}", start.elapsed());
     }
     assert_eq!(lab.bytes(300_000).await.expect("it answers").len(), 300_000);

@@ -55,7 +55,7 @@ async fn methods_are_called_by_name() {
     assert_eq!(shelf.call::<Vec<String>>("titles", ()).await.expect("it answers"), ["A", "A"]);
     shelf.call::<()>(String::from("clear"), ()).await.expect("it answers");
     let deadline = std::time::Duration::from_secs(10);
-    let titles: oad::Value = shelf.call("titles", ()).deadline(deadline).await.expect("it answers");
+    let titles: oad::Value = shelf.call("titles", ()).timeout(deadline).await.expect("it answers");
     assert_eq!(titles, Vec::new().into());
 }
 
@@ -66,16 +66,22 @@ async fn mistakes_are_told_in_a_sentence() {
     let message = |error: oad::Error| error.to_string().replace(&on, "");
     let error = shelf.call::<()>("burn", ()).await.expect_err("there is none");
     assert_eq!(error.kind(), ErrorKind::NoSuchMethod);
-    let expected = "calling Shelf.burn `dynamic::Shelf` has no method `burn`; it has: put, titles, clear";
+    let expected =
+        "calling Shelf.burn `dynamic::Shelf` has no method `burn`; it has: put, titles, clear";
     assert_eq!(message(error), expected);
     let error = shelf.call::<()>("put", ("A",)).await.expect_err("there are two");
-    assert!(message(error).contains("`put` takes 2 arguments (title: &str, copies: usize), but 1 were given"));
+    assert!(
+        message(error)
+            .contains("`put` takes 2 arguments (title: &str, copies: usize), but 1 were given")
+    );
     let error = shelf.call::<()>("put", "A").await.expect_err("it is no tuple");
-    assert!(message(error).contains("the arguments of a call are a tuple, such as `(1,)`, and not text"));
+    assert!(
+        message(error)
+            .contains("the arguments of a call are a tuple, such as `(1,)`, and not text")
+    );
     let error = shelf.call::<i64>("titles", ()).await.expect_err("it is no number");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    let expected =
-        "calling Shelf.titles expected an integer from -9223372036854775808 to 9223372036854775807, found a list";
+    let expected = "calling Shelf.titles expected an integer from -9223372036854775808 to 9223372036854775807, found a list";
     assert_eq!(message(error), expected);
 }
 

@@ -21,10 +21,13 @@ async fn life_is_told_with_the_pid() {
     let lines = told.lines();
     let executable = std::env::current_exe().expect("it has a path");
     let expected = [
-        format!(" INFO oad::daemon::launch: started pid={pid} name=\"Lab\" executable={}", executable.display()),
-        format!(" INFO oad::daemon::supervisor: asked to exit pid={pid} name=\"Lab\""),
-        format!(" INFO oad::daemon::supervisor: terminating pid={pid} name=\"Lab\""),
-        format!(" INFO oad::daemon::supervisor: gone pid={pid} name=\"Lab\" status=\"exited with code 0\""),
+        format!(
+            " INFO oad::daemon: started pid={pid} name=\"Lab\" executable={}",
+            executable.display()
+        ),
+        format!(" INFO oad::daemon: asked to exit pid={pid} name=\"Lab\""),
+        format!(" INFO oad::daemon: terminating pid={pid} name=\"Lab\""),
+        format!(" INFO oad::daemon: gone pid={pid} name=\"Lab\" status=\"exited with code 0\""),
     ];
     let life: Vec<&String> = lines.iter().filter(|line| !line.contains("oad::output")).collect();
     assert_eq!(life, expected.iter().collect::<Vec<_>>());
@@ -43,7 +46,7 @@ async fn death_is_told_as_a_warning() {
     let pid = pid.with_subscriber(told.subscriber()).await;
     let last = told.lines().pop().expect("something was told");
     let expected = format!(
-        " WARN oad::daemon::supervisor: gone, though nobody had asked it to pid={pid} name=\"Lab\" status=\"killed by signal 6 (SIGABRT)"
+        " WARN oad::daemon: gone, though nobody had asked it to pid={pid} name=\"Lab\" status=\"killed by signal 6 (SIGABRT)"
     );
     assert!(last.starts_with(&expected), "{last}");
 }
@@ -61,7 +64,8 @@ async fn output_is_told_line_by_line_escaped_and_stays_off_our_own() {
     let lines = told.lines();
     for (level, stream) in [(" INFO", "stdout"), (" WARN", "stderr")] {
         for text in ["one", "\\u{1b}[31mtwo"] {
-            let expected = format!("{level} oad::output: {text} pid={pid} daemon={pid} stream=\"{stream}\"");
+            let expected =
+                format!("{level} oad::output: {text} pid={pid} daemon={pid} stream=\"{stream}\"");
             assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
         }
     }

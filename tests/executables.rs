@@ -1,4 +1,5 @@
-//! Programs that become daemons by way of a wrapper, and programs that do not become daemons at all.
+//! Programs that become daemons by way of a wrapper, and programs that do not become
+//! daemons at all.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -36,10 +37,16 @@ impl Folder {
     }
 }
 
-/// A lab whose daemon is this test binary, started by way of `wrapper`, which is given its command line.
+/// A lab whose daemon is this test binary, started by way of `wrapper`, which is given
+/// its command line.
 fn wrapped(wrapper: &Path) -> Spawn<LabProxy> {
     let this = std::env::current_exe().expect("it has a path");
-    LabProxy::new().executable(wrapper).arg(this).arg("oad_test_daemon").arg("--exact").arg("--nocapture")
+    LabProxy::new()
+        .executable(wrapper)
+        .arg(this)
+        .arg("oad_test_daemon")
+        .arg("--exact")
+        .arg("--nocapture")
 }
 
 #[tokio::test]
@@ -55,30 +62,38 @@ async fn wrapper_that_waits_is_seen_through() {
     let folder = Folder::new();
     let wrapper = folder.script("wrapper", "\"$@\"\nexit $?");
     let lab = wrapped(&wrapper).await.expect("it works");
-    let parent =
-        support::children(std::process::id()).into_iter().find(|pid| support::children(*pid).contains(&lab.pid()));
+    let parent = support::children(std::process::id())
+        .into_iter()
+        .find(|pid| support::children(*pid).contains(&lab.pid()));
     assert!(parent.is_some(), "the daemon is the wrapper's child, and its own pid is told");
     assert!(lab.shutdown().await.expect("it ends").is_clean());
 
     let lab = wrapped(&wrapper).await.expect("it works");
     support::signal(lab.pid(), "-KILL");
     let error = lab.echo(Value::Null).await.expect_err("it is dead");
-    assert_eq!(error.death().and_then(oad::Death::code), Some(128 + 9), "as the shell tells it: {error}");
+    assert_eq!(
+        error.death().and_then(oad::Death::code),
+        Some(128 + 9),
+        "as the shell tells it: {error}"
+    );
 }
 
-/// Scripts that start the daemon, as their child or in a session of its own, and do not end with it.
+/// Scripts that start the daemon, as their child or in a session of its own, and do not
+/// end with it.
 const LINGERING: &[&str] = &[
     "\"$@\"\nsleep 1000",
     "exec 3<&0; \"$@\" <&3 & wait; sleep 1000",
     "exec 3<&0; setsid \"$@\" <&3 & trap '' TERM HUP INT; while :; do sleep 1000; done",
 ];
 
-/// What was started for a daemon, itself and its wrapper included, by the marker that all of it carries.
+/// What was started for a daemon, itself and its wrapper included, by the marker that all
+/// of it carries.
 fn marked(daemon: uuid::Uuid) -> Vec<u32> {
     let entry = format!("OAD_DAEMON={}:{}", std::process::id(), daemon.simple());
     let is_marked = |pid: &u32| {
-        std::fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes()))
+        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+            environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
+        })
     };
     support::pids().filter(is_marked).collect()
 }
@@ -110,8 +125,12 @@ async fn daemon_that_dies_under_a_wrapper_that_lives_on_is_told_soon() {
             lab.closed().await.expect_err("it died");
             assert_eq!(marked(id), [0; 0]);
         }
-        println!("daemon under a wrapper killed: told in {:?} (median)", support::median(took.clone()));
-        // The wrapper's moment is half of that; the rest may be somebody else's, who has the processor just then.
+        println!(
+            "daemon under a wrapper killed: told in {:?} (median)",
+            support::median(took.clone())
+        );
+        // The wrapper's moment is half of that; the rest may be somebody else's, who has
+        // the processor just then.
         let best = took.iter().min().expect("there are some");
         assert!(*best < Duration::from_millis(100), "{lines}: {took:?}");
         assert!(support::median(took.clone()) < Duration::from_millis(200), "{lines}: {took:?}");
@@ -135,7 +154,7 @@ async fn wrapper_that_lives_on_is_ended_after_its_daemon() {
         assert!(ended.is_clean() && !ended.was_killed() && ended.status().is_none(), "{ended}");
         assert_eq!((ended.pid(), ended.abandoned()), (lab.pid(), Some(0)));
         let expected = "how is not known (the wrapper that had started it went on without it)";
-        assert!(ended.to_string().ends_with(expected) && ended.took() < SECOND * 2, "{ended}");
+        assert!(ended.to_string().ends_with(expected) && ended.duration() < SECOND * 2, "{ended}");
         assert_eq!(marked(lab.daemon().id()), [0; 0]);
 
         std::fs::remove_file(&mark).expect("it is there");
@@ -155,29 +174,38 @@ async fn wrapper_has_a_moment_to_tidy_up_and_to_tell() {
     let wrapper = folder.script("wrapper", "\"$@\"; sleep 0.05; echo done > \"$MARK\"; exit 0");
     let lab = wrapped(&wrapper).env("MARK", &mark).await.expect("it works");
     let ended = lab.shutdown().await.expect("it ends");
-    assert!(ended.is_clean() && ended.status().and_then(|status| status.code()) == Some(0), "{ended}");
+    assert!(
+        ended.is_clean() && ended.status().and_then(|status| status.code()) == Some(0),
+        "{ended}"
+    );
     assert!(mark.exists());
 }
 
-/// Plays the parent that is killed, with a daemon under the wrapper that its part names, after how long its object's drop takes.
+/// Plays the parent that is killed, with a daemon under the wrapper that its part names,
+/// after how long its object's drop takes.
 #[test]
 fn parent_of_a_wrapped_daemon() {
     let Ok(part) = std::env::var(PART) else { return };
     let (drop_takes, wrapper) = part.split_once(' ').expect("it says both");
     let drop_takes = SECOND * drop_takes.parse().expect("it is a number");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let this = std::env::current_exe().expect("it has a path");
-        let lab = LabProxy::marking(Path::new("/dev/null"), drop_takes).executable(wrapper).arg(this);
-        let lab = lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture").await.expect("it works");
+        let lab =
+            LabProxy::marking(Path::new("/dev/null"), drop_takes).executable(wrapper).arg(this);
+        let lab =
+            lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture").await.expect("it works");
         say(lab.pid());
         tokio::time::sleep(SECOND * 600).await;
     });
 }
 
-/// Kills the parent of a daemon under that wrapper, and gives how long it takes until nothing of them is left.
+/// Kills the parent of a daemon under that wrapper, and gives how long it takes until
+/// nothing of them is left.
 fn kill_parent_of(wrapper: &Path, drop_takes: u32, limit: Duration) -> Duration {
-    let mut parent = Parent::start("parent_of_a_wrapped_daemon", &format!("{drop_takes} {}", wrapper.display()));
+    let mut parent =
+        Parent::start("parent_of_a_wrapped_daemon", &format!("{drop_takes} {}", wrapper.display()));
     let daemon: u32 = parent.hear_number();
     // In the middle of an exec a process has no environment to be seen.
     support::wait_until(SECOND, || match parent.census() {
@@ -196,7 +224,10 @@ fn wrapper_that_lives_on_ends_with_its_daemon_when_their_parent_is_killed() {
     for (number, lines) in LINGERING.iter().chain(&[nested, with_a_helper]).enumerate() {
         let wrapper = folder.script(&format!("wrapper{number}"), lines);
         let took = (0..5).map(|_| kill_parent_of(&wrapper, 0, SECOND)).collect();
-        println!("parent of a wrapped daemon killed: everything gone in {:?} (median): {lines}", support::median(took));
+        println!(
+            "parent of a wrapped daemon killed: everything gone in {:?} (median): {lines}",
+            support::median(took)
+        );
     }
 }
 
@@ -204,8 +235,10 @@ fn wrapper_that_lives_on_ends_with_its_daemon_when_their_parent_is_killed() {
 fn wrapper_whose_parent_is_killed_is_asked_before_it_is_killed() {
     let folder = Folder::new();
     let mark = folder.0.path().join("tidied");
-    let lines =
-        format!("exec 3<&0; trap 'echo asked > {}; exit 0' TERM; \"$@\" <&3 & wait; sleep 1000", mark.display());
+    let lines = format!(
+        "exec 3<&0; trap 'echo asked > {}; exit 0' TERM; \"$@\" <&3 & wait; sleep 1000",
+        mark.display()
+    );
     kill_parent_of(&folder.script("wrapper", &lines), 0, SECOND);
     assert_eq!(std::fs::read_to_string(&mark).expect("it has tidied up"), "asked\n");
 }
@@ -223,10 +256,15 @@ async fn environment_and_directory_are_what_they_are_set_to() {
     let folder = Folder::new();
     let mark = folder.0.path().join("seen");
     let wrapper = folder.script("wrapper", "{ pwd; env; } > \"$MARK\"; exec \"$@\"");
-    let lab = wrapped(&wrapper).env_clear().env("MARK", &mark).current_dir("/").await.expect("it works");
+    let lab =
+        wrapped(&wrapper).env_clear().env("MARK", &mark).current_dir("/").await.expect("it works");
     let seen = std::fs::read_to_string(&mark).expect("it is written");
-    let mut names: Vec<&str> =
-        seen.lines().skip(1).filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    let mut names: Vec<&str> = seen
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name)
+        .collect();
     // Some shells tell themselves what they run.
     names.retain(|name| *name != "_");
     names.sort_unstable();
@@ -236,17 +274,25 @@ async fn environment_and_directory_are_what_they_are_set_to() {
     drop(lab);
 }
 
-/// Runs a program that does not become a daemon, and gives what is said of it, without what is different every time.
+/// Runs a program that does not become a daemon, and gives what is said of it, without
+/// what is different every time.
 async fn complaint(executable: &Path) -> (ErrorKind, String) {
     let start = Instant::now();
     let error = wrapped(executable).start_timeout(TIMEOUT).await.expect_err("it is no daemon");
     assert!(start.elapsed() < TIMEOUT + SECOND, "{:?}: {error}", start.elapsed());
     let message = error.to_string().replace(&executable.display().to_string(), "PROGRAM");
-    let message = message.strip_prefix("starting a daemon for Lab").expect("it says what was tried").to_owned();
+    let message = message
+        .strip_prefix("starting a daemon for Lab")
+        .expect("it says what was tried")
+        .to_owned();
     let message = match message.strip_prefix(" on daemon ") {
         Some(on) => {
             let (pid, rest) = on.split_once(' ').expect("it names the pid");
-            assert_eq!(support::state(pid.parse().expect("it is a number")), None, "nothing is left: {error}");
+            assert_eq!(
+                support::state(pid.parse().expect("it is a number")),
+                None,
+                "nothing is left: {error}"
+            );
             rest.strip_prefix("(Lab): ").expect("it names the object").to_owned()
         }
         None => message.trim_start_matches(": ").to_owned(),
@@ -261,9 +307,18 @@ async fn files_that_cannot_be_started_say_why() {
         [&b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xf3\0\x01\0\0\0"[..], &[0; 40]].concat();
     let cases = [
         (folder.0.path().join("missing"), "No such file or directory (os error 2); check the path"),
-        (folder.0.path().join("missing/more"), "No such file or directory (os error 2); check the path"),
-        (folder.0.path().to_owned(), "Permission denied (os error 13); is it a file, and marked executable?"),
-        (folder.file("plain", b"#!/bin/sh\n", 0o644), "Permission denied (os error 13); is it a file"),
+        (
+            folder.0.path().join("missing/more"),
+            "No such file or directory (os error 2); check the path",
+        ),
+        (
+            folder.0.path().to_owned(),
+            "Permission denied (os error 13); is it a file, and marked executable?",
+        ),
+        (
+            folder.file("plain", b"#!/bin/sh\n", 0o644),
+            "Permission denied (os error 13); is it a file",
+        ),
         (
             folder.file("orphan", b"#!/no/such/shell\n", 0o755),
             "No such file or directory (os error 2); check the path; for a script, the interpreter",
@@ -276,7 +331,10 @@ async fn files_that_cannot_be_started_say_why() {
             folder.file("text", b"exec \"$@\"\n", 0o755),
             "Exec format error (os error 8); it is no program for this machine; a script needs `#!`",
         ),
-        (folder.file("empty", b"", 0o755), "Exec format error (os error 8); it is no program for this machine"),
+        (
+            folder.file("empty", b"", 0o755),
+            "Exec format error (os error 8); it is no program for this machine",
+        ),
     ];
     for (executable, expected) in cases {
         let (kind, message) = complaint(&executable).await;
@@ -284,8 +342,12 @@ async fn files_that_cannot_be_started_say_why() {
         assert_eq!(kind, ErrorKind::Spawn, "{message}");
         assert!(message.starts_with(&expected), "{message}\n{expected}");
     }
-    let nowhere = wrapped(Path::new("/bin/true")).current_dir("/nowhere").await.expect_err("it is not there");
-    assert!(nowhere.to_string().contains("the working directory /nowhere is not there"), "{nowhere}");
+    let nowhere =
+        wrapped(Path::new("/bin/true")).current_dir("/nowhere").await.expect_err("it is not there");
+    assert!(
+        nowhere.to_string().contains("the working directory /nowhere is not there"),
+        "{nowhere}"
+    );
 }
 
 #[tokio::test]
@@ -363,9 +425,13 @@ async fn socket_of_another_process_is_not_trusted() {
     let folder = Folder::new();
     let socket = folder.0.path().join("s");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("the path is free");
-    let answer =
-        format!("{{\"Ready\":{{\"protocol\":1,\"pid\":1,\"endpoint\":{{\"Unix\":\"{}\"}}}}}}", socket.display());
-    let (kind, message) = complaint(&folder.script("impostor", &format!("echo '{answer}' >&0; exec sleep 1000"))).await;
+    let answer = format!(
+        "{{\"Ready\":{{\"protocol\":1,\"pid\":1,\"endpoint\":{{\"Unix\":\"{}\"}}}}}}",
+        socket.display()
+    );
+    let (kind, message) =
+        complaint(&folder.script("impostor", &format!("echo '{answer}' >&0; exec sleep 1000")))
+            .await;
     assert_eq!(kind, ErrorKind::Handshake);
     let expected = format!("process {} listens there, not the daemon 1", std::process::id());
     assert!(message.ends_with(&expected), "{message}");
@@ -375,7 +441,10 @@ async fn socket_of_another_process_is_not_trusted() {
 async fn last_words_of_a_program_that_does_not_serve_are_kept() {
     let folder = Folder::new();
     for lines in ["echo 'no such model' >&2; exit 1", "echo 'no such model' >&2; exec sleep 1000"] {
-        let error = wrapped(&folder.script("words", lines)).start_timeout(TIMEOUT).await.expect_err("it is no daemon");
+        let error = wrapped(&folder.script("words", lines))
+            .start_timeout(TIMEOUT)
+            .await
+            .expect_err("it is no daemon");
         assert_eq!(error.death().map(oad::Death::stderr), Some("no such model\n"), "{error:?}");
     }
 }

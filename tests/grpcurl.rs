@@ -1,4 +1,5 @@
-//! A person at a terminal: the real grpcurl and a live daemon, and clients that are worse.
+//! A person at a terminal: the real grpcurl and a live daemon, and clients that are
+//! worse.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,11 +87,13 @@ async fn line_that_a_daemon_prints_lists_describes_and_calls() {
         let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
         let list = grpcurl.run(&[], &["list"]).await.expect("it lists");
         assert!(list.lines().any(|line| line == "oad.v1.Objects"), "{list}");
-        let description = grpcurl.run(&[], &["oad.v1.Objects/Describe"]).await.expect("it describes");
+        let description =
+            grpcurl.run(&[], &["oad.v1.Objects/Describe"]).await.expect("it describes");
         assert!(description.contains("Keeps a tally."), "{description}");
         let health = grpcurl.run(&[], &["grpc.health.v1.Health/Check"]).await.expect("it answers");
         assert!(health.contains("SERVING"), "{health}");
-        let answer = grpcurl.method(&Value::Null, "add", json!([{"int": 2}, {"text": "two"}])).await;
+        let answer =
+            grpcurl.method(&Value::Null, "add", json!([{"int": 2}, {"text": "two"}])).await;
         assert_eq!(answer.expect("it answers")["tuple"]["values"][0], json!({"int": "3"}));
     }
 }
@@ -99,7 +102,8 @@ async fn line_that_a_daemon_prints_lists_describes_and_calls() {
 async fn person_without_the_token_is_told_where_it_is_to_be_had() {
     let tally = TallyProxy::new(1).localhost().await.expect("a daemon can be made");
     let bare = format!("grpcurl -plaintext {}", tally.daemon().endpoint());
-    let wrong = format!("grpcurl -plaintext -H 'authorization: Bearer 00' {}", tally.daemon().endpoint());
+    let wrong =
+        format!("grpcurl -plaintext -H 'authorization: Bearer 00' {}", tally.daemon().endpoint());
     for line in [bare, wrong] {
         let Some(grpcurl) = Grpcurl::by(line) else { return };
         for after in ["list", "oad.v1.Objects/Describe", "grpc.health.v1.Health/Check"] {
@@ -116,11 +120,16 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
 
     let list = grpcurl.run(&[], &["list"]).await.expect("it lists");
-    for service in ["oad.v1.Objects", "oad.v1.Control", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"]
-    {
+    for service in [
+        "oad.v1.Objects",
+        "oad.v1.Control",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+    ] {
         assert!(list.lines().any(|line| line == service), "{service} is not in\n{list}");
     }
-    let description = grpcurl.run(&[], &["describe", "oad.v1.Objects"]).await.expect("it describes");
+    let description =
+        grpcurl.run(&[], &["describe", "oad.v1.Objects"]).await.expect("it describes");
     assert!(
         description.contains("rpc Call ( .oad.v1.CallRequest ) returns ( .oad.v1.CallResponse );"),
         "{description}"
@@ -129,19 +138,24 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
 
     let health = grpcurl.call("grpc.health.v1.Health/Check", json!({})).await;
     assert_eq!(health, Ok(json!({"status": "SERVING"})));
-    let health = grpcurl.call("grpc.health.v1.Health/Check", json!({"service": "oad.v1.Objects"})).await;
+    let health =
+        grpcurl.call("grpc.health.v1.Health/Check", json!({"service": "oad.v1.Objects"})).await;
     assert_eq!(health, Ok(json!({"status": "SERVING"})));
 
     // What a person would type: the root object needs no name, an integer is a number.
-    let answer =
-        grpcurl.call("oad.v1.Objects/Call", json!({"method": "add", "arguments": [{"int": 2}, {"text": "two"}]}));
+    let answer = grpcurl.call(
+        "oad.v1.Objects/Call",
+        json!({"method": "add", "arguments": [{"int": 2}, {"text": "two"}]}),
+    );
     let expected = json!({"value": {"tuple": {"values": [{"int": "3"}, {"text": "two"}]}}});
     assert_eq!(answer.await, Ok(expected));
     assert_eq!(tally.add(1, None).await.expect("it answers"), (4, None));
 
     let definition = json!({"type": "Tally", "constructor": "new"});
-    let made =
-        grpcurl.call("oad.v1.Objects/Create", json!({"definition": definition, "keywords": {"start": {"int": 40}}}));
+    let made = grpcurl.call(
+        "oad.v1.Objects/Create",
+        json!({"definition": definition, "keywords": {"start": {"int": 40}}}),
+    );
     let handle = made.await.expect("it is made")["handle"].clone();
     assert_eq!(handle["daemon"], tally.daemon().id().to_string());
     let keywords = json!({"n": {"int": 2}, "label": {"null": {}}});
@@ -150,14 +164,33 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
     assert_eq!(answer["value"]["tuple"]["values"][0], json!({"int": "42"}));
 
     let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it tells");
-    assert_eq!((&info["pid"], &info["parentPid"]), (&json!(tally.pid()), &json!(std::process::id())));
-    let objects: Vec<(&Value, &Value)> =
-        info["objects"].as_array().expect("a list").iter().map(|object| (&object["type"], &object["root"])).collect();
-    assert_eq!(objects, [(&json!("grpcurl::Tally"), &json!(true)), (&json!("grpcurl::Tally"), &Value::Null)]);
+    assert_eq!(
+        (&info["pid"], &info["parentPid"]),
+        (&json!(tally.pid()), &json!(std::process::id()))
+    );
+    let objects: Vec<(&Value, &Value)> = info["objects"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|object| (&object["type"], &object["root"]))
+        .collect();
+    assert_eq!(
+        objects,
+        [(&json!("grpcurl::Tally"), &json!(true)), (&json!("grpcurl::Tally"), &Value::Null)]
+    );
 
-    grpcurl.call("oad.v1.Objects/Release", json!({"handle": handle})).await.expect("it is released");
-    let stale = grpcurl.call("oad.v1.Objects/Describe", json!({"handle": handle})).await.expect_err("it is gone");
-    assert!(stale.contains("NotFound") && stale.contains("the daemon holds no object of this handle"), "{stale}");
+    grpcurl
+        .call("oad.v1.Objects/Release", json!({"handle": handle}))
+        .await
+        .expect("it is released");
+    let stale = grpcurl
+        .call("oad.v1.Objects/Describe", json!({"handle": handle}))
+        .await
+        .expect_err("it is gone");
+    assert!(
+        stale.contains("NotFound") && stale.contains("the daemon holds no object of this handle"),
+        "{stale}"
+    );
 
     let pid = tally.pid();
     assert_eq!(grpcurl.call("oad.v1.Control/Shutdown", json!({})).await, Ok(json!({})));
@@ -172,7 +205,8 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
 
-    let description = grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
+    let description =
+        grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
     assert_eq!(description["type"], "grpcurl::Tally");
     assert_eq!(description["documentation"], "Keeps a tally.");
     let expected = json!({
@@ -185,8 +219,10 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     });
     assert_eq!(description["methods"][0], expected);
 
-    let answer =
-        grpcurl.call("oad.v1.Objects/Call", json!({"method": "fail"})).await.expect("an exception is an answer");
+    let answer = grpcurl
+        .call("oad.v1.Objects/Call", json!({"method": "fail"}))
+        .await
+        .expect("an exception is an answer");
     assert_eq!(answer["exception"]["type"], "core::num::error::ParseIntError");
     assert_eq!(answer["exception"]["message"], "invalid digit found in string");
 
@@ -206,10 +242,19 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
             "InvalidArgument",
             "`n` is not a `i64`: expected an integer from -9223372036854775808 to 9223372036854775807, found text",
         ),
-        (json!({"handle": {"id": 99}, "method": "add"}), "NotFound", "the daemon holds no object of this handle"),
-        (json!({"method": "add", "arguments": [{}, {}]}), "InvalidArgument", "a value has none of its fields set"),
+        (
+            json!({"handle": {"id": 99}, "method": "add"}),
+            "NotFound",
+            "the daemon holds no object of this handle",
+        ),
+        (
+            json!({"method": "add", "arguments": [{}, {}]}),
+            "InvalidArgument",
+            "a value has none of its fields set",
+        ),
     ] {
-        let error = grpcurl.call("oad.v1.Objects/Call", body.clone()).await.expect_err("it is refused");
+        let error =
+            grpcurl.call("oad.v1.Objects/Call", body.clone()).await.expect_err("it is refused");
         assert!(error.contains(code) && error.contains(message), "{body}: {error}");
     }
     let unknown = json!({"definition": {"type": "Nope", "constructor": "new"}});
@@ -231,10 +276,14 @@ async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name
     let expected = "`grpcurl::Tally` does not implement the interface `grpcurl::Weigh`; these types do: grpcurl::Stone";
     assert!(error.contains("Unimplemented") && error.contains(expected), "{error}");
     let error = create("Stone", "Float").await.expect_err("there is none");
-    assert!(error.contains("no type of the daemon's program implements an interface `Float`"), "{error}");
+    assert!(
+        error.contains("no type of the daemon's program implements an interface `Float`"),
+        "{error}"
+    );
     create("Stone", "grpcurl::Weigh").await.expect("it implements it");
 
-    let description = grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
+    let description =
+        grpcurl.call("oad.v1.Objects/Describe", json!({})).await.expect("it describes");
     assert_eq!(description["interfaces"], json!(["grpcurl::Weigh"]));
     let methods = description["methods"].as_array().expect("a list");
     let names: Vec<&Value> = methods.iter().map(|method| &method["name"]).collect();
@@ -244,7 +293,10 @@ async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name
         ("Weigh::weigh", json!({"int": "7"})),
         ("grpcurl::Weigh::weigh", json!({"int": "7"})),
     ] {
-        let answer = grpcurl.call("oad.v1.Objects/Call", json!({"method": method})).await.expect("it answers");
+        let answer = grpcurl
+            .call("oad.v1.Objects/Call", json!({"method": method}))
+            .await
+            .expect("it answers");
         assert_eq!(answer["value"], expected, "{method}");
     }
 }
@@ -254,19 +306,25 @@ async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     for arguments in [json!([]), json!([{"text": "no number"}])] {
-        let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "finish", "arguments": arguments})).await;
+        let call = grpcurl
+            .call("oad.v1.Objects/Call", json!({"method": "finish", "arguments": arguments}))
+            .await;
         assert!(call.expect_err("it is refused").contains("InvalidArgument"));
     }
     let call = json!({"method": "finish", "arguments": [{"int": 2}]});
     let answer = grpcurl.call("oad.v1.Objects/Call", call).await;
     assert_eq!(answer, Ok(json!({"value": {"int": "3"}})));
-    let gone = grpcurl.call("oad.v1.Objects/Call", json!({"method": "fail"})).await.expect_err("it has ended");
+    let gone = grpcurl
+        .call("oad.v1.Objects/Call", json!({"method": "fail"}))
+        .await
+        .expect_err("it has ended");
     assert!(gone.contains("NotFound"), "{gone}");
 }
 
 #[tokio::test]
 async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
-    let tally = TallyProxy::new(1).grace(Duration::from_millis(100)).await.expect("a daemon can be made");
+    let tally =
+        TallyProxy::new(1).grace(Duration::from_millis(100)).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let start = std::time::Instant::now();
     let nap = json!({"method": "nap", "arguments": [{"int": 600}], "timeout": "0.2s"});
@@ -305,7 +363,10 @@ async fn session_that_asks_no_more_is_still_answered() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let call = json!({"method": "add", "arguments": [{"int": 2}, {"null": {}}]});
-    let answer = grpcurl.call("oad.v1.Objects/Session", json!({"id": 7, "call": call})).await.expect("it answers");
+    let answer = grpcurl
+        .call("oad.v1.Objects/Session", json!({"id": 7, "call": call}))
+        .await
+        .expect("it answers");
     assert_eq!(answer["id"], "7");
     assert_eq!(answer["call"]["value"]["tuple"]["values"][0], json!({"int": "3"}));
 }
@@ -315,9 +376,14 @@ async fn values_deeper_than_the_limit_are_refused_from_anybody() {
     let tally = TallyProxy::new(1).depth_limit(3).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let deep = (0..4).fold(json!({"null": {}}), |value, _| json!({"list": {"values": [value]}}));
-    let call = grpcurl.call("oad.v1.Objects/Call", json!({"method": "add", "arguments": [deep, {"null": {}}]})).await;
+    let call = grpcurl
+        .call("oad.v1.Objects/Call", json!({"method": "add", "arguments": [deep, {"null": {}}]}))
+        .await;
     let error = call.expect_err("it is refused");
-    assert!(error.contains("ResourceExhausted") && error.contains("deeper than 3 levels"), "{error}");
+    assert!(
+        error.contains("ResourceExhausted") && error.contains("deeper than 3 levels"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -325,12 +391,14 @@ async fn clients_that_close_in_the_middle_of_the_preface_cost_nothing() {
     use std::io::{Read as _, Write as _};
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     for _ in 0..8 {
-        let mut client = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
+        let mut client =
+            std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
         client.write_all(b"PRI").expect("it is taken");
         client.shutdown(std::net::Shutdown::Write).expect("it is open");
         client.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
         let read = client.read(&mut [0; 8]);
-        let is_closed = matches!(&read, Ok(0)) || read.as_ref().is_err_and(|error| error.raw_os_error() == Some(104));
+        let is_closed = matches!(&read, Ok(0))
+            || read.as_ref().is_err_and(|error| error.raw_os_error() == Some(104));
         assert!(is_closed, "it is closed at once: {read:?}");
     }
     assert_eq!(tally.add(1, None).await.expect("others are served"), (2, None));
@@ -341,7 +409,7 @@ async fn silent_client_does_not_delay_shutdown() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let silent = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
     let ended = tally.shutdown().await.expect("it ends");
-    assert!(ended.is_clean() && ended.took() < Duration::from_secs(1), "{ended}");
+    assert!(ended.is_clean() && ended.duration() < Duration::from_secs(1), "{ended}");
     drop(silent);
 }
 
@@ -354,7 +422,7 @@ async fn client_that_says_only_the_preface_does_not_delay_shutdown() {
     // It is answered, so that the daemon has it for a connection.
     std::io::Read::read(&mut client, &mut [0; 9]).expect("it answers");
     let ended = tally.shutdown().await.expect("it ends");
-    assert!(ended.is_clean() && ended.took() < Duration::from_secs(1), "{ended}");
+    assert!(ended.is_clean() && ended.duration() < Duration::from_secs(1), "{ended}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! A person at a terminal, with objects by reference and with streams: the real grpcurl and a live daemon.
+//! A person at a terminal, with objects by reference and with streams: the real grpcurl
+//! and a live daemon.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -115,7 +116,8 @@ async fn boards() -> [BoardProxy; 2] {
     [on_socket, on_port]
 }
 
-/// Waits until a method has ended so many times, and gives how many items it has made by then.
+/// Waits until a method has ended so many times, and gives how many items it has made by
+/// then.
 async fn until_ended(board: &BoardProxy, times: u64) -> u64 {
     let started = Instant::now();
     loop {
@@ -123,7 +125,10 @@ async fn until_ended(board: &BoardProxy, times: u64) -> u64 {
         if ended == times {
             return made;
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "it has made {made} items and goes on");
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "it has made {made} items and goes on"
+        );
         tokio::task::yield_now().await;
     }
 }
@@ -133,21 +138,32 @@ async fn person_holds_objects_by_their_handles() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
         let root = Value::Null;
-        let written = grpcurl.method(&root, "write", json!([{"text": "milk"}])).await.expect("it is written");
+        let written =
+            grpcurl.method(&root, "write", json!([{"text": "milk"}])).await.expect("it is written");
         let milk = &written["handle"];
         assert_eq!(milk["type"], "grpcurl_objects::Note");
         assert_eq!(milk["daemon"], board.daemon().id().to_string());
-        let written = grpcurl.method(&root, "write", json!([{"text": " and eggs"}])).await.expect("it is written");
+        let written = grpcurl
+            .method(&root, "write", json!([{"text": " and eggs"}]))
+            .await
+            .expect("it is written");
         let eggs = &written["handle"];
 
         grpcurl.method(milk, "append", json!([{"text": "!"}])).await.expect("it is called");
         assert_eq!(grpcurl.method(milk, "text", json!([])).await, Ok(json!({"text": "milk!"})));
-        let description = grpcurl.call("oad.v1.Objects/Describe", json!({"handle": milk})).await.expect("it describes");
+        let description = grpcurl
+            .call("oad.v1.Objects/Describe", json!({"handle": milk}))
+            .await
+            .expect("it describes");
         assert_eq!(description["type"], "grpcurl_objects::Note");
 
         // As an argument, by what was printed and by its number alone.
-        let both = json!([{"list": {"values": [{"handle": milk}, {"handle": {"id": eggs["id"]}}]}}]);
-        assert_eq!(grpcurl.method(&root, "join", both.clone()).await, Ok(json!({"text": "milk! and eggs"})));
+        let both =
+            json!([{"list": {"values": [{"handle": milk}, {"handle": {"id": eggs["id"]}}]}}]);
+        assert_eq!(
+            grpcurl.method(&root, "join", both.clone()).await,
+            Ok(json!({"text": "milk! and eggs"}))
+        );
         grpcurl.method(&root, "pin", json!([{"handle": milk}])).await.expect("it is called");
         let pinned = board.notes().await.expect("it answers");
         assert_eq!(pinned[0].text().await.expect("it is the same"), "milk!");
@@ -155,9 +171,15 @@ async fn person_holds_objects_by_their_handles() {
         let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it tells");
         let objects = info["objects"].as_array().expect("a list");
         let listed: Vec<&Value> = objects.iter().map(|object| &object["handle"]).collect();
-        assert!(objects.len() == 3 && listed.contains(&milk) && listed.contains(&eggs), "{objects:?}");
+        assert!(
+            objects.len() == 3 && listed.contains(&milk) && listed.contains(&eggs),
+            "{objects:?}"
+        );
 
-        grpcurl.call("oad.v1.Objects/Release", json!({"handle": eggs})).await.expect("it is released");
+        grpcurl
+            .call("oad.v1.Objects/Release", json!({"handle": eggs}))
+            .await
+            .expect("it is released");
         let of_eggs = json!({"handle": eggs, "method": "text"});
         let with_eggs = json!({"method": "join", "arguments": both});
         for (rpc, body) in [
@@ -167,7 +189,10 @@ async fn person_holds_objects_by_their_handles() {
             ("Describe", json!({"handle": eggs})),
             ("Release", json!({"handle": eggs})),
         ] {
-            let error = grpcurl.call(&format!("oad.v1.Objects/{rpc}"), body).await.expect_err("it is stale");
+            let error = grpcurl
+                .call(&format!("oad.v1.Objects/{rpc}"), body)
+                .await
+                .expect_err("it is stale");
             let expected = "the daemon holds no object of this handle";
             assert!(error.contains("NotFound") && error.contains(expected), "{rpc}: {error}");
         }
@@ -180,10 +205,12 @@ async fn person_holds_objects_by_their_handles() {
 async fn person_reads_the_items_of_a_stream() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
-        let (items, ended) = grpcurl.iterate(&[], json!({"method": "texts", "arguments": [{"int": 3}]})).await;
+        let (items, ended) =
+            grpcurl.iterate(&[], json!({"method": "texts", "arguments": [{"int": 3}]})).await;
         let expected = ["text 0", "text 1", "text 2"].map(|text| json!({"value": {"text": text}}));
         assert_eq!((items, ended), (expected.to_vec(), Ok(())));
-        let (items, ended) = grpcurl.iterate(&[], json!({"method": "texts", "arguments": [{"int": 0}]})).await;
+        let (items, ended) =
+            grpcurl.iterate(&[], json!({"method": "texts", "arguments": [{"int": 0}]})).await;
         assert_eq!((items, ended), (Vec::new(), Ok(())));
     }
 }
@@ -205,7 +232,8 @@ async fn person_keeps_the_objects_that_a_stream_brings() {
 async fn time_that_a_person_allows_ends_an_endless_stream_in_the_daemon() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
-        let (items, ended) = grpcurl.iterate(&["-max-time", "1"], json!({"method": "endless"})).await;
+        let (items, ended) =
+            grpcurl.iterate(&["-max-time", "1"], json!({"method": "endless"})).await;
         assert!(ended.as_ref().is_err_and(|error| error.contains("DeadlineExceeded")), "{ended:?}");
         assert_eq!(items.first(), Some(&json!({"value": {"int": "0"}})));
         let made = until_ended(&board, 1).await;
@@ -222,9 +250,11 @@ async fn time_that_a_person_allows_ends_an_endless_stream_in_the_daemon() {
 async fn endless_stream_ends_in_the_daemon_when_its_reader_closes() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
-        let mut command = grpcurl.command(&["-d", r#"{"method": "endless"}"#], &["oad.v1.Objects/Iterate"]);
+        let mut command =
+            grpcurl.command(&["-d", r#"{"method": "endless"}"#], &["oad.v1.Objects/Iterate"]);
         let reading = tokio::task::spawn_blocking(move || {
-            let mut reader = command.stdout(Stdio::piped()).spawn().expect("a shell can be started");
+            let mut reader =
+                command.stdout(Stdio::piped()).spawn().expect("a shell can be started");
             let mut line = String::new();
             let mut output = BufReader::new(reader.stdout.take().expect("it is piped"));
             output.read_line(&mut line).expect("it prints");
@@ -242,7 +272,8 @@ async fn endless_stream_ends_in_the_daemon_when_its_reader_closes() {
 async fn item_that_fails_is_the_last_and_says_why() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
-        let (items, ended) = grpcurl.iterate(&[], json!({"method": "until_torn", "arguments": [{"int": 2}]})).await;
+        let (items, ended) =
+            grpcurl.iterate(&[], json!({"method": "until_torn", "arguments": [{"int": 2}]})).await;
         assert_eq!(ended, Ok(()));
         assert_eq!(items[..2], [0, 1].map(|number| json!({"value": {"int": number.to_string()}})));
         assert_eq!(items.len(), 3);
@@ -255,14 +286,18 @@ async fn item_that_fails_is_the_last_and_says_why() {
 async fn person_is_told_which_rpc_a_method_is_called_by() {
     let board = BoardProxy::new().await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
-    let error = grpcurl.method(&Value::Null, "endless", json!([])).await.expect_err("it is a stream");
-    let expected = "`endless` returns a stream, and a call has one answer; call it by `Objects.Iterate`";
+    let error =
+        grpcurl.method(&Value::Null, "endless", json!([])).await.expect_err("it is a stream");
+    let expected =
+        "`endless` returns a stream, and a call has one answer; call it by `Objects.Iterate`";
     assert!(error.contains("InvalidArgument") && error.contains(expected), "{error}");
     let (items, ended) = grpcurl.iterate(&[], json!({"method": "notes"})).await;
     let expected = "`notes` returns no stream; call it by `Objects.Call`";
     assert!(
         items.is_empty()
-            && ended.as_ref().is_err_and(|error| error.contains("InvalidArgument") && error.contains(expected)),
+            && ended
+                .as_ref()
+                .is_err_and(|error| error.contains("InvalidArgument") && error.contains(expected)),
         "{ended:?}"
     );
     let (_, ended) = grpcurl.iterate(&[], json!({"method": "none"})).await;

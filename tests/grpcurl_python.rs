@@ -1,4 +1,5 @@
-//! A person at a terminal, with Python objects: the real grpcurl and a live daemon. `OAD_PYTHON` names the interpreter.
+//! A person at a terminal, with Python objects: the real grpcurl and a live daemon.
+//! `OAD_PYTHON` names the interpreter.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -56,7 +57,8 @@ async fn person_calls_reads_and_writes_an_object() {
                   return self.size, None\n    def itself(self): return self\nbox = Box()\n";
     let script = script(&grpcurl, source).await;
     let get = |handle: &Value, name: &str| json!({"handle": handle, "name": name});
-    let boxed = grpcurl.call("oad.v1.Objects/GetAttribute", get(&script, "box")).await.expect("it answers");
+    let boxed =
+        grpcurl.call("oad.v1.Objects/GetAttribute", get(&script, "box")).await.expect("it answers");
     let boxed = &boxed["value"]["handle"];
     assert_eq!(boxed["type"], "script.Box");
     let body = json!({"handle": boxed, "method": "grow", "arguments": [{"int": 2}], "keywords": {"times": {"int": 3}}});
@@ -64,10 +66,15 @@ async fn person_calls_reads_and_writes_an_object() {
     assert_eq!(grown["value"], json!({"tuple": {"values": [{"int": "9"}, {"null": {}}]}}));
     let body = json!({"handle": boxed, "name": "size", "value": {"text": "large"}});
     grpcurl.call("oad.v1.Objects/SetAttribute", body).await.expect("it is set");
-    let size = grpcurl.call("oad.v1.Objects/GetAttribute", get(boxed, "size")).await.expect("it answers");
+    let size =
+        grpcurl.call("oad.v1.Objects/GetAttribute", get(boxed, "size")).await.expect("it answers");
     assert_eq!(size["value"], json!({"text": "large"}));
-    grpcurl.call("oad.v1.Objects/DeleteAttribute", get(boxed, "size")).await.expect("it is deleted");
-    let size = grpcurl.call("oad.v1.Objects/GetAttribute", get(boxed, "size")).await.expect("it answers");
+    grpcurl
+        .call("oad.v1.Objects/DeleteAttribute", get(boxed, "size"))
+        .await
+        .expect("it is deleted");
+    let size =
+        grpcurl.call("oad.v1.Objects/GetAttribute", get(boxed, "size")).await.expect("it answers");
     assert_eq!(size["value"], json!({"int": "3"}), "it is the class's again");
     let itself = grpcurl.method(boxed, "itself", json!([])).await.expect("it answers");
     assert_eq!(itself["handle"]["id"], boxed["id"]);
@@ -82,17 +89,22 @@ async fn person_calls_reads_and_writes_an_object() {
 #[tokio::test]
 async fn person_applies_operators() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
-    let list =
-        create(&grpcurl, json!({"value": {}}), json!([{"list": {"ints": [1, 2, 3]}}])).await.expect("it is made");
+    let list = create(&grpcurl, json!({"value": {}}), json!([{"list": {"ints": [1, 2, 3]}}]))
+        .await
+        .expect("it is made");
     assert_eq!(operate(&grpcurl, &list, "len", json!([])).await, json!({"int": "3"}));
-    assert_eq!(operate(&grpcurl, &list, "getitem", json!([{"int": -1}])).await, json!({"int": "3"}));
+    assert_eq!(
+        operate(&grpcurl, &list, "getitem", json!([{"int": -1}])).await,
+        json!({"int": "3"})
+    );
     let slice = json!([{"slice": {"start": {"int": 1}}}]);
     let items = operate(&grpcurl, &list, "getitem", slice).await;
     assert_eq!(items, json!({"list": {"ints": ["2", "3"]}}));
     operate(&grpcurl, &list, "setitem", json!([{"int": 0}, {"text": "one"}])).await;
     let more = json!([{"list": {"values": [{"bool": true}]}}]);
     let sum = operate(&grpcurl, &list, "add", more).await;
-    let expected = json!({"list": {"values": [{"text": "one"}, {"int": "2"}, {"int": "3"}, {"bool": true}]}});
+    let expected =
+        json!({"list": {"values": [{"text": "one"}, {"int": "2"}, {"int": "3"}, {"bool": true}]}});
     assert_eq!(sum, expected);
     assert_eq!(operate(&grpcurl, &list, "repr", json!([])).await, json!({"text": "['one', 2, 3]"}));
     let same = operate(&grpcurl, &list, "eq", json!([{"handle": list}])).await;
@@ -105,9 +117,11 @@ async fn person_applies_operators() {
 #[tokio::test]
 async fn person_iterates_over_an_object_and_over_what_a_method_returns() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
-    let source = "def count(n):\n    for i in range(n): yield i\n    if n > 2: raise ValueError('enough')\n";
+    let source =
+        "def count(n):\n    for i in range(n): yield i\n    if n > 2: raise ValueError('enough')\n";
     let script = script(&grpcurl, source).await;
-    let text = create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");
+    let text =
+        create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");
     let (items, ended) = grpcurl.iterate(&[], json!({"handle": text})).await;
     assert_eq!(items, ["a", "b"].map(|text| json!({"value": {"text": text}})));
     assert_eq!(ended, Ok(()));
@@ -130,13 +144,25 @@ async fn person_asks_what_an_object_can_do() {
     let script = script(&grpcurl, source).await;
     let shelf = grpcurl.method(&script, "Shelf", json!([])).await.expect("it is made");
     let shelf = &shelf["handle"];
-    let told = grpcurl.call("oad.v1.Objects/Describe", json!({"handle": shelf})).await.expect("it describes");
-    assert_eq!((&told["type"], &told["documentation"]), (&json!("script.Shelf"), &json!("Holds books.")));
-    assert!(told["attributes"].as_array().is_some_and(|names| names.contains(&json!("label"))), "{told}");
+    let told = grpcurl
+        .call("oad.v1.Objects/Describe", json!({"handle": shelf}))
+        .await
+        .expect("it describes");
+    assert_eq!(
+        (&told["type"], &told["documentation"]),
+        (&json!("script.Shelf"), &json!("Holds books."))
+    );
+    assert!(
+        told["attributes"].as_array().is_some_and(|names| names.contains(&json!("label"))),
+        "{told}"
+    );
     let methods = told["methods"].as_array().expect("it has some");
     let put = methods.iter().find(|method| method["name"] == "put").expect("it has it");
     assert_eq!(put["documentation"], "Puts one on it.");
-    assert!(put["signature"].as_str().is_some_and(|signature| signature.starts_with("def put(")), "{put}");
+    assert!(
+        put["signature"].as_str().is_some_and(|signature| signature.starts_with("def put(")),
+        "{put}"
+    );
     assert_eq!(put["parameters"][0]["name"], "title");
 }
 
@@ -145,7 +171,8 @@ async fn person_reads_an_exception_with_its_traceback() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
     let script = script(&grpcurl, "def inner(): {}['k']\ndef outer():\n    try: inner()\n    except KeyError as e: raise ValueError('no') from e\n").await;
     let body = json!({"handle": script, "method": "outer"});
-    let answer = grpcurl.call("oad.v1.Objects/Call", body).await.expect("an exception is an answer");
+    let answer =
+        grpcurl.call("oad.v1.Objects/Call", body).await.expect("an exception is an answer");
     let exception = &answer["exception"];
     assert_eq!((&exception["type"], &exception["message"]), (&json!("ValueError"), &json!("no")));
     assert_eq!(exception["causes"], json!(["KeyError: 'k'"]));
@@ -154,7 +181,8 @@ async fn person_reads_an_exception_with_its_traceback() {
     assert!(traceback.contains("direct cause") && traceback.contains("in inner"), "{traceback}");
     let definition = json!({"python": {"instance": {"name": "int"}, "interpreter": interpreter()}});
     let body = json!({"definition": definition, "arguments": [{"text": "x"}]});
-    let failed = grpcurl.call("oad.v1.Objects/Create", body).await.expect("an exception is an answer");
+    let failed =
+        grpcurl.call("oad.v1.Objects/Create", body).await.expect("an exception is an answer");
     assert_eq!(failed["exception"]["type"], "ValueError");
 }
 
@@ -164,21 +192,36 @@ async fn person_reads_each_part_of_an_exception_once() {
     let source = "def f():\n    try: open('/no/such')\n    except OSError as e: raise ValueError('m' * 1000) from e\n";
     let script = script(&grpcurl, source).await;
     let body = json!({"handle": script, "method": "f"});
-    let answer = grpcurl.call("oad.v1.Objects/Call", body).await.expect("an exception is an answer");
+    let answer =
+        grpcurl.call("oad.v1.Objects/Call", body).await.expect("an exception is an answer");
     let exception = &answer["exception"];
-    assert_eq!(exception.to_string().matches(&"m".repeat(1000)).count(), 2, "as message and in the traceback");
-    assert_eq!((&exception["messageIsArgument"], exception["args"].as_array()), (&json!(true), None));
+    assert_eq!(
+        exception.to_string().matches(&"m".repeat(1000)).count(),
+        2,
+        "as message and in the traceback"
+    );
+    assert_eq!(
+        (&exception["messageIsArgument"], exception["args"].as_array()),
+        (&json!(true), None)
+    );
     assert_eq!((&exception["cause"], &exception["suppressContext"]), (&json!(1), &json!(true)));
     let cause = &exception["behind"][0];
-    assert_eq!((&cause["type"], &cause["attributes"]["errno"]), (&json!("FileNotFoundError"), &json!({"int": "2"})));
-    assert!(cause["stack"].as_str().is_some_and(|stack| stack.ends_with("open('/no/such')\n")), "{cause}");
+    assert_eq!(
+        (&cause["type"], &cause["attributes"]["errno"]),
+        (&json!("FileNotFoundError"), &json!({"int": "2"}))
+    );
+    assert!(
+        cause["stack"].as_str().is_some_and(|stack| stack.ends_with("open('/no/such')\n")),
+        "{cause}"
+    );
     assert!(exception.to_string().len() < 4500, "{exception}");
 }
 
 #[tokio::test]
 async fn person_releases_an_object_and_with_the_last_one_its_interpreter() {
     let Some((daemon, grpcurl)) = daemon().await else { return };
-    let text = create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");
+    let text =
+        create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");
     let interpreters = support::children(daemon.pid());
     assert_eq!(interpreters.len(), 1);
     grpcurl.call("oad.v1.Objects/Release", json!({"handle": text})).await.expect("it is released");
@@ -206,7 +249,11 @@ async fn person_is_told_how_an_interpreter_died() {
 async fn person_is_told_whose_interpreter_has_died() {
     const CHECK: &str = "grpc.health.v1.Health/Check";
     let Some((daemon, grpcurl)) = daemon().await else { return };
-    assert_eq!(grpcurl.call(CHECK, json!({})).await, Ok(json!({"status": "SERVING"})), "without an object");
+    assert_eq!(
+        grpcurl.call(CHECK, json!({})).await,
+        Ok(json!({"status": "SERVING"})),
+        "without an object"
+    );
     let root = script(&grpcurl, "import os\ndef die(): os._exit(5)\n").await;
     let text = json!({"value": {}, "path": ["/nowhere"]});
     let other = create(&grpcurl, text, json!([{"text": "ab"}])).await.expect("it is made");
@@ -215,17 +262,26 @@ async fn person_is_told_whose_interpreter_has_died() {
     let mut watch = grpcurl.command(&["-d", "{}"], &["grpc.health.v1.Health/Watch"]);
     let mut watch = watch.stdout(Stdio::piped()).spawn().expect("a shell can be started");
     let mut told = BufReader::new(watch.stdout.take().expect("it is piped")).lines();
-    // Each answer is a line for the brace, one for the status, and one for the other brace.
-    let mut next = || told.by_ref().map(|line| line.expect("it is text")).find(|line| line.contains("status"));
+    // Each answer is a line for the brace, one for the status, and one for the other
+    // brace.
+    let mut next =
+        || told.by_ref().map(|line| line.expect("it is text")).find(|line| line.contains("status"));
     assert_eq!(next().as_deref(), Some("  \"status\": \"SERVING\""));
 
     grpcurl.method(&root, "die", json!([])).await.expect_err("it dies");
     assert_eq!(next().as_deref(), Some("  \"status\": \"NOT_SERVING\""));
     for body in [json!({}), json!({"service": "oad.v1.Objects"}), named(&root)] {
-        assert_eq!(grpcurl.call(CHECK, body.clone()).await, Ok(json!({"status": "NOT_SERVING"})), "{body}");
+        assert_eq!(
+            grpcurl.call(CHECK, body.clone()).await,
+            Ok(json!({"status": "NOT_SERVING"})),
+            "{body}"
+        );
     }
     assert_eq!(grpcurl.call(CHECK, named(&other)).await, Ok(json!({"status": "SERVING"})));
-    let error = grpcurl.call(CHECK, json!({"service": "oad.v1.Objects/99"})).await.expect_err("there is none");
+    let error = grpcurl
+        .call(CHECK, json!({"service": "oad.v1.Objects/99"}))
+        .await
+        .expect_err("there is none");
     assert!(error.contains("NotFound") && error.contains("no object of this number"), "{error}");
     daemon.shutdown().await.expect("it ends");
     assert!(watch.wait().expect("it is ours").success(), "the stream ended in order");

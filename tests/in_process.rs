@@ -33,17 +33,27 @@ async fn calls_run_as_in_a_process() {
     let (first, second) = tokio::join!(lab.block(SECOND / 2), lab.block(SECOND / 2));
     first.and(second).expect("they return");
     assert!(start.elapsed() < SECOND, "shared calls overlap: {:?}", start.elapsed());
-    let logs = futures_util::future::join_all((0..20).map(|n| lab.note(n.to_string(), Duration::ZERO))).await;
+    let logs =
+        futures_util::future::join_all((0..20).map(|n| lab.note(n.to_string(), Duration::ZERO)))
+            .await;
     let expected: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    assert_eq!(logs[19].as_ref().expect("it returns"), &expected, "exclusive calls keep their order");
+    assert_eq!(
+        logs[19].as_ref().expect("it returns"),
+        &expected,
+        "exclusive calls keep their order"
+    );
 }
 
 #[test]
 fn it_can_be_made_and_called_without_a_runtime() {
     let lab = futures_executor::block_on(lab());
-    assert_eq!(futures_executor::block_on(lab.echo(Value::Int(4))).expect("it answers"), Value::Int(4));
-    let late = futures_executor::block_on(lab.wait("late".into(), SECOND * 60).deadline(SECOND / 20));
-    assert_eq!(late.expect_err("it takes a minute").kind(), ErrorKind::Deadline);
+    assert_eq!(
+        futures_executor::block_on(lab.echo(Value::Int(4))).expect("it answers"),
+        Value::Int(4)
+    );
+    let late =
+        futures_executor::block_on(lab.wait("late".into(), SECOND * 60).timeout(SECOND / 20));
+    assert_eq!(late.expect_err("it takes a minute").kind(), ErrorKind::Timeout);
     assert!(futures_executor::block_on(lab.shutdown()).expect("it ends").is_clean());
 }
 
@@ -71,12 +81,20 @@ async fn failures_are_those_of_a_process() {
     let failing = LabProxy::failing("so".into()).in_process().await.expect_err("it fails");
     assert_eq!(failing.exception().map(|exception| exception.message()), Some("so"), "{failing}");
 
-    let lab = LabProxy::new().in_process().message_limit(1 << 20).depth_limit(3).await.expect("a daemon can be made");
+    let lab = LabProxy::new()
+        .in_process()
+        .message_limit(1 << 20)
+        .depth_limit(3)
+        .await
+        .expect("a daemon can be made");
     for panicking in [lab.panic("one".into()), lab.panic_later("two".into())] {
         let error = panicking.await.expect_err("it panics");
         let exception = error.exception().expect("a panic is an exception");
         assert_eq!(exception.type_name(), "panic");
-        assert!(exception.location().is_some_and(|place| place.contains("tests/support/lab.rs")), "{error:?}");
+        assert!(
+            exception.location().is_some_and(|place| place.contains("tests/support/lab.rs")),
+            "{error:?}"
+        );
     }
     let error = lab.bytes(2 << 20).await.expect_err("it is too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
@@ -90,9 +108,10 @@ async fn failures_are_those_of_a_process() {
 #[tokio::test]
 async fn async_call_is_cancelled_by_its_deadline_and_when_it_is_dropped() {
     let lab = lab().await;
-    let late = lab.wait("late".into(), SECOND * 600).deadline(SECOND / 20).await;
-    assert_eq!(late.expect_err("it takes long").kind(), ErrorKind::Deadline);
-    let dropped = tokio::time::timeout(SECOND / 20, lab.wait_alone("dropped".into(), SECOND * 600)).await;
+    let late = lab.wait("late".into(), SECOND * 600).timeout(SECOND / 20).await;
+    assert_eq!(late.expect_err("it takes long").kind(), ErrorKind::Timeout);
+    let dropped =
+        tokio::time::timeout(SECOND / 20, lab.wait_alone("dropped".into(), SECOND * 600)).await;
     dropped.expect_err("it takes long");
     let expected = ["late began", "late ended", "dropped began", "dropped ended"];
     loop {
@@ -100,7 +119,10 @@ async fn async_call_is_cancelled_by_its_deadline_and_when_it_is_dropped() {
         if log == expected {
             break;
         }
-        assert!(expected.starts_with(&log.iter().map(String::as_str).collect::<Vec<_>>()), "{log:?}");
+        assert!(
+            expected.starts_with(&log.iter().map(String::as_str).collect::<Vec<_>>()),
+            "{log:?}"
+        );
     }
 }
 
@@ -113,7 +135,8 @@ async fn shutdown_reports_how_it_went() {
     assert_eq!(call.await.expect("it does not panic").expect("it has its answer"), ["last"]);
     assert!(ended.is_clean() && !ended.was_killed(), "{ended}");
     assert_eq!((ended.pid(), ended.status(), ended.calls()), (std::process::id(), None, Some(1)));
-    let expected = format!("daemon {} ended in {} ms: ", std::process::id(), ended.took().as_millis());
+    let expected =
+        format!("daemon {} ended in {} ms: ", std::process::id(), ended.duration().as_millis());
     assert_eq!(ended.to_string(), expected + "it was within this process, which goes on");
     let error = lab.log().await.expect_err("it has ended");
     assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
@@ -127,8 +150,12 @@ async fn sync_call_that_does_not_return_is_reported_abandoned() {
     let other = tokio::spawn(lab.wait_to_the_end("other".into(), SECOND * 600));
     tokio::task::yield_now().await;
     let ended = lab.shutdown().await.expect("it ends");
-    assert!(ended.took() < SECOND, "{ended}");
-    assert_eq!((ended.is_clean(), ended.was_killed(), ended.abandoned()), (false, false, Some(2)), "{ended}");
+    assert!(ended.duration() < SECOND, "{ended}");
+    assert_eq!(
+        (ended.is_clean(), ended.was_killed(), ended.abandoned()),
+        (false, false, Some(2)),
+        "{ended}"
+    );
     for call in [stuck, other] {
         let error = call.await.expect("it does not panic").expect_err("it was cut off");
         assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
@@ -141,13 +168,15 @@ struct Shared {
 }
 
 /// Where the constructor, which is given values only, finds what to share.
-static SHARED: std::sync::Mutex<Vec<(String, Arc<AtomicUsize>)>> = std::sync::Mutex::new(Vec::new());
+static SHARED: std::sync::Mutex<Vec<(String, Arc<AtomicUsize>)>> =
+    std::sync::Mutex::new(Vec::new());
 
 #[oad::object]
 impl Shared {
     fn new(name: &str) -> Self {
         let all = SHARED.lock().expect("nobody panics");
-        let (_, dropped) = all.iter().find(|(known, _)| known == name).expect("the test has put it there");
+        let (_, dropped) =
+            all.iter().find(|(known, _)| known == name).expect("the test has put it there");
         Shared { dropped: Arc::clone(dropped) }
     }
 
@@ -223,7 +252,10 @@ async fn async_code_that_never_awaits_is_let_go_after_the_grace() {
     let ended = daemon.shutdown().await.expect("it ends");
     assert!(ended.was_killed() && !ended.is_clean(), "{ended}");
     for call in calls {
-        assert_eq!(call.await.expect("it does not panic").expect_err("cut off").kind(), ErrorKind::Closed);
+        assert_eq!(
+            call.await.expect("it does not panic").expect_err("cut off").kind(),
+            ErrorKind::Closed
+        );
     }
     RELEASED.store(true, Ordering::Relaxed);
     support::wait_until(SECOND * 5, || match dropped.load(Ordering::SeqCst) {
@@ -234,7 +266,8 @@ async fn async_code_that_never_awaits_is_let_go_after_the_grace() {
 
 #[test]
 fn end_of_the_runtime_ends_it_and_is_told() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (proxy, dropped) = runtime.block_on(shared("runtime"));
     drop(runtime);
     let error = futures_executor::block_on(proxy.spawn()).expect_err("nobody carries it");
@@ -308,7 +341,8 @@ fn program_with_many() {
     }
     let stdin = || std::fs::read_link("/proc/self/fd/0").expect("it is open");
     let before = stdin();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         live_and_die().await;
         say("one");
@@ -353,8 +387,13 @@ async fn wait_for_word() {
 #[test]
 fn thousand_lives_and_some_that_are_given_up_leave_no_thread_descriptor_process_or_file() {
     let mut program = Parent::start("program_with_many", "go");
-    let look = |program: &Parent| (support::holdings(program.pid()), program.census().len(), program.directories());
-    assert_eq!((program.hear(), program.hear()), (vec!["one".to_owned()], vec!["listening".to_owned()]));
+    let look = |program: &Parent| {
+        (support::holdings(program.pid()), program.census().len(), program.directories())
+    };
+    assert_eq!(
+        (program.hear(), program.hear()),
+        (vec!["one".to_owned()], vec!["listening".to_owned()])
+    );
     // The threads of a runtime that was let go take a moment to end.
     support::wait_until(SECOND * 5, || match look(&program) {
         // The test's own two, and the keeper.
@@ -364,7 +403,10 @@ fn thousand_lives_and_some_that_are_given_up_leave_no_thread_descriptor_process_
     let before = look(&program);
     let memory = support::resident_kib(program.pid());
     support::signal(program.pid(), "-USR1");
-    assert_eq!((program.hear(), program.hear()), (vec!["many".to_owned()], vec!["listening".to_owned()]));
+    assert_eq!(
+        (program.hear(), program.hear()),
+        (vec!["many".to_owned()], vec!["listening".to_owned()])
+    );
     support::wait_until(SECOND * 5, || match look(&program) {
         now if now == before => Ok(()),
         now => Err(format!("{now:?}, and {before:?} before")),

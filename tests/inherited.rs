@@ -27,7 +27,8 @@ fn grandchild() {
     }
     assert!(std::env::var_os("OAD_DAEMON").is_some(), "the marker is inherited");
     oad::init();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let lab = LabProxy::new().await.expect("a daemon can be made");
         assert_eq!(lab.echo(Value::Int(1)).await.expect("it answers"), Value::Int(1));

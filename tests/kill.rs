@@ -19,7 +19,8 @@ const ORPHAN_LIMIT: Duration = SECOND;
 #[test]
 fn parent_to_be_killed() {
     let Ok(part) = std::env::var(PART) else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let lab = LabProxy::new().await.expect("a daemon can be made");
         let busy = lab.clone();
@@ -27,7 +28,9 @@ fn parent_to_be_killed() {
             "idle" | "stopped" | "forked" => {}
             "blocked" => drop(tokio::spawn(async move { busy.block(SECOND * 600).await })),
             "spinning" => drop(tokio::spawn(async move { busy.spin(SECOND * 600).await })),
-            "waiting" => drop(tokio::spawn(async move { busy.wait("here".into(), SECOND * 600).await })),
+            "waiting" => {
+                drop(tokio::spawn(async move { busy.wait("here".into(), SECOND * 600).await }))
+            }
             "stray" => say(lab.stray().await.expect("setsid can be run")),
             part => panic!("there is no part {part}"),
         }
@@ -44,9 +47,11 @@ fn parent_to_be_killed() {
     });
 }
 
-/// Leaves a copy of this process that holds all it holds, the lifelines too, and does nothing.
+/// Leaves a copy of this process that holds all it holds, the lifelines too, and does
+/// nothing.
 fn fork_a_copy() {
-    // SAFETY: the copy calls nothing but `pause`, which is safe to call in a fork of a process with threads.
+    // SAFETY: the copy calls nothing but `pause`, which is safe to call in a fork of a
+    // process with threads.
     #[allow(unsafe_code)]
     unsafe {
         if libc::fork() == 0 {
@@ -82,7 +87,10 @@ fn kill_parents(part: &str, times: usize) {
         parent.kill();
         took.push(parent.wait_until_nothing_is_left(ORPHAN_LIMIT));
     }
-    println!("parent killed, {part}: {times} times, everything gone in {:?} (median)", median(took));
+    println!(
+        "parent killed, {part}: {times} times, everything gone in {:?} (median)",
+        median(took)
+    );
 }
 
 #[test]
@@ -133,12 +141,23 @@ async fn killed_daemon_fails_every_call_in_flight_with_the_signal() {
             assert_eq!(error.to_string(), expected);
         }
         let error = lab.log().await.expect_err("it is dead");
-        assert!(error.to_string().ends_with("(SIGKILL); nothing was sent; make a new daemon"), "{error}");
+        assert!(
+            error.to_string().ends_with("(SIGKILL); nothing was sent; make a new daemon"),
+            "{error}"
+        );
         assert_eq!(support::state(pid), None, "it is reaped");
     }
     let worst = took.iter().max().expect("there are some");
-    println!("daemon killed: {} errors, median {:?}, worst {worst:?}", took.len(), median(took.clone()));
-    assert!(median(took.clone()) < Duration::from_millis(100), "the median is {:?}", median(took.clone()));
+    println!(
+        "daemon killed: {} errors, median {:?}, worst {worst:?}",
+        took.len(),
+        median(took.clone())
+    );
+    assert!(
+        median(took.clone()) < Duration::from_millis(100),
+        "the median is {:?}",
+        median(took.clone())
+    );
     // Another test of this binary may have the processor just then.
     assert!(*worst < Duration::from_millis(500), "the worst took {worst:?}");
 }
@@ -160,8 +179,9 @@ async fn exit_is_told_with_its_code_also_zero() {
         let error = lab.exit(code).await.expect_err("it exits");
         assert_eq!(error.kind(), ErrorKind::Died, "{error}");
         assert_eq!(error.death().and_then(oad::Death::code), Some(code), "{error}");
-        let expected =
-            format!("the daemon's process died: exited with code {code}; the call may have been carried out");
+        let expected = format!(
+            "the daemon's process died: exited with code {code}; the call may have been carried out"
+        );
         assert!(error.to_string().ends_with(&expected), "{error}");
     }
 }
@@ -172,7 +192,8 @@ fn parent_of_one_that_dies() {
     if std::env::var_os(PART).is_none() {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let lab = runtime.block_on(async { LabProxy::new().await.expect("a daemon can be made") });
     runtime.block_on(lab.exit(3)).expect_err("it exits");
     say("died");

@@ -15,14 +15,16 @@ const CYCLES: usize = 300;
 /// How many of them at once, every third time.
 const AT_ONCE: usize = 4;
 
-/// Plays the parent: makes, calls and drops daemons when it is told to, by the creation of a file.
+/// Plays the parent: makes, calls and drops daemons when it is told to, by the creation
+/// of a file.
 #[test]
 fn parent_of_many() {
     if std::env::var_os(PART).is_none() {
         return;
     }
     // The caller's own memory is to be counted, not what glibc keeps per thread.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         live_and_die().await;
         say("one");
@@ -96,9 +98,16 @@ fn hundreds_of_lives_leave_nothing() {
     assert_eq!(parent.hear(), ["listening"]);
     let after = look(&parent);
     let memory_after = support::resident_kib(parent.pid());
-    println!("{made} lives: memory grew by {} KiB; {:?}", memory_after.saturating_sub(memory_before), after.holdings);
+    println!(
+        "{made} lives: memory grew by {} KiB; {:?}",
+        memory_after.saturating_sub(memory_before),
+        after.holdings
+    );
     assert_eq!(after, before);
-    assert!(memory_after < memory_before + 2 * 1024, "from {memory_before} KiB to {memory_after} KiB");
+    assert!(
+        memory_after < memory_before + 2 * 1024,
+        "from {memory_before} KiB to {memory_after} KiB"
+    );
     support::signal(parent.pid(), "-USR1");
     assert!(parent.process.wait().expect("it is ours").success());
 }

@@ -35,7 +35,10 @@ async fn shutdown_reports_once_everything_is_gone() {
     let ended = lab.shutdown().await.expect("it ends");
     assert_gone(pid, &directory);
     assert!(ended.is_clean(), "{ended}");
-    assert_eq!((ended.pid(), ended.calls(), ended.status().and_then(|status| status.code())), (pid, Some(0), Some(0)));
+    assert_eq!(
+        (ended.pid(), ended.calls(), ended.status().and_then(|status| status.code())),
+        (pid, Some(0), Some(0))
+    );
     let error = lab.echo(Value::Null).await.expect_err("it is gone");
     assert_eq!(error.kind(), ErrorKind::Closed);
     let (start, end) = (
@@ -85,7 +88,8 @@ async fn dropping_last_proxy_ends_daemon() {
 
 #[test]
 fn dropping_outside_a_runtime_ends_daemon() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let lab = runtime.block_on(lab());
     let pid = lab.pid();
     std::thread::spawn(move || drop(lab)).join().expect("it does not panic");
@@ -94,8 +98,11 @@ fn dropping_outside_a_runtime_ends_daemon() {
 
 #[test]
 fn end_of_the_runtime_ends_daemon_and_is_told() {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let lab = runtime.block_on(lab());
     drop(runtime);
     let other = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -107,10 +114,11 @@ fn end_of_the_runtime_ends_daemon_and_is_told() {
 #[test]
 fn daemon_can_be_made_and_called_without_a_runtime() {
     let lab = futures_executor::block_on(lab());
-    let call = lab.echo(Value::Int(4)).deadline(SECOND * 10);
+    let call = lab.echo(Value::Int(4)).timeout(SECOND * 10);
     assert_eq!(futures_executor::block_on(call).expect("it answers"), Value::Int(4));
-    let error = futures_executor::block_on(lab.block(SECOND * 60).deadline(Duration::from_millis(50)));
-    assert_eq!(error.expect_err("it takes a minute").kind(), ErrorKind::Deadline);
+    let error =
+        futures_executor::block_on(lab.block(SECOND * 60).timeout(Duration::from_millis(50)));
+    assert_eq!(error.expect_err("it takes a minute").kind(), ErrorKind::Timeout);
     let lab = LabProxy::new();
     let lab = futures_executor::block_on(lab.into_future()).expect("a daemon can be made");
     assert!(futures_executor::block_on(lab.shutdown()).expect("it ends").is_clean());
@@ -128,10 +136,15 @@ async fn daemon_lives_when_the_thread_that_made_it_ends() {
     let lab = making.await.expect("it is made");
     // The death signal is SIGCONT. A daemon that is stopped shows whether it gets it.
     support::signal(lab.pid(), "-STOP");
-    let is_stopped = || (support::state(lab.pid()) == Some('T')).then_some(()).ok_or_else(|| "it runs".to_owned());
+    let is_stopped = || {
+        (support::state(lab.pid()) == Some('T')).then_some(()).ok_or_else(|| "it runs".to_owned())
+    };
     support::wait_until(SECOND, is_stopped);
     drop(stop);
-    tokio::task::spawn_blocking(move || thread.join()).await.expect("it does not panic").expect("it does not panic");
+    tokio::task::spawn_blocking(move || thread.join())
+        .await
+        .expect("it does not panic")
+        .expect("it does not panic");
     assert_eq!(is_stopped(), Ok(()), "it has got no signal");
     support::signal(lab.pid(), "-CONT");
     assert_eq!(lab.echo(Value::Int(1)).await.expect("it lives"), Value::Int(1));
@@ -157,7 +170,8 @@ async fn proxy_works_from_many_tasks_and_moves_between_them() {
 async fn object_is_dropped_before_the_report_and_when_the_proxy_goes() {
     let marks = tempfile::tempdir().expect("the temporary directory can be written to");
     let (first, second) = (marks.path().join("shutdown"), marks.path().join("drop"));
-    let lab = LabProxy::marking(&first, Duration::from_millis(200)).await.expect("a daemon can be made");
+    let lab =
+        LabProxy::marking(&first, Duration::from_millis(200)).await.expect("a daemon can be made");
     assert!(lab.shutdown().await.expect("it ends").is_clean());
     assert!(first.exists(), "the object was dropped");
     let lab = LabProxy::marking(&second, Duration::ZERO).await.expect("a daemon can be made");
@@ -170,11 +184,16 @@ async fn object_is_dropped_before_the_report_and_when_the_proxy_goes() {
 #[tokio::test]
 async fn drop_that_hangs_is_bounded() {
     let mark = std::path::Path::new("/nowhere");
-    let lab =
-        LabProxy::marking(mark, SECOND * 600).grace(Duration::from_millis(300)).await.expect("a daemon can be made");
+    let lab = LabProxy::marking(mark, SECOND * 600)
+        .grace(Duration::from_millis(300))
+        .await
+        .expect("a daemon can be made");
     let ended = lab.shutdown().await.expect("it ends");
-    assert!(ended.took() < Duration::from_millis(900), "{ended}");
-    assert!(!ended.is_clean() && ended.to_string().ends_with(", and an object's drop did not end"), "{ended}");
+    assert!(ended.duration() < Duration::from_millis(900), "{ended}");
+    assert!(
+        !ended.is_clean() && ended.to_string().ends_with(", and an object's drop did not end"),
+        "{ended}"
+    );
 }
 
 #[tokio::test]
@@ -183,8 +202,15 @@ async fn exit_of_the_object_during_the_grace_is_not_a_clean_end() {
     let call = tokio::spawn(lab.exit_after(Duration::from_millis(300), 0));
     tokio::task::yield_now().await;
     let ended = lab.shutdown().await.expect("it was asked to");
-    assert_eq!((ended.is_clean(), ended.calls(), ended.abandoned()), (false, Some(1), None), "{ended}");
-    assert_eq!(call.await.expect("it does not panic").expect_err("it was cut off").kind(), ErrorKind::Closed);
+    assert_eq!(
+        (ended.is_clean(), ended.calls(), ended.abandoned()),
+        (false, Some(1), None),
+        "{ended}"
+    );
+    assert_eq!(
+        call.await.expect("it does not panic").expect_err("it was cut off").kind(),
+        ErrorKind::Closed
+    );
 }
 
 #[tokio::test]
@@ -229,11 +255,13 @@ fn parent_of_dropped_spawns() {
     if std::env::var_os(support::PART).is_none() {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         for micros in (0..20_000).step_by(1_000) {
             let spawning = LabProxy::slowly(SECOND * 60);
-            let _ = tokio::time::timeout(Duration::from_micros(micros), spawning.into_future()).await;
+            let _ =
+                tokio::time::timeout(Duration::from_micros(micros), spawning.into_future()).await;
         }
     });
     say("dropped");
@@ -242,7 +270,11 @@ fn parent_of_dropped_spawns() {
 
 #[tokio::test]
 async fn endless_grace_is_no_trouble() {
-    let lab = LabProxy::new().grace(Duration::MAX).start_timeout(Duration::MAX).await.expect("a daemon can be made");
+    let lab = LabProxy::new()
+        .grace(Duration::MAX)
+        .start_timeout(Duration::MAX)
+        .await
+        .expect("a daemon can be made");
     assert!(lab.shutdown().await.expect("it ends").is_clean());
 }
 
@@ -285,7 +317,10 @@ async fn closed_tells_the_true_cause_and_keeps_nothing_alive() {
     support::signal(lab.pid(), "-KILL");
     for error in [first.await, second.await].map(|closed| closed.expect_err("it died")) {
         assert_eq!(error.death().and_then(oad::Death::signal), Some(9), "{error}");
-        let expected = format!("daemon {} (Lab): the daemon's process died: killed by signal 9 (SIGKILL)", lab.pid());
+        let expected = format!(
+            "daemon {} (Lab): the daemon's process died: killed by signal 9 (SIGKILL)",
+            lab.pid()
+        );
         assert_eq!(error.to_string(), expected);
     }
 }
@@ -315,13 +350,18 @@ async fn health_tells_a_busy_daemon_from_a_stopped_and_a_dead_one() {
 
 #[tokio::test]
 async fn daemon_has_the_threads_that_are_asked_for() {
-    for (daemon, expected) in
-        [(oad::daemon(), 2), (oad::daemon().worker_threads(0), 1), (oad::daemon().worker_threads(5), 5)]
-    {
+    for (daemon, expected) in [
+        (oad::daemon(), 2),
+        (oad::daemon().worker_threads(0), 1),
+        (oad::daemon().worker_threads(5), 5),
+    ] {
         let daemon = daemon.await.expect("it starts");
         let workers = || {
-            let threads = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("it lives");
-            let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+            let threads =
+                std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("it lives");
+            let names = threads.filter_map(|thread| {
+                std::fs::read_to_string(thread.ok()?.path().join("comm")).ok()
+            });
             names.filter(|name| name.starts_with("tokio")).count()
         };
         support::wait_until(Duration::from_secs(5), || match workers() {

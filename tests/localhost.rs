@@ -1,4 +1,5 @@
-//! Daemons on a port of 127.0.0.1: who is answered, who is not, and what anybody else on the machine can see.
+//! Daemons on a port of 127.0.0.1: who is answered, who is not, and what anybody else on
+//! the machine can see.
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
@@ -25,7 +26,8 @@ oad::test_daemon!(|services| services.add_service(Own, &[]));
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A service of the user's own: it tells in its status whether it was shown any credentials.
+/// A service of the user's own: it tells in its status whether it was shown any
+/// credentials.
 #[derive(Clone)]
 struct Own;
 
@@ -81,17 +83,25 @@ fn address(daemon: &Daemon) -> SocketAddr {
 /// The token, from where its owner is shown it.
 fn token(daemon: &Daemon) -> String {
     let line = daemon.grpcurl();
-    line.strip_prefix("OAD_TOKEN=").and_then(|line| line.split(' ').next()).expect("it stands in front").to_owned()
+    line.strip_prefix("OAD_TOKEN=")
+        .and_then(|line| line.split(' ').next())
+        .expect("it stands in front")
+        .to_owned()
 }
 
 /// A connection of a stranger's.
 async fn connection(daemon: &Daemon) -> Channel {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", daemon.endpoint())).unwrap();
+    let endpoint =
+        tonic::transport::Endpoint::from_shared(format!("http://{}", daemon.endpoint())).unwrap();
     endpoint.connect().await.expect("everybody can connect")
 }
 
 /// Sends an empty message, and gives what became of it.
-async fn ask(channel: &Channel, path: &'static str, authorization: Option<&str>) -> Result<(), Status> {
+async fn ask(
+    channel: &Channel,
+    path: &'static str,
+    authorization: Option<&str>,
+) -> Result<(), Status> {
     let mut request = Request::new(());
     if let Some(authorization) = authorization {
         request.metadata_mut().insert("authorization", authorization.parse().unwrap());
@@ -137,8 +147,13 @@ async fn nobody_without_the_token_is_answered_by_any_service() {
     ];
     for path in PATHS {
         for authorization in &wrong {
-            let status = ask(&stranger, path, authorization.as_deref()).await.expect_err("it is refused");
-            assert_eq!(status.code(), Code::Unauthenticated, "{path} with {authorization:?}: {status}");
+            let status =
+                ask(&stranger, path, authorization.as_deref()).await.expect_err("it is refused");
+            assert_eq!(
+                status.code(),
+                Code::Unauthenticated,
+                "{path} with {authorization:?}: {status}"
+            );
             let expected = "this daemon answers only who has its token, as `authorization: Bearer <token>`; its parent has it, \
                             and `Daemon::grpcurl` prints a command line with it";
             assert_eq!(status.message(), expected);
@@ -154,16 +169,20 @@ async fn token_opens_every_service_and_no_service_sees_it() {
     let authorization = format!("Bearer {}", token(lab.daemon()));
     let client = connection(lab.daemon()).await;
     // These would not end.
-    let endless = ["/oad.v1.Control/Logs", "/grpc.health.v1.Health/Watch", "/oad.v1.Control/Shutdown"];
+    let endless =
+        ["/oad.v1.Control/Logs", "/grpc.health.v1.Health/Watch", "/oad.v1.Control/Shutdown"];
     for path in PATHS.iter().filter(|path| !endless.contains(path)) {
         let answer = ask(&client, path, Some(&authorization)).await;
         let code = answer.as_ref().map_or_else(Status::code, |()| Code::Ok);
         assert_ne!(code, Code::Unauthenticated, "{path}: {answer:?}");
     }
     ask(&client, "/grpc.health.v1.Health/Check", Some(&authorization)).await.expect("it serves");
-    let own = ask(&client, "/test.v1.Own/Anything", Some(&authorization)).await.expect_err("it says so");
+    let own =
+        ask(&client, "/test.v1.Own/Anything", Some(&authorization)).await.expect_err("it says so");
     assert_eq!((own.code(), own.message()), (Code::DataLoss, "reached, credentials shown: false"));
-    let unknown = ask(&client, "/no.such.Service/Method", Some(&authorization)).await.expect_err("there is none");
+    let unknown = ask(&client, "/no.such.Service/Method", Some(&authorization))
+        .await
+        .expect_err("there is none");
     assert_eq!(unknown.code(), Code::Unimplemented);
 }
 
@@ -176,27 +195,35 @@ async fn channel_for_generated_clients_has_the_token() {
     let mut own = tonic::client::Grpc::new(lab.daemon().channel());
     own.ready().await.expect("it is connected");
     let path = http::uri::PathAndQuery::from_static("/test.v1.Own/Anything");
-    let reached = own.unary(Request::new(()), path, ProstCodec::<(), ()>::default()).await.expect_err("it says so");
+    let reached = own
+        .unary(Request::new(()), path, ProstCodec::<(), ()>::default())
+        .await
+        .expect_err("it says so");
     assert_eq!(reached.message(), "reached, credentials shown: false");
 }
 
 #[tokio::test]
 async fn unix_socket_wants_no_token_and_leaves_credentials_to_the_services() {
     let lab = LabProxy::new().await.expect("a daemon can be made");
-    assert!(matches!(lab.daemon().endpoint(), Endpoint::Unix(path) if Some(path.as_path()) == lab.daemon().socket()));
+    assert!(
+        matches!(lab.daemon().endpoint(), Endpoint::Unix(path) if Some(path.as_path()) == lab.daemon().socket())
+    );
     let mut own = tonic::client::Grpc::new(lab.daemon().channel());
     own.ready().await.expect("it is connected");
     let mut request = Request::new(());
     request.metadata_mut().insert("authorization", "mine".parse().unwrap());
     let path = http::uri::PathAndQuery::from_static("/test.v1.Own/Anything");
-    let reached = own.unary(request, path, ProstCodec::<(), ()>::default()).await.expect_err("it says so");
+    let reached =
+        own.unary(request, path, ProstCodec::<(), ()>::default()).await.expect_err("it says so");
     assert_eq!(reached.message(), "reached, credentials shown: true");
 }
 
 /// Where something listens at this port, as `/proc/net` has it.
 fn listening_at(port: u16) -> Vec<String> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
-    let sockets = tables.iter().flat_map(|table| table.lines().skip(1)).map(|line| line.split_whitespace());
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let sockets =
+        tables.iter().flat_map(|table| table.lines().skip(1)).map(|line| line.split_whitespace());
     let listening = sockets.filter_map(|mut fields| match (fields.nth(1), fields.nth(1)) {
         (Some(local), Some("0A")) => Some(local.to_owned()),
         _ => None,
@@ -224,7 +251,9 @@ async fn hundreds_of_wrong_attempts_do_no_harm() {
     for _ in 0..10 {
         let attempts = (0..30).map(|_| async {
             let stranger = connection(lab.daemon()).await;
-            let status = ask(&stranger, "/oad.v1.Objects/Call", Some("Bearer guess")).await.expect_err("it is refused");
+            let status = ask(&stranger, "/oad.v1.Objects/Call", Some("Bearer guess"))
+                .await
+                .expect_err("it is refused");
             assert_eq!(status.code(), Code::Unauthenticated, "{status}");
         });
         futures_util::future::join_all(attempts).await;
@@ -240,12 +269,13 @@ async fn hundreds_of_wrong_attempts_do_no_harm() {
 #[tokio::test]
 async fn silent_clients_do_not_delay_shutdown() {
     let lab = lab().await;
-    let silent: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(address(lab.daemon())).unwrap()).collect();
+    let silent: Vec<TcpStream> =
+        (0..8).map(|_| TcpStream::connect(address(lab.daemon())).unwrap()).collect();
     let mut brief = TcpStream::connect(address(lab.daemon())).unwrap();
     brief.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("it is taken");
     brief.read_exact(&mut [0; 9]).expect("it answers");
     let ended = lab.shutdown().await.expect("it ends");
-    assert!(ended.is_clean() && ended.took() < SECOND, "{ended}");
+    assert!(ended.is_clean() && ended.duration() < SECOND, "{ended}");
     drop(silent);
 }
 
@@ -256,7 +286,8 @@ async fn client_that_speaks_something_else_is_turned_away() {
     client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is taken");
     client.set_read_timeout(Some(SECOND * 5)).unwrap();
     let read = client.read(&mut [0; 64]);
-    let is_closed = matches!(&read, Ok(0)) || read.as_ref().is_err_and(|error| error.raw_os_error() == Some(104));
+    let is_closed = matches!(&read, Ok(0))
+        || read.as_ref().is_err_and(|error| error.raw_os_error() == Some(104));
     assert!(is_closed, "nothing is answered: {read:?}");
     lab.log().await.expect("others are served");
 }
@@ -267,7 +298,8 @@ fn parent_on_localhost() {
     if std::env::var_os(PART).is_none() {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let lab = lab().await;
         say(lab.daemon().endpoint());
@@ -324,7 +356,8 @@ async fn follow(channel: oad::Channel, listening: Arc<tokio::sync::Notify>) -> V
     let path = http::uri::PathAndQuery::from_static("/oad.v1.Control/Logs");
     let request = Request::new(LogsRequest { level: 5 });
     let codec = ProstCodec::<LogsRequest, Record>::default();
-    let mut records = client.server_streaming(request, path, codec).await.expect("it answers").into_inner();
+    let mut records =
+        client.server_streaming(request, path, codec).await.expect("it answers").into_inner();
     listening.notify_one();
     let mut told = Vec::new();
     while let Ok(Some(record)) = records.message().await {
@@ -337,9 +370,11 @@ async fn follow(channel: oad::Channel, listening: Arc<tokio::sync::Notify>) -> V
 async fn token_stands_in_no_argument_environment_log_or_debug() {
     let here = Told::default();
     let writer = here.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
-    // For the whole test binary, because the tasks of the HTTP/2 library know of no other.
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone());
+    // For the whole test binary, because the tasks of the HTTP/2 library know of no
+    // other.
     subscriber.init();
 
     let spawn = LabProxy::new().localhost();
@@ -351,14 +386,21 @@ async fn token_stands_in_no_argument_environment_log_or_debug() {
     listening.notified().await;
     lab.echo(Value::Int(1)).await.expect("it answers");
     let stranger = connection(lab.daemon()).await;
-    let status = ask(&stranger, "/oad.v1.Objects/Call", Some("Bearer guess")).await.expect_err("it is refused");
+    let status = ask(&stranger, "/oad.v1.Objects/Call", Some("Bearer guess"))
+        .await
+        .expect_err("it is refused");
     ask(&stranger, "/oad.v1.Control/Info", Some(&format!("Bearer {token}"))).await.ok();
     let failed = LabProxy::failing("so".into()).within(lab.daemon()).await.expect_err("it fails");
     let channel = lab.daemon().channel();
-    shown += &format!("{:?} {lab:?} {channel:?} {status:?} {failed:?} {:?}", lab.daemon(), lab.daemon().endpoint());
+    shown += &format!(
+        "{:?} {lab:?} {channel:?} {status:?} {failed:?} {:?}",
+        lab.daemon(),
+        lab.daemon().endpoint()
+    );
     for pid in [lab.pid(), std::process::id()] {
         for file in ["cmdline", "environ"] {
-            shown += &String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/{file}")).unwrap());
+            shown +=
+                &String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/{file}")).unwrap());
         }
     }
     let ended = lab.shutdown().await.expect("it ends");
@@ -369,7 +411,12 @@ async fn token_stands_in_no_argument_environment_log_or_debug() {
     let there = following.await.expect("it does not panic");
     let here = String::from_utf8_lossy(&here.0.lock().unwrap()).into_owned();
     let heard = |target: &str| there.iter().any(|record| record.target.starts_with(target));
-    assert!(heard("h2") && here.contains("h2::"), "the libraries tell much: {}, {}", there.len(), here.len());
+    assert!(
+        heard("h2") && here.contains("h2::"),
+        "the libraries tell much: {}, {}",
+        there.len(),
+        here.len()
+    );
     for text in [shown, here, format!("{there:?}")] {
         assert_eq!(text.matches(&token).count(), 0, "{}", text.replace(&token, "HERE IT IS"));
     }

@@ -1,9 +1,10 @@
-//! Python objects: made, asked, interrupted and ended. `OAD_PYTHON` names the interpreter; `python3` by default.
+//! Python objects: made, asked, interrupted and ended. `OAD_PYTHON` names the
+//! interpreter; `python3` by default.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use oad::{ErrorKind, Proxy, Python, Remote as _, Value};
+use oad::{ErrorKind, Proxy, PythonBuilder, PythonProxy, Remote as _, Value};
 
 use support::until;
 
@@ -12,14 +13,14 @@ mod support;
 oad::test_daemon!();
 
 /// The definition with the interpreter under test.
-fn with(python: Python) -> Python {
+fn with(python: PythonBuilder) -> PythonBuilder {
     match std::env::var("OAD_PYTHON") {
         Ok(interpreter) => python.interpreter(interpreter),
         Err(_) => python,
     }
 }
 
-async fn script(source: &str) -> Proxy {
+async fn script(source: &str) -> PythonProxy {
     with(oad::python_script("script.py", source)).await.expect("it is made")
 }
 
@@ -32,13 +33,13 @@ fn interpreters(daemon: u32) -> Vec<u32> {
 async fn string_is_text_and_slices() {
     let text = with(oad::python("", "str")).arg("hello, world!").await.expect("it is made");
     assert_eq!(text.type_name(), "str");
-    assert_eq!(text.text().await.expect("it answers"), "hello, world!");
+    assert_eq!(text.str().await.expect("it answers"), "hello, world!");
     assert_eq!(text.repr().await.expect("it answers"), "'hello, world!'");
-    assert_eq!(text.length().await.expect("it answers"), 13);
-    assert_eq!(text.item::<String>(-1).await.expect("it answers"), "!");
+    assert_eq!(text.len().await.expect("it answers"), 13);
+    assert_eq!(text.get_item::<String>(-1).await.expect("it answers"), "!");
     assert!(text.contains("world").await.expect("it answers"));
     assert!(text.equals("hello, world!").await.expect("it answers"));
-    assert!(text.truth().await.expect("it answers"));
+    assert!(text.is_truthy().await.expect("it answers"));
     let words: Vec<String> = text.call("split", (", ",)).await.expect("it answers");
     assert_eq!(words, ["hello", "world!"]);
 }
@@ -52,9 +53,9 @@ async fn string_io_tells_its_story() {
     assert_eq!(lines, ["\n", "two\n"]);
     assert_eq!(notes.call::<usize>("write", ("three",)).await.expect("it answers"), 5);
     assert_eq!(notes.call::<u64>("seek", (0,)).await.expect("it answers"), 0);
-    let all: Vec<String> = notes.iterate().await.expect("it opens").collect().await.expect("it ends");
+    let all: Vec<String> = notes.iter().await.expect("it opens").collect().await.expect("it ends");
     assert_eq!(all, ["one\n", "two\n", "three"]);
-    let kept: Proxy = notes.call("getvalue", ()).await.expect("it answers");
+    let kept: PythonProxy = notes.call("getvalue", ()).await.expect("it answers");
     assert_eq!(kept.type_name(), "str", "asked for by reference it stays");
     notes.call::<()>("close", ()).await.expect("it answers");
     let error = notes.call::<String>("read", ()).await.expect_err("it is closed");
@@ -67,22 +68,23 @@ async fn string_io_tells_its_story() {
 #[tokio::test]
 async fn script_has_its_names_as_attributes() {
     let script = script("import collections\nlimits = collections.OrderedDict(low=1)\ncount = 3\ndef twice(n, *, plus=0):\n    return n * 2 + plus\nclass Box:\n    def __init__(self, size): self.size = size\n").await;
-    assert_eq!(script.get::<i64>("count").await.expect("it answers"), 3);
-    script.set("count", 4).await.expect("it answers");
-    assert_eq!(script.get::<i64>("count").await.expect("it answers"), 4);
-    script.delete("count").await.expect("it answers");
-    let error = script.get::<i64>("count").await.expect_err("it is deleted");
+    assert_eq!(script.getattr::<i64>("count").await.expect("it answers"), 3);
+    script.setattr("count", 4).await.expect("it answers");
+    assert_eq!(script.getattr::<i64>("count").await.expect("it answers"), 4);
+    script.delattr("count").await.expect("it answers");
+    let error = script.getattr::<i64>("count").await.expect_err("it is deleted");
     assert_eq!(error.exception().expect("Python raised it").type_name(), "AttributeError");
     assert_eq!(script.call::<i64>("twice", (4,)).keyword("plus", 1).await.expect("it answers"), 9);
-    let limits: Proxy = script.get("limits").await.expect("it answers");
+    let limits: PythonProxy = script.getattr("limits").await.expect("it answers");
     assert_eq!(limits.type_name(), "collections.OrderedDict");
     limits.set_item("high", 9).await.expect("it answers");
-    limits.delete_item("low").await.expect("it answers");
-    let plain: BTreeMap<String, i64> = script.get("limits").by_value().await.expect("it answers");
+    limits.del_item("low").await.expect("it answers");
+    let plain: BTreeMap<String, i64> =
+        script.getattr("limits").by_value().await.expect("it answers");
     assert_eq!(plain, BTreeMap::from([("high".to_owned(), 9)]));
-    let class: Proxy = script.get("Box").await.expect("it answers");
-    let made: Proxy = class.invoke((5,)).await.expect("it answers");
-    assert_eq!(made.get::<i64>("size").await.expect("it answers"), 5);
+    let class: PythonProxy = script.getattr("Box").await.expect("it answers");
+    let made: PythonProxy = class.invoke((5,)).await.expect("it answers");
+    assert_eq!(made.getattr::<i64>("size").await.expect("it answers"), 5);
     assert!(made.operate::<bool>("isinstance", (&class,)).await.expect("it answers"));
 }
 
@@ -92,18 +94,21 @@ async fn operators_are_pythons_own() {
         "class Money:\n    def __init__(self, cents): self.cents = cents\n    def __add__(self, other):\n        return Money(self.cents + other.cents) if isinstance(other, Money) else NotImplemented\n    def __radd__(self, other): return Money(self.cents + other)\n    def __iadd__(self, other):\n        self.cents += other.cents\n        return self\n    def __eq__(self, other): return isinstance(other, Money) and self.cents == other.cents\n    def __lt__(self, other): return self.cents < other.cents\n    def __hash__(self): return 7\none, two = Money(1), Money(2)\n",
     )
     .await;
-    let [one, two]: [Proxy; 2] =
-        [script.get("one").await.expect("it answers"), script.get("two").await.expect("it answers")];
-    let sum: Proxy = one.operate("add", (&two,)).await.expect("it answers");
-    assert_eq!(sum.get::<i64>("cents").await.expect("it answers"), 3);
-    let five: Proxy = with(oad::python_value(4)).within(script.daemon()).await.expect("it is made");
-    let reflected: Proxy = five.operate("add", (&one,)).await.expect("it is reflected");
-    assert_eq!(reflected.get::<i64>("cents").await.expect("it answers"), 5);
-    let error = one.operate::<Proxy>("add", ("x",)).await.expect_err("nobody implements it");
+    let [one, two]: [PythonProxy; 2] = [
+        script.getattr("one").await.expect("it answers"),
+        script.getattr("two").await.expect("it answers"),
+    ];
+    let sum: PythonProxy = one.operate("add", (&two,)).await.expect("it answers");
+    assert_eq!(sum.getattr::<i64>("cents").await.expect("it answers"), 3);
+    let five: PythonProxy =
+        with(oad::python_value(4)).within(script.daemon()).await.expect("it is made");
+    let reflected: PythonProxy = five.operate("add", (&one,)).await.expect("it is reflected");
+    assert_eq!(reflected.getattr::<i64>("cents").await.expect("it answers"), 5);
+    let error = one.operate::<PythonProxy>("add", ("x",)).await.expect_err("nobody implements it");
     assert_eq!(error.exception().expect("Python raised it").type_name(), "TypeError");
-    let same: Proxy = one.operate("iadd", (&two,)).await.expect("it answers");
+    let same: PythonProxy = one.operate("iadd", (&two,)).await.expect("it answers");
     assert_eq!(same.handle(), one.handle(), "in place it is the same object");
-    assert_eq!(one.get::<i64>("cents").await.expect("it answers"), 3);
+    assert_eq!(one.getattr::<i64>("cents").await.expect("it answers"), 3);
     assert!(two.operate::<bool>("lt", (&one,)).await.expect("it answers"));
     assert!(sum.equals(&one).await.expect("it answers"));
     assert_eq!(one.operate::<i64>("hash", ()).await.expect("it answers"), 7);
@@ -114,12 +119,16 @@ async fn operators_are_pythons_own() {
 #[tokio::test]
 async fn property_runs_once_and_in_the_interpreter() {
     let script = script("class Counter:\n    runs = 0\n    @property\n    def next(self):\n        Counter.runs += 1\n        return Counter.runs\ncounter = Counter()\n").await;
-    let counter: Proxy = script.get("counter").await.expect("it answers");
+    let counter: PythonProxy = script.getattr("counter").await.expect("it answers");
     for expected in 1..=3 {
-        assert_eq!(counter.get::<i64>("next").await.expect("it answers"), expected);
+        assert_eq!(counter.getattr::<i64>("next").await.expect("it answers"), expected);
     }
     counter.describe().await.expect("it describes");
-    assert_eq!(counter.get::<i64>("next").await.expect("it answers"), 4, "the description has not run it");
+    assert_eq!(
+        counter.getattr::<i64>("next").await.expect("it answers"),
+        4,
+        "the description has not run it"
+    );
 }
 
 #[tokio::test]
@@ -150,8 +159,9 @@ async fn values_cross_exactly_in_both_directions() {
         assert_eq!(back, value, "{shown}");
     }
     let imports = "import datetime, decimal, uuid, array\ncases = [{1, 'a'}, frozenset([2]), 1+2j, slice(1, None, 2), range(0, 9, 3), '\\ud800x', datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc), datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'), uuid.UUID(int=7), array.array('d', [1.5, -0.0])]\n";
-    let kinds = with(oad::python_script("kinds", imports)).within(echo.daemon()).await.expect("it is made");
-    let cases: Vec<Value> = kinds.get("cases").await.expect("it answers");
+    let kinds =
+        with(oad::python_script("kinds", imports)).within(echo.daemon()).await.expect("it is made");
+    let cases: Vec<Value> = kinds.getattr("cases").await.expect("it answers");
     for case in cases {
         let back: Value = echo.call("echo", (&case,)).await.expect("it answers");
         assert_eq!(back, case, "{case:?}");
@@ -166,8 +176,9 @@ async fn values_cross_exactly_in_both_directions() {
     assert_eq!(numbers, [1.5, -0.0]);
     let power: Value = echo.call("echo", (u128::MAX,)).await.expect("it answers");
     assert_eq!(power, u128::MAX.into());
-    let parsed = with(oad::python("", "int")).arg(big).within(echo.daemon()).await.expect("it is made");
-    assert_eq!(parsed.text().await.expect("it answers"), big);
+    let parsed =
+        with(oad::python("", "int")).arg(big).within(echo.daemon()).await.expect("it is made");
+    assert_eq!(parsed.str().await.expect("it answers"), big);
 }
 
 #[tokio::test]
@@ -176,15 +187,17 @@ async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
         "import weakref\nclass Node: pass\nnode = Node()\nmade = []\ndef make():\n    n = Node()\n    made.append(weakref.ref(n))\n    return n\ndef alive(): return sum(1 for r in made if r() is not None)\ndef is_node(x): return x is node\ndef pair(): return [node, node, 1]\nloop = []\nloop.append(loop)\n",
     )
     .await;
-    let [first, second]: [Proxy; 2] =
-        [script.get("node").await.expect("it answers"), script.get("node").await.expect("it answers")];
+    let [first, second]: [PythonProxy; 2] = [
+        script.getattr("node").await.expect("it answers"),
+        script.getattr("node").await.expect("it answers"),
+    ];
     assert_eq!(first.handle(), second.handle());
     assert!(script.call::<bool>("is_node", (&first,)).await.expect("it answers"));
     let (a, b, one): (Proxy, Proxy, i64) = script.call("pair", ()).await.expect("it answers");
     assert_eq!((a.handle(), b.handle(), one), (first.handle(), first.handle(), 1));
     drop((a, b, second));
     assert!(script.call::<bool>("is_node", (&first,)).await.expect("it is held"));
-    let made: Vec<Proxy> = {
+    let made: Vec<PythonProxy> = {
         let mut made = Vec::new();
         for _ in 0..10 {
             made.push(script.call("make", ()).await.expect("it answers"));
@@ -194,7 +207,7 @@ async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
     assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 10);
     drop(made);
     until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 0).await;
-    let recursive: Value = script.get("loop").await.expect("it crashes nothing");
+    let recursive: Value = script.getattr("loop").await.expect("it crashes nothing");
     assert!(matches!(recursive, Value::List(_)));
     drop(recursive);
     until(async || script.daemon().objects().await.expect("it answers").len() == 2).await;
@@ -241,7 +254,9 @@ async fn interpreter_that_will_not_do_is_told_why() {
         assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
         assert!(error.to_string().contains(told), "{error}");
     }
-    let slow = oad::python("", "str").interpreter("/usr/bin/yes").start_timeout(Duration::from_millis(500));
+    let slow = oad::python("", "str")
+        .interpreter("/usr/bin/yes")
+        .start_timeout(Duration::from_millis(500));
     assert_eq!(slow.await.expect_err("it says nothing of use").kind(), ErrorKind::Spawn);
 }
 
@@ -249,15 +264,19 @@ async fn interpreter_that_will_not_do_is_told_why() {
 async fn deadline_and_drop_interrupt_python_code() {
     let script = script("import time\ndef forever():\n    while True: pass\ndef sleep(): time.sleep(60)\nstate = []\ndef note(x): state.append(x)\n").await;
     for method in ["forever", "sleep"] {
-        let error = script.call::<()>(method, ()).deadline(Duration::from_millis(100)).await.expect_err("it is late");
-        assert_eq!(error.kind(), ErrorKind::Deadline);
+        let error = script
+            .call::<()>(method, ())
+            .timeout(Duration::from_millis(100))
+            .await
+            .expect_err("it is late");
+        assert_eq!(error.kind(), ErrorKind::Timeout);
         script.call::<()>("note", (method,)).await.expect("the next call works");
     }
     let mut call = Box::pin(script.call::<()>("sleep", ()));
     assert!(futures_util::poll!(call.as_mut()).is_pending());
     script.daemon().objects().await.expect("it answers");
     drop(call);
-    let state: Vec<String> = script.get("state").await.expect("it answers");
+    let state: Vec<String> = script.getattr("state").await.expect("it answers");
     assert_eq!(state, ["forever", "sleep"]);
 }
 
@@ -265,10 +284,15 @@ async fn deadline_and_drop_interrupt_python_code() {
 async fn stuck_interpreter_is_killed_only_on_request() {
     // No Python code runs in there, so that nothing can interrupt it.
     let source = "def stuck(): return sum(range(10 ** 13))\n";
-    let stuck = with(oad::python_script("stuck.py", source)).kill_when_stuck(Duration::from_millis(300));
+    let stuck =
+        with(oad::python_script("stuck.py", source)).kill_when_stuck(Duration::from_millis(300));
     let stuck = stuck.await.expect("it is made");
-    let late = stuck.call::<()>("stuck", ()).deadline(Duration::from_millis(100)).await.expect_err("it is stuck");
-    assert_eq!(late.kind(), ErrorKind::Deadline);
+    let late = stuck
+        .call::<()>("stuck", ())
+        .timeout(Duration::from_millis(100))
+        .await
+        .expect_err("it is stuck");
+    assert_eq!(late.kind(), ErrorKind::Timeout);
     let error = stuck.call::<()>("stuck", ()).await.expect_err("it is killed");
     assert_eq!(error.kind(), ErrorKind::Died, "{error}");
     assert!(error.to_string().contains("killed by signal 9 (SIGKILL)"), "{error}");
@@ -292,7 +316,7 @@ async fn calls_of_many_tasks_are_right_and_in_order() {
     for (expected, call) in calls.into_iter().enumerate() {
         assert_eq!(call.await.expect("it does not panic").expect("it answers"), expected as i64);
     }
-    let seen: Vec<i64> = script.get("seen").await.expect("it answers");
+    let seen: Vec<i64> = script.getattr("seen").await.expect("it answers");
     assert_eq!(seen, (0..500).collect::<Vec<i64>>());
     assert!(script.call::<bool>("on_main", ()).await.expect("it answers"));
 }
@@ -305,9 +329,10 @@ async fn interpreter_ends_with_its_last_object_and_with_its_daemon() {
     let daemon = text.daemon().clone();
     drop(text);
     until(async || support::state(found[0]).is_none_or(|state| state == 'Z')).await;
-    let again = with(oad::python("", "str")).arg("y").within(&daemon).await.expect("another is started");
+    let again =
+        with(oad::python("", "str")).arg("y").within(&daemon).await.expect("another is started");
     let found = interpreters(daemon.pid());
-    assert_eq!(again.text().await.expect("it answers"), "y");
+    assert_eq!(again.str().await.expect("it answers"), "y");
     assert!(daemon.shutdown().await.expect("it ends").is_clean());
     until(async || support::state(found[0]).is_none_or(|state| state == 'Z')).await;
 }
@@ -319,20 +344,21 @@ async fn output_is_the_objects_and_breaks_nothing() {
         assert_eq!(script.call::<i64>("noise", ()).await.expect("it answers"), 1);
     }
     assert_eq!(script.call::<i64>("close", ()).await.expect("it answers"), 2);
-    assert_eq!(script.get::<String>("__name__").await.expect("it answers"), "script");
+    assert_eq!(script.getattr::<String>("__name__").await.expect("it answers"), "script");
 }
 
 #[tokio::test]
 async fn generators_are_closed_when_their_stream_is_dropped() {
     let script = script("closed = []\ndef numbers():\n    try:\n        n = 0\n        while True:\n            yield n\n            n += 1\n    finally:\n        closed.append(n)\ndef failing():\n    yield 1\n    raise ValueError('after one')\n").await;
-    let mut numbers = script.iterate_over::<i64>("numbers", ()).window(4).await.expect("it opens");
+    let mut numbers = script.call_iter::<i64>("numbers", ()).window(4).await.expect("it opens");
     for expected in 0..10 {
         assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), expected);
     }
     assert!(script.operate::<bool>("bool", ()).await.expect("others have their turns"));
     drop(numbers);
-    until(async || script.get::<Vec<i64>>("closed").await.expect("it answers").len() == 1).await;
-    let mut failing = script.iterate_over::<i64>("failing", ()).await.expect("it opens");
+    until(async || script.getattr::<Vec<i64>>("closed").await.expect("it answers").len() == 1)
+        .await;
+    let mut failing = script.call_iter::<i64>("failing", ()).await.expect("it opens");
     assert_eq!(failing.next().await.expect("one").expect("it comes"), 1);
     let error = failing.next().await.expect("the failure").expect_err("it fails");
     assert_eq!(error.exception().expect("Python raised it").message(), "after one");
@@ -349,31 +375,46 @@ async fn rust_object_says_that_it_is_none() {
         }
     }
     let stone = StoneProxy::new().await.expect("a daemon can be made");
-    let error = stone.as_proxy().get::<i64>("weight").await.expect_err("it has methods only");
-    assert_eq!(error.kind(), ErrorKind::NoSuchMethod);
-    let text = with(oad::python_value("x")).within(stone.daemon()).await.expect("it is made beside");
+    let error = stone.as_proxy().to_python().expect_err("it is a Rust object");
+    assert_eq!(error.kind(), ErrorKind::WrongType);
+    let text =
+        with(oad::python_value("x")).within(stone.daemon()).await.expect("it is made beside");
     let error = text.call::<Value>("join", (stone,)).await.expect_err("it is no Python object");
-    assert!(error.to_string().contains("a Rust object cannot be given to a Python object"), "{error}");
+    assert!(
+        error.to_string().contains("a Rust object cannot be given to a Python object"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn description_tells_methods_and_attributes() {
     let script = script("class Shelf:\n    \"\"\"Holds books.\"\"\"\n    label = 'A'\n    def put(self, title: str, copies=1) -> int:\n        \"\"\"Puts one on it.\"\"\"\n        return copies\nshelf = Shelf()\n").await;
-    let shelf: Proxy = script.get("shelf").await.expect("it answers");
+    let shelf: PythonProxy = script.getattr("shelf").await.expect("it answers");
     let description = shelf.describe().await.expect("it describes");
-    assert_eq!((description.type_name(), description.documentation()), ("script.Shelf", "Holds books."));
+    assert_eq!(
+        (description.type_name(), description.documentation()),
+        ("script.Shelf", "Holds books.")
+    );
     let put = description.method("put").expect("it has it");
     assert_eq!(put.documentation(), "Puts one on it.");
     assert!(put.signature().starts_with("def put("), "{}", put.signature());
-    assert!(description.attributes().contains(&"label".to_owned()), "{:?}", description.attributes());
+    assert!(
+        description.attributes().contains(&"label".to_owned()),
+        "{:?}",
+        description.attributes()
+    );
 }
 
 #[tokio::test]
 async fn cleanup_of_an_interrupted_call_is_not_interrupted_again() {
     let script = script("import time\ndone = []\ndef slow():\n    try:\n        time.sleep(60)\n    finally:\n        time.sleep(0.6)\n        done.append('tidy')\n").await;
-    let late = script.call::<()>("slow", ()).deadline(Duration::from_millis(100)).await.expect_err("it is late");
-    assert_eq!(late.kind(), ErrorKind::Deadline);
-    let done: Vec<String> = script.get("done").await.expect("it answers");
+    let late = script
+        .call::<()>("slow", ())
+        .timeout(Duration::from_millis(100))
+        .await
+        .expect_err("it is late");
+    assert_eq!(late.kind(), ErrorKind::Timeout);
+    let done: Vec<String> = script.getattr("done").await.expect("it answers");
     assert_eq!(done, ["tidy"]);
 }
 
@@ -384,7 +425,7 @@ async fn generator_is_closed_also_when_all_is_dropped_at_once() {
         let mark = folder.path().join("closed");
         let source = "def numbers(path):\n    try:\n        while True: yield 1\n    finally:\n        open(path, 'w').write('closed')\n";
         let script = script(source).await;
-        let mut numbers = script.iterate_over::<i64>("numbers", (&mark,)).await.expect("it opens");
+        let mut numbers = script.call_iter::<i64>("numbers", (&mark,)).await.expect("it opens");
         numbers.next().await.expect("there are more").expect("it comes");
         drop((numbers, script));
         until(async || mark.exists()).await;
@@ -396,20 +437,27 @@ async fn start_that_nobody_waits_for_leaves_nothing() {
     let folder = tempfile::tempdir().expect("there is room");
     let hanging = folder.path().join("python");
     std::fs::write(&hanging, "#!/bin/sh\nexec sleep 600\n").expect("there is room");
-    std::fs::set_permissions(&hanging, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is ours");
+    std::fs::set_permissions(&hanging, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("it is ours");
     let daemon = oad::daemon().await.expect("a daemon can be made");
-    let late = oad::python("", "str").interpreter(&hanging).start_timeout(Duration::from_millis(500));
-    let late = late.within(&daemon).create_deadline(Duration::from_millis(100)).await.expect_err("it hangs");
-    assert_eq!(late.kind(), ErrorKind::Deadline);
+    let late =
+        oad::python("", "str").interpreter(&hanging).start_timeout(Duration::from_millis(500));
+    let late = late
+        .within(&daemon)
+        .create_timeout(Duration::from_millis(100))
+        .await
+        .expect_err("it hangs");
+    assert_eq!(late.kind(), ErrorKind::Timeout);
     until(async || interpreters(daemon.pid()).is_empty()).await;
     let report = daemon.shutdown().await.expect("it ends");
-    assert!(report.is_clean() && report.took() < Duration::from_secs(1), "{report}");
+    assert!(report.is_clean() && report.duration() < Duration::from_secs(1), "{report}");
 }
 
 #[tokio::test]
 async fn arguments_of_the_allowed_depth_travel() {
     let script = script("def echo(x, *, y=None): return x\n").await;
     let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner, "x".into()].into()));
-    let back: Value = script.call("echo", (&deep,)).keyword("y", &deep).await.expect("it is not too deep");
+    let back: Value =
+        script.call("echo", (&deep,)).keyword("y", &deep).await.expect("it is not too deep");
     assert_eq!(back, deep);
 }

@@ -1,9 +1,10 @@
-//! What callers of Python objects ask for, and what they read when it fails. `OAD_PYTHON` names the interpreter; `python3` by default.
+//! What callers of Python objects ask for, and what they read when it fails. `OAD_PYTHON`
+//! names the interpreter; `python3` by default.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use oad::{ErrorKind, Proxy, Remote as _, Value};
+use oad::{ErrorKind, Proxy, PythonProxy, Remote as _, Value};
 use support::python::{script, with};
 use support::until;
 
@@ -14,39 +15,50 @@ oad::test_daemon!();
 #[tokio::test]
 async fn errors_say_what_was_tried() {
     let script = script("def f(): raise ValueError\nclass Odd:\n    def __call__(self): raise ValueError\n    def __getitem__(self, key): raise ValueError\n    __setitem__ = __delitem__ = __getitem__\n    def __len__(self): raise ValueError\n    def __iter__(self): raise ValueError\nodd = Odd()\n").await;
-    let odd: Proxy = script.get("odd").await.expect("it answers");
-    let function = with(oad::python_name("math", "sqrt")).within(script.daemon()).await.expect("it is made");
-    let module = with(oad::python_module("json")).within(script.daemon()).await.expect("it is made");
+    let odd: PythonProxy = script.getattr("odd").await.expect("it answers");
+    let function =
+        with(oad::python_name("math", "sqrt")).within(script.daemon()).await.expect("it is made");
+    let module =
+        with(oad::python_module("json")).within(script.daemon()).await.expect("it is made");
     for (call, act) in [
         (script.call::<Value>("f", ()), "calling script.f"),
         (script.call::<Value>("f", "x"), "calling script.f"),
-        (script.get("x"), "getting script.x"),
+        (script.getattr("x"), "getting script.x"),
         (odd.invoke(()), "calling script.Odd"),
         (odd.operate("len", ()), "applying `len` to script.Odd"),
         (odd.operate("system", ()), "applying `system` to script.Odd"),
-        (odd.item(1), "getting script.Odd[…]"),
+        (odd.get_item(1), "getting script.Odd[…]"),
         (function.invoke((-1,)), "calling math.sqrt"),
         (module.call("loads", ("",)), "calling json.loads"),
     ] {
         let error = call.await.expect_err("it fails");
-        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
+        assert!(
+            error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())),
+            "{act}: {error}"
+        );
         assert!(!error.to_string().contains("version"), "{error}");
     }
     for (call, act) in [
-        (script.delete("x"), "deleting script.x"),
-        (function.set("x", 1), "setting math.sqrt.x"),
+        (script.delattr("x"), "deleting script.x"),
+        (function.setattr("x", 1), "setting math.sqrt.x"),
         (odd.set_item(1, 2), "setting script.Odd[…]"),
-        (odd.delete_item(1), "deleting script.Odd[…]"),
+        (odd.del_item(1), "deleting script.Odd[…]"),
     ] {
         let error = call.await.expect_err("it fails");
-        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
+        assert!(
+            error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())),
+            "{act}: {error}"
+        );
     }
     for (stream, act) in [
-        (odd.iterate::<Value>(), "iterating over script.Odd"),
-        (script.iterate_over("f", ()), "iterating over script.f"),
+        (odd.iter::<Value>(), "iterating over script.Odd"),
+        (script.call_iter("f", ()), "iterating over script.f"),
     ] {
         let error = stream.await.expect_err("it fails");
-        assert!(error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())), "{act}: {error}");
+        assert!(
+            error.to_string().starts_with(&format!("{act} on daemon {}", script.pid())),
+            "{act}: {error}"
+        );
     }
 }
 
@@ -55,12 +67,20 @@ async fn operators_are_listed_and_say_how_many_operands_they_take() {
     let number = with(oad::python_value(4)).await.expect("it is made");
     let error = number.operate::<Value>("system", ()).await.expect_err("there is no such operator");
     let message = error.to_string();
-    let (_, listed) = message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
-    let in_the_code = include_str!("../src/proxy/python.rs").split("| what | operators |").nth(1);
-    let in_the_guide = include_str!("../docs/python-objects.md").split("| what | operators |").nth(1);
+    let (_, listed) =
+        message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
+    let in_the_code =
+        include_str!("../src/parent/proxy/python.rs").split("| what | operators |").nth(1);
+    let in_the_guide =
+        include_str!("../docs/python-objects.md").split("| what | operators |").nth(1);
     for (text, start) in [(in_the_code, "    /// |"), (in_the_guide, "|")] {
-        let rows = text.expect("there is a table").lines().skip(1).take_while(|line| line.starts_with(start));
-        let documented: BTreeSet<&str> = rows.flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
+        let rows = text
+            .expect("there is a table")
+            .lines()
+            .skip(1)
+            .take_while(|line| line.starts_with(start));
+        let documented: BTreeSet<&str> =
+            rows.flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
         assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
     }
     for (operator, operands, told) in [
@@ -84,13 +104,17 @@ async fn call_that_asks_for_nothing_takes_any_answer() {
     for method in ["make", "pair", "alive"] {
         script.call::<()>(method, ()).await.expect("it is carried out");
     }
-    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 0, "nothing of it stays");
+    assert_eq!(
+        script.call::<i64>("alive", ()).await.expect("it answers"),
+        0,
+        "nothing of it stays"
+    );
     let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner].into()));
     let list = with(oad::python("", "list")).within(script.daemon()).await.expect("it is made");
     list.call::<()>("append", (&deep,)).await.expect("it answers");
     list.call::<Value>("copy", ()).await.expect_err("it is too deep for a value");
     list.call::<()>("copy", ()).await.expect("nothing of it travels");
-    script.get::<()>("made").await.expect("attributes too");
+    script.getattr::<()>("made").await.expect("attributes too");
     script.operate::<()>("repr", ()).await.expect("operators too");
     let error = script.call::<()>("maybe", ()).await.expect_err("it lacks an argument");
     assert_eq!(error.exception().expect("Python raised it").type_name(), "TypeError");
@@ -105,9 +129,9 @@ async fn optional_proxy_is_none_for_none_alone() {
         let some: Option<Proxy> = script.call("maybe", (value,)).await.expect("it answers");
         assert_eq!(some.expect("it is something").type_name(), type_name);
     }
-    let none: Proxy = script.call("maybe", (Value::Null,)).await.expect("it answers");
+    let none: PythonProxy = script.call("maybe", (Value::Null,)).await.expect("it answers");
     assert_eq!(none.type_name(), "NoneType", "who asks for a proxy has one");
-    let mut kept = script.iterate_over::<Proxy>("maybe", ([1, 2],)).await.expect("it opens");
+    let mut kept = script.call_iter::<Proxy>("maybe", ([1, 2],)).await.expect("it opens");
     assert_eq!(kept.next().await.expect("there are two").expect("it comes").type_name(), "int");
 }
 
@@ -134,12 +158,18 @@ async fn handle_in_a_value_keeps_its_object() {
 
 #[tokio::test]
 async fn argument_that_is_given_twice_by_its_name_is_refused() {
-    let error =
-        with(oad::python("", "dict").keyword("a", 1).keyword("b", 1).keyword("a", 2)).await.expect_err("it is refused");
+    let error = with(oad::python("", "dict").keyword("a", 1).keyword("b", 1).keyword("a", 2))
+        .await
+        .expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::BadArguments);
     assert_eq!(error.to_string(), "making dict: `a` is given twice by its name");
     let script = script("def f(**names): return names\n").await;
-    let error = script.call::<Value>("f", ()).keyword("a", 1).keyword("a", 1).await.expect_err("it is refused");
+    let error = script
+        .call::<Value>("f", ())
+        .keyword("a", 1)
+        .keyword("a", 1)
+        .await
+        .expect_err("it is refused");
     assert!(error.to_string().ends_with("`a` is given twice by its name"), "{error}");
 }
 
@@ -160,8 +190,10 @@ async fn setting_of_a_daemon_that_is_there_is_refused() {
         let told = format!("`{name}` is a setting of a new daemon, and this one is there already");
         assert!(error.to_string().contains(&told), "{error}");
     }
-    let again = python().start_timeout(Duration::from_secs(20)).create_deadline(Duration::from_secs(20));
+    let again =
+        python().start_timeout(Duration::from_secs(20)).create_timeout(Duration::from_secs(20));
     again.within(daemon).await.expect("these are the interpreter's and the object's");
-    let error = oad::daemon().within(daemon).grace(Duration::ZERO).await.expect_err("it is refused");
+    let error =
+        oad::daemon().within(daemon).grace(Duration::ZERO).await.expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::BadArguments);
 }

@@ -1,4 +1,5 @@
-//! Interpreters as they are found: virtual environments, old ones, hostile surroundings; and what they print. `OAD_PYTHON` names the interpreter.
+//! Interpreters as they are found: virtual environments, old ones, hostile surroundings;
+//! and what they print. `OAD_PYTHON` names the interpreter.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,8 +12,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use oad::value::Array;
-use oad::{Daemon, ErrorKind, Proxy, Remote as _, Value};
-use support::python::{absent, environment_with_numpy, interpreter, make_environment, script, skip, with};
+use oad::{Daemon, ErrorKind, PythonProxy, Remote as _, Value};
+use support::python::{
+    absent, environment_with_numpy, interpreter, make_environment, script, skip, with,
+};
 use support::told::Told;
 use tracing::instrument::WithSubscriber as _;
 
@@ -41,7 +44,8 @@ fn environment() -> (tempfile::TempDir, PathBuf) {
     let environment = folder.path().join("venv");
     make_environment(&environment, &["--without-pip"]);
     let libraries = fs::read_dir(environment.join("lib")).expect("it has libraries").flatten();
-    let library = libraries.map(|entry| entry.path()).find(|path| path.join("site-packages").is_dir());
+    let library =
+        libraries.map(|entry| entry.path()).find(|path| path.join("site-packages").is_dir());
     let packages = library.expect("packages have a place").join("site-packages");
     write(&packages.join("oad_dropped.py"), "where = __file__\ndef double(n): return n * 2\n");
     (folder, environment)
@@ -54,7 +58,9 @@ fn listing(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
     while let Some(path) = ahead.pop() {
         let metadata = fs::symlink_metadata(&path).expect("it is there");
         if metadata.is_dir() {
-            ahead.extend(fs::read_dir(&path).expect("it can be read").flatten().map(|entry| entry.path()));
+            ahead.extend(
+                fs::read_dir(&path).expect("it can be read").flatten().map(|entry| entry.path()),
+            );
         }
         listed.insert(path, (metadata.modified().expect("it is kept"), metadata.len()));
     }
@@ -63,28 +69,40 @@ fn listing(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
 
 /// Uses an environment, named in one way or the other.
 async fn use_environment(daemon: &Daemon, named: &Path, prefix: &Path) {
-    let made = |python: oad::Python| python.interpreter(named).within(daemon).into_future();
+    let made = |python: oad::PythonBuilder| python.interpreter(named).within(daemon).into_future();
     let module = made(oad::python_module("oad_dropped")).await.expect("the environment is seen");
     assert_eq!(module.call::<i64>("double", (4,)).await.expect("it answers"), 8);
-    assert!(Path::new(&module.get::<String>("where").await.expect("it answers")).starts_with(prefix));
+    assert!(
+        Path::new(&module.getattr::<String>("where").await.expect("it answers"))
+            .starts_with(prefix)
+    );
     let sys = made(oad::python_module("sys")).await.expect("it is made");
-    assert_eq!(Path::new(&sys.get::<String>("prefix").await.expect("it answers")), prefix);
-    assert_ne!(sys.get::<String>("base_prefix").await.expect("it answers"), prefix.to_string_lossy());
-    // It is imported there for the first time, from the standard library and from the environment.
+    assert_eq!(Path::new(&sys.getattr::<String>("prefix").await.expect("it answers")), prefix);
+    assert_ne!(
+        sys.getattr::<String>("base_prefix").await.expect("it answers"),
+        prefix.to_string_lossy()
+    );
+    // It is imported there for the first time, from the standard library and from the
+    // environment.
     let version = made(oad::python("fractions", "Fraction").arg("1/3")).await.expect("it is made");
-    assert_eq!(version.text().await.expect("it answers"), "1/3");
+    assert_eq!(version.str().await.expect("it answers"), "1/3");
 }
 
-/// A daemon that may write only where its files' permissions say so. The superuser's is one that has given its privilege away, or `None` where that
-/// cannot be done.
+/// A daemon that may write only where its files' permissions say so. The superuser's is
+/// one that has given its privilege away, or `None` where that cannot be done.
 async fn daemon_without_privilege(folder: &Path) -> Option<Daemon> {
     if !rustix::process::geteuid().is_root() {
         return Some(oad::daemon().await.expect("a daemon can be made"));
     }
     let drops = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search";
-    let works = Command::new("/bin/sh").args(["-c", &format!("{drops} true")]).stderr(Stdio::null()).status();
+    let works = Command::new("/bin/sh")
+        .args(["-c", &format!("{drops} true")])
+        .stderr(Stdio::null())
+        .status();
     if !works.is_ok_and(|status| status.success()) {
-        absent("setpriv cannot drop privileges here, so that the superuser could have written all the same");
+        absent(
+            "setpriv cannot drop privileges here, so that the superuser could have written all the same",
+        );
         return None;
     }
     let this = std::env::current_exe().expect("the test has a path");
@@ -93,21 +111,25 @@ async fn daemon_without_privilege(folder: &Path) -> Option<Daemon> {
     Some(daemon.await.expect("a daemon can be made"))
 }
 
-/// A base installation of one's own, for `PYTHONHOME`: links to all of the standard library, in folders that are not links.
+/// A base installation of one's own, for `PYTHONHOME`: links to all of the standard
+/// library, in folders that are not links.
 fn base_installation(folder: &Path) -> PathBuf {
-    let output = Command::new(interpreter()).args(["-c", "import os; print(os.path.dirname(os.__file__))"]).output();
-    let printed = String::from_utf8(output.expect("it can be started").stdout).expect("its path is text");
+    let output = Command::new(interpreter())
+        .args(["-c", "import os; print(os.path.dirname(os.__file__))"])
+        .output();
+    let printed =
+        String::from_utf8(output.expect("it can be started").stdout).expect("its path is text");
     let library = PathBuf::from(printed.trim_end());
     let last_two = library.iter().rev().take(2).collect::<Vec<_>>();
     let copy = folder.join(last_two[1]).join(last_two[0]);
-    let left_out = ["__pycache__", "site-packages", "dist-packages", "test", "tests"];
+    let omitted = ["__pycache__", "site-packages", "dist-packages", "test", "tests"];
     let mut ahead = vec![(library, copy)];
     while let Some((from, to)) = ahead.pop() {
         fs::create_dir_all(&to).expect("there is room");
         for entry in fs::read_dir(from).expect("it can be read").flatten() {
             let (name, kind) = (entry.file_name(), entry.file_type().expect("it is known"));
             match kind.is_dir() {
-                true if left_out.iter().any(|left_out| name == *left_out) => {}
+                true if omitted.iter().any(|omitted| name == *omitted) => {}
                 true => ahead.push((entry.path(), to.join(name))),
                 false => symlink(entry.path(), to.join(name)).expect("there is room"),
             }
@@ -121,7 +143,9 @@ async fn environment_is_seen_by_its_folder_and_by_its_interpreter_and_nothing_is
     let (_folder, environment) = environment();
     let before = listing(&environment);
     let daemon = oad::daemon().await.expect("a daemon can be made");
-    for named in [environment.clone(), environment.join("bin/python"), environment.join("bin/python3")] {
+    for named in
+        [environment.clone(), environment.join("bin/python"), environment.join("bin/python3")]
+    {
         use_environment(&daemon, &named, &environment).await;
     }
     assert_eq!(listing(&environment), before);
@@ -137,15 +161,19 @@ async fn nothing_is_written_into_the_base_installation() {
     let daemon = daemon.env("PYTHONDONTWRITEBYTECODE", "").env("PYTHONPYCACHEPREFIX", "");
     let daemon = daemon.await.expect("a daemon can be made");
     for module in ["fractions", "xml.dom.minidom", "concurrent.futures", "unittest"] {
-        let module = with(oad::python_module(module)).within(&daemon).await.expect("it is imported");
-        let file: String = module.get("__file__").await.expect("it answers");
+        let module =
+            with(oad::python_module(module)).within(&daemon).await.expect("it is imported");
+        let file: String = module.getattr("__file__").await.expect("it answers");
         assert!(Path::new(&file).starts_with(&home), "{file}");
         module.describe().await.expect("it describes");
     }
     assert_eq!(listing(&home), before);
     // An interpreter that is left alone writes there what it has compiled.
     let mut alone = Command::new(interpreter());
-    alone.env_remove("PYTHONDONTWRITEBYTECODE").env_remove("PYTHONPYCACHEPREFIX").env("PYTHONHOME", &home);
+    alone
+        .env_remove("PYTHONDONTWRITEBYTECODE")
+        .env_remove("PYTHONPYCACHEPREFIX")
+        .env("PYTHONHOME", &home);
     assert!(alone.args(["-c", "import fractions"]).status().expect("it can be started").success());
     assert_ne!(listing(&home), before);
 }
@@ -165,10 +193,17 @@ async fn environment_that_cannot_be_written_to_is_used() {
     match daemon_without_privilege(folder.path()).await {
         Some(daemon) => {
             use_environment(&daemon, &environment, &environment).await;
-            let builtins = with(oad::python_module("builtins")).within(&daemon).await.expect("it is made");
+            let builtins =
+                with(oad::python_module("builtins")).within(&daemon).await.expect("it is made");
             for place in [&environment, &environment.join("bin")] {
-                let error = builtins.call::<Proxy>("open", (place.join("new"), "w")).await.expect_err("it may not");
-                assert_eq!(error.exception().expect("Python raised it").type_name(), "PermissionError");
+                let error = builtins
+                    .call::<PythonProxy>("open", (place.join("new"), "w"))
+                    .await
+                    .expect_err("it may not");
+                assert_eq!(
+                    error.exception().expect("Python raised it").type_name(),
+                    "PermissionError"
+                );
             }
         }
         None => {
@@ -188,9 +223,12 @@ async fn environment_whose_interpreter_is_gone_is_told() {
         symlink("/nowhere/python", environment.join("bin").join(name)).expect("there is room");
     }
     let python = environment.join("bin/python");
-    let by_folder =
-        format!("the interpreter that the virtual environment `{}` was made with is not", environment.display());
-    let by_program = format!("the interpreter `{}` is a link to what is not there", python.display());
+    let by_folder = format!(
+        "the interpreter that the virtual environment `{}` was made with is not",
+        environment.display()
+    );
+    let by_program =
+        format!("the interpreter `{}` is a link to what is not there", python.display());
     for (named, told) in [(&environment, by_folder), (&python, by_program)] {
         let error = oad::python("", "str").interpreter(named).await.expect_err("it is broken");
         assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
@@ -201,19 +239,27 @@ async fn environment_whose_interpreter_is_gone_is_told() {
 #[tokio::test]
 async fn python_2_is_refused_by_name() {
     let home = std::env::var_os("HOME").unwrap_or_default();
-    let pyenv = std::env::var_os("PYENV_ROOT").map_or_else(|| Path::new(&home).join(".pyenv"), PathBuf::from);
+    let pyenv = std::env::var_os("PYENV_ROOT")
+        .map_or_else(|| Path::new(&home).join(".pyenv"), PathBuf::from);
     let versions = fs::read_dir(pyenv.join("versions"));
     let has_pyenv = versions.is_ok();
     let mut folders = versions.into_iter().flatten().flatten();
-    let Some(old) = folders.find(|folder| folder.file_name().to_string_lossy().starts_with("2.7")) else {
-        assert!(!has_pyenv || std::env::var_os("CI").is_none(), "pyenv has no Python 2.7, and CI must have it");
+    let Some(old) = folders.find(|folder| folder.file_name().to_string_lossy().starts_with("2.7"))
+    else {
+        assert!(
+            !has_pyenv || std::env::var_os("CI").is_none(),
+            "pyenv has no Python 2.7, and CI must have it"
+        );
         return skip("there is no Python 2.7 under pyenv");
     };
     let python = old.path().join("bin/python");
     let error = oad::python("", "str").interpreter(&python).await.expect_err("it is too old");
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
     let version = old.file_name().to_string_lossy().into_owned();
-    let told = format!("`{}` will not do: it is Python {version}, and oad needs 3.6 or newer", python.display());
+    let told = format!(
+        "`{}` will not do: it is Python {version}, and oad needs 3.6 or newer",
+        python.display()
+    );
     assert!(error.to_string().contains(&told), "{error}");
 }
 
@@ -225,10 +271,17 @@ async fn what_the_kernel_does_not_run_is_not_run_by_sh_either() {
         let path = folder.path().join(name);
         fs::write(&path, contents).expect("there is room");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        let error = oad::python("", "str").interpreter(&path).current_dir(folder.path()).await.expect_err("it is none");
+        let error = oad::python("", "str")
+            .interpreter(&path)
+            .current_dir(folder.path())
+            .await
+            .expect_err("it is none");
         assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
         let told = "is not executable: neither a program for this machine nor a script with `#!`";
-        assert!(error.to_string().contains(&format!("the interpreter `{}` {told}", path.display())), "{error}");
+        assert!(
+            error.to_string().contains(&format!("the interpreter `{}` {told}", path.display())),
+            "{error}"
+        );
     }
     let made = listing(folder.path());
     assert_eq!(made.len(), 3, "the folder and the two files: {made:?}");
@@ -238,15 +291,29 @@ async fn what_the_kernel_does_not_run_is_not_run_by_sh_either() {
 async fn current_directory_does_not_shadow_the_standard_library() {
     let folder = folder();
     for name in ["socket", "json", "marshal", "linecache", "inspect", "traceback", "threading"] {
-        write(&folder.path().join(format!("{name}.py")), "raise RuntimeError('the shadow of a module')\n");
+        write(
+            &folder.path().join(format!("{name}.py")),
+            "raise RuntimeError('the shadow of a module')\n",
+        );
     }
-    let json = with(oad::python_module("json")).current_dir(folder.path()).await.expect("it is the true one");
+    let json = with(oad::python_module("json"))
+        .current_dir(folder.path())
+        .await
+        .expect("it is the true one");
     assert_eq!(json.call::<Vec<i64>>("loads", ("[1]",)).await.expect("it answers"), [1]);
-    let here = with(oad::python("os", "getcwd")).current_dir(folder.path()).await.expect("it is made");
-    let here = PathBuf::from(here.text().await.expect("it answers"));
+    let here =
+        with(oad::python("os", "getcwd")).current_dir(folder.path()).await.expect("it is made");
+    let here = PathBuf::from(here.str().await.expect("it answers"));
     assert_eq!(here, folder.path().canonicalize().expect("it is there"));
-    with(oad::python_name("socket", "AF_INET")).within(json.daemon()).await.expect("it is the true one");
-    assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 7, "nothing was written there");
+    with(oad::python_name("socket", "AF_INET"))
+        .within(json.daemon())
+        .await
+        .expect("it is the true one");
+    assert_eq!(
+        fs::read_dir(folder.path()).expect("it is there").count(),
+        7,
+        "nothing was written there"
+    );
 }
 
 #[tokio::test]
@@ -255,11 +322,18 @@ async fn path_entries_and_the_environment_reach_the_interpreter() {
     write(&first.path().join("oad_here.py"), "who = 'first'\n");
     write(&second.path().join("oad_here.py"), "who = 'second'\n");
     write(&second.path().join("oad_there.py"), "import os\nwho = os.environ['OAD_WHO']\n");
-    let path = |python: oad::Python| python.path_entry(first.path()).path_entry(second.path());
-    let here = path(with(oad::python_module("oad_here"))).env("OAD_WHO", "you").await.expect("it is found");
-    assert_eq!(here.get::<String>("who").await.expect("it answers"), "first");
-    let there = path(with(oad::python_module("oad_there"))).within(here.daemon()).await.expect("it is found");
-    assert_eq!(there.get::<String>("who").await.expect("it answers"), "you");
+    let path =
+        |python: oad::PythonBuilder| python.path_entry(first.path()).path_entry(second.path());
+    let here = path(with(oad::python_module("oad_here")))
+        .env("OAD_WHO", "you")
+        .await
+        .expect("it is found");
+    assert_eq!(here.getattr::<String>("who").await.expect("it answers"), "first");
+    let there = path(with(oad::python_module("oad_there")))
+        .within(here.daemon())
+        .await
+        .expect("it is found");
+    assert_eq!(there.getattr::<String>("who").await.expect("it answers"), "you");
     let left: Vec<_> = [&first, &second].map(|folder| listing(folder.path()).len()).into();
     assert_eq!(left, [2, 3], "nothing was written there");
 }
@@ -276,21 +350,37 @@ async fn relative_paths_are_those_of_the_caller() {
     let (kept, here) = folder_seen_from_here();
     let elsewhere = folder();
     write(&here.join("libraries/oad_library.py"), "who = 'library'\n");
-    write(&here.join("oad_file.py"), "import os\nos.chdir('/')\nimport oad_library\nwho = 'file', oad_library.who\n");
+    write(
+        &here.join("oad_file.py"),
+        "import os\nos.chdir('/')\nimport oad_library\nwho = 'file', oad_library.who\n",
+    );
     let file = with(oad::python_file(here.join("oad_file.py"))).path_entry(here.join("libraries"));
     let file = file.current_dir(elsewhere.path()).await.expect("it is found from elsewhere");
-    assert_eq!(file.get::<(String, String)>("who").await.expect("it answers"), ("file".into(), "library".into()));
+    assert_eq!(
+        file.getattr::<(String, String)>("who").await.expect("it answers"),
+        ("file".into(), "library".into())
+    );
 
     make_environment(&here.join("venv"), &["--without-pip"]);
     let environment = std::path::absolute(here.join("venv")).expect("there is a current directory");
     for named in ["venv", "venv/bin/python"] {
-        let sys = oad::python_module("sys").interpreter(here.join(named)).current_dir(elsewhere.path());
-        let prefix: String = sys.await.expect("it is found from elsewhere").get("prefix").await.expect("it answers");
+        let sys =
+            oad::python_module("sys").interpreter(here.join(named)).current_dir(elsewhere.path());
+        let prefix: String = sys
+            .await
+            .expect("it is found from elsewhere")
+            .getattr("prefix")
+            .await
+            .expect("it answers");
         assert_eq!(Path::new(&prefix), environment);
     }
     // A word without `/` is a name, or else a folder that is here.
     let name = kept.path().file_name().expect("it has one");
-    let error = oad::python("", "str").interpreter(name).current_dir("/").await.expect_err("it is no environment");
+    let error = oad::python("", "str")
+        .interpreter(name)
+        .current_dir("/")
+        .await
+        .expect_err("it is no environment");
     let kept = std::path::absolute(kept.path()).expect("there is a current directory");
     let told = format!("the folder `{}` is no virtual environment", kept.display());
     assert!(error.to_string().contains(&told), "{error}");
@@ -317,12 +407,15 @@ async fn empty_path_and_one_that_is_not_utf_8_are_refused() {
 #[tokio::test]
 async fn what_runs_before_the_agent_may_print() {
     let folder = folder();
-    write(&folder.path().join("sitecustomize.py"), "import sys\nprint('x' * 200000)\nprint('y', file=sys.stderr)\n");
+    write(
+        &folder.path().join("sitecustomize.py"),
+        "import sys\nprint('x' * 200000)\nprint('y', file=sys.stderr)\n",
+    );
     let told = Told::default();
     let made = async {
         let text = with(oad::python("", "str")).arg("text").env("PYTHONPATH", folder.path()).await;
         let text = text.expect("it disturbs nothing");
-        assert_eq!(text.text().await.expect("it answers"), "text");
+        assert_eq!(text.str().await.expect("it answers"), "text");
         text.shutdown().await.expect("it ends");
     };
     made.with_subscriber(told.subscriber()).await;
@@ -333,12 +426,21 @@ async fn what_runs_before_the_agent_may_print() {
 async fn wrong_home_is_told_at_once() {
     let folder = folder();
     let started = Instant::now();
-    let error = with(oad::python("", "str")).env("PYTHONHOME", folder.path()).await.expect_err("it cannot start");
+    let error = with(oad::python("", "str"))
+        .env("PYTHONHOME", folder.path())
+        .await
+        .expect_err("it cannot start");
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
-    let told = format!("the interpreter `{}` will not do: it ended, or is no Python", interpreter().display());
+    let told = format!(
+        "the interpreter `{}` will not do: it ended, or is no Python",
+        interpreter().display()
+    );
     assert!(error.to_string().contains(&told), "{error}");
-    assert!(error.to_string().contains("No module named 'encodings'"), "it says what Python itself says: {error}");
+    assert!(
+        error.to_string().contains("No module named 'encodings'"),
+        "it says what Python itself says: {error}"
+    );
     assert_eq!(error.to_string().lines().count(), 1, "{error}");
 }
 
@@ -346,14 +448,19 @@ async fn wrong_home_is_told_at_once() {
 async fn interpreter_that_hangs_is_given_up_and_ended() {
     let folder = folder();
     let noted = folder.path().join("pid");
-    let hanging = program(&folder.path().join("python"), &format!("echo $$ > {}\nexec sleep 1000", noted.display()));
+    let hanging = program(
+        &folder.path().join("python"),
+        &format!("echo $$ > {}\nexec sleep 1000", noted.display()),
+    );
     let started = Instant::now();
-    let error = oad::python("", "str").interpreter(&hanging).start_timeout(Duration::from_secs(1)).await;
+    let error =
+        oad::python("", "str").interpreter(&hanging).start_timeout(Duration::from_secs(1)).await;
     let error = error.expect_err("it hangs");
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
     assert!(error.to_string().contains("will not do: it has not started within 1s"), "{error}");
-    let pid = fs::read_to_string(noted).expect("it had started").trim().parse().expect("it is a number");
+    let pid =
+        fs::read_to_string(noted).expect("it had started").trim().parse().expect("it is a number");
     support::wait_until_gone(pid, Duration::from_secs(5));
 }
 
@@ -391,8 +498,11 @@ async fn arrays_of_numpy_cross_in_both_directions() {
     let source = "import numpy\ndef turn(x): return x.T.copy()\ndef kind(x): return type(x).__name__, x.dtype.str\n\
                   def sum(x): return x.sum()\nhalf = numpy.float64(0.5)\nwhole = numpy.int32(-7)\nyes = numpy.bool_(True)\n\
                   view = numpy.arange(6, dtype='>i2').reshape(2, 3)[:, ::2]\n";
-    let script = oad::python_script("script.py", source).interpreter(environment).await.expect("it is made");
-    let sent = Array::from_slice(&[1.5f64, -0.0, f64::NAN, 4.0, 5.0, 6.0]).into_numpy(&[2, 3]).expect("six numbers");
+    let script =
+        oad::python_script("script.py", source).interpreter(environment).await.expect("it is made");
+    let sent = Array::from_slice(&[1.5f64, -0.0, f64::NAN, 4.0, 5.0, 6.0])
+        .into_numpy(&[2, 3])
+        .expect("six numbers");
     let turned: Array = script.call("turn", (&sent,)).await.expect("it answers");
     assert_eq!((turned.dtype().as_str(), turned.shape()), ("<f8", &[3, 2][..]));
     let bits = |numbers: Vec<f64>| numbers.into_iter().map(f64::to_bits).collect::<Vec<_>>();
@@ -405,14 +515,21 @@ async fn arrays_of_numpy_cross_in_both_directions() {
     let bytes = Array::from_slice(&[250u8, 10]).into_numpy(&[2]).expect("two numbers");
     assert_eq!(script.call::<u64>("sum", (bytes,)).await.expect("it answers"), 260);
 
-    assert_eq!(script.get::<f64>("half").await.expect("it answers").to_bits(), 0.5f64.to_bits());
-    assert_eq!(script.get::<i64>("whole").await.expect("it answers"), -7);
-    assert!(script.get::<bool>("yes").await.expect("it answers"));
-    let half: Value = script.get("half").await.expect("it answers");
+    assert_eq!(
+        script.getattr::<f64>("half").await.expect("it answers").to_bits(),
+        0.5f64.to_bits()
+    );
+    assert_eq!(script.getattr::<i64>("whole").await.expect("it answers"), -7);
+    assert!(script.getattr::<bool>("yes").await.expect("it answers"));
+    let half: Value = script.getattr("half").await.expect("it answers");
     let kind: (String, String) = script.call("kind", (half,)).await.expect("it answers");
-    assert_eq!(kind, ("float64".into(), "<f8".into()), "a number of numpy's is one when it comes back");
-    let view: Vec<Vec<i16>> = script.get("view").await.expect("it answers");
+    assert_eq!(
+        kind,
+        ("float64".into(), "<f8".into()),
+        "a number of numpy's is one when it comes back"
+    );
+    let view: Vec<Vec<i16>> = script.getattr("view").await.expect("it answers");
     assert_eq!(view, [[0, 2], [3, 5]]);
-    let view: Array = script.get("view").await.expect("it answers");
+    let view: Array = script.getattr("view").await.expect("it answers");
     assert_eq!((view.dtype().as_str(), view.shape()), (">i2", &[2, 2][..]));
 }

@@ -1,8 +1,9 @@
-//! The exceptions of Python objects, and what they carry. `OAD_PYTHON` names the interpreter; `python3` by default.
+//! The exceptions of Python objects, and what they carry. `OAD_PYTHON` names the
+//! interpreter; `python3` by default.
 
 use std::time::Duration;
 
-use oad::{ErrorKind, Exception, Proxy, Value};
+use oad::{ErrorKind, Exception, PythonProxy, Value};
 use support::python::{script, skip, with};
 
 mod support;
@@ -10,7 +11,7 @@ mod support;
 oad::test_daemon!();
 
 /// What a function of the script raises.
-async fn raised(script: &Proxy, function: &str) -> Exception {
+async fn raised(script: &PythonProxy, function: &str) -> Exception {
     let error = script.call::<()>(function, ()).await.expect_err("it fails");
     assert_eq!(error.kind(), ErrorKind::Exception, "{error}");
     error.exception().expect("Python raised it").clone()
@@ -23,14 +24,17 @@ async fn raises(source: &str) -> Exception {
 
 async fn has_groups() -> bool {
     let sys = with(oad::python_module("sys")).await.expect("it is made");
-    sys.get::<u32>("hexversion").await.expect("it answers") >= 0x030b_0000
+    sys.getattr::<u32>("hexversion").await.expect("it answers") >= 0x030b_0000
 }
 
 /// The process in "… on daemon 4711 (…): …".
 fn daemon_of(error: &oad::Error) -> u32 {
     let text = error.to_string();
     let (_, pid) = text.split_once("daemon ").expect("it names its daemon");
-    pid.split(|c: char| !c.is_ascii_digit()).next().and_then(|pid| pid.parse().ok()).expect("it says its pid")
+    pid.split(|c: char| !c.is_ascii_digit())
+        .next()
+        .and_then(|pid| pid.parse().ok())
+        .expect("it says its pid")
 }
 
 #[tokio::test]
@@ -43,18 +47,31 @@ async fn notes_and_groups_arrive() {
          e.add_note('\\ud800')\n        raise ExceptionGroup('many', [e, KeyError('k'), ExceptionGroup('few', [OSError(2, 'no')])])\n",
     )
     .await;
-    assert_eq!((exception.type_name(), exception.message()), ("ExceptionGroup", "many (3 sub-exceptions)"));
+    assert_eq!(
+        (exception.type_name(), exception.message()),
+        ("ExceptionGroup", "many (3 sub-exceptions)")
+    );
     let group = exception.group();
     let names: Vec<_> = group.iter().map(Exception::type_name).collect();
-    assert_eq!(names, ["ZeroDivisionError", "KeyError", "ExceptionGroup"], "also what is its context too");
+    assert_eq!(
+        names,
+        ["ZeroDivisionError", "KeyError", "ExceptionGroup"],
+        "also what is its context too"
+    );
     assert_eq!(group[0].notes(), ["a note", "\\ud800"]);
     assert_eq!(exception.context().expect("it has one").notes(), group[0].notes());
     assert_eq!(group[2].group()[0].attribute("errno"), Some(Value::Int(2)));
     assert_eq!(exception.attribute("message"), Some("many".into()));
     let traceback = exception.traceback().expect("it has one");
-    assert!(traceback.contains("a note") && traceback.contains("Exception Group Traceback"), "{traceback}");
+    assert!(
+        traceback.contains("a note") && traceback.contains("Exception Group Traceback"),
+        "{traceback}"
+    );
     let own = group[0].traceback().expect("it has one");
-    assert!(own.starts_with("Traceback (most recent call last):\n  File \"script.py\", line 2, in f\n"), "{own}");
+    assert!(
+        own.starts_with("Traceback (most recent call last):\n  File \"script.py\", line 2, in f\n"),
+        "{own}"
+    );
     assert!(own.ends_with("ZeroDivisionError: division by zero\na note\n\\ud800\n"), "{own}");
 }
 
@@ -86,7 +103,7 @@ async fn what_is_behind_beyond_the_sixty_third_is_counted() {
     let exception = raises(source).await;
     let causes: Vec<_> = exception.causes().collect();
     assert_eq!(
-        (causes.len(), causes[0], causes[62], exception.left_out()),
+        (causes.len(), causes[0], causes[62], exception.omitted()),
         (63, "ValueError: 98", "ValueError: 36", 36)
     );
     let error = script(source).await.call::<()>("f", ()).await.expect_err("it fails");
@@ -94,7 +111,7 @@ async fn what_is_behind_beyond_the_sixty_third_is_counted() {
     assert!(shown.contains("and 36 more behind it were left out"), "{shown}");
     let mut last = exception;
     while let Some(cause) = last.cause() {
-        assert_eq!((cause.left_out(), cause.causes().count()), (36, last.causes().count() - 1));
+        assert_eq!((cause.omitted(), cause.causes().count()), (36, last.causes().count() - 1));
         last = cause;
     }
     assert_eq!(last.args(), [Value::Int(36)]);
@@ -125,7 +142,11 @@ async fn attributes_are_those_that_python_has() {
         ("slots", "odd\\ud800", Some(Value::Int(6))),
         ("slots", "__cause__", None),
     ] {
-        assert_eq!(raised(&script, function).await.attribute(attribute), value, "{function} {attribute}");
+        assert_eq!(
+            raised(&script, function).await.attribute(attribute),
+            value,
+            "{function} {attribute}"
+        );
     }
 }
 
@@ -142,10 +163,13 @@ async fn part_that_is_nested_too_deep_is_shown_and_never_null() {
 
 #[tokio::test]
 async fn text_for_people_shows_lone_surrogates_and_arguments_keep_them() {
-    let source = "class Odd(ValueError): __qualname__ = 'Odd\\ud801'\ndef f(): raise Odd('\\ud800 bad')\n";
+    let source =
+        "class Odd(ValueError): __qualname__ = 'Odd\\ud801'\ndef f(): raise Odd('\\ud800 bad')\n";
     let exception = raises(source).await;
     assert_eq!((exception.type_name(), exception.message()), ("script.Odd\\ud801", "\\ud800 bad"));
-    assert!(exception.traceback().expect("it has one").ends_with("script.Odd\\ud801: \\ud800 bad\n"));
+    assert!(
+        exception.traceback().expect("it has one").ends_with("script.Odd\\ud801: \\ud800 bad\n")
+    );
     let args = exception.args();
     assert_eq!(args, [Value::text_from_wtf8(b"\xed\xa0\x80 bad".to_vec()).expect("it is text")]);
 }
@@ -157,12 +181,19 @@ async fn object_with_lone_surrogates_in_its_names_is_described() {
          Odd.__qualname__ = 'Odd\\ud805'\nodd = Odd()\nsetattr(odd, 'x\\ud800', 1)\nsetattr(Odd, 'm\\ud801', Odd.put)\n",
     )
     .await;
-    let odd: Proxy = script.get("odd").await.expect("it answers");
+    let odd: PythonProxy = script.getattr("odd").await.expect("it answers");
     assert_eq!(odd.type_name(), "script.Odd\\ud805");
     let description = odd.describe().await.expect("it can be described");
-    assert_eq!((description.type_name(), description.documentation()), ("script.Odd\\ud805", "An \\ud804."));
+    assert_eq!(
+        (description.type_name(), description.documentation()),
+        ("script.Odd\\ud805", "An \\ud804.")
+    );
     assert_eq!(description.attributes(), ["x\\ud800"]);
-    let methods: Vec<_> = description.methods().iter().map(|method| (method.name(), method.documentation())).collect();
+    let methods: Vec<_> = description
+        .methods()
+        .iter()
+        .map(|method| (method.name(), method.documentation()))
+        .collect();
     assert_eq!(methods, [("m\\ud801", "Puts \\ud803."), ("put", "Puts \\ud803.")]);
 }
 
@@ -170,7 +201,10 @@ async fn object_with_lone_surrogates_in_its_names_is_described() {
 async fn exception_arrives_whatever_its_size() {
     let source = "class Large(Exception): pass\n\
                   def f(n, m=0):\n    e = Large('m' * n)\n    e.x, e.y, e.__cause__ = 'x' * m, 1, KeyError('c' * m)\n    raise e\n";
-    let made = with(oad::python_script("script.py", source)).message_limit(100_000).await.expect("it is made");
+    let made = with(oad::python_script("script.py", source))
+        .message_limit(100_000)
+        .await
+        .expect("it is made");
     let raised = async |n: u32, m: u32| {
         let error = made.call::<()>("f", (n, m)).await.expect_err("it fails");
         error.exception().unwrap_or_else(|| panic!("Python raised it: {error}")).clone()
@@ -189,13 +223,21 @@ async fn exception_arrives_whatever_its_size() {
         assert_eq!(exception.type_name(), "script.Large");
         assert!(exception.message().starts_with("mmmmmmmmmm"));
         assert!(exception.shortened().any(|field| field == "attributes"), "{exception:?}");
-        assert_eq!(exception.causes().count() as u64 + exception.left_out(), 1);
+        assert_eq!(exception.causes().count() as u64 + exception.omitted(), 1);
     }
-    let tiny = with(oad::python_script("script.py", source)).message_limit(1000).await.expect("it is made");
+    let tiny = with(oad::python_script("script.py", source))
+        .message_limit(1000)
+        .await
+        .expect("it is made");
     let error = tiny.call::<()>("f", (50_000, 50_000)).await.expect_err("it fails");
     let exception = error.exception().expect("Python raised it");
-    assert!(exception.message().ends_with(" bytes more)") && exception.message().len() > 1000, "{error}");
-    let error = with(oad::python_script("script.py", "raise ValueError('m' * 3000000)\n")).message_limit(1000).await;
+    assert!(
+        exception.message().ends_with(" bytes more)") && exception.message().len() > 1000,
+        "{error}"
+    );
+    let error = with(oad::python_script("script.py", "raise ValueError('m' * 3000000)\n"))
+        .message_limit(1000)
+        .await;
     assert!(error.expect_err("it fails").is_exception());
 }
 
@@ -210,16 +252,29 @@ const HOSTILE: &str = "import socket, threading\ndef no(*args): raise RuntimeErr
 async fn hostile_exception_of_a_constructor_arrives_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("there is room");
     std::fs::write(folder.path().join("hostile.py"), HOSTILE).expect("there is room");
-    let error = with(oad::python("hostile", "Made").path_entry(folder.path())).await.expect_err("it raises");
+    let error = with(oad::python("hostile", "Made").path_entry(folder.path()))
+        .await
+        .expect_err("it raises");
     let exception = error.exception().expect("Python raised it");
-    assert_eq!((exception.type_name(), exception.message()), ("hostile.Hostile", "<hostile.Hostile whose str failed>"));
-    let [Value::Text(lock), Value::Text(socket)] = &exception.args()[..] else { panic!("both are shown") };
+    assert_eq!(
+        (exception.type_name(), exception.message()),
+        ("hostile.Hostile", "<hostile.Hostile whose str failed>")
+    );
+    let [Value::Text(lock), Value::Text(socket)] = &exception.args()[..] else {
+        panic!("both are shown")
+    };
     assert!(lock.contains("lock") && socket.contains("socket"), "{lock} {socket}");
-    assert_eq!(exception.attribute("self"), Some("<hostile.Hostile object whose repr failed>".into()));
+    assert_eq!(
+        exception.attribute("self"),
+        Some("<hostile.Hostile object whose repr failed>".into())
+    );
     assert_eq!(exception.attribute("made"), Some("<hostile.Made object whose repr failed>".into()));
     assert_eq!(exception.cause().expect("it has one").type_name(), "hostile.Hostile");
     let traceback = exception.traceback().expect("it has one");
-    assert!(traceback.contains("line 10, in __init__\n    raise e from Hostile(self)\n"), "{traceback}");
+    assert!(
+        traceback.contains("line 10, in __init__\n    raise e from Hostile(self)\n"),
+        "{traceback}"
+    );
     support::wait_until_gone(daemon_of(&error), Duration::from_secs(10));
 }
 
@@ -231,18 +286,24 @@ async fn result_that_cannot_be_copied_stays_there_and_is_refused_by_value() {
     )
     .await;
     for function in ["lock", "sock", "lines", "frame"] {
-        let kept: Proxy = script.call(function, ()).await.expect("it stays there");
+        let kept: PythonProxy = script.call(function, ()).await.expect("it stays there");
         kept.repr().await.expect("it can be asked");
-        let error = script.call::<Value>(function, ()).by_value().await.expect_err("it has no value");
+        let error =
+            script.call::<Value>(function, ()).by_value().await.expect_err("it has no value");
         assert_eq!(error.kind(), ErrorKind::WrongType, "{error}");
-        assert!(error.to_string().contains("is no value: it has no value that can travel"), "{error}");
+        assert!(
+            error.to_string().contains("is no value: it has no value that can travel"),
+            "{error}"
+        );
     }
 }
 
 #[tokio::test]
 async fn failing_start_is_told_with_its_source_lines_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("there is room");
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("there is room");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("there is room")
+    };
     write("outer.py", "import inner\n");
     write("inner.py", "import os\n\nraise LookupError(os.getpid())\n");
     write(
@@ -261,7 +322,10 @@ async fn failing_start_is_told_with_its_source_lines_and_leaves_nothing() {
             "refusing.py\", line 4, in __init__\n    raise OSError(os.getpid(), 'no')\n",
         ),
         (
-            oad::python_script("late.py", "import os\ndef late():\n    raise KeyError(os.getpid())\nlate()\n"),
+            oad::python_script(
+                "late.py",
+                "import os\ndef late():\n    raise KeyError(os.getpid())\nlate()\n",
+            ),
             "KeyError",
             "File \"late.py\", line 4, in <module>\n    late()\n",
         ),
@@ -271,11 +335,14 @@ async fn failing_start_is_told_with_its_source_lines_and_leaves_nothing() {
         assert_eq!(exception.type_name(), kind);
         let traceback = exception.traceback().expect("it has one");
         assert!(
-            traceback.starts_with("Traceback (most recent call last):\n") && traceback.contains(lines),
+            traceback.starts_with("Traceback (most recent call last):\n")
+                && traceback.contains(lines),
             "{traceback}"
         );
         assert!(!traceback.contains("oad agent"), "{traceback}");
-        let Some(Value::Int(interpreter)) = exception.args().first().cloned() else { panic!("it says its pid") };
+        let Some(Value::Int(interpreter)) = exception.args().first().cloned() else {
+            panic!("it says its pid")
+        };
         for pid in [interpreter as u32, daemon_of(&error)] {
             support::wait_until_gone(pid, Duration::from_secs(10));
         }

@@ -1,4 +1,5 @@
-//! What `kill -9` leaves of Python objects, whatever their interpreters do just then; and ends that objects resist. `OAD_PYTHON` names the interpreter.
+//! What `kill -9` leaves of Python objects, whatever their interpreters do just then; and
+//! ends that objects resist. `OAD_PYTHON` names the interpreter.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use oad::{ErrorKind, Proxy, Remote as _};
+use oad::{ErrorKind, PythonProxy, Remote as _};
 use support::python::{interpreter, with};
 use support::{PART, Parent, median, say, wait_until};
 
@@ -16,7 +17,8 @@ oad::test_daemon!();
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long everything may take to be gone, on a machine that has much else to do. How long it took is printed.
+/// How long everything may take to be gone, on a machine that has much else to do. How
+/// long it took is printed.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Each takes a file that it makes when it has begun, and does not come to its end.
@@ -64,14 +66,16 @@ async fn until_there(path: &Path) {
 
 // === killed parents, killed daemons ===
 
-/// Plays the parent, whose part is: what its interpreter does, how that was started, and where the test waits for it.
+/// Plays the parent, whose part is: what its interpreter does, how that was started, and
+/// where the test waits for it.
 #[test]
 fn parent_with_an_interpreter() {
     let Ok(part) = std::env::var(PART) else { return };
     let [state, started, meeting] =
         <[&str; 3]>::try_from(part.splitn(3, ' ').collect::<Vec<_>>()).expect("three words");
     let meeting = Meeting(meeting.into());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let busy = oad::python_script("busy.py", BUSY);
         let busy = match started {
@@ -104,12 +108,19 @@ enum Killed {
 
 /// Has an interpreter come to a state, and gives its parent and the daemon.
 fn interpreter_that(state: &str, started: &str, folder: &Path) -> (Parent, u32) {
-    let parent = Parent::start("parent_with_an_interpreter", &format!("{state} {started} {}", folder.display()));
+    let parent = Parent::start(
+        "parent_with_an_interpreter",
+        &format!("{state} {started} {}", folder.display()),
+    );
     let mut parent = parent;
-    let pids: Vec<u32> = parent.hear().iter().map(|pid| pid.parse().expect("it is a number")).collect();
+    let pids: Vec<u32> =
+        parent.hear().iter().map(|pid| pid.parse().expect("it is a number")).collect();
     let here: Vec<u32> = parent.census().into_iter().map(|(pid, _)| pid).collect();
     let wrappers = usize::from(started == "wrapped");
-    assert!(pids.iter().all(|pid| here.contains(pid)) && here.len() == 3 + wrappers, "{pids:?} in {here:?}");
+    assert!(
+        pids.iter().all(|pid| here.contains(pid)) && here.len() == 3 + wrappers,
+        "{pids:?} in {here:?}"
+    );
     assert_eq!(parent.directories().len(), 1);
     (parent, pids[0])
 }
@@ -131,20 +142,33 @@ fn kill(killed: Killed, state: &str, started: &str) {
             }
             Killed::Both => {
                 let pids = [daemon, parent.pid()].map(|pid| pid.to_string());
-                assert!(Command::new("kill").arg("-9").args(pids).status().expect("kill can be run").success());
+                assert!(
+                    Command::new("kill")
+                        .arg("-9")
+                        .args(pids)
+                        .status()
+                        .expect("kill can be run")
+                        .success()
+                );
                 parent.process.wait().expect("it is ours");
             }
         }
-        // What is left of a directory when both ends are killed is for the next daemon's start to sweep.
+        // What is left of a directory when both ends are killed is for the next daemon's
+        // start to sweep.
         wait_until(LIMIT, || match (parent.census(), parent.directories()) {
-            (processes, directories) if processes.is_empty() && (killed == Killed::Both || directories.is_empty()) => {
+            (processes, directories)
+                if processes.is_empty() && (killed == Killed::Both || directories.is_empty()) =>
+            {
                 Ok(())
             }
             left => Err(format!("{killed:?} killed, {state}, {started}: left: {left:?}")),
         });
         took.push(start.elapsed());
     }
-    println!("{killed:?} killed, {state}, {started}: everything gone in {:?} (median of 2)", median(took));
+    println!(
+        "{killed:?} killed, {state}, {started}: everything gone in {:?} (median of 2)",
+        median(took)
+    );
 }
 
 fn kill_all(killed: Killed, started: &str) {
@@ -179,7 +203,8 @@ fn no_interpreter_behind_a_wrapper_that_waits_outlives_a_killed_daemon() {
 }
 
 #[test]
-fn no_interpreter_behind_a_wrapper_that_waits_outlives_a_parent_and_a_daemon_that_are_killed_at_once() {
+fn no_interpreter_behind_a_wrapper_that_waits_outlives_a_parent_and_a_daemon_that_are_killed_at_once()
+ {
     kill_all(Killed::Both, "wrapped");
 }
 
@@ -192,7 +217,8 @@ async fn shutdown_of_an_object_that_nothing_interrupts_ends_within_the_grace_and
     for state in ["loops", "holds", "swallows", "stopped"] {
         let folder = folder();
         let begun = folder.path().join("begun");
-        let busy = with(oad::python_script("busy.py", BUSY)).grace(GRACE).await.expect("it is made");
+        let busy =
+            with(oad::python_script("busy.py", BUSY)).grace(GRACE).await.expect("it is made");
         let interpreter: u32 = busy.call("pid", ()).await.expect("it answers");
         let stuck = match state {
             "stopped" => {
@@ -214,11 +240,13 @@ async fn shutdown_of_an_object_that_nothing_interrupts_ends_within_the_grace_and
         );
         assert_eq!(support::state(busy.pid()), None, "{state}");
         match ended.is_ok_and(|ended| ended.was_killed()) {
-            // On a machine that is too busy for an end in order, the zombie is process 1's.
+            // On a machine that is too busy for an end in order, the zombie is process
+            // 1's.
             true => support::wait_until_gone(interpreter, SECOND),
             false => assert_eq!(support::state(interpreter), None, "{state}"),
         }
-        // The daemon is killed 0.3 s after its grace; the rest is for a machine that is busy.
+        // The daemon is killed 0.3 s after its grace; the rest is for a machine that is
+        // busy.
         assert!(took < GRACE + 2 * SECOND, "{state}: {took:?}");
         let error = stuck.await.expect("it does not panic").expect_err("it cannot return");
         assert!(matches!(error.kind(), ErrorKind::Died | ErrorKind::Closed), "{error}");
@@ -238,12 +266,15 @@ async fn import_that_hangs_is_given_up_at_its_deadline_and_leaves_nothing() {
             "import ctypes, os, time\nwith open({noted:?}, 'w') as noted: noted.write('%d %d' % (os.getppid(), os.getpid()))\n{line}\n"
         );
         fs::write(folder.path().join(format!("{module}.py")), source).expect("there is room");
-        let hangs = with(oad::python_module(module)).path_entry(folder.path()).create_deadline(SECOND).grace(GRACE);
+        let hangs = with(oad::python_module(module))
+            .path_entry(folder.path())
+            .create_timeout(SECOND)
+            .grace(GRACE);
         let asked = Instant::now();
         let error = hangs.await.expect_err("it hangs");
         let took = asked.elapsed();
         println!("import, {module}: given up in {took:?}");
-        assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         assert!(took < LIMIT, "{module}: {took:?}");
         let noted = fs::read_to_string(noted).expect("it had begun");
         for pid in noted.split(' ').map(|pid| pid.parse().expect("it is a number")) {
@@ -257,15 +288,19 @@ async fn recursion_without_a_bound_is_an_exception_or_a_told_death() {
     let source = "import sys\nsys.setrecursionlimit(10 ** 6)\ndef plain(n=0): return plain(n + 1) + 1\n\
                   class Shown:\n    def __repr__(self): return repr(self)\ndef shown(): return repr(Shown())\n";
     for function in ["plain", "shown"] {
-        let script: Proxy = with(oad::python_script("deep.py", source)).await.expect("it is made");
+        let script: PythonProxy =
+            with(oad::python_script("deep.py", source)).await.expect("it is made");
         let call = tokio::time::timeout(60 * SECOND, script.call::<u64>(function, ()));
         let error = call.await.expect("it does not hang").expect_err("there is no end to it");
         println!("recursion, {function}: {error}");
         match error.kind() {
             ErrorKind::Exception => {
                 let exception = error.exception().expect("Python raised it");
-                assert!(["RecursionError", "MemoryError"].contains(&exception.type_name()), "{error}");
-                assert_eq!(script.get::<String>("__name__").await.expect("it lives"), "deep");
+                assert!(
+                    ["RecursionError", "MemoryError"].contains(&exception.type_name()),
+                    "{error}"
+                );
+                assert_eq!(script.getattr::<String>("__name__").await.expect("it lives"), "deep");
             }
             kind => {
                 assert_eq!(kind, ErrorKind::Died, "{error}");

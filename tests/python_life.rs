@@ -1,8 +1,9 @@
-//! The life of an interpreter as its callers see it: its output, its health and its death. `OAD_PYTHON` names the interpreter.
+//! The life of an interpreter as its callers see it: its output, its health and its
+//! death. `OAD_PYTHON` names the interpreter.
 
 use std::time::{Duration, Instant};
 
-use oad::{Daemon, ErrorKind, Health, Proxy, Remote as _};
+use oad::{Daemon, ErrorKind, Health, Proxy, PythonProxy, Remote as _};
 use support::lab::LabProxy;
 use support::python::{script, with};
 use support::told::Told;
@@ -22,13 +23,14 @@ const NOISE: &str = "import ctypes, os, sys\ndef pid(): return os.getpid()\ndef 
                      ctypes.CDLL(None).fflush(None)\n    os.write(1, b'without an end')\n";
 
 /// The interpreter below a daemon that has one.
-fn interpreter_of(proxy: &Proxy) -> u32 {
+fn interpreter_of(proxy: &PythonProxy) -> u32 {
     let interpreters = support::children(proxy.pid());
     assert_eq!(interpreters.len(), 1, "{interpreters:?}");
     interpreters[0]
 }
 
-/// Starts processes that outlive their interpreter in every way: in a session of its own, in its group, forked, and dead but not waited for.
+/// Starts processes that outlive their interpreter in every way: in a session of its own,
+/// in its group, forked, and dead but not waited for.
 const LEAVE: &str = "import os, subprocess, time\nkept = []\ndef leave():\n    kept.append(subprocess.Popen(['sleep', '1000'], \
                      start_new_session=True))\n    kept.append(subprocess.Popen(['sleep', '1000']))\n    \
                      kept.append(subprocess.Popen(['true']))\n    pids = [process.pid for process in kept]\n    \
@@ -47,7 +49,8 @@ fn assert_noise_is_told(told: &Told, pid: u32, daemon: u32) {
     told.assert_output(pid, daemon, &expected);
     let lines = told.lines();
     let end = format!(" pid={pid} daemon={daemon} stream=\"stderr\"");
-    let pieces = lines.iter().filter_map(|line| line.strip_suffix(&end)).filter(|line| line.ends_with('x'));
+    let pieces =
+        lines.iter().filter_map(|line| line.strip_suffix(&end)).filter(|line| line.ends_with('x'));
     let told: usize = pieces.map(|line| line.bytes().filter(|byte| *byte == b'x').count()).sum();
     assert_eq!(told, 20_000, "a long line is told in pieces, all of it");
 }
@@ -73,7 +76,8 @@ async fn output_of_an_interpreter_below_a_daemon_in_process_goes_to_the_programs
     let told = Told::default();
     tracing::subscriber::set_global_default(told.subscriber()).expect("no other test does that");
     let daemon = oad::daemon().in_process().await.expect("a daemon can be made");
-    let script = with(oad::python_script("script.py", NOISE)).within(&daemon).await.expect("it is made");
+    let script =
+        with(oad::python_script("script.py", NOISE)).within(&daemon).await.expect("it is made");
     let pid: u32 = script.call("pid", ()).await.expect("it answers");
     script.call::<()>("noise", ()).await.expect("it is only noise");
     script.shutdown().await.expect("it ends");
@@ -85,7 +89,8 @@ async fn output_of_an_interpreter_below_a_daemon_in_process_goes_to_the_programs
 async fn last_words_of_a_daemon_hold_those_of_its_interpreter_as_they_were() {
     let told = Told::default();
     let words = async {
-        let script: Proxy = script("import sys\ndef say(x): print(x, file=sys.stderr)\n").await;
+        let script: PythonProxy =
+            script("import sys\ndef say(x): print(x, file=sys.stderr)\n").await;
         script.call::<()>("say", ("these are my last words",)).await.expect("it is said");
         until(async || told.lines().iter().any(|line| line.contains("my last words"))).await;
         support::signal(script.pid(), "-KILL");
@@ -99,7 +104,7 @@ async fn last_words_of_a_daemon_hold_those_of_its_interpreter_as_they_were() {
 
 #[tokio::test]
 async fn nothing_that_an_interpreter_has_started_outlives_its_death() {
-    let script: Proxy = script(LEAVE).await;
+    let script: PythonProxy = script(LEAVE).await;
     let left: Vec<u32> = script.call("leave", ()).await.expect("they are started");
     assert_eq!(left.len(), 4);
     support::signal(interpreter_of(&script), "-KILL");
@@ -117,7 +122,7 @@ async fn nothing_that_an_interpreter_has_started_outlives_its_death() {
 
 #[tokio::test]
 async fn nothing_that_an_interpreter_has_started_outlives_its_last_object() {
-    let script: Proxy = script(LEAVE).await;
+    let script: PythonProxy = script(LEAVE).await;
     let left: Vec<u32> = script.call("leave", ()).await.expect("they are started");
     let daemon = script.daemon().clone();
     drop(script);
@@ -131,9 +136,11 @@ async fn kill_of_an_interpreter_is_told_at_once_to_every_call_with_all_that_is_k
     for _ in 0..5 {
         let source = "import sys, time\ndef wait(x):\n    print('waiting', x, file=sys.stderr)\n    time.sleep(600)\n";
         let told = Told::default();
-        let script: Proxy = async { script(source).await }.with_subscriber(told.subscriber()).await;
+        let script: PythonProxy =
+            async { script(source).await }.with_subscriber(told.subscriber()).await;
         let interpreter = interpreter_of(&script);
-        let calls: Vec<_> = (0..20).map(|number| tokio::spawn(script.call::<()>("wait", (number,)))).collect();
+        let calls: Vec<_> =
+            (0..20).map(|number| tokio::spawn(script.call::<()>("wait", (number,)))).collect();
         // Only the first runs; the others wait for their turns.
         until(async || told.lines().iter().any(|line| line.contains("waiting"))).await;
         let killed = Instant::now();
@@ -150,22 +157,29 @@ async fn kill_of_an_interpreter_is_told_at_once_to_every_call_with_all_that_is_k
             assert!(death.stderr().starts_with("waiting "), "{:?}", death.stderr());
             assert!(Duration::ZERO < death.uptime() && death.uptime() < Duration::from_secs(60));
             let shown = format!("{error:?}");
-            assert!(shown.contains("killed by signal 9 (SIGKILL)") && shown.contains("\n  | waiting "), "{shown}");
+            assert!(
+                shown.contains("killed by signal 9 (SIGKILL)") && shown.contains("\n  | waiting "),
+                "{shown}"
+            );
         }
         assert!(last < Duration::from_secs(5), "{last:?}");
         took.push(last);
         assert!(script.shutdown().await.expect("the daemon lives").is_clean());
     }
-    println!("interpreter killed: 20 calls failed within {:?} (median of 5)", support::median(took));
+    println!(
+        "interpreter killed: 20 calls failed within {:?} (median of 5)",
+        support::median(took)
+    );
 }
 
-/// Has an interpreter run `code`, of which it dies and gives the error and how long it took.
+/// Has an interpreter run `code`, of which it dies and gives the error and how long it
+/// took.
 async fn dies_of(code: &str) -> (oad::Error, Duration) {
     let builtins = with(oad::python_module("builtins")).await.expect("it is made");
     let started = Instant::now();
     let error = builtins.call::<()>("exec", (code,)).await.expect_err("it dies");
     let took = started.elapsed();
-    let later = builtins.text().await.expect_err("it is gone");
+    let later = builtins.str().await.expect_err("it is gone");
     assert_eq!((later.kind(), later.death().is_some()), (ErrorKind::Died, true));
     assert!(builtins.shutdown().await.expect("the daemon lives").is_clean());
     (error, took)
@@ -177,21 +191,30 @@ async fn death_of_an_interpreter_is_told_with_its_true_cause() {
         ("import os; os._exit(3)", "exited with code 3", None),
         ("import ctypes; ctypes.string_at(0)", "killed by signal 11 (SIGSEGV)", Some(11)),
         ("import os; os.abort()", "killed by signal 6 (SIGABRT)", Some(6)),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by signal 9 (SIGKILL)", Some(9)),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "killed by signal 9 (SIGKILL)",
+            Some(9),
+        ),
     ] {
         let (error, took) = dies_of(code).await;
         println!("{told}: told in {took:?}");
         assert_eq!(error.kind(), ErrorKind::Died, "{error}");
         assert!(error.to_string().contains(told), "{error}");
         let death = error.death().expect("it is why");
-        assert_eq!((death.signal(), death.code()), (signal, signal.is_none().then_some(3)), "{code}");
+        assert_eq!(
+            (death.signal(), death.code()),
+            (signal, signal.is_none().then_some(3)),
+            "{code}"
+        );
         assert!(took < Duration::from_secs(5), "{took:?}");
     }
 }
 
 #[tokio::test]
 async fn death_of_an_interpreter_is_told_although_a_copy_of_it_lives() {
-    // The copy holds its stdout and stderr, and one that Python does not know of its socket too.
+    // The copy holds its stdout and stderr, and one that Python does not know of its
+    // socket too.
     for fork in ["os.fork()", "ctypes.PyDLL(None).fork()"] {
         let code = format!(
             "import ctypes, os, signal, time\nos.write(2, b'last words')\nif {fork} == 0:\n    \
@@ -211,7 +234,7 @@ async fn memory_that_is_not_to_be_had_is_an_exception_and_the_interpreter_lives(
                   most = pages * resource.getpagesize() + (64 << 20)\n    \
                   resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))\n\
                   def take(megabytes): return len(bytes(megabytes << 20))\n";
-    let script: Proxy = script(source).await;
+    let script: PythonProxy = script(source).await;
     script.call::<()>("limit", ()).await.expect("it may be lowered");
     let error = script.call::<u64>("take", (1024,)).await.expect_err("there is not so much");
     assert_eq!(error.exception().expect("Python raised it").type_name(), "MemoryError");
@@ -235,19 +258,27 @@ async fn watch(daemon: &Daemon, service: &str) -> tonic::Streaming<HealthCheckRe
 }
 
 async fn next(watch: &mut tonic::Streaming<HealthCheckResponse>) -> Option<ServingStatus> {
-    let next = tokio::time::timeout(Duration::from_secs(10), watch.message()).await.expect("it is told");
+    let next =
+        tokio::time::timeout(Duration::from_secs(10), watch.message()).await.expect("it is told");
     next.expect("the daemon lives").map(|response| response.status())
 }
 
 #[tokio::test]
 async fn health_tells_whose_interpreter_has_died() {
-    let root: Proxy = script("import os\ndef die(): os._exit(3)\n").await;
+    let root: PythonProxy = script("import os\ndef die(): os._exit(3)\n").await;
     let daemon = root.daemon();
     // Asked for otherwise, it lives in an interpreter of its own.
-    let other = with(oad::python_value("x")).path_entry("/nowhere").within(daemon).await.expect("it is made");
+    let other = with(oad::python_value("x"))
+        .path_entry("/nowhere")
+        .within(daemon)
+        .await
+        .expect("it is made");
     let rust: LabProxy = LabProxy::new().within(daemon).await.expect("it is made");
-    let mut watched =
-        [watch(daemon, "").await, watch(daemon, "oad.v1.Objects").await, watch(daemon, &service(&root)).await];
+    let mut watched = [
+        watch(daemon, "").await,
+        watch(daemon, "oad.v1.Objects").await,
+        watch(daemon, &service(&root)).await,
+    ];
     for watched in &mut watched {
         assert_eq!(next(watched).await, Some(ServingStatus::Serving));
     }
@@ -264,7 +295,13 @@ async fn health_tells_whose_interpreter_has_died() {
     for name in [service(&other), service(rust.as_proxy())] {
         assert_eq!(check(daemon, &name).await, Ok(ServingStatus::Serving), "{name}");
     }
-    for name in ["oad.v1.Objects/99", "oad.v1.Objects/", "oad.v1.Objects/x", "oad.v1.Objects1", "no.such.Service"] {
+    for name in [
+        "oad.v1.Objects/99",
+        "oad.v1.Objects/",
+        "oad.v1.Objects/x",
+        "oad.v1.Objects1",
+        "no.such.Service",
+    ] {
         assert_eq!(check(daemon, name).await, Err(tonic::Code::NotFound), "{name}");
     }
     assert_eq!(root.health().await.expect("it answers"), Health::NotServing);
@@ -281,12 +318,16 @@ async fn health_tells_whose_interpreter_has_died() {
     assert_eq!(next(&mut rust_watched).await, Some(ServingStatus::ServiceUnknown));
     assert_eq!(rust.health().await.expect_err("it is gone").kind(), ErrorKind::NoSuchObject);
     let report = daemon.shutdown().await.expect("it ends");
-    assert!(report.is_clean() && report.took() < Duration::from_secs(1), "who watches holds nothing up: {report}");
+    assert!(
+        report.is_clean() && report.duration() < Duration::from_secs(1),
+        "who watches holds nothing up: {report}"
+    );
 }
 
 #[tokio::test]
 async fn who_watches_is_told_of_the_daemons_end() {
-    // Nothing is held up for it, so on a machine with much to do the connection may end before the word is out.
+    // Nothing is held up for it, so on a machine with much to do the connection may end
+    // before the word is out.
     for _ in 0..20 {
         let lab = LabProxy::new().await.expect("a daemon can be made");
         let mut watched = watch(lab.daemon(), &service(lab.as_proxy())).await;

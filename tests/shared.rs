@@ -80,7 +80,9 @@ impl Bank {
     }
 
     fn find(&self, name: &str) -> Result<Option<Shared<Account>>, String> {
-        let is_it = |account: &&Shared<Account>| account.blocking_read().is_ok_and(|account| account.name == name);
+        let is_it = |account: &&Shared<Account>| {
+            account.blocking_read().is_ok_and(|account| account.name == name)
+        };
         Ok(self.accounts.iter().find(is_it).cloned())
     }
 
@@ -111,7 +113,8 @@ impl Bank {
         Ok(sum)
     }
 
-    /// Waits in sync code, in an async method, more often than a task may go on without a pause.
+    /// Waits in sync code, in an async method, more often than a task may go on without a
+    /// pause.
     async fn impatient(&self, account: Shared<Account>) -> oad::Result<i64> {
         let mut sum = 0;
         for _ in 0..1000 {
@@ -152,8 +155,12 @@ impl Bank {
     }
 
     /// Hands out an account, and then what is larger than the limit.
-    fn account_and_blob(&self, size: usize) -> impl Iterator<Item = (Option<Shared<Account>>, oad::value::Bytes)> {
-        let items = [(Some(self.temporary()), vec![0; 100 * 1024].into()), (None, vec![0; size].into())];
+    fn account_and_blob(
+        &self,
+        size: usize,
+    ) -> impl Iterator<Item = (Option<Shared<Account>>, oad::value::Bytes)> {
+        let items =
+            [(Some(self.temporary()), vec![0; 100 * 1024].into()), (None, vec![0; size].into())];
         items.into_iter()
     }
 
@@ -198,7 +205,10 @@ async fn until_living(bank: &BankProxy, count: usize) {
     loop {
         match living(bank).await {
             now if now == count => return,
-            now => assert!(started.elapsed() < Duration::from_secs(10), "{now} objects live, and not {count}"),
+            now => assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "{now} objects live, and not {count}"
+            ),
         }
         tokio::task::yield_now().await;
     }
@@ -219,11 +229,18 @@ async fn returned_object_stays_there_and_is_called() {
 #[tokio::test]
 async fn proxy_as_argument_is_the_object_itself() {
     let bank = bank().await;
-    let (ada, bob) = (bank.open("Ada").await.expect("it opens"), bank.open("Bob").await.expect("it opens"));
+    let (ada, bob) =
+        (bank.open("Ada").await.expect("it opens"), bank.open("Bob").await.expect("it opens"));
     ada.deposit(10).await.expect("it answers");
     bank.transfer(&ada, bob.clone(), 4).await.expect("it transfers");
-    assert_eq!((ada.cents().await.expect("it answers"), bob.cents().await.expect("it answers")), (6, 4));
-    assert_eq!(bank.sum(vec![ada.clone(), bob.clone(), ada.clone()]).await.expect("it answers"), 16);
+    assert_eq!(
+        (ada.cents().await.expect("it answers"), bob.cents().await.expect("it answers")),
+        (6, 4)
+    );
+    assert_eq!(
+        bank.sum(vec![ada.clone(), bob.clone(), ada.clone()]).await.expect("it answers"),
+        16
+    );
     bank.keep(Some(bob.clone())).await.expect("it answers");
     assert!(bank.is_kept(bob).await.expect("it answers"));
     assert!(!bank.is_kept(ada).await.expect("it answers"));
@@ -235,7 +252,8 @@ async fn objects_nest_in_what_serde_writes() {
     let ada = bank.open("Ada").await.expect("it opens");
     let all = bank.all().await.expect("it answers");
     assert_eq!(all["all"].len(), 1);
-    let named: Named<Proxy> = Named { name: "a".to_owned(), account: all["all"][0].as_proxy().clone() };
+    let named: Named<Proxy> =
+        Named { name: "a".to_owned(), account: all["all"][0].as_proxy().clone() };
     assert!(serde_json::to_value(&named).is_ok(), "in JSON a handle is readable");
     assert_eq!(bank.wide(3).await.expect("it answers").len(), 3);
     assert_eq!(ada.cents().await.expect("it answers"), 0);
@@ -279,7 +297,7 @@ async fn answers_that_nobody_takes_leave_nothing() {
     let bank = bank().await;
     bank.open("Ada").await.expect("it opens");
     for _ in 0..50 {
-        let call = bank.slowly().deadline(Duration::from_millis(50));
+        let call = bank.slowly().timeout(Duration::from_millis(50));
         // Won by the answer or by the deadline: both may be.
         drop(call.await);
         let mut call = Box::pin(bank.wide(5000));
@@ -295,8 +313,12 @@ async fn answers_that_nobody_takes_leave_nothing() {
     drop(value);
     let error = bank.as_proxy().call::<String>("temporary", ()).await.expect_err("it is no text");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    let error = bank.as_proxy().call::<MeterProxy>("temporary", ()).await.expect_err("it is no meter");
-    assert!(error.to_string().ends_with("the object is a `shared::Account`, and not a `shared::Meter`"), "{error}");
+    let error =
+        bank.as_proxy().call::<MeterProxy>("temporary", ()).await.expect_err("it is no meter");
+    assert!(
+        error.to_string().ends_with("the object is a `shared::Account`, and not a `shared::Meter`"),
+        "{error}"
+    );
     assert_eq!(bank.fails_with_one().await.expect_err("it is too deep").kind(), ErrorKind::TooDeep);
     until_living(&bank, 1).await;
 }
@@ -315,7 +337,8 @@ async fn dynamic_proxies_travel_both_ways() {
 #[tokio::test]
 async fn every_bad_handle_is_the_same_error() {
     let (bank, other) = (bank().await, bank().await);
-    let (own, foreign) = (bank.open("Ada").await.expect("it opens"), other.open("Bob").await.expect("it opens"));
+    let (own, foreign) =
+        (bank.open("Ada").await.expect("it opens"), other.open("Bob").await.expect("it opens"));
     let taken = bank.temporary().await.expect("it answers");
     taken.clone().close().await.expect("it closes");
     let told = "the daemon holds no object of this handle; it was released or taken by a method that ends it, or the \
@@ -328,9 +351,13 @@ async fn every_bad_handle_is_the_same_error() {
     let guessed = serde_json::json!({ "daemon": bank.daemon().id(), "id": 999 });
     let guessed: oad::value::Handle = serde_json::from_value(guessed).expect("it is one");
     let error = bank.as_proxy().call::<()>("keep", (guessed,)).await.expect_err("it is guessed");
-    assert!(error.kind() == ErrorKind::NoSuchObject && error.to_string().ends_with(told), "{error}");
+    assert!(
+        error.kind() == ErrorKind::NoSuchObject && error.to_string().ends_with(told),
+        "{error}"
+    );
     // An object of another type is there, and is refused for that.
-    let error = bank.as_proxy().call::<()>("keep", (bank.clone(),)).await.expect_err("it is a bank");
+    let error =
+        bank.as_proxy().call::<()>("keep", (bank.clone(),)).await.expect_err("it is a bank");
     assert_eq!(error.kind(), ErrorKind::BadArguments);
     assert_eq!(own.cents().await.expect("nothing has happened to it"), 0);
 }
@@ -340,7 +367,16 @@ async fn constructor_takes_an_object_of_its_daemon() {
     let account = AccountProxy::alone(7).await.expect("a daemon can be made");
     let bank = BankProxy::with(account.clone()).within(account.daemon()).await.expect("it is made");
     assert_eq!(bank.sum(vec![account]).await.expect("it answers"), 7);
-    assert_eq!(bank.find("").await.expect("it answers").expect("it is there").cents().await.expect("it answers"), 7);
+    assert_eq!(
+        bank.find("")
+            .await
+            .expect("it answers")
+            .expect("it is there")
+            .cents()
+            .await
+            .expect("it answers"),
+        7
+    );
 }
 
 #[tokio::test]
@@ -351,7 +387,7 @@ async fn serial_object_is_shared_too() {
     assert_eq!(bank.read_meter(meter.clone()).await.expect("it answers"), 2);
     let account = bank.temporary().await.expect("it answers");
     account.deposit(1).await.expect("it answers");
-    let read = bank.impatient(account).deadline(Duration::from_secs(10)).await;
+    let read = bank.impatient(account).timeout(Duration::from_secs(10)).await;
     assert_eq!(read.expect("it does not wait for itself"), 2000);
 }
 
@@ -374,9 +410,11 @@ async fn handle_in_a_plain_value_is_counted_like_any_other() {
     for _ in 0..3 {
         let echoed: Value = bank.as_proxy().call("echo", (&account,)).await.expect("it answers");
         assert!(matches!(echoed, Value::Handle(_)));
-        let twin: AccountProxy = bank.as_proxy().call("echo", (&account,)).await.expect("it answers");
+        let twin: AccountProxy =
+            bank.as_proxy().call("echo", (&account,)).await.expect("it answers");
         let handles = Stream::iter([account.clone(), twin.clone()]);
-        let twins: Stream<AccountProxy> = bank.as_proxy().call("hand_on", (handles,)).await.expect("it opens");
+        let twins: Stream<AccountProxy> =
+            bank.as_proxy().call("hand_on", (handles,)).await.expect("it opens");
         assert_eq!(twins.collect::<Vec<_>>().await.expect("they come").len(), 2);
     }
     // The releases were asked for before this.
@@ -385,7 +423,11 @@ async fn handle_in_a_plain_value_is_counted_like_any_other() {
         "daemon": uuid::Uuid::nil(), "id": account.as_proxy().handle().id()
     }))
     .expect("it is one");
-    let kept: () = bank.as_proxy().call("keep", (&nameless,)).await.expect("no daemon means the one that is asked");
+    let kept: () = bank
+        .as_proxy()
+        .call("keep", (&nameless,))
+        .await
+        .expect("no daemon means the one that is asked");
     let _: Value = bank.as_proxy().call("echo", (nameless,)).await.expect("it answers");
     assert_eq!((kept, account.deposit(1).await.expect("it lives")), ((), 2));
     bank.keep(None).await.expect("it answers");
@@ -398,7 +440,11 @@ async fn handle_of_another_daemon_becomes_no_proxy_of_this_one() {
     let bank = bank().await;
     let account = bank.temporary().await.expect("it answers");
     let number = account.as_proxy().handle().id();
-    let error = bank.as_proxy().call::<Proxy>("stranger", (number,)).await.expect_err("it is another daemon's");
+    let error = bank
+        .as_proxy()
+        .call::<Proxy>("stranger", (number,))
+        .await
+        .expect_err("it is another daemon's");
     assert_eq!(error.kind(), ErrorKind::WrongType);
     assert!(error.to_string().ends_with("of an object in the daemon that answers"), "{error}");
     let name: Value = bank.as_proxy().call("stranger", (number,)).await.expect("it is a name");
@@ -408,7 +454,11 @@ async fn handle_of_another_daemon_becomes_no_proxy_of_this_one() {
 
 #[tokio::test]
 async fn handed_out_items_are_the_callers_once_they_have_gone_out() {
-    let bank = BankProxy::new().in_process().message_limit(1024 * 1024).await.expect("a daemon can be made");
+    let bank = BankProxy::new()
+        .in_process()
+        .message_limit(1024 * 1024)
+        .await
+        .expect("a daemon can be made");
     let mut items = bank.account_and_blob(2 * 1024 * 1024).await.expect("it opens");
     let (account, _) = items.next().await.expect("there is one").expect("it comes");
     let error = items.next().await.expect("the failure").expect_err("it is too large");
@@ -416,7 +466,10 @@ async fn handed_out_items_are_the_callers_once_they_have_gone_out() {
     assert_eq!(account.expect("it is one").deposit(1).await.expect("it lives"), 1);
     until_living(&bank, 1).await;
     let mut items = bank.account_too_deep().await.expect("it opens");
-    assert_eq!(items.next().await.expect("the failure").expect_err("it is too deep").kind(), ErrorKind::TooDeep);
+    assert_eq!(
+        items.next().await.expect("the failure").expect_err("it is too deep").kind(),
+        ErrorKind::TooDeep
+    );
     until_living(&bank, 1).await;
 }
 

@@ -117,7 +117,10 @@ impl Library {
         self.lines.push(line);
     }
 
-    fn checked(&self, fail_at: u32) -> Result<impl Iterator<Item = Result<u32, Unreadable>>, String> {
+    fn checked(
+        &self,
+        fail_at: u32,
+    ) -> Result<impl Iterator<Item = Result<u32, Unreadable>>, String> {
         if fail_at == 0 {
             return Err("nothing to read".to_owned());
         }
@@ -176,7 +179,12 @@ impl Library {
     }
 
     async fn sizes(&self, parts: Stream<oad::value::Bytes>) -> oad::Result<Vec<usize>> {
-        parts.map(|part| part.map(|part| part.len())).collect::<Vec<_>>().await.into_iter().collect()
+        parts
+            .map(|part| part.map(|part| part.len()))
+            .collect::<Vec<_>>()
+            .await
+            .into_iter()
+            .collect()
     }
 
     fn doubled(&self, numbers: Stream<u64>) -> impl futures_util::Stream<Item = oad::Result<u64>> {
@@ -188,7 +196,11 @@ impl Library {
         words.iter().map(|word| Ok(word.blocking_read()?.0.len())).collect()
     }
 
-    fn merge(&self, left: Stream<u64>, right: Stream<u64>) -> impl Iterator<Item = oad::Result<(u64, u64)>> {
+    fn merge(
+        &self,
+        left: Stream<u64>,
+        right: Stream<u64>,
+    ) -> impl Iterator<Item = oad::Result<(u64, u64)>> {
         left.blocking_iter().zip(right.blocking_iter()).map(|(left, right)| Ok((left?, right?)))
     }
 
@@ -275,8 +287,12 @@ async fn stream_that_borrows_holds_the_object_as_it_would_locally() {
     let mut borrowing = library.endless_borrowing().await.expect("it opens");
     borrowing.next().await.expect("there are more").expect("it comes");
     assert!(library.made().await.expect("readers are not held") > 0);
-    let error = library.push(String::new()).deadline(Duration::from_millis(50)).await.expect_err("it is borrowed");
-    assert_eq!(error.kind(), ErrorKind::Deadline);
+    let error = library
+        .push(String::new())
+        .timeout(Duration::from_millis(50))
+        .await
+        .expect_err("it is borrowed");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     drop(borrowing);
     library.push(String::new()).await.expect("it is free");
 }
@@ -290,21 +306,22 @@ async fn failure_is_the_last_item() {
     assert_eq!(lines.next().await.expect("one").expect("it comes"), 1);
     assert_eq!(lines.next().await.expect("two").expect("it comes"), 2);
     let error = lines.next().await.expect("the failure").expect_err("it fails");
-    assert_eq!(error.exception().and_then(|exception| exception.get::<Unreadable>()).expect("it is").0, 3);
+    assert_eq!(
+        error.exception().and_then(|exception| exception.get::<Unreadable>()).expect("it is").0,
+        3
+    );
     assert!(error.to_string().starts_with("calling Library.checked on daemon"), "{error}");
     assert!(lines.next().await.is_none());
 
-    let items: Vec<_> = library
-        .panicking()
-        .await
-        .expect("it opens")
-        .collect::<Vec<_>>()
-        .await
-        .map_or_else(|error| vec![error.exception().expect("it panicked").message().to_owned()], |_| Vec::new());
+    let items: Vec<_> =
+        library.panicking().await.expect("it opens").collect::<Vec<_>>().await.map_or_else(
+            |error| vec![error.exception().expect("it panicked").message().to_owned()],
+            |_| Vec::new(),
+        );
     assert_eq!(items, ["three is too many"]);
-    let error = library.endless().deadline(Duration::from_millis(50)).await.expect("it opens");
+    let error = library.endless().timeout(Duration::from_millis(50)).await.expect("it opens");
     let error = error.collect::<Vec<_>>().await.expect_err("it is too late");
-    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     library.lines().await.expect("the object is usable");
 }
 
@@ -364,7 +381,9 @@ async fn item_beyond_the_limit_fails_its_stream_and_no_other() {
     fine.next().await.expect("there are more").expect("it comes");
 }
 
-async fn all_or_error<T: serde::de::DeserializeOwned>(stream: oad::Result<Stream<T>>) -> oad::Result<Vec<T>> {
+async fn all_or_error<T: serde::de::DeserializeOwned>(
+    stream: oad::Result<Stream<T>>,
+) -> oad::Result<Vec<T>> {
     stream?.collect().await
 }
 
@@ -372,13 +391,17 @@ async fn all_or_error<T: serde::de::DeserializeOwned>(stream: oad::Result<Stream
 async fn method_takes_a_stream() {
     let library = library().await;
     assert_eq!(library.sum(Stream::iter(0..10_000)).await.expect("it answers"), 49_995_000);
-    assert_eq!(library.blocking_sum(Stream::new(stream::iter(0..1000))).await.expect("it answers"), 499_500);
+    assert_eq!(
+        library.blocking_sum(Stream::new(stream::iter(0..1000))).await.expect("it answers"),
+        499_500
+    );
     assert_eq!(library.sum(Stream::iter([])).await.expect("it answers"), 0);
     let doubled = library.doubled(Stream::iter(1..=500)).await;
     assert_eq!(all(doubled).await, (1..=500).map(|number| number * 2).collect::<Vec<u64>>());
     let merged = all(library.merge(Stream::iter(0..300), Stream::iter(1000..)).await).await;
     assert_eq!((merged.len(), merged[299]), (300, (299, 1299)));
-    let sum: u64 = library.as_proxy().call("sum", (Stream::iter([1u64, 2]),)).await.expect("it answers");
+    let sum: u64 =
+        library.as_proxy().call("sum", (Stream::iter([1u64, 2]),)).await.expect("it answers");
     assert_eq!(sum, 3);
 }
 
@@ -386,7 +409,8 @@ async fn method_takes_a_stream() {
 async fn producer_of_an_upload_waits_and_ends_with_the_call() {
     let library = library().await;
     let (made, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let counted = || Stream::iter(Counted { next: 0, made: made.clone(), dropped: dropped.clone() });
+    let counted =
+        || Stream::iter(Counted { next: 0, made: made.clone(), dropped: dropped.clone() });
     // The method takes one, and drops the rest.
     assert_eq!(library.first_of(counted()).await.expect("it answers"), Some(1));
     until(async || dropped.load(Ordering::SeqCst) == 1).await;
@@ -394,7 +418,10 @@ async fn producer_of_an_upload_waits_and_ends_with_the_call() {
     // The call is dropped.
     let mut endless = Box::pin(library.sum(counted()));
     assert!(futures_util::poll!(endless.as_mut()).is_pending());
-    until(async || made.load(Ordering::SeqCst) > 200 || futures_util::poll!(endless.as_mut()).is_ready()).await;
+    until(async || {
+        made.load(Ordering::SeqCst) > 200 || futures_util::poll!(endless.as_mut()).is_ready()
+    })
+    .await;
     drop(endless);
     until(async || dropped.load(Ordering::SeqCst) == 2).await;
     // The stream is kept beyond the call.
@@ -405,21 +432,31 @@ async fn producer_of_an_upload_waits_and_ends_with_the_call() {
             other => break other.expect_err("it ends with its call"),
         }
     };
-    assert!(error.to_string().contains("the call that the stream was given to has ended"), "{error}");
+    assert!(
+        error.to_string().contains("the call that the stream was given to has ended"),
+        "{error}"
+    );
     until(async || dropped.load(Ordering::SeqCst) == 3).await;
 }
 
 #[tokio::test]
 async fn failing_producer_is_told() {
     let library = library().await;
-    let panics = Stream::iter((0..10u64).map(|number| if number == 5 { panic!("here") } else { number }));
+    let panics =
+        Stream::iter((0..10u64).map(|number| if number == 5 { panic!("here") } else { number }));
     let error = library.sum(panics).await.expect_err("the caller's iterator panicked");
     assert!(error.to_string().contains("the caller's iterator panicked"), "{error}");
-    let panics = Stream::new(stream::iter(0..10u64).map(|number| if number == 5 { panic!("here") } else { number }));
+    let panics = Stream::new(
+        stream::iter(0..10u64).map(|number| if number == 5 { panic!("here") } else { number }),
+    );
     let error = library.sum(panics).await.expect_err("the caller's stream panicked");
     assert!(error.to_string().contains("the caller's stream panicked"), "{error}");
     let stream = Stream::iter([1u64]);
-    let twice = library.as_proxy().call::<u64>("merge", (&stream, &stream)).await.expect_err("it is one stream");
+    let twice = library
+        .as_proxy()
+        .call::<u64>("merge", (&stream, &stream))
+        .await
+        .expect_err("it is one stream");
     assert!(twice.to_string().contains("the stream was given to a call already"), "{twice}");
     assert!(serde_json::to_value(Stream::iter([1])).is_err());
 }
@@ -435,7 +472,10 @@ async fn many_streams_at_once_do_not_mix() {
                 let mut numbers = library.endless().await.expect("it opens");
                 gate.notified().await;
                 for expected in 1..=300 {
-                    assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), expected);
+                    assert_eq!(
+                        numbers.next().await.expect("there are more").expect("it comes"),
+                        expected
+                    );
                 }
             })
         })
@@ -453,10 +493,10 @@ async fn iterators_that_wait_do_not_hold_up_others() {
     let library = library().await;
     let mut gated = Vec::new();
     for _ in 0..100 {
-        gated.push(library.gated().deadline(Duration::from_secs(60)).await.expect("it opens"));
+        gated.push(library.gated().timeout(Duration::from_secs(60)).await.expect("it opens"));
     }
     until(async || library.waiting_at_gate().await.expect("it answers") == 100).await;
-    let lines = library.lines().deadline(Duration::from_secs(10)).await;
+    let lines = library.lines().timeout(Duration::from_secs(10)).await;
     assert_eq!(all(lines).await, ["one", "two", "three"]);
     library.open_gate().await.expect("it answers");
     for stream in gated {
@@ -475,7 +515,12 @@ async fn streams_are_read_in_sync_code_wherever_it_runs() {
 #[tokio::test]
 async fn stream_that_is_always_ready_goes_out_however_large_the_window() {
     let library = library().await;
-    let ready = library.always_ready().window(u32::MAX).deadline(Duration::from_secs(10)).await.expect("it opens");
+    let ready = library
+        .always_ready()
+        .window(u32::MAX)
+        .timeout(Duration::from_secs(10))
+        .await
+        .expect("it opens");
     assert!(ready.take(1000).all(async |item| item.is_ok()).await);
     library.made().await.expect("it answers");
 }
@@ -500,8 +545,15 @@ async fn objects_in_items_that_nobody_reads_are_released() {
 
 #[tokio::test]
 async fn small_items_pass_a_small_limit() {
-    let library = LibraryProxy::new().in_process().message_limit(1000).await.expect("a daemon can be made");
-    let large = library.large(100, 300).await.expect("it opens").collect::<Vec<_>>().await.expect("each is small");
+    let library =
+        LibraryProxy::new().in_process().message_limit(1000).await.expect("a daemon can be made");
+    let large = library
+        .large(100, 300)
+        .await
+        .expect("it opens")
+        .collect::<Vec<_>>()
+        .await
+        .expect("each is small");
     assert_eq!(large.len(), 100);
     let parts = Stream::iter((0..100).map(|_| oad::value::Bytes::from(vec![0; 300])));
     assert_eq!(library.sizes(parts).await.expect("each is small"), [300; 100]);

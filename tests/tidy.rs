@@ -1,4 +1,5 @@
-//! The house: which room may import which. A new arrow is added here, with its reason, where a reviewer sees it.
+//! The house: which room may import which. A new arrow is added here, with its reason,
+//! where a reviewer sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,41 +7,68 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
 
-/// What each room under `src/` may import. `error` imports nothing of ours, and the two stairs — `proxy daemon client` and
-/// `server service host object` — meet on the ground floor only.
+/// `max_width` in `rustfmt.toml`.
+const CODE_WIDTH: usize = 100;
+
+/// How wide a comment may be, its indentation included.
+const COMMENT_WIDTH: usize = 90;
+
+/// What each room under `src/` may import. A room is a folder or file of a wing, or a
+/// file beside the wings. `error` imports nothing of ours.
 const ROOMS: &[(&str, &[&str])] = &[
     // The crate page: re-exports, and what the macros' code needs.
     (
         "lib",
-        &["client", "daemon", "error", "init", "object", "process", "proxy", "server", "stream", "transport", "value"],
+        &[
+            "client",
+            "daemon",
+            "definition",
+            "error",
+            "init",
+            "object",
+            "process",
+            "proxy",
+            "server",
+            "stream",
+            "transport",
+            "value",
+        ],
     ),
-    // Both sides: it decides which this process is.
+    // Decides which of the two processes this is.
     ("init", &["process", "server"]),
-    // Both sides in one process, and so both stairs.
+    // Both processes in one, and so both wings.
     ("in_process", &["daemon", "host", "server", "transport"]),
-    // The left stair. `object` is the contract with the macros: descriptions and packed arguments.
-    ("proxy", &["client", "daemon", "definition", "error", "object", "park", "stream", "value"]),
-    ("daemon", &["client", "definition", "error", "handshake", "object", "process", "transport", "value"]),
+    // The parent's wing.
+    ("proxy", &["client", "daemon", "definition", "error", "park", "scoped", "stream", "value"]),
+    ("daemon", &["client", "definition", "error", "handshake", "process", "transport", "value"]),
     ("client", &["definition", "error", "stream", "transport", "value", "wire"]),
-    // The right stair.
-    // `object` to say what makes Python objects, which no other room of this side knows.
-    ("server", &["handshake", "host", "object", "process", "python", "service", "transport", "wire"]),
+    // The child's wing. `server` imports `python` to register what makes Python objects,
+    // which no other room of this wing knows.
+    (
+        "server",
+        &["handshake", "host", "object", "process", "python", "service", "transport", "wire"],
+    ),
     // `transport` for the token that is demanded, and nothing of its sockets.
     ("service", &["definition", "error", "host", "object", "stream", "transport", "value", "wire"]),
     ("host", &["definition", "error", "object", "value"]),
     ("python", &["definition", "error", "object", "process", "value"]),
-    ("object", &["definition", "error", "park", "stream", "value"]),
-    // The ground.
-    ("stream", &["error", "park", "value"]),
+    ("object", &["definition", "error", "park", "scoped", "stream", "value"]),
+    // What both stand on.
+    ("stream", &["error", "park", "scoped", "value"]),
     ("wire", &["error", "value"]),
     ("transport", &["error"]),
     ("process", &["error"]),
     ("handshake", &["transport"]),
-    ("definition", &[]),
+    ("definition", &["value"]),
     ("park", &[]),
-    ("value", &["error"]),
+    ("scoped", &[]),
+    ("value", &["error", "scoped"]),
     ("error", &[]),
 ];
+
+/// The wings, and which of them a wing may import from.
+const WINGS: &[(&str, &[&str])] =
+    &[("parent", &["parent", "common"]), ("child", &["child", "common"]), ("common", &["common"])];
 
 /// Names that may be used in some rooms only: (name, the rooms, why).
 const KEPT_IN: &[(&str, &[&str], &str)] = &[
@@ -51,7 +79,11 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
     ),
     ("std::process::Command", &["process"], "processes are started in `process`"),
     ("tokio::process", &[], "tokio's `Child` reaps behind our back"),
-    ("std::os::unix::net", &["process", "transport", "server"], "sockets are made in `transport` and `process`"),
+    (
+        "std::os::unix::net",
+        &["process", "transport", "server"],
+        "sockets are made in `transport` and `process`",
+    ),
     (
         "tokio::net",
         &["process", "transport", "server", "daemon", "client", "python"],
@@ -61,10 +93,26 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
     ("prost", &["wire", "client", "service"], "protobuf stays below the stairs"),
 ];
 
-/// The room that a file under `src/` belongs to.
-fn room(file: &Path) -> String {
-    let first = file.strip_prefix("src").expect("it is under src").components().next().expect("it has a name");
-    Path::new(first.as_os_str()).file_stem().expect("it has a name").to_string_lossy().into_owned()
+/// The wing that a file under `src/` belongs to, if it is in one, and its room.
+fn place(file: &Path) -> (Option<String>, String) {
+    let stem = |part: std::path::Component<'_>| {
+        Path::new(part.as_os_str())
+            .file_stem()
+            .expect("it has a name")
+            .to_string_lossy()
+            .into_owned()
+    };
+    let mut parts = file.strip_prefix("src").expect("it is under src").components().map(stem);
+    let first = parts.next().expect("it has a name");
+    match parts.next() {
+        Some(room) => (Some(first), room),
+        None => (None, first),
+    }
+}
+
+/// Whether a file only lists the rooms of a wing.
+fn lists_rooms(file: &Path) -> bool {
+    place(file).1 == "mod"
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
@@ -80,7 +128,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every path of a file, those in `use` trees put together, and those in the arguments of macros.
+/// Every path of a file, those in `use` trees put together, and those in the arguments of
+/// macros.
 #[derive(Default)]
 struct Paths(BTreeSet<String>);
 
@@ -101,7 +150,9 @@ impl Paths {
             syn::UseTree::Name(name) => drop(self.0.insert(join(&name.ident))),
             syn::UseTree::Rename(rename) => drop(self.0.insert(join(&rename.ident))),
             syn::UseTree::Glob(_) => drop(self.0.insert(join(&"*"))),
-            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(before, tree)),
+            syn::UseTree::Group(group) => {
+                group.items.iter().for_each(|tree| self.tree(before, tree))
+            }
         }
     }
 }
@@ -112,38 +163,53 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let segments: Vec<String> =
+            path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         self.0.insert(segments.join("::"));
         syn::visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, item: &'ast syn::Macro) {
-        // What a macro is given is no syntax tree yet; a path in it is still spelled as one.
+        // What a macro is given is no syntax tree yet; a path in it is still spelled as
+        // one.
         let tokens = item.tokens.to_string().replace(' ', "");
         for (at, _) in tokens.match_indices("crate::") {
             let path = &tokens[at..];
-            let end = path.find(|char: char| !char.is_alphanumeric() && !"_:".contains(char)).unwrap_or(path.len());
+            let end = path
+                .find(|char: char| !char.is_alphanumeric() && !"_:".contains(char))
+                .unwrap_or(path.len());
             self.0.insert(path[..end].to_owned());
         }
         syn::visit::visit_macro(self, item);
     }
 }
 
-/// What a source of a room imports that the room may not.
-fn forbidden(room: &str, source: &str) -> Vec<String> {
+/// What a source imports that its wing or its room may not.
+fn forbidden(wing: Option<&str>, room: &str, source: &str) -> Vec<String> {
     let allowed = ROOMS.iter().find(|(name, _)| *name == room).map(|(_, allowed)| *allowed);
-    let Some(allowed) = allowed else { return vec![format!("the room `{room}` is not in the table")] };
-    let rooms: BTreeSet<&str> = ROOMS.iter().map(|(name, _)| *name).collect();
+    let Some(allowed) = allowed else {
+        return vec![format!("the room `{room}` is not in the table")];
+    };
+    let wings = WINGS.iter().find(|(name, _)| Some(*name) == wing).map(|(_, wings)| *wings);
     let mut found = Vec::new();
     for path in Paths::of(source).0 {
         if let Some(rest) = path.strip_prefix("crate::") {
-            let target = rest.split("::").next().expect("it has a first part");
-            if rooms.contains(target) && target != room && !allowed.contains(&target) {
+            let mut parts = rest.split("::");
+            let first = parts.next().expect("it has a first part");
+            let is_wing = WINGS.iter().any(|(name, _)| *name == first);
+            if is_wing && wings.is_some_and(|wings| !wings.contains(&first)) {
+                let wing = wing.unwrap_or_default();
+                found.push(format!("`{path}`: the wing `{wing}` may not import from `{first}`"));
+            }
+            let target = if is_wing { parts.next().unwrap_or(first) } else { first };
+            let is_room = ROOMS.iter().any(|(name, _)| *name == target);
+            if is_room && target != room && !allowed.contains(&target) {
                 found.push(format!("`{path}`: `{room}` may not import `{target}`"));
             }
         }
-        if path.starts_with("super::super") || (path.ends_with("::*") && !path.starts_with("super")) {
-            found.push(format!("`{path}`: name it from the crate's root, one by one"));
+        if path.starts_with("super::super") || (path.ends_with("::*") && !path.starts_with("super"))
+        {
+            found.push(format!("`{path}`: import by name from the crate's root"));
         }
         for (name, kept_in, why) in KEPT_IN {
             let is_it = path == *name || path.starts_with(&format!("{name}::"));
@@ -159,37 +225,119 @@ fn forbidden(room: &str, source: &str) -> Vec<String> {
 fn every_room_imports_what_it_may() {
     let wrong: Vec<String> = files(Path::new("src"))
         .iter()
-        .filter(|file| !file.ends_with("tests.rs"))
+        .filter(|file| !file.ends_with("tests.rs") && !lists_rooms(file))
         .flat_map(|file| {
             let source = fs::read_to_string(file).expect("it can be read");
-            forbidden(&room(file), &source).into_iter().map(|wrong| format!("{}: {wrong}", file.display()))
+            let (wing, room) = place(file);
+            forbidden(wing.as_deref(), &room, &source)
+                .into_iter()
+                .map(|wrong| format!("{}: {wrong}", file.display()))
         })
         .collect();
-    assert!(wrong.is_empty(), "forbidden arrows; see tests/tidy.rs\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "forbidden imports; see tests/tidy.rs\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn forbidden_arrows_are_found_in_every_spelling() {
+fn forbidden_imports_are_found_in_every_spelling() {
     for source in [
-        "use crate::host::Host;",
-        "use crate::{error::Error, host::{self, Host}};",
-        "fn f() { crate::host::panic::catch(|| ()); }",
-        "fn f() { let x: Vec<crate::host::Host>; }",
-        "fn f() { println!(\"{}\", crate::host::NAME); }",
+        "use crate::child::host::Host;",
+        "use crate::common::{error::Error, value::{self, Value}};",
+        "fn f() { crate::common::error::catch(|| ()); }",
+        "fn f() { let x: Vec<crate::common::error::Error>; }",
+        "fn f() { println!(\"{}\", crate::common::error::NAME); }",
         "use std::process::Command;",
         "use prost::Message as _;",
         "use super::super::error::Error;",
-        "use crate::error::*;",
+        "use crate::common::error::*;",
     ] {
-        assert_eq!(forbidden("handshake", source).len().min(1), 1, "{source}");
+        assert!(!forbidden(Some("common"), "handshake", source).is_empty(), "{source}");
     }
-    assert_eq!(forbidden("handshake", "use crate::transport::Endpoint; use std::io;"), Vec::<String>::new());
-    assert!(!forbidden("cellar", "").is_empty(), "a room that is not in the table");
+    let allowed = "use crate::common::transport::Endpoint; use std::io;";
+    assert_eq!(forbidden(Some("common"), "handshake", allowed), Vec::<String>::new());
+    assert!(!forbidden(None, "cellar", "").is_empty(), "a room that is not in the table");
+}
+
+#[test]
+fn the_two_wings_never_import_each_other() {
+    for (wing, room, source) in [
+        ("parent", "proxy", "use crate::child::host::Host;"),
+        ("child", "host", "use crate::parent::proxy::Proxy;"),
+        ("common", "value", "use crate::parent::proxy::Proxy;"),
+    ] {
+        let found = forbidden(Some(wing), room, source).join("\n");
+        assert!(found.contains(&format!("the wing `{wing}` may not import from")), "{found}");
+    }
+}
+
+#[test]
+fn every_type_name_has_one_definition() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files(Path::new("src")) {
+        let source = fs::read_to_string(&file).expect("it can be read");
+        let mut names = TypeNames::default();
+        names.visit_file(&syn::parse_file(&source).expect("it is Rust"));
+        for name in names.0 {
+            places.entry(name).or_default().push(file.display().to_string());
+        }
+    }
+    places.retain(|_, files| files.len() > 1);
+    assert!(places.is_empty(), "types that share a name: {places:#?}");
+}
+
+/// The types, traits and aliases that a file defines.
+#[derive(Default)]
+struct TypeNames(Vec<String>);
+
+impl<'ast> Visit<'ast> for TypeNames {
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        self.0.push(item.ident.to_string());
+    }
+
+    fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
+        self.0.push(item.ident.to_string());
+    }
+
+    fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
+        self.0.push(item.ident.to_string());
+        syn::visit::visit_item_trait(self, item);
+    }
+
+    fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
+        self.0.push(item.ident.to_string());
+    }
+}
+
+#[test]
+fn lines_fit_the_width() {
+    let mut wide = Vec::new();
+    for root in ["src", "macros/src", "tests", "examples", "benches"] {
+        for file in files(Path::new(root)) {
+            let source = fs::read_to_string(&file).expect("it can be read");
+            for (line, text) in source.lines().enumerate() {
+                let is_comment = text.trim_start().starts_with("//");
+                let width = if is_comment { COMMENT_WIDTH } else { CODE_WIDTH };
+                // A link or a path cannot be broken.
+                let can_break = !is_comment || text.trim_start().split(' ').count() > 2;
+                if text.chars().count() > width && can_break {
+                    wide.push(format!("{}:{}", file.display(), line + 1));
+                }
+            }
+        }
+    }
+    assert!(
+        wide.is_empty(),
+        "code is at most {CODE_WIDTH} wide, a comment {COMMENT_WIDTH}:\n{}",
+        wide.join("\n")
+    );
 }
 
 #[test]
 fn every_room_of_the_table_is_there() {
-    let there: BTreeSet<String> = files(Path::new("src")).iter().map(|file| room(file)).collect();
+    let there: BTreeSet<String> = files(Path::new("src"))
+        .iter()
+        .filter(|file| !lists_rooms(file))
+        .map(|file| place(file).1)
+        .collect();
     let listed: BTreeSet<String> = ROOMS.iter().map(|(room, _)| (*room).to_owned()).collect();
     assert_eq!(listed, there);
 }
@@ -216,7 +364,10 @@ fn unsafe_code_stands_only_where_the_map_says() {
         }
     }
     for (file, count) in &places {
-        assert!(map.contains(&format!("`{file}` ({count})")), "docs/architecture.md lacks `{file}` ({count})");
+        assert!(
+            map.contains(&format!("`{file}` ({count})")),
+            "docs/architecture.md lacks `{file}` ({count})"
+        );
     }
     assert!(places.len() <= 3, "{places:?}");
 }

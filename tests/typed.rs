@@ -1,4 +1,5 @@
-//! What `#[oad::object]` makes: every kind of constructor, method, receiver, argument and error, through a real daemon.
+//! What `#[oad::object]` makes: every kind of constructor, method, receiver, argument and
+//! error, through a real daemon.
 #![deny(warnings, missing_docs, unreachable_pub, missing_debug_implementations, clippy::all)]
 #![forbid(unsafe_code)]
 
@@ -104,7 +105,13 @@ impl Account {
     #[allow(dead_code)]
     fn generic<T>(&self, _: impl Fn(T)) {}
 
-    fn count(&self, one: Option<&Path>, all: Vec<PathBuf>, more: Option<&usize>, array: [u8; Self::DIGITS]) -> usize {
+    fn count(
+        &self,
+        one: Option<&Path>,
+        all: Vec<PathBuf>,
+        more: Option<&usize>,
+        array: [u8; Self::DIGITS],
+    ) -> usize {
         one.iter().count() + all.len() + more.copied().unwrap_or(0) + array.len()
     }
 
@@ -198,7 +205,10 @@ async fn account() -> AccountProxy {
 #[tokio::test]
 async fn constructors_make_the_object_in_the_daemon() {
     assert_eq!(account().await.pay_in(1).await.expect("it answers"), 11);
-    assert_eq!(AccountProxy::parse("5").await.expect("it parses").close().await.expect("it answers"), 5);
+    assert_eq!(
+        AccountProxy::parse("5").await.expect("it parses").close().await.expect("it answers"),
+        5
+    );
     let later = AccountProxy::later(1, Some("me")).await.expect("it is not in debt");
     assert_eq!(later.owner().await.expect("it answers"), "me");
     let error = AccountProxy::parse("five").await.expect_err("it is no number");
@@ -247,7 +257,10 @@ async fn errors_of_every_type_become_exceptions() {
     let error = account.nested().await.expect_err("it fails");
     let causes: Vec<&str> = error.exception().expect("it is the object's own").causes().collect();
     assert_eq!(causes, ["invalid digit found in string"]);
-    assert!(format!("{error:?}").ends_with("caused in the object by: invalid digit found in string"), "{error:?}");
+    assert!(
+        format!("{error:?}").ends_with("caused in the object by: invalid digit found in string"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -278,7 +291,10 @@ async fn serial_object_need_not_be_sync() {
     assert_eq!(bare.get().await.expect("it answers"), 1);
     bare.set(9).await.expect("it answers");
     assert_eq!(bare.get().await.expect("it answers"), 9);
-    assert_eq!(BareProxy::spawn(4).await.expect("a daemon can be made").get().await.expect("it answers"), 4);
+    assert_eq!(
+        BareProxy::spawn(4).await.expect("a daemon can be made").get().await.expect("it answers"),
+        4
+    );
     assert_eq!(Bare::DESCRIPTION.name, "the.Bare");
 }
 
@@ -295,15 +311,24 @@ async fn type_declared_in_a_function_is_found() {
             self.0
         }
     }
-    assert_eq!(LocalProxy::new(4).await.expect("a daemon can be made").get().await.expect("it answers"), 4);
+    assert_eq!(
+        LocalProxy::new(4).await.expect("a daemon can be made").get().await.expect("it answers"),
+        4
+    );
 }
 
 #[tokio::test]
 async fn debug_of_a_proxy_shows_pid_and_handle() {
     let account = account().await;
-    let expected = format!("AccountProxy(Proxy {{ type: \"Account\", pid: {}, handle: 1, .. }})", account.pid());
+    let expected = format!(
+        "AccountProxy(Proxy {{ type: \"Account\", pid: {}, handle: 1, .. }})",
+        account.pid()
+    );
     assert_eq!(format!("{account:?}"), expected);
-    assert_eq!(format!("{:?}", account.owner()), "Call { method: \"owner\", state: \"prepared\", .. }");
+    assert_eq!(
+        format!("{:?}", account.owner()),
+        "Call { method: \"owner\", state: \"prepared\", .. }"
+    );
 }
 
 #[test]
@@ -311,7 +336,10 @@ fn description_tells_the_source() {
     let description = Account::DESCRIPTION;
     assert_eq!(description.name, "typed::Account");
     assert!(description.declared.contains("tests/typed.rs:"), "{}", description.declared);
-    assert_eq!(description.documentation, "Keeps money. See [`AccountProxy::pay_in`].\n\n  Indented.");
+    assert_eq!(
+        description.documentation,
+        "Keeps money. See [`AccountProxy::pay_in`].\n\n  Indented."
+    );
     let pay_in = &description.methods[0];
     assert_eq!(pay_in.documentation, "Pays in.\n\nAnd tells the balance.");
     assert_eq!(pay_in.signature, "fn pay_in(&mut self, amount: i64) -> i64");

@@ -9,15 +9,17 @@ use crate::refusals::Refusals;
 /// Writes the function again as a sync one, or says why it cannot be.
 pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
     let Ok(function) = syn::parse2::<ItemFn>(item.clone()) else {
-        let refusal = Error::new_spanned(&item, "`#[oad::main]` goes on an `async fn`").into_compile_error();
+        let refusal =
+            Error::new_spanned(&item, "`#[oad::main]` goes on an `async fn`").into_compile_error();
         return quote!(#item #refusal);
     };
     let refusal = check(arguments, &function).err().map(Error::into_compile_error);
     let ItemFn { attrs, vis, sig, block, .. } = function;
     let (name, output) = (&sig.ident, &sig.output);
-    // An `async fn` rather than an async block, so that the body is checked and its errors are told as they were
-    // written. Without the parameters and generics that were refused, because an `fn main` must have none: what it says
-    // of the body then comes in the next build.
+    // An `async fn` rather than an async block, so that the body is checked and its
+    // errors are told as they were written. Without the parameters and generics that were
+    // refused, because an `fn main` must have none: what it says of the body then comes
+    // in the next build.
     let run = match &refusal {
         Some(_) => quote!(::core::unimplemented!()),
         None => quote! {
@@ -44,10 +46,16 @@ fn check(arguments: &TokenStream, function: &ItemFn) -> Result<()> {
         refusals.push(Error::new_spanned(signature.fn_token, sentence));
     }
     if !signature.inputs.is_empty() {
-        refusals.push(Error::new_spanned(&signature.inputs, "the entry point of a program has no parameters"));
+        refusals.push(Error::new_spanned(
+            &signature.inputs,
+            "the entry point of a program has no parameters",
+        ));
     }
     if !signature.generics.params.is_empty() {
-        refusals.push(Error::new_spanned(&signature.generics, "the entry point of a program cannot be generic"));
+        refusals.push(Error::new_spanned(
+            &signature.generics,
+            "the entry point of a program cannot be generic",
+        ));
     }
     refusals.finish()
 }

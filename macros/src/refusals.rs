@@ -23,8 +23,10 @@ impl Refusals {
 /// All values, or all refusals.
 pub(crate) fn all<T>(results: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>> {
     let mut refusals = Refusals::default();
-    let values =
-        results.into_iter().filter_map(|result| result.map_err(|refusal| refusals.push(refusal)).ok()).collect();
+    let values = results
+        .into_iter()
+        .filter_map(|result| result.map_err(|refusal| refusals.push(refusal)).ok())
+        .collect();
     refusals.finish()?;
     Ok(values)
 }

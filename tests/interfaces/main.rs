@@ -1,4 +1,5 @@
-//! Traits whose methods are reached through whatever object implements them, and proxies that implement the trait.
+//! Traits whose methods are reached through whatever object implements them, and proxies
+//! that implement the trait.
 #![deny(warnings, missing_docs, unreachable_pub, missing_debug_implementations, clippy::all)]
 #![forbid(unsafe_code)]
 

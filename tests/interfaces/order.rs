@@ -106,7 +106,10 @@ async fn interfaces_of_a_serial_object_need_not_be_sync() {
     let other: OtherProxy = bare.as_proxy().typed().expect("it is one");
     assert_eq!(other.number().await.expect("it answers"), 109);
     bare.set(3).await.expect("it answers");
-    assert_eq!(bare.as_proxy().call::<u8>("the.Numbered::number", ()).await.expect("it answers"), 3);
+    assert_eq!(
+        bare.as_proxy().call::<u8>("the.Numbered::number", ()).await.expect("it answers"),
+        3
+    );
     let error = bare.as_proxy().call::<u8>("number", ()).await.expect_err("there are two");
     let expected = "`interfaces::order::Bare` has no method `number`; it has: Local::number, Other::number, the.Numbered::number, next, set";
     assert!(error.to_string().ends_with(expected), "{error}");
@@ -124,8 +127,9 @@ async fn shared_methods_of_an_interface_overlap() {
 #[tokio::test]
 async fn finish_on_the_trait_counts_for_every_implementation() {
     let table = MeetProxy::spawn("Table::new", ()).await.expect("a daemon can be made");
-    let error = table.later(2).deadline(Duration::from_millis(1)).await.expect_err("it takes longer");
-    assert_eq!(error.kind(), ErrorKind::Deadline);
+    let error =
+        table.later(2).timeout(Duration::from_millis(1)).await.expect_err("it takes longer");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(table.meet(0).await.expect("it answers"), 2);
 }
 

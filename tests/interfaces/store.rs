@@ -134,7 +134,11 @@ impl MemoryStore {
 #[oad::object]
 impl Store for MemoryStore {
     fn get(&self, key: &str) -> Result<Option<String>, StoreError> {
-        if key == "full" { Err(StoreError::Full(self.capacity)) } else { Ok(self.texts.get(key).cloned()) }
+        if key == "full" {
+            Err(StoreError::Full(self.capacity))
+        } else {
+            Ok(self.texts.get(key).cloned())
+        }
     }
 
     async fn put(&mut self, key: String, value: &str) -> Result<(), StoreError> {
@@ -200,7 +204,8 @@ async fn typed_proxy_of_an_interface_is_checked() {
     let plain = PlainProxy::new().await.expect("a daemon can be made");
     let error = plain.as_proxy().typed::<StoreProxy>().expect_err("it is no store");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    let expected = "`interfaces::store::Plain`, which does not implement `interfaces::store::Store`";
+    let expected =
+        "`interfaces::store::Plain`, which does not implement `interfaces::store::Store`";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 
@@ -234,7 +239,8 @@ async fn proxy_stands_in_for_the_local_type() {
     assert_eq!(fill(&mut store).await, Ok(12));
     assert_ne!(store.pid(), std::process::id());
     assert_eq!(Store::names(&store), ["store"]);
-    // On a task of its own, so that its future is `Send`, and its body runs in the daemon.
+    // On a task of its own, so that its future is `Send`, and its body runs in the
+    // daemon.
     let texts = [("b".to_owned(), "2".to_owned()), ("c".to_owned(), "3".to_owned())];
     let mut elsewhere = store.clone();
     let all = tokio::spawn(async move { Store::put_all(&mut elsewhere, &texts).await });
@@ -245,11 +251,11 @@ async fn proxy_stands_in_for_the_local_type() {
 #[tokio::test]
 async fn own_methods_of_the_proxy_are_calls() {
     let store = store().await;
-    store.put("a".into(), "1").deadline(Duration::from_secs(10)).await.expect("there is room");
+    store.put("a".into(), "1").timeout(Duration::from_secs(10)).await.expect("there is room");
     assert_eq!(store.get("a").await.expect("it answers").as_deref(), Some("1"));
     assert_eq!(store.len().await.expect("it answers"), 1);
-    let error = store.idle().deadline(Duration::from_millis(10)).await.expect_err("it never ends");
-    assert_eq!(error.kind(), ErrorKind::Deadline);
+    let error = store.idle().timeout(Duration::from_millis(10)).await.expect_err("it never ends");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     store.put("b".into(), "2").await.expect("there is room");
     assert_eq!(store.put("c".into(), "3").await, Err(StoreError::Full(2)));
     assert_eq!(store.close().await.expect("it answers"), 2);
@@ -261,12 +267,17 @@ async fn error_is_the_methods_own_or_made_of_oads() {
     assert_eq!(Store::get(&store, "full"), Err(StoreError::Full(2)));
     let error = Store::fail(&store).expect_err("it fails");
     assert!(error.0.contains("the object failed with interfaces::store::Local"), "{error:?}");
-    let error = Store::boxed(&store).expect_err("it fails").downcast::<oad::Error>().expect("it is oad's");
+    let error =
+        Store::boxed(&store).expect_err("it fails").downcast::<oad::Error>().expect("it is oad's");
     assert_eq!(error.exception().map(oad::Exception::message), Some("boxed"));
     store.shutdown().await.expect("it ends");
-    let Err(StoreError::Unreachable(message)) = Store::get(&store, "a") else { panic!("it is gone") };
+    let Err(StoreError::Unreachable(message)) = Store::get(&store, "a") else {
+        panic!("it is gone")
+    };
     assert!(message.starts_with("calling MemoryStore.get on daemon"), "{message}");
-    let Err(StoreError::Unreachable(_)) = Store::put(&mut store, String::new(), "").await else { panic!("it is gone") };
+    let Err(StoreError::Unreachable(_)) = Store::put(&mut store, String::new(), "").await else {
+        panic!("it is gone")
+    };
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,11 +298,15 @@ async fn method_that_cannot_fail_panics_with_the_errors_message() {
 #[tokio::test]
 async fn sync_method_on_the_thread_of_the_connection_fails_instead_of_hanging() {
     let store = store().await;
-    let Err(StoreError::Unreachable(message)) = Store::get(&store, "a") else { panic!("it would hang") };
+    let Err(StoreError::Unreachable(message)) = Store::get(&store, "a") else {
+        panic!("it would hang")
+    };
     let expected = "a sync method waits for its answer, but this is the very thread that would have to fetch it";
     assert!(message.contains(expected), "{message}");
     let elsewhere = store.clone();
-    let got = tokio::task::spawn_blocking(move || Store::get(&elsewhere, "a")).await.expect("it does not panic");
+    let got = tokio::task::spawn_blocking(move || Store::get(&elsewhere, "a"))
+        .await
+        .expect("it does not panic");
     assert_eq!(got, Ok(None));
 }
 
@@ -300,7 +315,8 @@ fn sync_method_works_without_a_runtime() {
     let runtime = tokio::runtime::Runtime::new().expect("it starts");
     let store = runtime.block_on(store());
     assert_eq!(Store::len(&store), 0);
-    let store = futures_executor::block_on(async { StoreProxy::spawn("MemoryStore::new", (1,)).await });
+    let store =
+        futures_executor::block_on(async { StoreProxy::spawn("MemoryStore::new", (1,)).await });
     assert_eq!(Store::len(&store.expect("a daemon can be made")), 0);
 }
 
@@ -309,14 +325,23 @@ async fn own_method_wins_and_the_qualified_one_is_the_interfaces() {
     let own = MemoryStoreProxy::new(2).await.expect("a daemon can be made");
     assert_eq!(own.len().await.expect("it answers"), "0 of 2");
     let proxy = own.as_proxy();
-    for (method, expected) in
-        [("len", "0 of 2".into()), ("Store::len", 0.into()), ("interfaces::store::Store::len", oad::Value::Int(0))]
-    {
-        assert_eq!(proxy.call::<oad::Value>(method, ()).await.expect("it answers"), expected, "{method}");
+    for (method, expected) in [
+        ("len", "0 of 2".into()),
+        ("Store::len", 0.into()),
+        ("interfaces::store::Store::len", oad::Value::Int(0)),
+    ] {
+        assert_eq!(
+            proxy.call::<oad::Value>(method, ()).await.expect("it answers"),
+            expected,
+            "{method}"
+        );
     }
     assert_eq!(proxy.typed::<StoreProxy>().expect("it is one").len().await.expect("it answers"), 0);
     let description = proxy.describe().await.expect("it answers");
-    assert_eq!(description.interfaces(), ["interfaces::store::Store", "interfaces::store::boxed::Boxed"]);
+    assert_eq!(
+        description.interfaces(),
+        ["interfaces::store::Store", "interfaces::store::boxed::Boxed"]
+    );
     let names: Vec<&str> = description.methods().iter().map(|method| method.name()).collect();
     let expected = [
         "len",
@@ -337,14 +362,18 @@ async fn own_method_wins_and_the_qualified_one_is_the_interfaces() {
     ];
     assert_eq!(names, expected);
     let put = description.method("put").expect("it has one");
-    assert_eq!(put.signature(), "async fn put(&mut self, key: String, value: &str) -> Result<(), StoreError>");
+    assert_eq!(
+        put.signature(),
+        "async fn put(&mut self, key: String, value: &str) -> Result<(), StoreError>"
+    );
     assert_eq!(put.documentation(), "Puts a text there.");
 }
 
 #[tokio::test]
 async fn trait_of_boxed_futures_works_the_same() {
-    let store =
-        boxed::BoxedProxy::spawn("interfaces::store::MemoryStore::new", (2,)).await.expect("a daemon can be made");
+    let store = boxed::BoxedProxy::spawn("interfaces::store::MemoryStore::new", (2,))
+        .await
+        .expect("a daemon can be made");
     let dynamic: Box<dyn boxed::Boxed> = Box::new(store.clone());
     assert_eq!(dynamic.double(&4).await.expect("it answers"), 8);
     assert_eq!(store.double(&2).await.expect("it answers"), 4);
@@ -358,8 +387,9 @@ async fn what_cannot_be_made_says_why() {
         (error.kind(), message.split_once(": ").map(|(_, why)| why.to_owned()).unwrap_or(message))
     }
     for spelling in ["MemoryStore", "::new", "MemoryStore::", ""] {
-        let expected =
-            format!("`{spelling}` names no constructor; write its type and its name, such as `MemoryStore::new`");
+        let expected = format!(
+            "`{spelling}` names no constructor; write its type and its name, such as `MemoryStore::new`"
+        );
         assert_eq!(complaint(spelling).await, (ErrorKind::BadArguments, expected));
     }
     let expected = "`interfaces::order::Bare` does not implement the interface `interfaces::store::Store`; these types do: interfaces::store::MemoryStore";

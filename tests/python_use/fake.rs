@@ -1,10 +1,11 @@
-//! Interpreters that lie: they begin as they should, and then talk nonsense. Whoever waits for them is told, and nothing of them is left.
+//! Interpreters that lie: they begin as they should, and then talk nonsense. Whoever
+//! waits for them is told, and nothing of them is left.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use oad::{Daemon, ErrorKind, Proxy, Value};
+use oad::{Daemon, ErrorKind, PythonProxy, Value};
 
 use crate::support::python::interpreter;
 use crate::support::{children, resident_kib, wait_until_gone};
@@ -34,11 +35,14 @@ fn liar(lie: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, program)
 }
 
-async fn make(daemon: &Daemon, lie: &str) -> oad::Result<Proxy> {
+async fn make(daemon: &Daemon, lie: &str) -> oad::Result<PythonProxy> {
     let (_folder, liar) = liar(lie);
-    let made = oad::python_value("x").interpreter(liar).within(daemon).start_timeout(Duration::from_secs(2));
+    let made = oad::python_value("x")
+        .interpreter(liar)
+        .within(daemon)
+        .start_timeout(Duration::from_secs(2));
     // Some are silent for ever.
-    made.create_deadline(Duration::from_secs(3)).await
+    made.create_timeout(Duration::from_secs(3)).await
 }
 
 /// The daemon lives, none of its interpreters does, and it ends at once.
@@ -46,11 +50,14 @@ async fn end(daemon: &Daemon, what: &str) {
     until(async || children(daemon.pid()).is_empty()).await;
     until(async || daemon.objects().await.expect("the daemon lives").is_empty()).await;
     let ended = daemon.shutdown().await.expect("it ends");
-    assert!(ended.is_clean() && ended.took() < Duration::from_secs(2), "{what}: {ended}");
+    assert!(ended.is_clean() && ended.duration() < Duration::from_secs(2), "{what}: {ended}");
 }
 
 /// Tries each, some of them at once: most of the time they wait for one another's ends.
-async fn try_each<'a>(lies: impl IntoIterator<Item = (&'a str, &'a str)>, one: impl AsyncFn(&str, &str)) {
+async fn try_each<'a>(
+    lies: impl IntoIterator<Item = (&'a str, &'a str)>,
+    one: impl AsyncFn(&str, &str),
+) {
     let one = &one;
     let lies = lies.into_iter().map(|(lie, told)| async move { one(lie, told).await });
     futures_util::stream::iter(lies).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
@@ -68,7 +75,10 @@ async fn nonsense_instead_of_a_greeting_is_told() {
         ("frame((0, 'version', ('three', 8, 0, 'cpython'))); hang()", "it is no Python"),
         ("body(b'(' + b'\\x7f' * 9); hang()", "it is no Python"),
         ("frame((0, 'version', (3, 8, 0, 'pypy'))); hang()", "pypy"),
-        ("begin(); frame((1, 'failed', ('no', 'I will not'))); hang()", "it does not take the agent"),
+        (
+            "begin(); frame((1, 'failed', ('no', 'I will not'))); hang()",
+            "it does not take the agent",
+        ),
         ("begin(); body(b'not marshal'); hang()", "it does not take the agent"),
         ("begin(); sys.exit('I have seen enough')", "I have seen enough"),
     ];
@@ -109,16 +119,23 @@ const LIES: [(&str, &str); 18] = [
         "body(b'(\\x03\\0\\0\\0i' + struct.pack('<I', n) + b'u\\x05\\0\\0\\0value' + b'[\\x01\\0\\0\\0' * 10 ** 6 + b'N')",
         "",
     ),
-    ("frame((n, 'value', compile('1', 'code', 'eval')))", "no object that may be here starts with the byte"),
+    (
+        "frame((n, 'value', compile('1', 'code', 'eval')))",
+        "no object that may be here starts with the byte",
+    ),
 ];
 
 #[tokio::test]
 async fn nonsense_instead_of_an_object_is_told() {
-    let lies = LIES.into_iter().chain([("frame((n, 'value', 'no handle'))", "the interpreter's answer is none")]);
+    let lies = LIES
+        .into_iter()
+        .chain([("frame((n, 'value', 'no handle'))", "the interpreter's answer is none")]);
     try_each(lies, async |lie, told| {
         let daemon = oad::daemon().await.expect("a daemon can be made");
         let asked = Instant::now();
-        let error = make(&daemon, &format!("n = greet()\n{lie}\nhang()")).await.expect_err("nothing is made");
+        let error = make(&daemon, &format!("n = greet()\n{lie}\nhang()"))
+            .await
+            .expect_err("nothing is made");
         println!("{lie}: {:?}, {error}", asked.elapsed());
         assert!(error.to_string().contains(told), "{lie}: {error}");
         assert!(asked.elapsed() < LIMIT, "{lie}: {:?}", asked.elapsed());
@@ -131,12 +148,14 @@ async fn nonsense_instead_of_an_object_is_told() {
 async fn nonsense_instead_of_a_calls_answer_is_told() {
     try_each(LIES, async |lie, told| {
         let daemon = oad::daemon().await.expect("a daemon can be made");
-        let fake = make(&daemon, &format!("n = make()\n{lie}\nhang()")).await.expect("so far it tells the truth");
+        let fake = make(&daemon, &format!("n = make()\n{lie}\nhang()"))
+            .await
+            .expect("so far it tells the truth");
         assert_eq!(fake.type_name(), "Fake");
         let asked = Instant::now();
-        let error = fake.call::<Value>("f", ()).deadline(LIMIT).await.expect_err("it is no answer");
+        let error = fake.call::<Value>("f", ()).timeout(LIMIT).await.expect_err("it is no answer");
         println!("{lie}: {:?}, {error}", asked.elapsed());
-        assert_ne!(error.kind(), ErrorKind::Deadline, "{lie}: {error}");
+        assert_ne!(error.kind(), ErrorKind::Timeout, "{lie}: {error}");
         assert!(error.to_string().contains(told), "{lie}: {error}");
         drop(fake);
         end(&daemon, lie).await;
@@ -159,10 +178,15 @@ async fn answers_that_nobody_waits_for_disturb_nobody() {
 #[tokio::test]
 async fn half_an_answer_is_waited_for_until_the_deadline_or_the_end() {
     let half = "make()\nsend(b'\\x00\\x01\\0\\0half')\nhang()";
-    let daemon = oad::daemon().grace(Duration::from_millis(300)).await.expect("a daemon can be made");
+    let daemon =
+        oad::daemon().grace(Duration::from_millis(300)).await.expect("a daemon can be made");
     let fake = make(&daemon, half).await.expect("it is made");
-    let late = fake.call::<Value>("f", ()).deadline(Duration::from_millis(200)).await.expect_err("half is none");
-    assert_eq!(late.kind(), ErrorKind::Deadline, "{late}");
+    let late = fake
+        .call::<Value>("f", ())
+        .timeout(Duration::from_millis(200))
+        .await
+        .expect_err("half is none");
+    assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
     let waiting = tokio::spawn(fake.call::<Value>("f", ()));
     let interpreters = children(daemon.pid());
     let asked = Instant::now();
@@ -177,12 +201,16 @@ async fn half_an_answer_is_waited_for_until_the_deadline_or_the_end() {
 #[tokio::test]
 async fn flood_of_answers_for_nobody_is_kept_nowhere() {
     let daemon = oad::daemon().await.expect("a daemon can be made");
-    let text = oad::python_value("x").interpreter(interpreter()).within(&daemon).await.expect("it is made");
+    let text = oad::python_value("x")
+        .interpreter(interpreter())
+        .within(&daemon)
+        .await
+        .expect("it is made");
     let before = resident_kib(daemon.pid());
     let lie = "greet()\nwhile True: frame((10 ** 6, 'value', 'x' * 60000))";
     let late = make(&daemon, lie).await.expect_err("none of them is for it");
-    assert_eq!(late.kind(), ErrorKind::Deadline, "{late}");
-    assert_eq!(text.text().await.expect("others go on"), "x");
+    assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
+    assert_eq!(text.str().await.expect("others go on"), "x");
     let after = resident_kib(daemon.pid());
     println!("flood: the daemon had {before} KiB, and has {after}");
     assert!(after < before + 16 * 1024, "from {before} KiB to {after} KiB");

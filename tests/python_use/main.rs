@@ -1,5 +1,5 @@
-//! Python objects in use: by many threads, wherever they are found, by all operators, in great numbers, and of interpreters that lie. `OAD_PYTHON` names the
-//! interpreter.
+//! Python objects in use: by many threads, wherever they are found, by all operators, in
+//! great numbers, and of interpreters that lie. `OAD_PYTHON` names the interpreter.
 
 #[path = "../support/mod.rs"]
 mod support;

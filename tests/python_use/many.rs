@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oad::{Proxy, Remote as _};
+use oad::{Proxy, PythonProxy, Remote as _};
 
 use crate::support::python::script;
 use crate::support::{children, resident_kib};
@@ -14,8 +14,9 @@ const NODES: &str = "import gc, weakref\nclass Node: pass\nmade = weakref.WeakSe
                      one = make()\nanother = make()\n";
 
 /// The interpreter below a daemon that has one.
-fn interpreter_of(proxy: &Proxy) -> u32 {
-    let [interpreter] = <[u32; 1]>::try_from(children(proxy.pid())).expect("it has one interpreter");
+fn interpreter_of(proxy: &PythonProxy) -> u32 {
+    let [interpreter] =
+        <[u32; 1]>::try_from(children(proxy.pid())).expect("it has one interpreter");
     interpreter
 }
 
@@ -48,7 +49,7 @@ async fn twenty_thousand_objects_that_come_and_go_leave_no_memory_taken() {
     let come_and_go = async |count: usize| {
         for _ in 0..count / 10 {
             drop(script.call::<Vec<Proxy>>("several", (9,)).await.expect("they are made"));
-            drop(script.call::<Proxy>("make", ()).await.expect("it is made"));
+            drop(script.call::<PythonProxy>("make", ()).await.expect("it is made"));
         }
     };
     let memory = || [resident_kib(interpreter_of(&script)), resident_kib(script.pid())];
@@ -58,24 +59,30 @@ async fn twenty_thousand_objects_that_come_and_go_leave_no_memory_taken() {
     until(async || script.call::<usize>("alive", ()).await.expect("it answers") == 2).await;
     let after = memory();
     println!("20,000 objects: interpreter and daemon had {before:?} KiB, and have {after:?}");
-    assert!(after.iter().zip(before).all(|(after, before)| *after < before + 4 * 1024), "{before:?}, {after:?}");
+    assert!(
+        after.iter().zip(before).all(|(after, before)| *after < before + 4 * 1024),
+        "{before:?}, {after:?}"
+    );
 }
 
 #[tokio::test]
 async fn same_object_comes_back_as_the_same_handle() {
     let script = script(NODES).await;
-    let first: Proxy = script.get("one").await.expect("it answers");
-    let again: Proxy = script.get("one").await.expect("it answers");
-    let other: Proxy = script.get("another").await.expect("it answers");
+    let first: PythonProxy = script.getattr("one").await.expect("it answers");
+    let again: PythonProxy = script.getattr("one").await.expect("it answers");
+    let other: PythonProxy = script.getattr("another").await.expect("it answers");
     assert_eq!(first.handle(), again.handle());
     assert_ne!(first.handle(), other.handle());
     assert!(script.call::<bool>("same", (&first, &again)).await.expect("it answers"));
     assert!(!script.call::<bool>("same", (&first, &other)).await.expect("it answers"));
-    // Another handle, when nobody has held the object in between, still means the same object.
+    // Another handle, when nobody has held the object in between, still means the same
+    // object.
     drop((first, again));
     until(async || script.daemon().objects().await.expect("it answers").len() == 2).await;
-    let later: [Proxy; 2] =
-        [script.get("one").await.expect("it answers"), script.get("one").await.expect("it answers")];
+    let later: [Proxy; 2] = [
+        script.getattr("one").await.expect("it answers"),
+        script.getattr("one").await.expect("it answers"),
+    ];
     assert_eq!(later[0].handle(), later[1].handle());
     assert!(script.call::<bool>("same", (&later[0], &later[1])).await.expect("it answers"));
 }
@@ -114,6 +121,9 @@ async fn hundred_megabytes_of_noise_block_no_call_and_are_kept_nowhere() {
     assert!(calls > 10, "{calls} calls came through");
     // This process also runs other tests meanwhile.
     let most = [16 * 1024, 64 * 1024, 16 * 1024];
-    assert!((0..3).all(|whose| after[whose] < before[whose] + most[whose]), "{before:?}, {after:?}");
+    assert!(
+        (0..3).all(|whose| after[whose] < before[whose] + most[whose]),
+        "{before:?}, {after:?}"
+    );
     assert!(script.shutdown().await.expect("it ends").is_clean());
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::task::Poll;
 
-use oad::Proxy;
+use oad::PythonProxy;
 
 use crate::support::python::{script, skip};
 
@@ -13,17 +13,22 @@ const CALLS: usize = 100;
 /// Polls a call for the first time, which is its place in the order.
 async fn send<F: Future + Unpin>(call: &mut F) {
     std::future::poll_fn(|context| {
-        assert!(std::pin::Pin::new(&mut *call).poll(context).is_pending(), "nothing is answered at once");
+        assert!(
+            std::pin::Pin::new(&mut *call).poll(context).is_pending(),
+            "nothing is answered at once"
+        );
         Poll::Ready(())
     })
     .await;
 }
 
-/// Makes calls that say whose they are and which, each after the answer to the one before, or all at once.
-async fn call_many(script: Proxy, task: usize, at_once: bool) {
+/// Makes calls that say whose they are and which, each after the answer to the one
+/// before, or all at once.
+async fn call_many(script: PythonProxy, task: usize, at_once: bool) {
     if !at_once {
         for number in 0..CALLS {
-            let reply: (usize, usize) = script.call("note", (task, number)).await.expect("it answers");
+            let reply: (usize, usize) =
+                script.call("note", (task, number)).await.expect("it answers");
             assert_eq!(reply, (task, number));
         }
         return;
@@ -43,11 +48,13 @@ async fn call_many(script: Proxy, task: usize, at_once: bool) {
 async fn calls_of_tasks_on_several_threads_get_their_own_answers_and_keep_each_tasks_order() {
     let script =
         script("seen = []\ndef note(task, number):\n    seen.append((task, number))\n    return task, number\n").await;
-    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(call_many(script.clone(), task, task % 2 == 0))).collect();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| tokio::spawn(call_many(script.clone(), task, task % 2 == 0)))
+        .collect();
     for task in tasks {
         task.await.expect("its answers are its own");
     }
-    let seen: Vec<(usize, usize)> = script.get("seen").await.expect("it answers");
+    let seen: Vec<(usize, usize)> = script.getattr("seen").await.expect("it answers");
     assert_eq!(seen.len(), TASKS * CALLS);
     for task in 0..TASKS {
         let numbers = seen.iter().filter(|(whose, _)| *whose == task).map(|(_, number)| *number);
@@ -64,7 +71,9 @@ async fn lock_that_a_thread_owns_is_held_from_one_call_to_another() {
     let ask = |method: &'static str| {
         let script = script.clone();
         // Each from a task of its own, on whatever thread that is.
-        tokio::spawn(async move { script.call::<Option<bool>>(method, ()).await.expect("it answers") })
+        tokio::spawn(
+            async move { script.call::<Option<bool>>(method, ()).await.expect("it answers") },
+        )
     };
     for (method, expected) in [
         ("enter", Some(true)),

@@ -1,7 +1,7 @@
 //! A person at a terminal: the real grpcurl, by the line that a daemon prints for it.
 //!
-//! It is found on `PATH`, in Go's folder, or where `GRPCURL` says. Without it a test that wants it fails in CI, and says loudly elsewhere that
-//! it has not run.
+//! It is found on `PATH`, in Go's folder, or where `GRPCURL` says. Without it a test that
+//! wants it fails in CI, and says loudly elsewhere that it has not run.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -31,9 +31,13 @@ impl Grpcurl {
         let somewhere = std::env::split_paths(&path).chain(go).map(|folder| folder.join("grpcurl"));
         let found = named.into_iter().chain(somewhere).find(|program| program.is_file());
         if found.is_none() {
-            assert!(std::env::var_os("CI").is_none(), "grpcurl is not installed, and CI must have it");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "grpcurl is not installed, and CI must have it"
+            );
             // Not by `eprintln!`, which is not shown of a test that passes.
-            let skipped = b"\n*** SKIPPED: grpcurl is not installed, so nothing was tested here ***\n";
+            let skipped =
+                b"\n*** SKIPPED: grpcurl is not installed, so nothing was tested here ***\n";
             std::io::stderr().write_all(skipped).expect("stderr is open");
         }
         found.map(|program| Grpcurl { program, line })
@@ -44,7 +48,8 @@ impl Grpcurl {
         let (start, address) = self.line.rsplit_once(' ').expect("the address is its last word");
         let folder = self.program.parent().expect("a program is in a folder").to_owned();
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)));
+        let path =
+            std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)));
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(format!("{start} \"$@\"")).args(["sh", "-max-time", "60"]);
         command.args(flags).arg(address).args(words).env("PATH", path.expect("it was one"));
@@ -70,15 +75,22 @@ impl Grpcurl {
         (answers(&printed), ended)
     }
 
-    /// What a method of an object gives, or of the root object where the handle is `null`.
-    pub async fn method(&self, handle: &Value, method: &str, arguments: Value) -> Result<Value, String> {
+    /// What a method of an object gives, or of the root object where the handle is
+    /// `null`.
+    pub async fn method(
+        &self,
+        handle: &Value,
+        method: &str,
+        arguments: Value,
+    ) -> Result<Value, String> {
         let body = json!({"handle": handle, "method": method, "arguments": arguments});
         Ok(self.call("oad.v1.Objects/Call", body).await?["value"].clone())
     }
 
     async fn run_to_the_end(&self, flags: &[&str], words: &[&str]) -> (String, Result<(), String>) {
         let mut command = self.command(flags, words);
-        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
+        let output =
+            tokio::task::spawn_blocking(move || command.output()).await.expect("it does not panic");
         let output = output.expect("a shell can be started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let ended = if output.status.success() { Ok(()) } else { Err(text(&output.stderr)) };

@@ -135,7 +135,11 @@ impl Lab {
 
     /// Starts a process that leaves the daemon's session, and forgets it.
     pub fn stray(&self) -> u32 {
-        let stray = Command::new("setsid").args(["sleep", "1000"]).stdin(Stdio::null()).spawn().expect("setsid runs");
+        let stray = Command::new("setsid")
+            .args(["sleep", "1000"])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("setsid runs");
         stray.id()
     }
 
@@ -153,8 +157,17 @@ impl Lab {
     }
 
     /// Runs a program, and gives what it printed.
-    pub fn run(&self, program: &str, arguments: &[String], environment: Vec<(String, String)>) -> String {
-        let output = Command::new(program).args(arguments).envs(environment).output().expect("it can be started");
+    pub fn run(
+        &self,
+        program: &str,
+        arguments: &[String],
+        environment: Vec<(String, String)>,
+    ) -> String {
+        let output = Command::new(program)
+            .args(arguments)
+            .envs(environment)
+            .output()
+            .expect("it can be started");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }

@@ -1,4 +1,5 @@
-//! What several test binaries need: looking at processes from outside, waiting with a bound, and a parent that can be killed.
+//! What several test binaries need: looking at processes from outside, waiting with a
+//! bound, and a parent that can be killed.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::zombie_processes, reason = "it is for tests")]
@@ -24,13 +25,15 @@ pub async fn until(mut test: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// The environment variable by which everything a test has started is found, however it was started.
+/// The environment variable by which everything a test has started is found, however it
+/// was started.
 const TAG: &str = "OAD_TEST_RUN";
 
 /// Which part a re-run test binary is to play.
 pub const PART: &str = "OAD_TEST_PART";
 
-/// A process of the test binary itself, started again to be a parent of daemons in its own right, with a runtime directory of its own.
+/// A process of the test binary itself, started again to be a parent of daemons in its
+/// own right, with a runtime directory of its own.
 pub struct Parent {
     pub process: Child,
     output: BufReader<ChildStdout>,
@@ -84,8 +87,9 @@ impl Parent {
     pub fn census(&self) -> Vec<(u32, String)> {
         let wanted = format!("{TAG}={}", self.tag);
         let tagged = |pid: &u32| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()))
+            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+                environ.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+            })
         };
         let command = |pid: u32| {
             let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -153,7 +157,8 @@ pub fn wait_until(limit: Duration, mut test: impl FnMut() -> Result<(), String>)
     }
 }
 
-/// Waits until a process is neither running nor a zombie. An orphan's zombie is for process 1 to reap, which some containers' does not.
+/// Waits until a process is neither running nor a zombie. An orphan's zombie is for
+/// process 1 to reap, which some containers' does not.
 #[track_caller]
 pub fn wait_until_gone(pid: u32, limit: Duration) {
     wait_until(limit, || match state(pid) {
@@ -164,7 +169,9 @@ pub fn wait_until_gone(pid: u32, limit: Duration) {
 }
 
 pub fn pids() -> impl Iterator<Item = u32> {
-    entries(Path::new("/proc")).into_iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+    entries(Path::new("/proc"))
+        .into_iter()
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
 }
 
 /// The state of a process as `/proc` has it: R, S, T (stopped), Z (zombie) …
@@ -174,14 +181,19 @@ pub fn state(pid: u32) -> Option<char> {
 
 /// The children of a process, zombies too.
 pub fn children(parent: u32) -> Vec<u32> {
-    let is_child = |pid: &u32| stat(*pid).is_some_and(|fields| fields.get(1) == Some(&parent.to_string()));
+    let is_child =
+        |pid: &u32| stat(*pid).is_some_and(|fields| fields.get(1) == Some(&parent.to_string()));
     pids().filter(is_child).collect()
 }
 
 /// How many descriptors, threads and Unix sockets a process has.
 pub fn holdings(pid: u32) -> (usize, usize, usize) {
     let fds = entries(&PathBuf::from(format!("/proc/{pid}/fd")));
-    let sockets = fds.iter().filter_map(|fd| fs::read_link(fd).ok()).filter(|link| link.starts_with("socket:")).count();
+    let sockets = fds
+        .iter()
+        .filter_map(|fd| fs::read_link(fd).ok())
+        .filter(|link| link.starts_with("socket:"))
+        .count();
     (fds.len(), entries(&PathBuf::from(format!("/proc/{pid}/task"))).len(), sockets)
 }
 
@@ -193,7 +205,8 @@ pub fn resident_kib(pid: u32) -> u64 {
 }
 
 pub fn signal(pid: u32, signal: &str) {
-    let status = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill can be run");
+    let status =
+        Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill can be run");
     assert!(status.success(), "process {pid} takes {signal}");
 }
 

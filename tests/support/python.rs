@@ -1,33 +1,38 @@
-//! The interpreter under test: `OAD_PYTHON` names it; the one that `python3` stands for by default.
+//! The interpreter under test: `OAD_PYTHON` names it; the one that `python3` stands for
+//! by default.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use oad::{Proxy, Python};
+use oad::{PythonBuilder, PythonProxy};
 
 /// The program itself, also where its name stands for a script that chooses one.
 pub fn interpreter() -> PathBuf {
     let named = std::env::var_os("OAD_PYTHON").unwrap_or_else(|| "python3".into());
     let output = Command::new(named).args(["-c", "import sys; print(sys.executable)"]).output();
-    let printed = String::from_utf8(output.expect("there is a python3").stdout).expect("its path is text");
+    let printed =
+        String::from_utf8(output.expect("there is a python3").stdout).expect("its path is text");
     PathBuf::from(printed.trim_end())
 }
 
 /// The definition with the interpreter under test.
-pub fn with(python: Python) -> Python {
+pub fn with(python: PythonBuilder) -> PythonBuilder {
     python.interpreter(interpreter())
 }
 
 /// A module of one's own, made of its text.
-pub async fn script(source: &str) -> Proxy {
+pub async fn script(source: &str) -> PythonProxy {
     with(oad::python_script("script.py", source)).await.expect("it is made")
 }
 
 /// Makes a virtual environment by the interpreter under test.
 pub fn make_environment(folder: &Path, flags: &[&str]) {
     let made = Command::new(interpreter()).args(["-m", "venv"]).args(flags).arg(folder).status();
-    assert!(made.expect("the interpreter can be started").success(), "the standard library makes environments");
+    assert!(
+        made.expect("the interpreter can be started").success(),
+        "the standard library makes environments"
+    );
 }
 
 /// A virtual environment with numpy, or `None` where it cannot be had, which is said.
@@ -43,13 +48,18 @@ pub fn environment_with_numpy(folder: &Path) -> Option<PathBuf> {
         return has_numpy(&folder.join("bin/python")).then(|| folder.to_owned()).or(Some(python));
     }
     // Some distributions leave out what puts pip there.
-    let made = Command::new(&python).args(["-m", "venv"]).arg(folder).stdout(Stdio::null()).status();
+    let made =
+        Command::new(&python).args(["-m", "venv"]).arg(folder).stdout(Stdio::null()).status();
     if made.expect("the interpreter can be started").success() {
         let words = "-m pip --quiet --disable-pip-version-check --no-input --retries 0 --timeout 15 install \
                      --only-binary :all: numpy";
         let mut command = Command::new(folder.join("bin/python"));
         // What it says of its own troubles is in nobody's way.
-        let _ = command.args(words.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let _ = command
+            .args(words.split_whitespace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
     }
     let has_it = has_numpy(&folder.join("bin/python"));
     if !has_it {
@@ -58,7 +68,8 @@ pub fn environment_with_numpy(folder: &Path) -> Option<PathBuf> {
     has_it.then(|| folder.to_owned())
 }
 
-/// For what is absent that CI must have: fails there, and says loudly elsewhere what was not tested.
+/// For what is absent that CI must have: fails there, and says loudly elsewhere what was
+/// not tested.
 pub fn absent(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}, and CI must have it");
     skip(why);
@@ -69,7 +80,8 @@ pub fn skip(why: &str) {
     say(&format!("SKIPPED: {why}, so nothing was tested here"));
 }
 
-/// Says something so that it is shown of a test that passes, too, which `eprintln!` is not.
+/// Says something so that it is shown of a test that passes, too, which `eprintln!` is
+/// not.
 pub fn say(what: &str) {
     let said = format!("\n*** {what} ***\n");
     std::io::stderr().write_all(said.as_bytes()).expect("stderr is open");

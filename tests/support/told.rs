@@ -19,14 +19,20 @@ impl Told {
     pub fn assert_output(&self, pid: u32, daemon: u32, expected: &[(&str, &str, &str)]) {
         let lines = self.lines();
         for (level, stream, text) in expected {
-            let expected = format!(" {level} oad::output: {text} pid={pid} daemon={daemon} stream=\"{stream}\"");
-            assert!(lines.iter().any(|line| line.ends_with(&expected)), "{expected} is not in {lines:#?}");
+            let expected = format!(
+                " {level} oad::output: {text} pid={pid} daemon={daemon} stream=\"{stream}\""
+            );
+            assert!(
+                lines.iter().any(|line| line.ends_with(&expected)),
+                "{expected} is not in {lines:#?}"
+            );
         }
     }
 
     pub fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + 'static {
-        // While there is one subscriber only, `tracing` asks that of the thread which comes to an event first; on a thread of another test, which has none, the
-        // event would be switched off for all.
+        // While there is one subscriber only, `tracing` asks that of the thread which
+        // comes to an event first; on a thread of another test, which has none, the event
+        // would be switched off for all.
         static ANOTHER: OnceLock<tracing::Dispatch> = OnceLock::new();
         ANOTHER.get_or_init(|| tracing::Dispatch::new(tracing_subscriber::registry()));
         tracing_subscriber::fmt().with_writer(self.clone()).with_ansi(false).without_time().finish()

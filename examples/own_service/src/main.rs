@@ -1,4 +1,5 @@
-//! A gRPC service of one's own, from one's own `.proto`, in a daemon: oad starts it, connects to it and ends it.
+//! A gRPC service of one's own, from one's own `.proto`, in a daemon: oad starts it,
+//! connects to it and ends it.
 
 use greeter::greeter_client::GreeterClient;
 use greeter::greeter_server::{Greeter, GreeterServer};
@@ -19,17 +20,27 @@ struct Greetings;
 impl Greeter for Greetings {
     type GreetOftenStream = Iter<std::vec::IntoIter<Result<GreetResponse, Status>>>;
 
-    async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetResponse>, Status> {
+    async fn greet(
+        &self,
+        request: Request<GreetRequest>,
+    ) -> Result<Response<GreetResponse>, Status> {
         let name = request.into_inner().name;
         if name == "nobody" {
             std::process::exit(3); // dies of it
         }
-        Ok(Response::new(GreetResponse { greeting: format!("hello, {name}!"), pid: std::process::id() }))
+        Ok(Response::new(GreetResponse {
+            greeting: format!("hello, {name}!"),
+            pid: std::process::id(),
+        }))
     }
 
-    async fn greet_often(&self, request: Request<GreetRequest>) -> Result<Response<Self::GreetOftenStream>, Status> {
+    async fn greet_often(
+        &self,
+        request: Request<GreetRequest>,
+    ) -> Result<Response<Self::GreetOftenStream>, Status> {
         let GreetRequest { name, times } = request.into_inner();
-        let response = GreetResponse { greeting: format!("hello again, {name}!"), pid: std::process::id() };
+        let response =
+            GreetResponse { greeting: format!("hello again, {name}!"), pid: std::process::id() };
         Ok(Response::new(tokio_stream::iter(vec![Ok(response); times as usize])))
     }
 }

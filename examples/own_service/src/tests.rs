@@ -32,11 +32,20 @@ async fn channel_keeps_the_daemon_alive_and_ends_it_when_dropped() {
 #[tokio::test]
 async fn death_is_told_in_the_status() {
     let daemon = oad::daemon().await.expect("a daemon can be made");
-    let status = GreeterClient::new(daemon.channel()).greet(request("nobody", 0)).await.expect_err("it dies");
+    let status = GreeterClient::new(daemon.channel())
+        .greet(request("nobody", 0))
+        .await
+        .expect_err("it dies");
     assert_eq!(status.code(), tonic::Code::Unavailable);
-    let expected = format!("daemon {} (no object): the daemon's process died: exited with code 3", daemon.pid());
+    let expected = format!(
+        "daemon {} (no object): the daemon's process died: exited with code 3",
+        daemon.pid()
+    );
     assert_eq!(status.message(), expected);
-    let status = GreeterClient::new(daemon.channel()).greet(request("you", 0)).await.expect_err("it is dead");
+    let status = GreeterClient::new(daemon.channel())
+        .greet(request("you", 0))
+        .await
+        .expect_err("it is dead");
     assert_eq!((status.code(), status.message()), (tonic::Code::Unavailable, expected.as_str()));
 }
 
@@ -47,7 +56,8 @@ async fn health_knows_the_service() {
     use tonic_health::pb::health_client::HealthClient;
     let daemon = oad::daemon().await.expect("a daemon can be made");
     let check = HealthCheckRequest { service: "greeter.v1.Greeter".to_owned() };
-    let health = HealthClient::new(daemon.channel()).check(check).await.expect("it is known").into_inner();
+    let health =
+        HealthClient::new(daemon.channel()).check(check).await.expect("it is known").into_inner();
     assert_eq!(health.status(), ServingStatus::Serving);
 }
 

@@ -27,13 +27,23 @@ impl Declaration {
             }
             None => Ok(options),
         });
-        let visibility = options.as_ref().map(|options| options.visibility.clone()).unwrap_or(source.vis.clone());
+        let visibility = options
+            .as_ref()
+            .map(|options| options.visibility.clone())
+            .unwrap_or(source.vis.clone());
         let functions = all(source.items.iter().filter_map(|item| match item {
-            TraitItem::Fn(function) => Function::read(function, &source.ident, &visibility).transpose(),
+            TraitItem::Fn(function) => {
+                Function::read(function, &source.ident, &visibility).transpose()
+            }
             other => associated(other).err().map(Err),
         }));
         let ((options, functions), ()) = both(both(options, functions), whole(source))?;
-        Ok(Declaration { options, attributes: source.attrs.clone(), ident: source.ident.clone(), functions })
+        Ok(Declaration {
+            options,
+            attributes: source.attrs.clone(),
+            ident: source.ident.clone(),
+            functions,
+        })
     }
 
     /// The name of the trait.
@@ -66,14 +76,16 @@ impl Declaration {
         format_ident!("__oad_{}", self.ident)
     }
 
-    /// The attributes that must stand on every implementation too: `#[async_trait]`, from whatever crate.
+    /// The attributes that must stand on every implementation too: `#[async_trait]`, from
+    /// whatever crate.
     pub(crate) fn async_trait(&self) -> impl Iterator<Item = &Attribute> {
-        self.attributes
-            .iter()
-            .filter(|attribute| attribute.path().segments.last().is_some_and(|segment| segment.ident == "async_trait"))
+        self.attributes.iter().filter(|attribute| {
+            attribute.path().segments.last().is_some_and(|segment| segment.ident == "async_trait")
+        })
     }
 
-    /// Adds to the trait the way from it to its interface: an implementation elsewhere knows no more than the trait's path.
+    /// Adds to the trait the way from it to its interface: an implementation elsewhere
+    /// knows no more than the trait's path.
     pub(crate) fn link(&self, source: &mut ItemTrait) {
         let interface = self.interface();
         source.items.push(parse_quote! {
@@ -85,8 +97,8 @@ impl Declaration {
                 #interface
             }
         });
-        // What the lint is about is said elsewhere: whoever registers an implementation is asked for futures that are `Send`,
-        // and the proxy's are.
+        // What the lint is about is said elsewhere: whoever registers an implementation
+        // is asked for futures that are `Send`, and the proxy's are.
         source.attrs.push(parse_quote!(#[allow(async_fn_in_trait)]));
     }
 }
@@ -107,7 +119,8 @@ fn whole(source: &ItemTrait) -> Result<()> {
         refusals.push(Error::new_spanned(&source.generics, sentence));
     }
     if let Some(token) = &source.unsafety {
-        let sentence = "an `unsafe trait` cannot be an interface: its proxy could not keep what it asks for";
+        let sentence =
+            "an `unsafe trait` cannot be an interface: its proxy could not keep what it asks for";
         refusals.push(Error::new_spanned(token, sentence));
     }
     refusals.finish()
@@ -122,7 +135,9 @@ fn associated(item: &TraitItem) -> Result<()> {
         TraitItem::Type(_) => {
             "the proxy cannot know which type it is in the daemon: name one type that crosses in the signatures"
         }
-        _ => "what a macro makes of this cannot be seen here, and the proxy could lack it: write it out",
+        _ => {
+            "what a macro makes of this cannot be seen here, and the proxy could lack it: write it out"
+        }
     };
     Err(Error::new_spanned(item, sentence))
 }

@@ -1,4 +1,5 @@
-//! Writes what the trait asks for, and how its methods are called on an object of a type that implements it.
+//! Writes what the trait asks for, and how its methods are called on an object of a type
+//! that implements it.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -12,7 +13,8 @@ use crate::object::method::{Method, Receiver};
 use crate::object::stream::sent;
 
 pub(crate) fn dispatch(declaration: &Declaration) -> TokenStream {
-    let (interface, ident, registered) = (declaration.interface(), &declaration.ident, declaration.registered());
+    let (interface, ident, registered) =
+        (declaration.interface(), &declaration.ident, declaration.registered());
     let module = declaration.module();
     let methods = declaration.functions.iter().map(|function| describe::method(&function.method));
     let object = quote!(__OadObject);
@@ -34,7 +36,8 @@ pub(crate) fn dispatch(declaration: &Declaration) -> TokenStream {
             }
         }
     });
-    // The lints judge code that a person wrote; here they would name lines that nobody can change.
+    // The lints judge code that a person wrote; here they would name lines that nobody
+    // can change.
     quote! {
         #[doc(hidden)]
         #[allow(missing_docs, missing_debug_implementations, non_snake_case, unreachable_pub)]
@@ -57,20 +60,23 @@ pub(crate) fn dispatch(declaration: &Declaration) -> TokenStream {
                 }
             }
 
-            impl<#object: #ident> ::oad::__private::Interfaced<#object> for #interface {
+            impl<#object: #ident> ::oad::__private::InterfaceDispatch<#object> for #interface {
                 #(#called)*
             }
         };
     }
 }
 
-/// What the methods with this receiver do, each under its place in the description. The futures of all async ones are one,
-/// so that it has a type without a box, and shows whether it is `Send` where the object's type is known.
+/// What the methods with this receiver do, each under its place in the description. The
+/// futures of all async ones are one, so that it has a type without a box, and shows
+/// whether it is `Send` where the object's type is known.
 fn arms(declaration: &Declaration, receiver: Receiver) -> TokenStream {
     let path = Path::from(declaration.ident.clone());
     let with_receiver = |is_async: bool| {
         let methods = declaration.functions.iter().map(|function| &function.method).enumerate();
-        methods.filter(move |(_, method)| method.receiver == receiver && runs_later(method) == is_async)
+        methods.filter(move |(_, method)| {
+            method.receiver == receiver && runs_later(method) == is_async
+        })
     };
     let now = with_receiver(false).map(|(number, method)| {
         let (body, called) = (body(&path, method), at(method.ident().span()));
@@ -93,7 +99,8 @@ fn arms(declaration: &Declaration, receiver: Receiver) -> TokenStream {
     }
 }
 
-/// Whether it is a future: an async method, or one that lasts as long as the items it has returned.
+/// Whether it is a future: an async method, or one that lasts as long as the items it has
+/// returned.
 fn runs_later(method: &Method) -> bool {
     method.is_async() || method.returned.items.is_some()
 }
@@ -103,7 +110,7 @@ fn body(path: &Path, method: &Method) -> TokenStream {
     if let Some(items) = &method.returned.items {
         return invoke(path, &quote!(__oad_object), method, |value| {
             let items = sent(method, items, &value);
-            quote_spanned!(returned=> { let __oad_items: ::oad::Result<::oad::__private::Apart> = #items; __oad_items?.send().await })
+            quote_spanned!(returned=> { let __oad_items: ::oad::Result<::oad::__private::OwnedItems> = #items; __oad_items?.send().await })
         });
     }
     let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(&#value));

@@ -3,8 +3,8 @@
 use proc_macro2::Ident;
 use quote::quote;
 use syn::{
-    Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signature, TraitItemFn, Type, TypeParamBound,
-    Visibility, parse_quote_spanned,
+    Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signature, TraitItemFn, Type,
+    TypeParamBound, Visibility, parse_quote_spanned,
 };
 
 use crate::interface::refused;
@@ -15,7 +15,8 @@ use crate::refusals::both;
 
 /// A function of the trait that is reached through the proxy.
 pub(crate) struct Function {
-    /// The same as a method of an object: an `async fn`, where the trait's returns a future.
+    /// The same as a method of an object: an `async fn`, where the trait's returns a
+    /// future.
     pub(crate) method: Method,
     /// The signature as the trait has it.
     pub(crate) signature: Signature,
@@ -35,7 +36,11 @@ pub(crate) enum Form {
 
 impl Function {
     /// Reads a function, unless it is marked to be left out.
-    pub(crate) fn read(source: &TraitItemFn, interface: &Ident, visibility: &Visibility) -> Result<Option<Self>> {
+    pub(crate) fn read(
+        source: &TraitItemFn,
+        interface: &Ident,
+        visibility: &Visibility,
+    ) -> Result<Option<Self>> {
         let is_left_out = Words::read(&source.attrs)?.skip.is_some();
         if is_left_out {
             return skipped(source).map(|()| None);
@@ -44,7 +49,8 @@ impl Function {
         let (signature, form) = as_method(&source.sig);
         let (attributes, path) = (&source.attrs, Path::from(interface.clone()));
         let function = syn::parse2(quote!(#(#attributes)* #visibility #signature {}))?;
-        // What is refused here would be refused there as well, but for a reason that is not the nearest.
+        // What is refused here would be refused there as well, but for a reason that is
+        // not the nearest.
         refused::check(&signature)?;
         let (method, ()) = both(Method::read(&function, &path, false), own_name(source))?;
         let error = error_of(&signature);
@@ -56,7 +62,8 @@ fn skipped(source: &TraitItemFn) -> Result<()> {
     if source.default.is_some() {
         return Ok(());
     }
-    let sentence = "the proxy implements the trait, so that what it leaves out needs a default body";
+    let sentence =
+        "the proxy implements the trait, so that what it leaves out needs a default body";
     Err(Error::new_spanned(&source.sig, sentence))
 }
 
@@ -104,7 +111,9 @@ fn future_output(returned: &Type) -> Option<Type> {
         let last = bound.path.segments.last().filter(|last| last.ident == "Future")?;
         let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
         arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
+            GenericArgument::AssocType(output) if output.ident == "Output" => {
+                Some(output.ty.clone())
+            }
             _ => None,
         })
     })

@@ -14,7 +14,8 @@ use crate::refusals::{Refusals, both};
 /// What registers an implementation, or why there can be none.
 pub(crate) fn registration(options: TokenStream, source: &ItemImpl) -> Result<TokenStream> {
     let (interface, _) = source.trait_.as_ref().expect("it is an implementation of a trait");
-    let (self_path, ((), ())) = both(self_path(source), both(no_options(options), no_words(source)))?;
+    let (self_path, ((), ())) =
+        both(self_path(source), both(no_options(options), no_words(source)))?;
     Ok(write(&self_path, interface))
 }
 
@@ -26,11 +27,13 @@ fn no_options(options: TokenStream) -> Result<()> {
         refusals.push(Error::new_spanned(visibility, sentence));
     }
     if let Some(word) = serial {
-        let sentence = "`serial` is said on the type's own `impl` block, and counts for its interfaces too";
+        let sentence =
+            "`serial` is said on the type's own `impl` block, and counts for its interfaces too";
         refusals.push(Error::new_spanned(word, sentence));
     }
     if let Some(name) = name {
-        let sentence = "the interface's name is said on the trait, and the type's on its own `impl` block";
+        let sentence =
+            "the interface's name is said on the trait, and the type's on its own `impl` block";
         refusals.push(Error::new_spanned(name, sentence));
     }
     refusals.finish()
@@ -42,7 +45,8 @@ fn no_words(source: &ItemImpl) -> Result<()> {
         if let ImplItem::Fn(function) = item
             && let Some(word) = function.attrs.iter().find(|attribute| words::is_ours(attribute))
         {
-            let sentence = "the words of an interface's methods stand on the trait, for all who implement it";
+            let sentence =
+                "the words of an interface's methods stand on the trait, for all who implement it";
             refusals.push(Error::new_spanned(word, sentence));
         }
     }
@@ -52,12 +56,14 @@ fn no_words(source: &ItemImpl) -> Result<()> {
 fn write(self_path: &Path, interface: &Path) -> TokenStream {
     let place = at(interface.span());
     let found = quote_spanned!(place=> <#self_path as #interface>::__oad_object_on_the_trait());
-    let object = quote_spanned!(at(self_path.span())=> ::oad::__private::assert_object::<#self_path>());
+    let object =
+        quote_spanned!(at(self_path.span())=> ::oad::__private::assert_object::<#self_path>());
     let [shared, exclusive, consuming] = [quote!(shared), quote!(exclusive), quote!(consuming)].map(|called| {
-        // That the futures are `Send` is asked at the trait's name, because it is its async methods that lack it.
+        // That the futures are `Send` is asked at the trait's name, because it is its
+        // async methods that lack it.
         quote_spanned! {place=>
             |__oad_object, __oad_method, __oad_arguments| {
-                ::oad::__private::Interfaced::<#self_path>::#called(#found, __oad_object, __oad_method, __oad_arguments)
+                ::oad::__private::InterfaceDispatch::<#self_path>::#called(#found, __oad_object, __oad_method, __oad_arguments)
                     .forget()
             }
         }

@@ -1,9 +1,10 @@
 //! `#[oad::object]` on a trait, and on an implementation of one.
 //!
-//! On the trait: it is read into a model (`declaration`, `function`), and all that is refused is refused there. Written are
-//! what it asks for and how that is called on an object of any type (`dispatch`), and a proxy that implements it
-//! (`proxy`). On an implementation: it is registered for its type (`implementation`). What is the same for the methods of a
-//! type is `object`'s.
+//! On the trait: it is read into a model (`declaration`, `function`), and all that is
+//! refused is refused there. Written are what it asks for and how that is called on an
+//! object of any type (`dispatch`), and a proxy that implements it (`proxy`). On an
+//! implementation: it is registered for its type (`implementation`). What is the same for
+//! the methods of a type is `object`'s.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -18,7 +19,8 @@ mod implementation;
 mod proxy;
 mod refused;
 
-/// Writes the trait again, followed by what makes it an interface, or by why it cannot be one.
+/// Writes the trait again, followed by what makes it an interface, or by why it cannot be
+/// one.
 pub(crate) fn declaration(options: TokenStream, mut source: ItemTrait) -> TokenStream {
     let declared = Declaration::read(options, &source);
     declaration::strip(&mut source);
@@ -35,9 +37,11 @@ pub(crate) fn declaration(options: TokenStream, mut source: ItemTrait) -> TokenS
     }
 }
 
-/// Writes the implementation again, followed by its registration, or by why there can be none.
+/// Writes the implementation again, followed by its registration, or by why there can be
+/// none.
 pub(crate) fn implementation(options: TokenStream, mut source: ItemImpl) -> TokenStream {
-    let registration = implementation::registration(options, &source).unwrap_or_else(syn::Error::into_compile_error);
+    let registration = implementation::registration(options, &source)
+        .unwrap_or_else(syn::Error::into_compile_error);
     crate::object::words::strip(&mut source);
     quote!(#source #registration)
 }

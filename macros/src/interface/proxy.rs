@@ -1,4 +1,5 @@
-//! Writes the proxy of an interface: its own methods, as those of any proxy, and its implementation of the trait.
+//! Writes the proxy of an interface: its own methods, as those of any proxy, and its
+//! implementation of the trait.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -13,8 +14,10 @@ use crate::object::proxy::{Shell, method, packed, shell};
 pub(crate) fn proxy(declaration: &Declaration) -> TokenStream {
     let (proxy, ident, name) = (declaration.proxy(), &declaration.ident, declaration.name());
     let (registered, visibility) = (declaration.registered(), &declaration.options.visibility);
-    let methods =
-        declaration.functions.iter().map(|function| method(&name, &function.method, &wire_name(declaration, function)));
+    let methods = declaration
+        .functions
+        .iter()
+        .map(|function| method(&name, &function.method, &wire_name(declaration, function)));
     let shell_of = Shell {
         proxy: proxy.clone(),
         visibility,
@@ -29,8 +32,9 @@ pub(crate) fn proxy(declaration: &Declaration) -> TokenStream {
         },
     };
     let spawn = quote! {
-        /// Makes an object in a daemon: `constructor` is the type that implements the interface there and its function, such
-        /// as `"MemoryStore::new"`, and `arguments` a tuple of what that takes.
+        /// Makes an object in a daemon: `constructor` is the type that implements the
+        /// interface there and its function, such as `"MemoryStore::new"`, and
+        /// `arguments` a tuple of what that takes.
         #visibility fn spawn(
             constructor: &str,
             arguments: impl ::oad::__private::serde::Serialize,
@@ -40,7 +44,8 @@ pub(crate) fn proxy(declaration: &Declaration) -> TokenStream {
     };
     let shell = shell(&shell_of, &quote!(#spawn #(#methods)*));
     let attributes = declaration.async_trait();
-    let implemented = declaration.functions.iter().map(|function| implemented(declaration, function));
+    let implemented =
+        declaration.functions.iter().map(|function| implemented(declaration, function));
     // At the trait's name, because what the proxy may lack is what the trait asks of it.
     let implementation = quote_spanned!(at(ident.span())=> impl #ident for #proxy);
     quote! {
@@ -57,9 +62,11 @@ pub(crate) fn proxy(declaration: &Declaration) -> TokenStream {
 /// The function of the trait, by a call.
 fn implemented(declaration: &Declaration, function: &Function) -> TokenStream {
     let Function { method, signature, form, .. } = function;
-    let (packed, owned, name) = (packed(method), &method.returned.owned, wire_name(declaration, function));
+    let (packed, owned, name) =
+        (packed(method), &method.returned.owned, wire_name(declaration, function));
     let place = at(method.returned.place);
-    // The very token of the signature: where a macro wrote that, another `self` would be another name.
+    // The very token of the signature: where a macro wrote that, another `self` would be
+    // another name.
     let this = signature.receiver().map(|receiver| &receiver.self_token);
     let body = match form {
         Form::Sync => {
@@ -69,7 +76,8 @@ fn implemented(declaration: &Declaration, function: &Function) -> TokenStream {
         Form::Async | Form::Future => {
             let call = quote_spanned!(place=> ::oad::__private::call::<#owned>);
             let finished = finished(function, &quote!(__oad_call.await));
-            let answer = if *form == Form::Async { finished } else { quote!(async move { #finished }) };
+            let answer =
+                if *form == Form::Async { finished } else { quote!(async move { #finished }) };
             quote! {
                 let __oad_call = #call(&#this.0, #name, #packed);
                 #answer
@@ -98,8 +106,10 @@ fn finished(function: &Function, answer: &TokenStream) -> TokenStream {
     }
 }
 
-/// The name by which the daemon finds the method, whatever else the object's type has of that name.
+/// The name by which the daemon finds the method, whatever else the object's type has of
+/// that name.
 fn wire_name(declaration: &Declaration, function: &Function) -> TokenStream {
-    let (registered, name) = (declaration.registered(), function.method.ident().unraw().to_string());
+    let (registered, name) =
+        (declaration.registered(), function.method.ident().unraw().to_string());
     quote!(::core::concat!(#registered, "::", #name))
 }

@@ -34,7 +34,9 @@ pub(crate) fn check(signature: &Signature) -> syn::Result<()> {
 
 impl VisitMut for Search {
     fn visit_path_mut(&mut self, path: &mut Path) {
-        if path.leading_colon.is_none() && path.segments.first().is_some_and(|first| first.ident == "Self") {
+        if path.leading_colon.is_none()
+            && path.segments.first().is_some_and(|first| first.ident == "Self")
+        {
             let sentence = "`Self` is one type in the proxy and another in the daemon: name a type that crosses";
             self.refusals.push(Error::new_spanned(&*path, sentence));
         }
@@ -61,7 +63,9 @@ impl VisitMut for Search {
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;
         }
-        if self.is_returned && Streamed::read(visited).is_some_and(|streamed| streamed.kind != Kind::Ours) {
+        if self.is_returned
+            && Streamed::read(visited).is_some_and(|streamed| streamed.kind != Kind::Ours)
+        {
             let sentence = "a proxy cannot give the iterator or stream of another process: return an `oad::Stream`";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;

@@ -34,8 +34,9 @@ impl Block {
             Err(_) => Ok(Vec::new()),
         };
         let ((options, self_path), functions) = both(both(options, self_path), functions)?;
-        let (constructors, methods) =
-            functions.into_iter().partition(|function: &Method| function.receiver == Receiver::None);
+        let (constructors, methods) = functions
+            .into_iter()
+            .partition(|function: &Method| function.receiver == Receiver::None);
         Ok(Block { options, attributes: source.attrs.clone(), self_path, constructors, methods })
     }
 
@@ -48,7 +49,8 @@ impl Block {
         format_ident!("{}Proxy", self.ident())
     }
 
-    /// Whether calls overlap. Where no method takes `&self` none could, so that the type need not be `Sync`.
+    /// Whether calls overlap. Where no method takes `&self` none could, so that the type
+    /// need not be `Sync`.
     pub(crate) fn overlaps(&self) -> bool {
         self.methods.iter().any(|method| method.receiver == Receiver::Shared)
     }
@@ -62,13 +64,17 @@ impl Block {
 /// The path of the type that a block is for.
 pub(crate) fn self_path(source: &ItemImpl) -> Result<Path> {
     if !source.generics.params.is_empty() {
-        let sentence =
-            "the type of an object has no parameters: a daemon finds it by a name, which stands for one type";
+        let sentence = "the type of an object has no parameters: a daemon finds it by a name, which stands for one type";
         return Err(Error::new_spanned(&source.generics, sentence));
     }
     match peel(&source.self_ty) {
-        Type::Path(path) if path.qself.is_none() && path.path.segments.iter().all(is_plain) => Ok(path.path.clone()),
-        other => Err(Error::new_spanned(other, "the type of an object is a plain path such as `Counter`")),
+        Type::Path(path) if path.qself.is_none() && path.path.segments.iter().all(is_plain) => {
+            Ok(path.path.clone())
+        }
+        other => Err(Error::new_spanned(
+            other,
+            "the type of an object is a plain path such as `Counter`",
+        )),
     }
 }
 

@@ -14,7 +14,8 @@ impl VisitMut for Concrete<'_> {
         {
             let place = first.ident.span();
             let object = self.0.segments.iter().cloned().map(|mut segment: PathSegment| {
-                // What the compiler has to say of the type it says where `Self` was written.
+                // What the compiler has to say of the type it says where `Self` was
+                // written.
                 segment.ident.set_span(segment.ident.span().located_at(place));
                 segment
             });
@@ -36,8 +37,12 @@ mod tests {
 
     #[test]
     fn self_is_replaced_at_any_depth() {
-        let mut written: Type = parse_quote!(Result<(&Self, [u8; Self::SIZE]), <Self as Named>::Name>);
+        let mut written: Type =
+            parse_quote!(Result<(&Self, [u8; Self::SIZE]), <Self as Named>::Name>);
         Concrete(&parse_quote!(shop::Cart)).visit_type_mut(&mut written);
-        assert_eq!(text(&written), "Result<(&shop::Cart, [u8; shop::Cart::SIZE]), <shop::Cart as Named>::Name>");
+        assert_eq!(
+            text(&written),
+            "Result<(&shop::Cart, [u8; shop::Cart::SIZE]), <shop::Cart as Named>::Name>"
+        );
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn description(block: &Block) -> TokenStream {
     let constructors = block.constructors.iter().map(method);
     let methods = block.methods.iter().map(method);
     quote! {
-        static __OAD_DESCRIPTION: ::oad::__private::Description = ::oad::__private::Description {
+        static __OAD_DESCRIPTION: ::oad::__private::TypeDescription = ::oad::__private::TypeDescription {
             name: #name,
             documentation: #documentation,
             constructors: &[#(#constructors),*],
@@ -35,10 +35,11 @@ pub(crate) fn description(block: &Block) -> TokenStream {
 pub(crate) fn method(method: &Method) -> TokenStream {
     let name = method.ident().unraw().to_string();
     let documentation = documentation(&method.attributes);
-    let parameters = method.parameters.iter().zip(written_types(method)).map(|(parameter, type_name)| {
-        let name = parameter.name();
-        quote!(::oad::__private::Parameter { name: #name, type_name: #type_name })
-    });
+    let parameters =
+        method.parameters.iter().zip(written_types(method)).map(|(parameter, type_name)| {
+            let name = parameter.name();
+            quote!(::oad::__private::Parameter { name: #name, type_name: #type_name })
+        });
     let returns = match &method.signature.output {
         ReturnType::Default => String::new(),
         ReturnType::Type(_, written) => text(written),
@@ -50,7 +51,8 @@ pub(crate) fn method(method: &Method) -> TokenStream {
         Receiver::Exclusive => quote!(Exclusive),
         Receiver::Consuming => quote!(Consuming),
     };
-    let (is_async, finishes, streams) = (method.is_async(), method.finishes, method.returned.items.is_some());
+    let (is_async, finishes, streams) =
+        (method.is_async(), method.finishes, method.returned.items.is_some());
     quote! {
         ::oad::__private::Method {
             name: #name,

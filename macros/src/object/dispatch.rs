@@ -1,4 +1,5 @@
-//! Writes the implementation of `oad::Object`: a call that names a method by number becomes a call of it.
+//! Writes the implementation of `oad::Object`: a call that names a method by number
+//! becomes a call of it.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -13,27 +14,30 @@ use crate::object::stream;
 pub(crate) fn object(block: &Block) -> TokenStream {
     let (self_path, proxy) = (&block.self_path, block.proxy());
     let [shared, exclusive, consuming] =
-        [Receiver::Shared, Receiver::Exclusive, Receiver::Consuming].map(|receiver| arms(block, receiver));
+        [Receiver::Shared, Receiver::Exclusive, Receiver::Consuming]
+            .map(|receiver| arms(block, receiver));
     let place = at(self_path.span());
     let host = if block.options.serial.is_some() {
         quote_spanned!(place=> ::oad::__private::serial::<#self_path>(self))
     } else if block.overlaps() {
-        // Both in one function and at one place, so that the compiler says once what the type lacks.
+        // Both in one function and at one place, so that the compiler says once what the
+        // type lacks.
         quote_spanned! {place=>
             ::oad::__private::assert_overlaps::<#self_path>();
             ::oad::__private::overlapping::<#self_path>(self)
         }
     } else {
-        // No method of its own takes `&self`, so that the type need not be `Sync`; but an interface's may.
+        // No method of its own takes `&self`, so that the type need not be `Sync`; but an
+        // interface's may.
         quote_spanned! {place=>
-            use ::oad::__private::{Alone as _, Together as _};
+            use ::oad::__private::{SerialKind as _, OverlappingKind as _};
             (&&::oad::__private::HostedAs::<#self_path>(::core::marker::PhantomData)).host(self)
         }
     };
     quote! {
         impl ::oad::Object for #self_path {
             type Proxy = #proxy;
-            const DESCRIPTION: &'static ::oad::__private::Description = &__OAD_DESCRIPTION;
+            const DESCRIPTION: &'static ::oad::__private::TypeDescription = &__OAD_DESCRIPTION;
 
             fn host(self) -> ::std::boxed::Box<dyn ::oad::__private::Hosted> {
                 #host
@@ -43,7 +47,7 @@ pub(crate) fn object(block: &Block) -> TokenStream {
                 &self,
                 __oad_method: usize,
                 mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::Answer<'_> {
+            ) -> ::oad::__private::MethodOutput<'_> {
                 match __oad_method { #shared }
             }
 
@@ -51,7 +55,7 @@ pub(crate) fn object(block: &Block) -> TokenStream {
                 &mut self,
                 __oad_method: usize,
                 mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::Answer<'_> {
+            ) -> ::oad::__private::MethodOutput<'_> {
                 match __oad_method { #exclusive }
             }
 
@@ -59,7 +63,7 @@ pub(crate) fn object(block: &Block) -> TokenStream {
                 __oad_object: &mut ::core::option::Option<Self>,
                 __oad_method: usize,
                 mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::Answer<'_> {
+            ) -> ::oad::__private::MethodOutput<'_> {
                 match __oad_method { #consuming }
             }
         }
@@ -68,14 +72,15 @@ pub(crate) fn object(block: &Block) -> TokenStream {
 
 /// The arms for the methods with this receiver, each under its place in the description.
 fn arms(block: &Block, receiver: Receiver) -> TokenStream {
-    let methods = block.methods.iter().enumerate().filter(|(_, method)| method.receiver == receiver);
+    let methods =
+        block.methods.iter().enumerate().filter(|(_, method)| method.receiver == receiver);
     let arms = methods.map(|(number, method)| {
         let answer = answer(block, method);
         quote!(#number => #answer,)
     });
     quote! {
         #(#arms)*
-        _ => ::oad::__private::Answer::no_such_method(),
+        _ => ::oad::__private::MethodOutput::no_such_method(),
     }
 }
 
@@ -88,8 +93,8 @@ fn answer(block: &Block, method: &Method) -> TokenStream {
     let body = invoke(&block.self_path, &quote!(self), method, reply);
     let called = at(method.ident().span());
     if method.is_async() {
-        quote_spanned!(called=> ::oad::__private::Answer::Later(::std::boxed::Box::pin(async move { #body })))
+        quote_spanned!(called=> ::oad::__private::MethodOutput::Later(::std::boxed::Box::pin(async move { #body })))
     } else {
-        quote_spanned!(called=> ::oad::__private::Answer::Now((|| -> ::oad::Result<::oad::Value> { #body })()))
+        quote_spanned!(called=> ::oad::__private::MethodOutput::Now((|| -> ::oad::Result<::oad::Value> { #body })()))
     }
 }

@@ -1,4 +1,5 @@
-//! Writes the call of one function in the daemon: its arguments are taken, it runs, and what it returned is kept.
+//! Writes the call of one function in the daemon: its arguments are taken, it runs, and
+//! what it returned is kept.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -7,11 +8,11 @@ use syn::spanned::Spanned;
 
 use crate::object::at;
 use crate::object::method::{Method, Receiver};
-use crate::object::returned::Outcome;
+use crate::object::returned::ResultParts;
 use crate::object::types::Passing;
 
-/// The statements that call `method` of the type or trait at `path` on `object` with `__oad_arguments`; `keep` says what
-/// becomes of the value.
+/// The statements that call `method` of the type or trait at `path` on `object` with
+/// `__oad_arguments`; `keep` says what becomes of the value.
 pub(crate) fn invoke(
     path: &Path,
     object: &TokenStream,
@@ -39,8 +40,8 @@ pub(crate) fn taken(method: &Method) -> TokenStream {
     quote!(#(#taken)*)
 }
 
-/// The object, as the function takes it. Arguments that are no good are found before this, so that they do not cost the
-/// object.
+/// The object, as the function takes it. Arguments that are no good are found before
+/// this, so that they do not cost the object.
 pub(crate) fn object(method: &Method, object: &TokenStream) -> Option<TokenStream> {
     match method.receiver {
         Receiver::None => None,
@@ -67,8 +68,8 @@ pub(crate) fn outcome(method: &Method, keep: impl Fn(TokenStream) -> TokenStream
     // The value stands for the returned type.
     let place = at(method.returned.place);
     match &method.returned.outcome {
-        Outcome::Value => keep(quote_spanned!(place=> __oad_returned)),
-        Outcome::Exception | Outcome::Error(_) => {
+        ResultParts::Value => keep(quote_spanned!(place=> __oad_returned)),
+        ResultParts::Exception | ResultParts::Error(_) => {
             let kept = keep(quote_spanned!(place=> __oad_value));
             quote! {
                 match __oad_returned {

@@ -2,7 +2,8 @@
 
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, Error, FnArg, GenericParam, Ident, ImplItemFn, Path, ReceiverKind, Result, Safety, Signature, Visibility,
+    Attribute, Error, FnArg, GenericParam, Ident, ImplItemFn, Path, ReceiverKind, Result, Safety,
+    Signature, Visibility,
 };
 
 use crate::object::concrete::Concrete;
@@ -35,7 +36,11 @@ pub(crate) enum Receiver {
 
 impl Method {
     /// Reads a function, unless it is marked to be left out.
-    pub(crate) fn read(source: &ImplItemFn, self_path: &Path, is_serial: bool) -> Result<Option<Self>> {
+    pub(crate) fn read(
+        source: &ImplItemFn,
+        self_path: &Path,
+        is_serial: bool,
+    ) -> Result<Option<Self>> {
         let words = Words::read(&source.attrs)?;
         if words.skip.is_some() {
             return Ok(None);
@@ -48,7 +53,9 @@ impl Method {
             FnArg::Typed(parameter) => Some(Parameter::read(parameter)),
         }));
         let returned = match receiver {
-            Ok(Receiver::None) => both(Returned::of_constructor(&signature, self_path), constructor_words(&words)),
+            Ok(Receiver::None) => {
+                both(Returned::of_constructor(&signature, self_path), constructor_words(&words))
+            }
             _ => {
                 let returned = Returned::of_method(&signature, &words);
                 let streams = returned.as_ref().is_ok_and(|returned| returned.items.is_some());
@@ -109,15 +116,15 @@ impl Receiver {
 fn callable(source: &ImplItemFn) -> Result<()> {
     let mut refusals = Refusals::default();
     let signature = &source.sig;
-    if let Some(attribute) = source.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+    if let Some(attribute) = source.attrs.iter().find(|attribute| attribute.path().is_ident("cfg"))
+    {
         let sentence = "a `#[cfg]` on one method would leave a gap in the object's description: put it on the whole \
                         `impl` block or into the method's body";
         refusals.push(Error::new_spanned(attribute, sentence));
     }
     for parameter in &signature.generics.params {
         if !matches!(parameter, GenericParam::Lifetime(_)) {
-            let sentence =
-                "a method of an object cannot be generic: a call carries the method's name and values, but no types";
+            let sentence = "a method of an object cannot be generic: a call carries the method's name and values, but no types";
             refusals.push(Error::new_spanned(parameter, sentence));
         }
     }
@@ -128,7 +135,8 @@ fn callable(source: &ImplItemFn) -> Result<()> {
     }
     // A variadic function is always one of these.
     if let Some(abi) = &signature.abi {
-        let sentence = "an `extern` function cannot be reached through a proxy: mark it `#[oad(skip)]`";
+        let sentence =
+            "an `extern` function cannot be reached through a proxy: mark it `#[oad(skip)]`";
         refusals.push(Error::new_spanned(abi, sentence));
     }
     refusals.finish()
@@ -137,13 +145,11 @@ fn callable(source: &ImplItemFn) -> Result<()> {
 fn constructor_words(words: &Words) -> Result<()> {
     let mut refusals = Refusals::default();
     if let Some(word) = &words.error {
-        let sentence =
-            "`error` is for methods: a constructor that fails gives an `oad::Error` with its error as the exception";
+        let sentence = "`error` is for methods: a constructor that fails gives an `oad::Error` with its error as the exception";
         refusals.push(Error::new_spanned(word, sentence));
     }
     if let Some(word) = &words.finish {
-        let sentence =
-            "`finish` is for methods: nobody would hold the object that a constructor makes when its caller is gone";
+        let sentence = "`finish` is for methods: nobody would hold the object that a constructor makes when its caller is gone";
         refusals.push(Error::new_spanned(word, sentence));
     }
     refusals.finish()
@@ -152,8 +158,7 @@ fn constructor_words(words: &Words) -> Result<()> {
 fn method_words(words: &Words, signature: &Signature, streams: bool) -> Result<()> {
     match &words.finish {
         Some(word) if streams => {
-            let sentence =
-                "`finish` is not for a method that returns a stream: it runs as long as its items are wanted";
+            let sentence = "`finish` is not for a method that returns a stream: it runs as long as its items are wanted";
             Err(Error::new_spanned(word, sentence))
         }
         Some(word) if signature.asyncness.is_none() => {

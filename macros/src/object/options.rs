@@ -65,8 +65,9 @@ impl Options {
                 Ok(())
             }
             unknown => {
-                let sentence =
-                    format!("unknown option `{unknown}`: `#[oad::object]` takes `pub`, `serial` and `name = \"…\"`");
+                let sentence = format!(
+                    "unknown option `{unknown}`: `#[oad::object]` takes `pub`, `serial` and `name = \"…\"`"
+                );
                 Err(Error::new_spanned(&word, sentence))
             }
         }

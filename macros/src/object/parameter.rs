@@ -11,7 +11,8 @@ use crate::refusals::both;
 /// A parameter that is not the receiver.
 pub(crate) struct Parameter {
     pub(crate) ident: Ident,
-    /// Its type on the proxy: as written, with lifetimes left to the compiler, and proxies for shared objects.
+    /// Its type on the proxy: as written, with lifetimes left to the compiler, and
+    /// proxies for shared objects.
     pub(crate) written: Type,
     /// What it is in the daemon.
     pub(crate) argument: Argument,
@@ -58,8 +59,7 @@ fn plain_name(pattern: &Pat) -> Result<Ident> {
     match pattern {
         Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => Ok(ident.clone()),
         _ => {
-            let sentence =
-                "a caller may give an argument by name, so a parameter is a plain name: take it apart in the body";
+            let sentence = "a caller may give an argument by name, so a parameter is a plain name: take it apart in the body";
             Err(Error::new_spanned(pattern, sentence))
         }
     }

@@ -9,7 +9,7 @@ use syn::{Attribute, Visibility};
 use crate::object::at;
 use crate::object::block::Block;
 use crate::object::method::{Method, Receiver};
-use crate::object::returned::{Outcome, Returned};
+use crate::object::returned::{ResultParts, Returned};
 use crate::object::text::text;
 
 /// What there is of a proxy around its methods.
@@ -28,7 +28,8 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
     let (object, self_path) = (path_text(block), &block.self_path);
     let constructors = block.constructors.iter().map(|method| constructor(block, method));
     let spawn = spawn(block);
-    let methods = block.methods.iter().map(|method| self::method(&object, method, &wire_name(method)));
+    let methods =
+        block.methods.iter().map(|method| self::method(&object, method, &wire_name(method)));
     let shell = Shell {
         proxy: block.proxy(),
         visibility: &block.options.visibility,
@@ -47,9 +48,9 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
 pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
     let Shell { proxy, visibility, attributes, summary, check } = shell;
     let name = proxy.to_string();
-    // A type that is `pub` may not name a less visible one as its `Object::Proxy` (E0446). So the proxy is `pub` in a
-    // module that nobody else sees, and the `use` has the visibility that was asked for; the documentation is there
-    // too, for its links.
+    // A type that is `pub` may not name a less visible one as its `Object::Proxy`
+    // (E0446). So the proxy is `pub` in a module that nobody else sees, and the `use` has
+    // the visibility that was asked for; the documentation is there too, for its links.
     let module = format_ident!("__oad_{}", proxy);
     let documentation = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
     quote! {
@@ -75,7 +76,9 @@ pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
             fn as_proxy(&self) -> &::oad::Proxy {
                 &self.0
             }
+        }
 
+        impl ::oad::__private::TypedProxy for #proxy {
             fn from_proxy(proxy: ::oad::Proxy) -> Self {
                 #proxy(proxy)
             }
@@ -121,13 +124,15 @@ fn constructor(block: &Block, method: &Method) -> TokenStream {
     }
 }
 
-/// The way for an object that was made here, unless the type has a function of that name. The bound stands on a
-/// parameter, because one on the type itself would have to hold for all objects, spawned that way or not.
+/// The way for an object that was made here, unless the type has a function of that name.
+/// The bound stands on a parameter, because one on the type itself would have to hold for
+/// all objects, spawned that way or not.
 fn spawn(block: &Block) -> Option<TokenStream> {
     if block.constructors.iter().chain(&block.methods).any(|method| method.ident() == "spawn") {
         return None;
     }
-    let (proxy, self_path, visibility) = (block.proxy(), &block.self_path, &block.options.visibility);
+    let (proxy, self_path, visibility) =
+        (block.proxy(), &block.self_path, &block.options.visibility);
     Some(quote! {
         /// Sends an object that was made here to a daemon of its own.
         #visibility fn spawn<__OadObject>(object: __OadObject) -> ::oad::Spawn<#proxy>
@@ -143,14 +148,16 @@ fn spawn(block: &Block) -> Option<TokenStream> {
 pub(crate) fn method(subject: &str, method: &Method, name: &impl ToTokens) -> TokenStream {
     let (head, packed) = (head(subject, method, "Calls"), packed(method));
     let parameters = parameters(method);
-    let receiver = if method.receiver == Receiver::Consuming { quote!(self) } else { quote!(&self) };
+    let receiver =
+        if method.receiver == Receiver::Consuming { quote!(self) } else { quote!(&self) };
     let Returned { owned, outcome, place, .. } = &method.returned;
     let (call, types) = match outcome {
-        Outcome::Value | Outcome::Exception => {
+        ResultParts::Value | ResultParts::Exception => {
             (quote_spanned!(at(*place)=> ::oad::__private::call::<#owned>), quote!(#owned))
         }
-        // The assertion and the call at one place, so that the compiler says once what the error's type lacks.
-        Outcome::Error(error) => (
+        // The assertion and the call at one place, so that the compiler says once what
+        // the error's type lacks.
+        ResultParts::Error(error) => (
             quote_spanned! {at(error.span())=>
                 ::oad::__private::assert_error::<#error>();
                 ::oad::__private::call_fallible::<#owned, #error>
@@ -165,11 +172,14 @@ pub(crate) fn method(subject: &str, method: &Method, name: &impl ToTokens) -> To
     }
 }
 
-/// All that stands before the parameters. What is not documented in the source says what it is, so that a proxy that is
-/// more visible than its object passes `deny(missing_docs)`.
+/// All that stands before the parameters. What is not documented in the source says what
+/// it is, so that a proxy that is more visible than its object passes
+/// `deny(missing_docs)`.
 fn head(subject: &str, method: &Method, does: &str) -> TokenStream {
     let (visibility, ident) = (&method.visibility, method.ident());
-    let carried = |attribute: &&Attribute| ["doc", "deprecated"].iter().any(|name| attribute.path().is_ident(name));
+    let carried = |attribute: &&Attribute| {
+        ["doc", "deprecated"].iter().any(|name| attribute.path().is_ident(name))
+    };
     let attributes: Vec<&Attribute> = method.attributes.iter().filter(carried).collect();
     let summary = attributes.iter().all(|attribute| !attribute.path().is_ident("doc")).then(|| {
         let summary = format!(" {does} `{subject}::{}`.", ident.unraw());
@@ -191,7 +201,7 @@ pub(crate) fn packed(method: &Method) -> TokenStream {
         let ident = &parameter.ident;
         quote_spanned!(at(parameter.written.span())=> .with(&#ident))
     });
-    quote!(::oad::__private::Packed::new() #(#arguments)*)
+    quote!(::oad::__private::ArgumentsBuilder::new() #(#arguments)*)
 }
 
 fn wire_name(method: &Method) -> String {

@@ -1,4 +1,5 @@
-//! Writes the registration under which a daemon of the same program finds the type, and makes an object of it.
+//! Writes the registration under which a daemon of the same program finds the type, and
+//! makes an object of it.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -37,7 +38,7 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
         fn __oad_revive(
             __oad_value: ::oad::Value,
         ) -> ::oad::Result<::std::boxed::Box<dyn ::oad::__private::Hosted>> {
-            use ::oad::__private::{Deserialized as _, Unreadable as _};
+            use ::oad::__private::{Deserialized as _, NotDeserialized as _};
             let __oad_type = ::oad::__private::Revive::<#self_path>(::core::marker::PhantomData);
             ::core::result::Result::Ok(::oad::Object::host((&&__oad_type).revive(__oad_value)?))
         }

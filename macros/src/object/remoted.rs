@@ -1,9 +1,11 @@
-//! The types of the caller's side: a proxy, where the daemon has an object that it shares.
+//! The types of the caller's side: a proxy, where the daemon has an object that it
+//! shares.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, Path, PathArguments, Type, parse_quote};
 
-/// The type that a caller has for one in the daemon: the same, but for each `Shared<T>` in it the proxy of `T`.
+/// The type that a caller has for one in the daemon: the same, but for each `Shared<T>`
+/// in it the proxy of `T`.
 pub(crate) fn remoted(mut written: Type) -> Type {
     Remoted.visit_type_mut(&mut written);
     written
@@ -23,7 +25,8 @@ impl VisitMut for Remoted {
     }
 }
 
-/// The object's type, if the path is `Shared<T>` or `oad::Shared<T>`. One of another crate's is not ours.
+/// The object's type, if the path is `Shared<T>` or `oad::Shared<T>`. One of another
+/// crate's is not ours.
 fn shared(path: &Path) -> Option<Type> {
     let last = path.segments.last().filter(|last| last.ident == "Shared")?;
     let is_ours = match path.segments.len() {
@@ -32,10 +35,12 @@ fn shared(path: &Path) -> Option<Type> {
         _ => false,
     };
     match &last.arguments {
-        PathArguments::AngleBracketed(arguments) if is_ours && arguments.args.len() == 1 => match &arguments.args[0] {
-            GenericArgument::Type(object) => Some(object.clone()),
-            _ => None,
-        },
+        PathArguments::AngleBracketed(arguments) if is_ours && arguments.args.len() == 1 => {
+            match &arguments.args[0] {
+                GenericArgument::Type(object) => Some(object.clone()),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -55,7 +60,10 @@ mod tests {
             caller_has(parse_quote!(Option<(Vec<::oad::Shared<bank::Account>>, u8)>)),
             "Option<(Vec<<bank::Account as ::oad::Object>::Proxy>, u8)>"
         );
-        assert_eq!(caller_has(parse_quote!(&Shared<Account>)), "&<Account as ::oad::Object>::Proxy");
+        assert_eq!(
+            caller_has(parse_quote!(&Shared<Account>)),
+            "&<Account as ::oad::Object>::Proxy"
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::object::words::Words;
 pub(crate) struct Returned {
     /// The type that arrives at the caller if all goes well.
     pub(crate) owned: Type,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ResultParts,
     /// What is known of it if it is a stream of items.
     pub(crate) items: Option<Items>,
     /// Where the type stands, for what the compiler has to say of it.
@@ -30,7 +30,7 @@ pub(crate) struct Items {
 }
 
 /// Whether a function can fail, and what the caller then gets.
-pub(crate) enum Outcome {
+pub(crate) enum ResultParts {
     /// It cannot.
     Value,
     /// Its error becomes an exception.
@@ -40,12 +40,13 @@ pub(crate) enum Outcome {
 }
 
 impl Returned {
-    /// Reads what a function without a receiver returns, in whose signature `Self` has been replaced by `self_path`.
+    /// Reads what a function without a receiver returns, in whose signature `Self` has
+    /// been replaced by `self_path`.
     pub(crate) fn of_constructor(signature: &Signature, self_path: &Path) -> Result<Self> {
         let (written, place) = written(signature);
         let outcome = match result_arguments(&written).as_deref() {
-            None if is_object(&written, self_path) => Outcome::Value,
-            Some([made, ..]) if is_object(made, self_path) => Outcome::Exception,
+            None if is_object(&written, self_path) => ResultParts::Value,
+            Some([made, ..]) if is_object(made, self_path) => ResultParts::Exception,
             _ => {
                 let sentence = "an associated function that does not return `Self` cannot be reached through a proxy; \
                                 mark it `#[oad(skip)]` or move it to another `impl` block";
@@ -61,19 +62,23 @@ impl Returned {
         let items = take_stream(&mut written, place)?;
         let owned = remoted(owned_return(&written)?);
         match (&words.error, sides(&owned, place)) {
-            (None, None) => Ok(Returned { owned, outcome: Outcome::Value, items, place }),
-            (None, Some((owned, _))) => Ok(Returned { owned, outcome: Outcome::Exception, items, place }),
+            (None, None) => Ok(Returned { owned, outcome: ResultParts::Value, items, place }),
+            (None, Some((owned, _))) => {
+                Ok(Returned { owned, outcome: ResultParts::Exception, items, place })
+            }
             (Some(_), Some((owned, error))) => {
-                Ok(Returned { owned, outcome: Outcome::Error(Box::new(error)), items, place })
+                Ok(Returned { owned, outcome: ResultParts::Error(Box::new(error)), items, place })
             }
-            (Some(word), None) => {
-                Err(Error::new_spanned(word, "`error` is for a method whose returned type is called `Result`"))
-            }
+            (Some(word), None) => Err(Error::new_spanned(
+                word,
+                "`error` is for a method whose returned type is called `Result`",
+            )),
         }
     }
 }
 
-/// Puts the stream that a caller has in the place of the one that a method returns, alone or in a `Result`.
+/// Puts the stream that a caller has in the place of the one that a method returns, alone
+/// or in a `Result`.
 fn take_stream(written: &mut Type, place: Span) -> Result<Option<Items>> {
     let stream = match result_value(written) {
         Some(value) => value,
@@ -114,18 +119,20 @@ fn written(signature: &Signature) -> (Type, Span) {
 
 fn is_object(written: &Type, self_path: &Path) -> bool {
     let Type::Path(written) = peel(written) else { return false };
-    let names = |path: &Path| path.segments.iter().map(|segment| segment.ident.clone()).collect::<Vec<_>>();
+    let names =
+        |path: &Path| path.segments.iter().map(|segment| segment.ident.clone()).collect::<Vec<_>>();
     let (written, own) = (names(&written.path), names(self_path));
     written == own || (written.len() == 1 && written.last() == own.last())
 }
 
-/// The value and the error of a type called `Result`, asked of the compiler where an alias hides them.
+/// The value and the error of a type called `Result`, asked of the compiler where an
+/// alias hides them.
 fn sides(written: &Type, place: Span) -> Option<(Type, Type)> {
     Some(match *result_arguments(written)? {
         [value, error] => (value.clone(), error.clone()),
         _ => (
-            parse_quote_spanned!(place=> <#written as ::oad::__private::Outcome>::Ok),
-            parse_quote_spanned!(place=> <#written as ::oad::__private::Outcome>::Err),
+            parse_quote_spanned!(place=> <#written as ::oad::__private::ResultParts>::Ok),
+            parse_quote_spanned!(place=> <#written as ::oad::__private::ResultParts>::Err),
         ),
     })
 }

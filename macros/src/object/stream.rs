@@ -1,4 +1,5 @@
-//! Writes the call of a method that returns a stream: the call lasts as long as its items.
+//! Writes the call of a method that returns a stream: the call lasts as long as its
+//! items.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -12,7 +13,8 @@ use crate::object::streamed::Kind;
 
 pub(crate) fn answer(self_path: &Path, method: &Method, items: &Items) -> TokenStream {
     let taken = taken(method);
-    // Bound before the closure, which takes what it names, and must not take what is only lent.
+    // Bound before the closure, which takes what it names, and must not take what is only
+    // lent.
     let (locals, inputs): (Vec<_>, Vec<TokenStream>) = object(method, &quote!(self))
         .into_iter()
         .chain(passed(method))
@@ -27,10 +29,10 @@ pub(crate) fn answer(self_path: &Path, method: &Method, items: &Items) -> TokenS
         false => quote!(::oad::__private::in_place(move || #call).await),
     };
     let kept = outcome(method, |value| sent(method, items, &value));
-    let variant = if items.is_apart { quote!(Apart) } else { quote!(Later) };
+    let variant = if items.is_apart { quote!(Items) } else { quote!(Later) };
     let called = at(method.ident().span());
     quote_spanned! {called=>
-        ::oad::__private::Answer::#variant(::std::boxed::Box::pin(async move {
+        ::oad::__private::MethodOutput::#variant(::std::boxed::Box::pin(async move {
             #taken
             #(let #locals = #inputs;)*
             let __oad_returned = #returned;
@@ -67,7 +69,7 @@ pub(crate) fn sent(method: &Method, items: &Items, value: &TokenStream) -> Token
                 Kind::Ours => quote!(ours),
             };
             quote_spanned! {place=>
-                ::core::result::Result::Ok(::oad::__private::Apart::#function(
+                ::core::result::Result::Ok(::oad::__private::OwnedItems::#function(
                     __oad_arguments,
                     #value,
                     |__oad_arguments, __oad_item| #reply,

@@ -10,7 +10,8 @@ pub(crate) struct Streamed {
     pub(crate) kind: Kind,
     /// The type of an item.
     pub(crate) item: Type,
-    /// Whether it borrows nothing, so that the object is free once the method has returned.
+    /// Whether it borrows nothing, so that the object is free once the method has
+    /// returned.
     pub(crate) is_apart: bool,
 }
 
@@ -66,13 +67,17 @@ fn items(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<(Kind, Type)>
         let TypeParamBound::Trait(bound) = bound else { return None };
         let last = bound.path.segments.last()?;
         let kind = match last.ident.to_string().as_str() {
-            "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" | "FusedIterator" => Kind::Iterator,
+            "Iterator" | "DoubleEndedIterator" | "ExactSizeIterator" | "FusedIterator" => {
+                Kind::Iterator
+            }
             "Stream" | "FusedStream" => Kind::Stream,
             _ => return None,
         };
         let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
         arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(associated) if associated.ident == "Item" => Some((kind, associated.ty.clone())),
+            GenericArgument::AssocType(associated) if associated.ident == "Item" => {
+                Some((kind, associated.ty.clone()))
+            }
             _ => None,
         })
     })
@@ -112,7 +117,8 @@ mod tests {
 
     fn read(written: &str) -> Option<(Kind, String, bool)> {
         let written: Type = syn::parse_str(written).expect("it is a type");
-        Streamed::read(&written).map(|streamed| (streamed.kind, text(&streamed.item), streamed.is_apart))
+        Streamed::read(&written)
+            .map(|streamed| (streamed.kind, text(&streamed.item), streamed.is_apart))
     }
 
     #[test]
@@ -120,7 +126,11 @@ mod tests {
         for (written, kind, is_apart) in [
             ("impl Iterator<Item = (u8, String)> + Send", Kind::Iterator, false),
             ("impl Iterator<Item = (u8, String)> + Send + '_", Kind::Iterator, false),
-            ("impl Send + ::std::iter::ExactSizeIterator<Item = (u8, String)> + 'static", Kind::Iterator, true),
+            (
+                "impl Send + ::std::iter::ExactSizeIterator<Item = (u8, String)> + 'static",
+                Kind::Iterator,
+                true,
+            ),
             ("Box<dyn Iterator<Item = (u8, String)> + Send>", Kind::Iterator, true),
             ("Box<dyn Iterator<Item = (u8, String)> + Send + '_>", Kind::Iterator, false),
             ("Pin<Box<dyn futures::Stream<Item = (u8, String)> + Send + 'a>>", Kind::Stream, false),
@@ -128,13 +138,19 @@ mod tests {
             ("BoxStream<'static, (u8, String)>", Kind::Stream, true),
             ("oad::Stream<(u8, String)>", Kind::Ours, true),
         ] {
-            assert_eq!(read(written), Some((kind, "(u8, String)".to_owned(), is_apart)), "{written}");
+            assert_eq!(
+                read(written),
+                Some((kind, "(u8, String)".to_owned(), is_apart)),
+                "{written}"
+            );
         }
     }
 
     #[test]
     fn other_types_are_no_streams() {
-        for written in ["Vec<u8>", "Box<dyn Error>", "impl Into<String>", "other::Stream<u8>", "Box<u8>"] {
+        for written in
+            ["Vec<u8>", "Box<dyn Error>", "impl Into<String>", "other::Stream<u8>", "Box<u8>"]
+        {
             assert_eq!(read(written), None, "{written}");
         }
     }

@@ -1,8 +1,8 @@
 //! Source as a person writes it.
 //!
-//! The compiler's own text of tokens has spaces where nobody puts them (`Vec < u8 >`), but signatures and types of a
-//! description are read by people, in messages too. What is said here of spaces is enough for types and signatures, not
-//! for expressions.
+//! The compiler's own text of tokens has spaces where nobody puts them (`Vec < u8 >`),
+//! but signatures and types of a description are read by people, in messages too. What is
+//! said here of spaces is enough for types and signatures, not for expressions.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -25,9 +25,11 @@ pub(crate) fn text(source: &impl ToTokens) -> String {
 /// The documentation that `attributes` hold, a line for each comment line.
 pub(crate) fn documentation(attributes: &[Attribute]) -> String {
     let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
-        Meta::NameValue(MetaNameValue { path, value: Expr::Lit(ExprLit { lit: Lit::Str(line), .. }), .. })
-            if path.is_ident("doc") =>
-        {
+        Meta::NameValue(MetaNameValue {
+            path,
+            value: Expr::Lit(ExprLit { lit: Lit::Str(line), .. }),
+            ..
+        }) if path.is_ident("doc") => {
             let line = line.value();
             Some(line.strip_prefix(' ').unwrap_or(&line).to_owned())
         }
@@ -71,8 +73,9 @@ fn append(words: &mut Vec<String>, word: String, continues: bool) {
 }
 
 fn is_spaced(left: &str, right: &str) -> bool {
-    let follows_name =
-        left == ">" || (is_name(left) && !matches!(left, "as" | "const" | "dyn" | "impl" | "in" | "mut" | "where"));
+    let follows_name = left == ">"
+        || (is_name(left)
+            && !matches!(left, "as" | "const" | "dyn" | "impl" | "in" | "mut" | "where"));
     match (left, right) {
         (_, "," | ";" | ":" | ")" | "]" | ">" | ".") => false,
         ("(" | "[" | "<" | "&" | "::" | "." | "!" | "#", _) => false,

@@ -1,12 +1,16 @@
 //! The owned form of a type: what crosses for it.
 //!
-//! Nothing borrowed crosses between processes. An argument is read as its owned form and lent to the method; a returned
-//! value arrives as its owned form. What has none is refused.
+//! Nothing borrowed crosses between processes. An argument is read as its owned form and
+//! lent to the method; a returned value arrives as its owned form. What has none is
+//! refused.
 
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Error, GenericArgument, Lifetime, PathArguments, Result, Token, Type, TypeReference, parse_quote};
+use syn::{
+    Error, GenericArgument, Lifetime, PathArguments, Result, Token, Type, TypeReference,
+    parse_quote,
+};
 
 use crate::refusals::Refusals;
 
@@ -42,8 +46,8 @@ struct Owning {
 enum Position {
     Parameter,
     Returned,
-    /// The error of a `Result`. It arrives as an exception whatever its type, so that it may be a `Box<dyn Error>`;
-    /// only `#[oad(error)]` asks more of it, by an assertion.
+    /// The error of a `Result`. It arrives as an exception whatever its type, so that it
+    /// may be a `Box<dyn Error>`; only `#[oad(error)]` asks more of it, by an assertion.
     Error,
 }
 
@@ -59,7 +63,8 @@ impl Argument {
             arguments_of(&mut owned, "Option").and_then(|all| all.first_mut())
             && let Type::Reference(reference) = peel(inner)
         {
-            // `as_deref` would go one step too far where the type lent is itself a pointer, such as a `String`.
+            // `as_deref` would go one step too far where the type lent is itself a
+            // pointer, such as a `String`.
             let is_unsized = owned_form(&reference.elem).is_some();
             passing = if is_unsized { Passing::OptionDeref } else { Passing::OptionReference };
             *inner = owning.referent(reference);
@@ -90,7 +95,10 @@ pub(crate) fn owned_return(written: &Type) -> Result<Type> {
 }
 
 /// The generic arguments of a type whose last name is `name`.
-fn arguments_of<'a>(written: &'a mut Type, name: &str) -> Option<&'a mut Punctuated<GenericArgument, Token![,]>> {
+fn arguments_of<'a>(
+    written: &'a mut Type,
+    name: &str,
+) -> Option<&'a mut Punctuated<GenericArgument, Token![,]>> {
     let Type::Path(path) = written else { return None };
     let last = path.path.segments.last_mut()?;
     match &mut last.arguments {
@@ -99,7 +107,8 @@ fn arguments_of<'a>(written: &'a mut Type, name: &str) -> Option<&'a mut Punctua
     }
 }
 
-/// The type without the parentheses around it, among them the unseen ones around what a `macro_rules` macro was given.
+/// The type without the parentheses around it, among them the unseen ones around what a
+/// `macro_rules` macro was given.
 pub(crate) fn peel(written: &Type) -> &Type {
     match written {
         Type::Paren(paren) => peel(&paren.elem),
@@ -115,19 +124,22 @@ fn owned_form(referent: &Type) -> Option<Type> {
             let element = &slice.elem;
             Some(parse_quote!(::std::vec::Vec<#element>))
         }
-        Type::Path(path) if path.qself.is_none() => match path.path.segments.last()?.ident.to_string().as_str() {
-            "str" => Some(parse_quote!(::std::string::String)),
-            "Path" => Some(parse_quote!(::std::path::PathBuf)),
-            "OsStr" => Some(parse_quote!(::std::ffi::OsString)),
-            "CStr" => Some(parse_quote!(::std::ffi::CString)),
-            _ => None,
-        },
+        Type::Path(path) if path.qself.is_none() => {
+            match path.path.segments.last()?.ident.to_string().as_str() {
+                "str" => Some(parse_quote!(::std::string::String)),
+                "Path" => Some(parse_quote!(::std::path::PathBuf)),
+                "OsStr" => Some(parse_quote!(::std::ffi::OsString)),
+                "CStr" => Some(parse_quote!(::std::ffi::CString)),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
 
 impl Owning {
-    /// The owned form of a reference, or its referent as it is where the reference is refused.
+    /// The owned form of a reference, or its referent as it is where the reference is
+    /// refused.
     fn referent(&mut self, reference: &TypeReference) -> Type {
         if reference.mutability.is_some() {
             let sentence = match self.position {
@@ -140,9 +152,11 @@ impl Owning {
             };
             self.refusals.push(Error::new_spanned(reference, sentence));
         }
-        let is_static = reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static");
+        let is_static =
+            reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static");
         if self.position == Position::Parameter && is_static {
-            let sentence = "an argument cannot be lent for `'static`: the daemon owns it for one call";
+            let sentence =
+                "an argument cannot be lent for `'static`: the daemon owns it for one call";
             self.refusals.push(Error::new_spanned(reference, sentence));
         }
         owned_form(&reference.elem).unwrap_or_else(|| peel(&reference.elem).clone())
@@ -163,7 +177,8 @@ impl VisitMut for Owning {
         }
         match visited {
             Type::ImplTrait(_) => {
-                let sentence = "`impl Trait` is no type that a proxy could name: write the type itself";
+                let sentence =
+                    "`impl Trait` is no type that a proxy could name: write the type itself";
                 self.refusals.push(Error::new_spanned(visited, sentence));
             }
             Type::TraitObject(_) if self.position != Position::Error => {
@@ -179,7 +194,10 @@ impl VisitMut for Owning {
     }
 
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if self.position == Position::Parameter && lifetime.ident != "_" && lifetime.ident != "static" {
+        if self.position == Position::Parameter
+            && lifetime.ident != "_"
+            && lifetime.ident != "static"
+        {
             self.refusals.push(borrowed_inside(lifetime));
         }
         *lifetime = Lifetime::new("'static", lifetime.span());

@@ -21,16 +21,21 @@ impl Words {
         let mut words = Words::default();
         for attribute in attributes.iter().filter(|attribute| is_ours(attribute)) {
             let list = attribute.meta.require_list().map_err(|_| {
-                Error::new_spanned(attribute, "expected `#[oad(skip)]`, `#[oad(error)]` or `#[oad(finish)]`")
+                Error::new_spanned(
+                    attribute,
+                    "expected `#[oad(skip)]`, `#[oad(error)]` or `#[oad(finish)]`",
+                )
             })?;
             for word in list.parse_args_with(words_of)? {
                 words.set(word)?;
             }
         }
         match &words {
-            Words { skip: Some(_), error: Some(other), .. } | Words { skip: Some(_), finish: Some(other), .. } => Err(
-                Error::new_spanned(other, "`skip` leaves the function out, so that no other word can stand beside it"),
-            ),
+            Words { skip: Some(_), error: Some(other), .. }
+            | Words { skip: Some(_), finish: Some(other), .. } => Err(Error::new_spanned(
+                other,
+                "`skip` leaves the function out, so that no other word can stand beside it",
+            )),
             _ => Ok(words),
         }
     }
@@ -42,7 +47,9 @@ impl Words {
             "error" => &mut self.error,
             "finish" => &mut self.finish,
             unknown => {
-                let sentence = format!("unknown word `{unknown}`: `#[oad(…)]` takes `skip`, `error` and `finish`");
+                let sentence = format!(
+                    "unknown word `{unknown}`: `#[oad(…)]` takes `skip`, `error` and `finish`"
+                );
                 return Err(Error::new_spanned(&word, sentence));
             }
         };

@@ -1,4 +1,5 @@
-//! The parent, which has only the trait: both implementations are in the other executable.
+//! The parent, which has only the trait: both implementations are in the other
+//! executable.
 
 use oad::{ErrorKind, Remote as _, Spawn};
 use store_api::{Store, StoreError, StoreProxy};
@@ -25,7 +26,9 @@ async fn implementations_are_chosen_by_name() {
     assert_eq!(memory.put("b".to_owned(), "2".to_owned()).await, Err(StoreError::Full));
 
     let directory = tempfile::tempdir().expect("the temporary directory can be written to");
-    let files = StoreProxy::spawn("stores::FileStore::open", (directory.path(),)).within(memory.daemon()).await;
+    let files = StoreProxy::spawn("stores::FileStore::open", (directory.path(),))
+        .within(memory.daemon())
+        .await;
     let mut files = files.expect("the program has it too");
     assert_eq!(files.pid(), memory.pid());
     assert_eq!(fill(&mut files).await, Ok(()));

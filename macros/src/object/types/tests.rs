@@ -51,7 +51,11 @@ fn lent_argument_is_read_owned() {
 fn option_of_lent_argument_is_read_owned() {
     for (written, owned, passing) in [
         (parse_quote!(Option<&str>), "Option<::std::string::String>", Passing::OptionDeref),
-        (parse_quote!(std::option::Option<&'a [u8]>), "std::option::Option<::std::vec::Vec<u8>>", Passing::OptionDeref),
+        (
+            parse_quote!(std::option::Option<&'a [u8]>),
+            "std::option::Option<::std::vec::Vec<u8>>",
+            Passing::OptionDeref,
+        ),
         (parse_quote!(Option<&Path>), "Option<::std::path::PathBuf>", Passing::OptionDeref),
         (parse_quote!(Option<&String>), "Option<String>", Passing::OptionReference),
     ] {
@@ -104,7 +108,10 @@ fn only_the_error_of_a_result_may_be_a_trait_object() {
     assert_eq!(arrives(parse_quote!(Result<u8, Box<dyn Error>>)), "Result<u8, Box<dyn Error>>");
     for written in [parse_quote!(Box<dyn Error>), parse_quote!(Result<Box<dyn Error>, u8>)] {
         let refusals = refusals(owned_return(&written).err());
-        assert!(refusals.len() == 1 && refusals[0].starts_with("a `dyn Trait` cannot cross"), "{refusals:?}");
+        assert!(
+            refusals.len() == 1 && refusals[0].starts_with("a `dyn Trait` cannot cross"),
+            "{refusals:?}"
+        );
     }
 }
 

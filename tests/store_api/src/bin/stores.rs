@@ -1,4 +1,5 @@
-//! The program that implements the trait: it is started as a daemon, and alone does nothing.
+//! The program that implements the trait: it is started as a daemon, and alone does
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,7 +56,8 @@ impl store_api::Store for FileStore {
     }
 
     async fn put(&mut self, key: String, value: String) -> Result<(), StoreError> {
-        fs::write(self.0.join(key), value).map_err(|error| StoreError::Unreachable(error.to_string()))
+        fs::write(self.0.join(key), value)
+            .map_err(|error| StoreError::Unreachable(error.to_string()))
     }
 
     fn len(&self) -> usize {

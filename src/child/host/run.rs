@@ -1,0 +1,222 @@
+//! One call of a method: its turn, its run, its answer.
+
+use std::future::{Future, ready};
+use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll, Waker};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+use tokio::task::coop::unconstrained;
+use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::child::host::progress::{Progress, RunMode};
+use crate::child::object::{
+    Arguments, MethodOutput, ObjectCell, ObjectRef, OwnedItems, panic, place_on_other_threads,
+    try_in_place,
+};
+use crate::common::definition::{Method, Receiver};
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::Value;
+
+/// A place in an object's queue, taken when it is made.
+pub(super) struct QueueTurn {
+    index: usize,
+    guard: BoxFuture<'static, ObjectGuard>,
+}
+
+/// The object, for as long as the call lasts.
+enum ObjectGuard {
+    Shared(OwnedRwLockReadGuard<ObjectCell>),
+    Exclusive(OwnedRwLockWriteGuard<ObjectCell>),
+    /// For a method that takes `self`.
+    Consuming(Consuming),
+}
+
+/// The object and what is to be done once it is known to have been taken.
+struct Consuming {
+    object: OwnedRwLockWriteGuard<ObjectCell>,
+    when_taken: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Runs a method when its turn has come. Dropping the future gives the turn up, or
+/// cancels an async method at its next await; a sync one runs on and keeps its object
+/// meanwhile.
+pub(super) async fn method(
+    turn: QueueTurn,
+    method: &'static Method,
+    arguments: Arguments,
+    token: TaskTrackerToken,
+    progress: Option<Progress>,
+) -> Result<Value> {
+    let QueueTurn { index, guard } = turn;
+    let guard = guard.await;
+    let is_sync = !method.is_async && !method.streams;
+    progress
+        .inspect(|progress| progress.note(if is_sync { RunMode::Sync } else { RunMode::Async }));
+    if is_sync {
+        return blocking(token, move || guard.run_sync(index, arguments)).await;
+    }
+    let running = async move {
+        let _token = token;
+        guard.run_async(index, arguments).await
+    };
+    if method.finishes {
+        // On a task of its own, so that it goes on when this future is dropped. Its
+        // panics are caught inside.
+        return tokio::spawn(running).await.unwrap_or_else(|_| Err(runtime_ended()));
+    }
+    running.await
+}
+
+/// Runs an object's sync code where it may take as long as it likes, and holds up nobody.
+/// Dropped before it has begun, it never does.
+pub(super) async fn blocking<T: Send + 'static>(
+    token: TaskTrackerToken,
+    run: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let run = move || {
+        let _token = token;
+        panic::catch(run).flatten()
+    };
+    let run = match try_in_place(run) {
+        Ok(result) => return result,
+        Err(run) => run,
+    };
+    let place = place_on_other_threads().await;
+    let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
+        let _place = place;
+        run()
+    }));
+    running.await.unwrap_or_else(|_| Err(runtime_ended()))
+}
+
+/// Polls an object's async code; its panic is an exception.
+pub(super) async fn unwinding<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    // The object is used again after a panic, as a local one behind a lock would be.
+    AssertUnwindSafe(future)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|payload| Err(panic::exception(payload.as_ref())))
+}
+
+fn runtime_ended() -> Error {
+    Error::new(ErrorKind::Closed, "the daemon ended before the call did")
+}
+
+// === impl Turn ===
+
+impl QueueTurn {
+    /// Takes a place in the queue of `object` for the method `index`. A method that takes
+    /// the object calls `when_taken`.
+    pub(super) fn enqueue(
+        object: &ObjectRef,
+        index: usize,
+        method: &Method,
+        when_taken: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let cell = object.cell.clone();
+        let guard = match method.receiver {
+            Receiver::Shared => enqueue(async { ObjectGuard::Shared(cell.read_owned().await) }),
+            Receiver::Exclusive | Receiver::None => {
+                enqueue(async { ObjectGuard::Exclusive(cell.write_owned().await) })
+            }
+            Receiver::Consuming => enqueue(async {
+                let object = cell.write_owned().await;
+                ObjectGuard::Consuming(Consuming { object, when_taken: Some(Box::new(when_taken)) })
+            }),
+        };
+        QueueTurn { index, guard }
+    }
+}
+
+impl QueueTurn {
+    /// Takes a place in the queue of `object`, to have it alone.
+    pub(super) fn alone(object: &ObjectRef) -> Self {
+        let cell = object.cell.clone();
+        QueueTurn {
+            index: 0,
+            guard: enqueue(async { ObjectGuard::Exclusive(cell.write_owned().await) }),
+        }
+    }
+
+    /// Waits for the turn, and holds the object until what comes of this is dropped.
+    pub(super) async fn taken(self) -> impl Send + 'static {
+        self.guard.await
+    }
+}
+
+/// Polls the lock once, because that is when it puts its future in its queue. Its budget
+/// is lifted for this: a task that has used its own up would be told to come again
+/// without having been queued.
+fn enqueue(
+    lock: impl Future<Output = ObjectGuard> + Send + 'static,
+) -> BoxFuture<'static, ObjectGuard> {
+    let mut waiting: BoxFuture<'static, ObjectGuard> = Box::pin(unconstrained(lock));
+    match waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(guard) => Box::pin(ready(guard)),
+        Poll::Pending => waiting,
+    }
+}
+
+// === impl Guard ===
+
+impl ObjectGuard {
+    fn run_sync(self, index: usize, arguments: Arguments) -> Result<Value> {
+        let now = |answer: MethodOutput<'_>| match answer {
+            MethodOutput::Now(result) => result,
+            MethodOutput::Later(_) | MethodOutput::Items(_) => {
+                Err(Error::new(ErrorKind::Protocol, "a method described as sync is async"))
+            }
+        };
+        match self {
+            ObjectGuard::Shared(object) => now(object.call_shared(index, arguments)),
+            ObjectGuard::Exclusive(mut object) => now(object.call_exclusive(index, arguments)),
+            ObjectGuard::Consuming(mut guard) => now(guard.object.call_consuming(index, arguments)),
+        }
+    }
+
+    async fn run_async(self, index: usize, arguments: Arguments) -> Result<Value> {
+        let apart = match self {
+            ObjectGuard::Shared(object) => later(object.call_shared(index, arguments)).await?,
+            ObjectGuard::Exclusive(mut object) => {
+                later(object.call_exclusive(index, arguments)).await?
+            }
+            ObjectGuard::Consuming(mut guard) => {
+                later(guard.object.call_consuming(index, arguments)).await?
+            }
+        };
+        match apart {
+            MethodEnd::With(value) => Ok(value),
+            // The guard is gone: others have their turns while the items are sent.
+            MethodEnd::Items(stream) => unwinding(stream.send()).await,
+        }
+    }
+}
+
+/// How a method has ended.
+enum MethodEnd {
+    With(Value),
+    /// With a stream that does not need the object.
+    Items(OwnedItems),
+}
+
+async fn later(answer: MethodOutput<'_>) -> Result<MethodEnd> {
+    match answer {
+        MethodOutput::Now(result) => result.map(MethodEnd::With),
+        MethodOutput::Later(future) => unwinding(future).await.map(MethodEnd::With),
+        MethodOutput::Items(future) => unwinding(future).await.map(MethodEnd::Items),
+    }
+}
+
+/// However the call has ended: also by its cancel, after it had taken the object.
+impl Drop for Consuming {
+    fn drop(&mut self) {
+        if self.object.is_taken()
+            && let Some(when_taken) = self.when_taken.take()
+        {
+            when_taken();
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Interfaces: traits whose methods are reached through any object that implements them.
+//!
+//! `#[oad::object]` on a trait writes how its methods are called on a value of any type
+//! ([`InterfaceDispatch`]). On an `impl` of the trait it registers that for one type
+//! ([`Implementation`]): only there does the compiler see whether the futures of async
+//! methods are `Send`.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::future::Future;
+
+use crate::child::object::{Arguments, MethodOutput, Registration};
+use crate::common::definition::Method;
+use crate::common::definition::short_name;
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::Value;
+
+/// What a trait is called and what it asks for.
+#[derive(Debug)]
+pub struct Interface {
+    /// The name it is registered under: its path, such as `my_crate::Store`.
+    pub name: &'static str,
+    /// Its methods.
+    pub methods: &'static [Method],
+    /// Where it was declared, as `file:line`.
+    pub declared: &'static str,
+}
+
+/// That a type implements an interface.
+pub struct Implementation {
+    /// Which interface.
+    pub interface: fn() -> &'static Interface,
+    /// Which type.
+    pub object: TypeId,
+    /// The [`Calls`] of that type.
+    pub calls: &'static (dyn Any + Send + Sync),
+}
+
+inventory::collect!(Implementation);
+
+/// How the methods of an interface are called on an object of one type, by their numbers.
+pub struct Calls<T: 'static> {
+    /// Those that take `&self`.
+    pub shared: for<'a> fn(&'a T, usize, Arguments) -> MethodOutput<'a>,
+    /// Those that take `&mut self`.
+    pub exclusive: for<'a> fn(&'a mut T, usize, Arguments) -> MethodOutput<'a>,
+    /// Those that take `self`.
+    pub consuming: for<'a> fn(&'a mut Option<T>, usize, Arguments) -> MethodOutput<'a>,
+}
+
+/// An answer, or a future of it whose type is still known.
+#[derive(Debug)]
+pub enum Reply<F> {
+    /// A sync method: it has run.
+    Now(Result<Value>),
+    /// An async method.
+    Later(F),
+}
+
+/// How the methods of an interface are called on an object of a type that implements it,
+/// by their numbers.
+///
+/// Whether its futures are `Send` shows only once the type is known, so that nothing here
+/// asks for it.
+pub trait InterfaceDispatch<T> {
+    /// Calls a method that takes `&self`.
+    fn shared(
+        self,
+        object: &T,
+        method: usize,
+        arguments: Arguments,
+    ) -> Reply<impl Future<Output = Result<Value>>>;
+
+    /// Calls a method that takes `&mut self`.
+    fn exclusive(
+        self,
+        object: &mut T,
+        method: usize,
+        arguments: Arguments,
+    ) -> Reply<impl Future<Output = Result<Value>>>;
+
+    /// Calls a method that takes `self`: it takes the object out, once its arguments are
+    /// known to be good.
+    fn consuming(
+        self,
+        object: &mut Option<T>,
+        method: usize,
+        arguments: Arguments,
+    ) -> Reply<impl Future<Output = Result<Value>>>;
+}
+
+impl<F: Future<Output = Result<Value>>> Reply<F> {
+    /// An async method.
+    pub fn later(future: F) -> Self {
+        Reply::Later(future)
+    }
+
+    /// The same with the type of the future forgotten.
+    pub fn forget<'a>(self) -> MethodOutput<'a>
+    where
+        F: Send + 'a,
+    {
+        match self {
+            Reply::Now(result) => MethodOutput::Now(result),
+            Reply::Later(future) => MethodOutput::Later(Box::pin(future)),
+        }
+    }
+}
+
+/// For a number that no method with this receiver has; generated code ends its `match`
+/// with it.
+///
+/// # Errors
+///
+/// [`ErrorKind::NoSuchMethod`], always.
+pub fn no_such_method() -> Result<Value> {
+    Err(Error::new(ErrorKind::NoSuchMethod, "there is no method of this number and receiver"))
+}
+
+/// The implementations of a type, in the order of their interfaces' names.
+pub(super) fn implementations(object: TypeId) -> Vec<&'static Implementation> {
+    let mut found: Vec<&Implementation> = inventory::iter::<Implementation>()
+        .filter(|implementation| implementation.object == object)
+        .collect();
+    found.sort_unstable_by_key(|implementation| (implementation.interface)().name);
+    found
+}
+
+/// # Errors
+///
+/// [`ErrorKind::NoSuchMethod`] if the type does not implement the interface of this name,
+/// whole or without the path; or if several interfaces are called so.
+pub(super) fn require(registration: &Registration, name: &str) -> Result<()> {
+    let interface = choose(
+        name,
+        inventory::iter::<Implementation>().map(|implementation| (implementation.interface)()),
+    )?;
+    let implements = |registration: &Registration| {
+        implementations(registration.object)
+            .iter()
+            .any(|found| std::ptr::eq((found.interface)(), interface))
+    };
+    if implements(registration) {
+        return Ok(());
+    }
+    let all = inventory::iter::<Registration>();
+    let mut others: Vec<&str> =
+        all.filter(|other| implements(other)).map(|other| other.description.name).collect();
+    others.sort_unstable();
+    let message = format!(
+        "`{}` does not implement the interface `{}`",
+        registration.description.name, interface.name
+    );
+    Err(Error::new(ErrorKind::NoSuchMethod, message)
+        .advise(format!("these types do: {}", others.join(", "))))
+}
+
+fn choose(
+    name: &str,
+    all: impl Iterator<Item = &'static Interface> + Clone,
+) -> Result<&'static Interface> {
+    let by = |is_it: &dyn Fn(&Interface) -> bool| {
+        let mut found: Vec<&'static Interface> = Vec::new();
+        for interface in all.clone().filter(|interface| is_it(interface)) {
+            if !found.iter().any(|known| std::ptr::eq(*known, interface)) {
+                found.push(interface);
+            }
+        }
+        found
+    };
+    let exact = by(&|interface| interface.name == name);
+    let found =
+        if exact.is_empty() { by(&|interface| short_name(interface.name) == name) } else { exact };
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let name = name.escape_debug();
+            let message =
+                format!("no type of the daemon's program implements an interface `{name}`");
+            let advice = format!(
+                "write `#[oad::object]` on an `impl {} for …` in that program",
+                short_name(&name.to_string())
+            );
+            Err(Error::new(ErrorKind::NoSuchMethod, message).advise(advice))
+        }
+        several => {
+            let mut places: Vec<String> = several
+                .iter()
+                .map(|found| format!("`{}` at {}", found.name, found.declared))
+                .collect();
+            places.sort_unstable();
+            let message = format!(
+                "{} interfaces are called `{name}`: {}",
+                several.len(),
+                places.join(" and ")
+            );
+            Err(Error::new(ErrorKind::NoSuchMethod, message)
+                .advise("name one apart by `#[oad::object(name = \"…\")]`, or use its whole path"))
+        }
+    }
+}
+
+impl fmt::Debug for Implementation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Implementation { interface, object, .. } = self;
+        f.debug_struct("Implementation")
+            .field("interface", &interface().name)
+            .field("object", object)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Calls<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static A: Interface = Interface { name: "app::a::Store", methods: &[], declared: "src/a.rs:1" };
+    static B: Interface = Interface { name: "app::b::Store", methods: &[], declared: "src/b.rs:7" };
+    static C: Interface = Interface { name: "app::Clock", methods: &[], declared: "src/main.rs:3" };
+    static TWIN: Interface =
+        Interface { name: "app::Clock", methods: &[], declared: "src/main.rs:9" };
+
+    fn choose_name(name: &str, of: &[&'static Interface]) -> Result<&'static str, String> {
+        choose(name, of.iter().copied())
+            .map(|found| found.declared)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn path_or_unique_last_name_finds_the_interface() {
+        assert_eq!(choose_name("app::b::Store", &[&A, &B, &C]), Ok("src/b.rs:7"));
+        assert_eq!(
+            choose_name("Clock", &[&A, &C, &C]),
+            Ok("src/main.rs:3"),
+            "several types may implement it"
+        );
+    }
+
+    #[test]
+    fn two_interfaces_of_one_name_are_both_named() {
+        let expected = "2 interfaces are called `Store`: `app::a::Store` at src/a.rs:1 and `app::b::Store` at \
+                        src/b.rs:7; name one apart by `#[oad::object(name = \"…\")]`, or use its whole path";
+        assert_eq!(choose_name("Store", &[&B, &A]), Err(expected.to_owned()));
+        let error = choose_name("app::Clock", &[&C, &TWIN]).expect_err("two are there");
+        assert!(error.contains("src/main.rs:3") && error.contains("src/main.rs:9"), "{error}");
+    }
+
+    #[test]
+    fn interface_that_nobody_implements_says_what_to_write() {
+        let expected = "no type of the daemon's program implements an interface `api::Store`; write `#[oad::object]` on an \
+                        `impl Store for …` in that program";
+        assert_eq!(choose_name("api::Store", &[&C]), Err(expected.to_owned()));
+    }
+}

@@ -1,0 +1,60 @@
+//! An object in the host's keeping, whose drop holds up nobody.
+
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+
+use tokio::runtime::Handle;
+
+use crate::child::object::{Hosted, panic};
+
+thread_local! {
+    /// Whether this thread may take its time.
+    static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// An object in the host's keeping. Its drop is its own code, which may take its time and
+/// may panic; and the last to hold it may be a call on a thread that has other work. So
+/// it is dropped where it may block, and its panic goes no further than stderr.
+#[derive(Debug)]
+pub(crate) struct ObjectCell(Option<Box<dyn Hosted>>);
+
+impl ObjectCell {
+    pub(super) fn new(object: Box<dyn Hosted>) -> Self {
+        ObjectCell(Some(object))
+    }
+}
+
+/// Drops what may hold objects on a thread that may take its time.
+pub(crate) fn drop_here<T>(holder: T) {
+    MAY_BLOCK.set(true);
+    drop(holder);
+    MAY_BLOCK.set(false);
+}
+
+impl Deref for ObjectCell {
+    type Target = dyn Hosted;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().expect("it is there until the drop")
+    }
+}
+
+impl DerefMut for ObjectCell {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_deref_mut().expect("it is there until the drop")
+    }
+}
+
+impl Drop for ObjectCell {
+    fn drop(&mut self) {
+        let Some(object) = self.0.take() else { return };
+        let drop_caught = move || {
+            // The panic's message is on stderr already.
+            let _ = panic::catch(|| drop(object));
+        };
+        match Handle::try_current() {
+            Ok(runtime) if !MAY_BLOCK.get() => drop(runtime.spawn_blocking(drop_caught)),
+            _ => drop_caught(),
+        }
+    }
+}

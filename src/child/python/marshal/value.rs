@@ -1,0 +1,168 @@
+//! From items to values. What marshal has no word for is a tuple of an ellipsis, a name
+//! and the parts.
+
+use uuid::Uuid;
+
+use crate::child::python::marshal::{Item, malformed};
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::{
+    Array, ArraySource, Date, DateTime, Decimal, Handle, MAX_DEPTH, Range, Slice, Time, TimeDelta,
+    Value, Zone,
+};
+
+impl Item {
+    /// The value that it stands for. `handle` makes the handle of an object from the
+    /// interpreter's number and the type's name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] if it stands for none, [`ErrorKind::TooDeep`], and what
+    /// `handle` says.
+    pub(crate) fn into_value(
+        self,
+        handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+    ) -> Result<Value> {
+        let value = self.value(handle)?;
+        value.check_depth(MAX_DEPTH)?;
+        Ok(value)
+    }
+
+    fn value(self, handle: &mut impl FnMut(u64, &str) -> Result<Handle>) -> Result<Value> {
+        Ok(match self {
+            Item::Value(value) => value,
+            Item::Tuple(items) if matches!(items.first(), Some(Item::Ellipsis)) => {
+                let mut parts = items.into_iter().skip(1);
+                let name =
+                    parts.next().ok_or_else(|| malformed("a marker has no name"))?.into_text()?;
+                marked(&name, Item::Tuple(parts.collect()), handle)?
+            }
+            Item::Tuple(items) => Value::Tuple(values(items, handle)?),
+            Item::List(items) => values(items, handle)?.into(),
+            Item::Set(items) => Value::Set(values(items, handle)?.into()),
+            Item::FrozenSet(items) => Value::FrozenSet(values(items, handle)?.into()),
+            Item::Dict(entries) => {
+                let entry =
+                    |(key, item): (Item, Item)| Ok((key.value(handle)?, item.value(handle)?));
+                Value::Map(entries.into_iter().map(entry).collect::<Result<_>>()?)
+            }
+            Item::Ellipsis => return Err(malformed("an ellipsis stands for no value")),
+        })
+    }
+}
+
+fn values(
+    items: Vec<Item>,
+    handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+) -> Result<Vec<Value>> {
+    items.into_iter().map(|item| item.value(handle)).collect()
+}
+
+fn marked(
+    name: &str,
+    parts: Item,
+    handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+) -> Result<Value> {
+    match name {
+        "handle" => {
+            let [number, type_name] = parts.into_array()?;
+            handle(number.number()?, &type_name.into_text()?).map(Value::Handle)
+        }
+        "slice" => {
+            let [start, stop, step] = parts.into_array()?;
+            Ok(Slice {
+                start: start.value(handle)?,
+                stop: stop.value(handle)?,
+                step: step.value(handle)?,
+            }
+            .into())
+        }
+        _ => plain(name, parts).map_err(senseless),
+    }
+}
+
+/// What holds no other values.
+fn plain(name: &str, parts: Item) -> Result<Value> {
+    Ok(match name {
+        "range" => {
+            let [Item::Value(start), Item::Value(stop), Item::Value(step)] = parts.into_array()?
+            else {
+                return Err(malformed("a range is not made of integers"));
+            };
+            Range::new(start, stop, step)?.into()
+        }
+        "date" => date(&parts.into_array()?)?.into(),
+        "time" => time(parts.into_array()?)?.into(),
+        "datetime" => {
+            let [year, month, day, hour, minute, second, microsecond, fold, zone] =
+                parts.into_array()?;
+            let time = time([hour, minute, second, microsecond, fold, zone])?;
+            DateTime::new(date(&[year, month, day])?, time).into()
+        }
+        "timedelta" => {
+            let [days, seconds, microseconds] = parts.into_array()?;
+            TimeDelta::new(days.number()?, seconds.number()?, microseconds.number()?)?.into()
+        }
+        "decimal" => {
+            let [text] = parts.into_array()?;
+            Decimal::new(&text.into_text()?)?.into()
+        }
+        "uuid" => match parts.into_array()? {
+            [Item::Value(Value::Bytes(bytes))] => {
+                Uuid::from_slice(&bytes).map_err(|_| malformed("a UUID is not of 16 bytes"))?.into()
+            }
+            [other] => return Err(other.expected("a UUID's bytes")),
+        },
+        "array" => array(parts.into_array()?)?.into(),
+        "repr" => {
+            let [text] = parts.into_array()?;
+            text.into_text()?.into()
+        }
+        name => return Err(malformed(format!("no value is called {name:?}"))),
+    })
+}
+
+fn date([year, month, day]: &[Item; 3]) -> Result<Date> {
+    Date::new(year.number()?, month.number()?, day.number()?)
+}
+
+fn time([hour, minute, second, microsecond, fold, zone]: [Item; 6]) -> Result<Time> {
+    let time =
+        Time::new(hour.number()?, minute.number()?, second.number()?, microsecond.number()?)?;
+    let time = time.with_fold(fold.number()?)?;
+    if zone.is_none() {
+        return Ok(time);
+    }
+    match zone {
+        Item::Value(Value::Text(name)) => time.in_zone(Zone::Named(name)),
+        fixed => {
+            let [offset, name] = fixed.into_array()?;
+            let name = if name.is_none() { None } else { Some(exact_text(name)?) };
+            time.in_zone(Zone::Fixed { microseconds: offset.number()?, name })
+        }
+    }
+}
+
+fn exact_text(item: Item) -> Result<String> {
+    match item {
+        Item::Value(Value::Text(text)) => Ok(text),
+        other => Err(other.expected("text without surrogates")),
+    }
+}
+
+fn array([source, dtype, shape, bytes]: [Item; 4]) -> Result<Array> {
+    let source = match source.into_text()?.as_str() {
+        "array" => ArraySource::Array,
+        "numpy" => ArraySource::Numpy,
+        other => return Err(malformed(format!("there are no arrays of {other:?}"))),
+    };
+    let shape = shape.into_items()?.iter().map(Item::number).collect::<Result<Vec<u64>>>()?;
+    match bytes {
+        Item::Value(Value::Bytes(bytes)) => Array::new(source, &dtype.into_text()?, &shape, bytes),
+        other => Err(other.expected("an array's bytes")),
+    }
+}
+
+/// The value's own refusal, as that of a frame.
+fn senseless(error: Error) -> Error {
+    error.with_kind(ErrorKind::Protocol)
+}

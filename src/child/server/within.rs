@@ -1,0 +1,60 @@
+//! The same server within a process that is not its own.
+//!
+//! It says and hears on the lifeline what a daemon's process does. Deliberately absent:
+//! all that is for a process of one's own, such as signals, the watchdog, descendants,
+//! and the exit.
+
+use std::future::{pending, ready};
+use std::io;
+
+use tokio::io::{BufReader, split};
+use tokio::sync::oneshot;
+
+use crate::child::host::note_panic_locations;
+use crate::child::server::lifeline::{ORPHANED, hear, ready_at, tell};
+use crate::child::server::{Services, end, host, server};
+use crate::child::service::{ControlService, Logs};
+use crate::common::handshake::{DaemonMessage, read_hello, write_frame};
+use crate::common::transport::{BoundListener, IoStream};
+
+/// Serves one client until it is told to end on the lifeline.
+///
+/// # Errors
+///
+/// Whatever keeps it from beginning.
+pub(crate) async fn serve_within(
+    lifeline: IoStream,
+    connection: IoStream,
+    services: Services,
+) -> io::Result<()> {
+    note_panic_locations();
+    let (reader, mut writer) = split(lifeline);
+    let mut reader = BufReader::new(reader);
+    let Some(Ok(hello)) = read_hello(&mut reader).await? else { return Ok(()) };
+    let host = host(&hello);
+    let BoundListener { endpoint, incoming, traffic } = BoundListener::to(connection);
+    let control = ControlService::new(host.clone(), hello.grace, std::process::id(), Logs::deaf());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server =
+        match server(&host, &hello, control, services, incoming, async { drop(stopped.await) }) {
+            Ok(server) => tokio::spawn(server),
+            Err(error) => {
+                let message = format!("it cannot serve: {error}");
+                return write_frame(&mut writer, &DaemonMessage::Failed { message }).await;
+            }
+        };
+    write_frame(&mut writer, &ready_at(endpoint)).await?;
+
+    let hearing = async {
+        hear(&mut reader, &host).await;
+        // Nobody holds the daemon any more.
+        host.ending().request(ORPHANED.min(hello.grace));
+        pending().await
+    };
+    tokio::select! {
+        () = end(&host, server, &traffic, stop, ready(())) => {}
+        () = hearing => {}
+        () = tell(&mut writer, &host) => {}
+    }
+    Ok(())
+}

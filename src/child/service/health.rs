@@ -1,0 +1,78 @@
+//! `grpc.health.v1.Health`: whether the daemon, and each of its objects, takes calls.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_server::Health as HealthRpcs;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use crate::child::host::{Host, ObjectHealth, Subject};
+use crate::common::wire::pb::objects_server::SERVICE_NAME;
+
+/// Serves `grpc.health.v1.Health`. The empty name and `oad.v1.Objects` mean the root
+/// object, `oad.v1.Objects/3` the object whose handle has the number 3, and the name of a
+/// service of the user's own the daemon.
+#[derive(Clone, Debug)]
+pub(crate) struct HealthService {
+    host: Host,
+    /// The services of the user's own.
+    services: Arc<[&'static str]>,
+}
+
+impl HealthService {
+    pub(crate) fn new(host: Host, services: Arc<[&'static str]>) -> Self {
+        HealthService { host, services }
+    }
+
+    fn subject(&self, service: &str) -> Result<Subject, Status> {
+        let object = service.strip_prefix(SERVICE_NAME).and_then(|rest| rest.strip_prefix('/'));
+        let subject = match object {
+            None if service.is_empty() || service == SERVICE_NAME => Subject::Root,
+            None if self.services.contains(&service) => Subject::Daemon,
+            None => return Err(Status::not_found("the daemon has no such service")),
+            Some(number) => Subject::Object(number.parse().map_err(|_| no_such_object())?),
+        };
+        match self.host.health(subject) {
+            ObjectHealth::Unknown => Err(no_such_object()),
+            _ => Ok(subject),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl HealthRpcs for HealthService {
+    type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
+
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        let subject = self.subject(&request.get_ref().service)?;
+        Ok(Response::new(response(self.host.health(subject))))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let subject = self.subject(&request.get_ref().service)?;
+        let told = self.host.watch_health(subject).map(|health| Ok(response(health)));
+        Ok(Response::new(told.boxed()))
+    }
+}
+
+fn response(health: ObjectHealth) -> HealthCheckResponse {
+    let status = match health {
+        ObjectHealth::Serving => ServingStatus::Serving,
+        ObjectHealth::NotServing => ServingStatus::NotServing,
+        ObjectHealth::Unknown => ServingStatus::ServiceUnknown,
+    };
+    HealthCheckResponse { status: status.into() }
+}
+
+fn no_such_object() -> Status {
+    Status::not_found("the daemon holds no object of this number")
+}

@@ -1,0 +1,174 @@
+//! The daemon's `tracing` events, for whoever listens.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::sync::broadcast;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::common::wire::pb;
+
+/// How many events are kept for a listener that is slow; then the oldest are lost, and
+/// how many is told.
+const KEPT: usize = 1024;
+
+/// The daemon's `tracing` events, its objects' and oad's own. Where nobody listens they
+/// cost next to nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Logs(Arc<LogsShared>);
+
+#[derive(Debug)]
+struct LogsShared {
+    events: broadcast::Sender<Arc<pb::LogsResponse>>,
+    /// The levels that the listeners want.
+    wanted: Mutex<Vec<pb::LogLevel>>,
+    /// The least important of them; `LOG_LEVEL_UNSPECIFIED` where nobody listens.
+    least: AtomicI32,
+}
+
+/// The events as one listener gets them, of all levels that anybody wants.
+pub(super) struct LogSubscription {
+    events: BroadcastStream<Arc<pb::LogsResponse>>,
+    level: pb::LogLevel,
+    logs: Logs,
+}
+
+impl Logs {
+    /// Hears nothing: for a program that is not a daemon's alone, whose events are its
+    /// own.
+    pub(crate) fn deaf() -> Self {
+        Logs(Arc::new(LogsShared {
+            events: broadcast::Sender::new(KEPT),
+            wanted: Mutex::default(),
+            least: AtomicI32::new(pb::LogLevel::Unspecified.into()),
+        }))
+    }
+
+    /// Becomes the process's subscriber, unless it has one.
+    pub(crate) fn install() -> Self {
+        let logs = Logs::deaf();
+        // The program has a subscriber of its own, set before `oad::init`; then its
+        // events go there, and not here.
+        let _ = tracing::subscriber::set_global_default(logs.clone());
+        logs
+    }
+
+    pub(super) fn listen(&self, level: pb::LogLevel) -> LogSubscription {
+        let events = BroadcastStream::new(self.0.events.subscribe());
+        self.change(|wanted| wanted.push(level));
+        LogSubscription { events, level, logs: self.clone() }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<pb::LogLevel>)) {
+        {
+            let mut wanted = self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut wanted);
+            let least = wanted.iter().copied().max().unwrap_or(pb::LogLevel::Unspecified);
+            self.0.least.store(least.into(), Ordering::Relaxed);
+        }
+        // Every place that tells events remembers whether anybody cares, so that it costs
+        // nothing where nobody does.
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    fn least(&self) -> i32 {
+        self.0.least.load(Ordering::Relaxed)
+    }
+}
+
+impl Stream for LogSubscription {
+    type Item = Result<Arc<pb::LogsResponse>, BroadcastStreamRecvError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.events).poll_next(cx)
+    }
+}
+
+impl Drop for LogSubscription {
+    fn drop(&mut self) {
+        self.logs.change(|wanted| {
+            if let Some(at) = wanted.iter().position(|level| *level == self.level) {
+                wanted.swap_remove(at);
+            }
+        });
+    }
+}
+
+/// Spans are not told: an event stands for itself.
+impl Subscriber for Logs {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && i32::from(level_to_pb(*metadata.level())) <= self.least()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(match pb::LogLevel::try_from(self.least()) {
+            Ok(pb::LogLevel::Error) => LevelFilter::ERROR,
+            Ok(pb::LogLevel::Warn) => LevelFilter::WARN,
+            Ok(pb::LogLevel::Info) => LevelFilter::INFO,
+            Ok(pb::LogLevel::Debug) => LevelFilter::DEBUG,
+            Ok(pb::LogLevel::Trace) => LevelFilter::TRACE,
+            Ok(pb::LogLevel::Unspecified) | Err(_) => LevelFilter::OFF,
+        })
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = LogFields::default();
+        event.record(&mut fields);
+        let message = fields.0.remove("message").unwrap_or_default();
+        let metadata = event.metadata();
+        let record = pb::LogsResponse {
+            level: level_to_pb(*metadata.level()).into(),
+            target: metadata.target().to_owned(),
+            message,
+            fields: fields.0,
+            lost: 0,
+        };
+        // The last listener may have gone this moment.
+        let _ = self.0.events.send(Arc::new(record));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct LogFields(HashMap<String, String>);
+
+impl Visit for LogFields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
+
+fn level_to_pb(level: Level) -> pb::LogLevel {
+    match level {
+        Level::ERROR => pb::LogLevel::Error,
+        Level::WARN => pb::LogLevel::Warn,
+        Level::INFO => pb::LogLevel::Info,
+        Level::DEBUG => pb::LogLevel::Debug,
+        Level::TRACE => pb::LogLevel::Trace,
+    }
+}

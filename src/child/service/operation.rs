@@ -1,0 +1,87 @@
+//! What is asked of an object, and how one is made, from their messages.
+
+use std::time::Duration;
+
+use crate::common::definition::{
+    Action, DAY, DEFAULT_INTERPRETER, Definition, Operation, PythonDefinition, PythonSource,
+    Returns,
+};
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::wire::pb;
+use crate::common::wire::pb::python::Object;
+
+/// What a call asks.
+pub(super) fn operation(method: String, action: pb::Action, returns: pb::Returns) -> Operation {
+    let action = match action {
+        pb::Action::Unspecified => Action::Call,
+        pb::Action::GetAttribute => Action::GetAttribute,
+        pb::Action::SetAttribute => Action::SetAttribute,
+        pb::Action::DeleteAttribute => Action::DeleteAttribute,
+        pb::Action::Operate => Action::Operate,
+        pb::Action::Iterate => Action::Iterate,
+    };
+    Operation { action, name: method, returns: self::returns(returns) }
+}
+
+pub(super) fn returns(returns: pb::Returns) -> Returns {
+    match returns {
+        pb::Returns::Unspecified => Returns::Fitting,
+        pb::Returns::Value => Returns::Value,
+        pb::Returns::Handle => Returns::Handle,
+        pb::Returns::HandleOrNull => Returns::HandleOrNull,
+        pb::Returns::Nothing => Returns::Nothing,
+    }
+}
+
+/// # Errors
+///
+/// [`ErrorKind::BadArguments`] if the request has no definition, or one that says
+/// nothing.
+pub(super) fn definition(message: Option<pb::Definition>) -> Result<Definition> {
+    let missing =
+        || Error::new(ErrorKind::BadArguments, "the request says no `definition` of the object");
+    let pb::Definition { r#type, constructor, interface, python } = message.ok_or_else(missing)?;
+    if let Some(python) = python {
+        return self::python(python).map(Definition::python);
+    }
+    let definition = match constructor.is_empty() {
+        true => Definition::by_value(r#type),
+        false => Definition::constructed(r#type, constructor),
+    };
+    Ok(if interface.is_empty() { definition } else { definition.implementing(interface) })
+}
+
+fn python(message: pb::Python) -> Result<PythonDefinition> {
+    let pb::Python { interpreter, path, start_timeout, kill_when_stuck, object } = message;
+    let missing = || {
+        let message = "the definition does not say what the Python object is";
+        Error::new(ErrorKind::BadArguments, message)
+            .advise("give one of `instance`, `name`, `module`, `file`, `script` and `value`")
+    };
+    let source = match object.ok_or_else(missing)? {
+        Object::Instance(pb::PythonName { module, name }) => {
+            PythonSource::Instance { module, name }
+        }
+        Object::Name(pb::PythonName { module, name }) => PythonSource::Name { module, name },
+        Object::Module(name) => PythonSource::Module(name),
+        Object::File(path) => PythonSource::File(path),
+        Object::Script(pb::PythonScript { source, name }) => PythonSource::Script {
+            source,
+            name: if name.is_empty() { "script".to_owned() } else { name },
+        },
+        Object::Value(pb::PythonValue {}) => PythonSource::Value,
+    };
+    let interpreter =
+        if interpreter.is_empty() { DEFAULT_INTERPRETER.to_owned() } else { interpreter };
+    // A negative time is over already.
+    let time = |time: Option<prost_types::Duration>| {
+        Some(Duration::try_from(time?).unwrap_or_default().min(DAY))
+    };
+    Ok(PythonDefinition {
+        interpreter,
+        path,
+        start_timeout: time(start_timeout),
+        kill_when_stuck: time(kill_when_stuck),
+        source,
+    })
+}

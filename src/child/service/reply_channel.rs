@@ -1,0 +1,331 @@
+//! The ways back to the caller of one call: over a session, and over the one RPC of
+//! somebody who asks by hand.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use crate::child::object::{CallScope, ReplyChannel};
+use crate::child::service::check_size;
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, WINDOW};
+use crate::common::value::{Handle, Value};
+use crate::common::wire::pb::iterate_response::Outcome;
+use crate::common::wire::pb::session_response::Result as Answer;
+use crate::common::wire::{
+    CHUNK_SIZE, FramePacker, Outbox, SendGuard, error_from_failure, pb, value_to_pb, values_from_pb,
+};
+
+/// The way back to the caller of one call over a session.
+#[derive(Debug)]
+pub(super) struct SessionReplyChannel {
+    id: u64,
+    outbox: Outbox<pb::SessionResponse>,
+    message_limit: usize,
+    depth_limit: usize,
+    /// For the items that the method returns.
+    credit: Credit,
+    state: Mutex<ReplyState>,
+}
+
+#[derive(Debug, Default)]
+struct ReplyState {
+    phase: Phase,
+    /// The streams among the arguments that the method receives.
+    uploads: HashMap<u64, Arc<Inbound>>,
+    /// Whether the method has returned a stream.
+    has_opened: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Open,
+    /// The caller sends nothing more, but still reads.
+    HalfClosed,
+    /// The call has ended.
+    Over,
+}
+
+/// Items for one frame, and the handles in them.
+#[derive(Default)]
+struct ItemsFrame {
+    values: Vec<pb::Value>,
+    handles: Vec<Handle>,
+}
+
+/// What large items hand out is the caller's when the last of them has gone out.
+#[derive(Debug)]
+struct ItemsOut {
+    handles: Vec<Handle>,
+    scope: Arc<dyn CallScope>,
+}
+
+impl SendGuard for ItemsOut {
+    fn sent(self: Box<Self>) {
+        self.scope.note_sent(&self.handles);
+    }
+}
+
+// === impl SessionLine ===
+
+impl SessionReplyChannel {
+    pub(super) fn new(
+        id: u64,
+        credit: u32,
+        outbox: Outbox<pb::SessionResponse>,
+        message_limit: usize,
+        depth_limit: usize,
+    ) -> Arc<Self> {
+        let state = Mutex::default();
+        Arc::new(SessionReplyChannel {
+            id,
+            outbox,
+            message_limit,
+            depth_limit,
+            credit: Credit::new(credit),
+            state,
+        })
+    }
+
+    /// The caller allows more items.
+    pub(super) fn grant(&self, credit: &pb::Credit) {
+        self.credit.grant(credit.items);
+    }
+
+    /// The caller has sent items.
+    pub(super) fn take(&self, items: pb::Items) {
+        let pb::Items { stream, values, ended, failure } = items;
+        let Some(inbound) = self.state().uploads.get(&stream).cloned() else { return };
+        let pushed = values_from_pb(values).and_then(|values| {
+            values.iter().try_for_each(|value| value.check_depth(self.depth_limit))?;
+            inbound.push(values)
+        });
+        match (pushed, failure) {
+            (Err(error), _) => inbound.end(Err(error)),
+            (Ok(_), Some(failure)) => inbound.end(Err(error_from_failure(failure))),
+            (Ok(_), None) if ended => inbound.end(Ok(())),
+            (Ok(_), None) => {}
+        }
+    }
+
+    /// What has come for a stream cannot be taken.
+    pub(super) fn refuse(&self, error: &Error) {
+        self.state().uploads.values().for_each(|inbound| inbound.end(Err(error.clone())));
+    }
+
+    /// The caller sends nothing more: neither items, nor the leave to send some.
+    pub(super) fn half_close(&self) {
+        self.state().phase = Phase::HalfClosed;
+        self.refuse(&Error::new(
+            ErrorKind::Cancelled,
+            "the caller has ended its half of the session",
+        ));
+        self.credit.close();
+    }
+
+    /// The call has ended; what it still receives ends with it, and what it still sends
+    /// goes no further.
+    pub(super) fn end(&self) {
+        let has_opened = {
+            let mut state = self.state();
+            state.phase = Phase::Over;
+            state.has_opened
+        };
+        self.refuse(&Error::new(
+            ErrorKind::Cancelled,
+            "the call that the stream was given to has ended",
+        ));
+        self.credit.close();
+        if has_opened {
+            let _ = self.outbox.withdraw(self.id);
+        }
+    }
+
+    async fn send_frame(&self, frame: ItemsFrame, scope: &Arc<dyn CallScope>) -> Result<()> {
+        let (id, ItemsFrame { values, handles }) = (self.id, frame);
+        let items = pb::Items { values, ..Default::default() };
+        let response = pb::SessionResponse { id, result: Some(Answer::Items(items)), detached: 0 };
+        check_size(&response, self.message_limit)?;
+        if response.encoded_len() <= CHUNK_SIZE {
+            return self.until_over(|| {
+                self.outbox.send(response);
+                scope.note_sent(&handles);
+            });
+        }
+        let message: Bytes = response.encode_to_vec().into();
+        let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
+        let hold = Box::new(ItemsOut { handles, scope: Arc::clone(scope) });
+        self.until_over(|| self.outbox.send_in_chunks(announcement, id, message, Some(hold)))?
+            .await;
+        Ok(())
+    }
+
+    /// Sends something, unless the call has ended: its answer is the last that is said
+    /// under its id.
+    fn until_over<T>(&self, send: impl FnOnce() -> T) -> Result<T> {
+        let state = self.state();
+        match state.phase {
+            Phase::Over => {
+                Err(Error::new(ErrorKind::Cancelled, "the call that makes the items has ended"))
+            }
+            Phase::Open | Phase::HalfClosed => Ok(send()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, ReplyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReplyChannel for SessionReplyChannel {
+    fn open(&self) {
+        self.state().has_opened = true;
+        let result = Some(Answer::Opened(pb::Opened {}));
+        // Who calls has not to hear that it is over: what it sends next will not go out
+        // either.
+        let _ = self.until_over(|| {
+            self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 })
+        });
+    }
+
+    fn room(&self) -> BoxFuture<'_, usize> {
+        Box::pin(async move {
+            let room = self.credit.room().await;
+            self.outbox.room().await;
+            room
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        items: Vec<Value>,
+        scope: &'a Arc<dyn CallScope>,
+    ) -> BoxFuture<'a, Result<()>> {
+        self.credit.spend(items.len());
+        Box::pin(async move {
+            let (mut frame, mut filling) =
+                (ItemsFrame::default(), FramePacker::new(self.message_limit));
+            for item in items {
+                let (handles, item) = (item.handles(), value_to_pb(item));
+                if filling.begins_frame(&item) {
+                    self.send_frame(std::mem::take(&mut frame), scope).await?;
+                }
+                frame.handles.extend(handles);
+                frame.values.push(item);
+            }
+            self.send_frame(frame, scope).await
+        })
+    }
+
+    fn receive(&self, stream: u64) -> Result<IncomingItems> {
+        let inbound = Arc::<Inbound>::default();
+        let mut state = self.state();
+        match (state.phase, state.uploads.entry(stream)) {
+            (Phase::Open, Entry::Vacant(entry)) => drop(entry.insert(Arc::clone(&inbound))),
+            (Phase::Open, Entry::Occupied(_)) => {
+                return Err(Error::new(ErrorKind::BadArguments, "the stream was taken already"));
+            }
+            (Phase::HalfClosed | Phase::Over, _) => {
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    "nothing more comes for the call of this stream",
+                ));
+            }
+        }
+        drop(state);
+        let upstream = UploadCredit { id: self.id, stream, outbox: self.outbox.clone() };
+        let incoming = IncomingItems::new(inbound, Arc::new(upstream.clone()), WINDOW);
+        upstream.grant(WINDOW);
+        Ok(incoming)
+    }
+}
+
+/// The way to who makes the items of a stream among the arguments.
+#[derive(Clone, Debug)]
+struct UploadCredit {
+    id: u64,
+    stream: u64,
+    outbox: Outbox<pb::SessionResponse>,
+}
+
+impl ProducerControl for UploadCredit {
+    fn grant(&self, items: u32) {
+        let result = Some(Answer::Credit(pb::Credit { stream: self.stream, items }));
+        self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 });
+    }
+
+    fn stop(&self) {
+        self.grant(0);
+    }
+
+    /// What they name is the caller's.
+    fn discard(&self, _: &[Value]) {}
+}
+
+/// The way back to somebody who asks by hand, for the items of one stream. The transport
+/// holds up who is not read.
+pub(super) struct RpcReplyChannel {
+    items: mpsc::Sender<Option<IterateItem>>,
+    message_limit: usize,
+}
+
+/// What is told by hand; `None` after the last.
+pub(super) type IterateItem = Result<pb::IterateResponse, Status>;
+
+impl RpcReplyChannel {
+    pub(super) fn new(items: mpsc::Sender<Option<IterateItem>>, message_limit: usize) -> Self {
+        RpcReplyChannel { items, message_limit }
+    }
+}
+
+impl ReplyChannel for RpcReplyChannel {
+    fn open(&self) {}
+
+    fn room(&self) -> BoxFuture<'_, usize> {
+        Box::pin(async move {
+            match self.items.reserve().await {
+                Ok(_place) => self.items.capacity().max(1),
+                // Nobody reads any more.
+                Err(_) => 0,
+            }
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        items: Vec<Value>,
+        scope: &'a Arc<dyn CallScope>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            for item in items {
+                let handles = item.handles();
+                let response =
+                    pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
+                check_size(&response, self.message_limit)?;
+                // If nobody reads any more, the next look for room tells.
+                if self.items.send(Some(Ok(response))).await.is_ok() {
+                    scope.note_sent(&handles);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn receive(&self, _: u64) -> Result<IncomingItems> {
+        Err(Error::new(ErrorKind::BadArguments, "a stream can only be given over a session"))
+    }
+}
+
+impl fmt::Debug for RpcReplyChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcLine").finish_non_exhaustive()
+    }
+}

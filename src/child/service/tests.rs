@@ -1,0 +1,160 @@
+//! The services as a client of another language would use them: frame by frame.
+
+use futures_util::StreamExt as _;
+use oad::Remote as _;
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+
+use super::*;
+use crate::common::value::Value;
+use crate::common::wire::pb::objects_client::ObjectsClient;
+use crate::common::wire::pb::session_request::Operation;
+use crate::common::wire::pb::session_response::Result as Answer;
+use crate::common::wire::value_to_pb;
+
+/// Long enough for anything that happens at all.
+const LONG: Duration = Duration::from_secs(10);
+
+struct Shop;
+
+#[oad::object]
+impl Shop {
+    fn new() -> Self {
+        Shop
+    }
+
+    fn numbers(&self, count: i64) -> impl Iterator<Item = i64> {
+        0..count
+    }
+
+    fn length(&self, text: &str) -> usize {
+        text.len()
+    }
+
+    async fn sum(&self, numbers: oad::Stream<i64>) -> oad::Result<i64> {
+        Ok(numbers.collect::<Vec<_>>().await?.iter().sum())
+    }
+}
+
+async fn shop() -> (ShopProxy, ObjectsClient<oad::Channel>) {
+    let shop = ShopProxy::new().in_process().await.expect("a daemon can be made");
+    let objects = ObjectsClient::new(shop.daemon().channel());
+    (shop, objects)
+}
+
+fn int(value: i64) -> pb::Value {
+    value_to_pb(Value::Int(value))
+}
+
+/// A session, frame by frame.
+struct Frames {
+    requests: mpsc::Sender<pb::SessionRequest>,
+    answers: Streaming<pb::SessionResponse>,
+    _shop: ShopProxy,
+}
+
+impl Frames {
+    async fn open() -> Self {
+        let (_shop, mut objects) = shop().await;
+        let (requests, receiver) = mpsc::channel(16);
+        let answers =
+            objects.session(ReceiverStream::new(receiver)).await.expect("it opens").into_inner();
+        Frames { requests, answers, _shop }
+    }
+
+    async fn send(&self, id: u64, operation: Operation, detached: u64) {
+        let request = pb::SessionRequest { id, operation: Some(operation), detached };
+        self.requests.send(request).await.expect("the session is open");
+    }
+
+    async fn call(&self, id: u64, method: &str, arguments: Vec<pb::Value>, credit: u32) {
+        let call =
+            pb::CallRequest { method: method.to_owned(), arguments, credit, ..Default::default() };
+        self.send(id, Operation::Call(call), 0).await;
+    }
+
+    /// Announces a call whose arguments follow.
+    async fn announce(&self, id: u64, method: &str, len: usize) {
+        let call = pb::CallRequest { method: method.to_owned(), ..Default::default() };
+        self.send(id, Operation::Call(call), len as u64).await;
+    }
+
+    async fn next(&mut self) -> (u64, Answer) {
+        let answer = timeout(LONG, self.answers.message()).await.expect("it comes");
+        let answer = answer.expect("the session is open").expect("there is one");
+        (answer.id, answer.result.expect("it says something"))
+    }
+
+    async fn failure(&mut self, of: u64) -> pb::FailureCode {
+        match self.next().await {
+            (id, Answer::Failure(failure)) if id == of => failure.code(),
+            other => panic!("it is no failure: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn items_asked_for_by_hand_come_to_an_end() {
+    let (_shop, mut objects) = shop().await;
+    let request = pb::IterateRequest {
+        method: "numbers".to_owned(),
+        arguments: vec![int(40)],
+        ..Default::default()
+    };
+    let items = objects.iterate(request).await.expect("it opens").into_inner();
+    let items = timeout(LONG, items.collect::<Vec<_>>()).await.expect("it ends");
+    assert_eq!(items.len(), 40);
+    assert!(items.iter().all(std::result::Result::is_ok));
+}
+
+#[tokio::test]
+async fn call_whose_items_nobody_wants_ever_is_cancelled() {
+    let mut frames = Frames::open().await;
+    frames.call(1, "numbers", vec![int(100)], 1).await;
+    assert!(matches!(frames.next().await, (1, Answer::Opened(_))));
+    assert!(matches!(frames.next().await, (1, Answer::Items(items)) if items.values == [int(0)]));
+    frames.send(1, Operation::Credit(pb::Credit { stream: 0, items: 0 }), 0).await;
+    assert_eq!(frames.failure(1).await, pb::FailureCode::Cancelled);
+}
+
+#[tokio::test]
+async fn half_closed_session_waits_for_nothing_that_cannot_come() {
+    let mut frames = Frames::open().await;
+    frames.call(1, "numbers", vec![int(100)], 1).await;
+    assert!(matches!(frames.next().await, (1, Answer::Opened(_))));
+    assert!(matches!(frames.next().await, (1, Answer::Items(_))));
+    frames.call(2, "sum", vec![value_to_pb(Value::Stream(0))], 0).await;
+    assert!(matches!(frames.next().await, (2, Answer::Credit(_))));
+    (frames.requests, _) = mpsc::channel(1);
+    let mut ended = Vec::new();
+    while let Some(answer) =
+        timeout(LONG, frames.answers.message()).await.expect("it ends").expect("in order")
+    {
+        ended.push(answer.id);
+    }
+    ended.sort_unstable();
+    assert_eq!(ended, [1, 2]);
+}
+
+#[tokio::test]
+async fn operation_of_a_taken_id_does_not_take_the_other_ones_chunks() {
+    let mut frames = Frames::open().await;
+    let arguments = vec![value_to_pb(Value::Text("four".into()))];
+    let message = pb::Arguments { arguments, ..Default::default() }.encode_to_vec();
+    // Items of a call that does not run are nobody's, and neither is what is left of a
+    // refused one.
+    frames.send(1, Operation::Items(pb::Items::default()), 1000).await;
+    frames.announce(1, "none such", message.len()).await;
+    assert_eq!(frames.failure(1).await, pb::FailureCode::NoSuchMethod);
+    frames.announce(2, "length", message.len()).await;
+    frames.announce(2, "length", 1000).await;
+    assert_eq!(frames.failure(2).await, pb::FailureCode::Limit);
+    frames.send(2, Operation::Items(pb::Items::default()), 1000).await;
+    frames.send(2, Operation::Chunk(pb::Chunk { data: message.into() }), 0).await;
+    let (id, answer) = frames.next().await;
+    let outcome = Some(pb::call_response::Outcome::Value(int(4)));
+    assert_eq!((id, answer), (2, Answer::Call(pb::CallResponse { outcome })));
+}

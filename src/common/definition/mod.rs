@@ -1,0 +1,189 @@
+//! How to make an object, and what one can be asked.
+
+mod type_description;
+
+pub use type_description::{Method, Parameter, Receiver, TypeDescription};
+
+use std::time::Duration;
+
+use crate::common::value::Value;
+
+/// The arguments of a call: the positional ones, and those given by keyword, in their
+/// order.
+pub(crate) type CallArgs = (Vec<Value>, Vec<(String, Value)>);
+
+/// The longest time that is waited for. Time cannot be added to without end.
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How to make an object: the name of its Rust type, the constructor that makes it or the
+/// fact that it comes by value, and what it must implement; or, of a Python object, where
+/// it is found.
+///
+/// The arguments travel beside it, because they may be large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Definition {
+    type_name: String,
+    constructor: Option<String>,
+    interface: Option<String>,
+    python: Option<Box<PythonDefinition>>,
+}
+
+/// How to make a Python object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PythonDefinition {
+    /// The path of an interpreter or of a virtual environment, or a name on `PATH`.
+    pub(crate) interpreter: String,
+    /// What is put first in `sys.path`.
+    pub(crate) path: Vec<String>,
+    pub(crate) start_timeout: Option<Duration>,
+    pub(crate) kill_when_stuck: Option<Duration>,
+    pub(crate) source: PythonSource,
+}
+
+/// Where a Python object comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum PythonSource {
+    /// What comes of calling a name in a module with the arguments. An empty module means
+    /// the builtins and the scripts.
+    Instance { module: String, name: String },
+    /// What a name in a module stands for.
+    Name { module: String, name: String },
+    /// A module by its name.
+    Module(String),
+    /// A module by its file.
+    File(String),
+    /// A script.
+    Script { source: String, name: String },
+    /// The one argument.
+    Value,
+}
+
+/// The interpreter that is used where none is named.
+pub(crate) const DEFAULT_INTERPRETER: &str = "python3";
+
+impl Definition {
+    /// An object made in the daemon.
+    pub(crate) fn constructed(
+        type_name: impl Into<String>,
+        constructor: impl Into<String>,
+    ) -> Self {
+        Definition { constructor: Some(constructor.into()), ..Definition::by_value(type_name) }
+    }
+
+    /// An object made by the caller and sent; the only argument is its value.
+    pub(crate) fn by_value(type_name: impl Into<String>) -> Self {
+        Definition { type_name: type_name.into(), constructor: None, interface: None, python: None }
+    }
+
+    /// A Python object.
+    pub(crate) fn python(python: PythonDefinition) -> Self {
+        Definition {
+            python: Some(Box::new(python.clone())),
+            ..Definition::by_value(python.source.to_string())
+        }
+    }
+
+    /// The same for an object that must implement an interface.
+    pub(crate) fn implementing(self, interface: impl Into<String>) -> Self {
+        Definition { interface: Some(interface.into()), ..self }
+    }
+
+    pub(crate) fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    pub(crate) fn constructor(&self) -> Option<&str> {
+        self.constructor.as_deref()
+    }
+
+    pub(crate) fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
+    }
+
+    pub(crate) fn as_python(&self) -> Option<&PythonDefinition> {
+        self.python.as_deref()
+    }
+
+    /// The type's name without the path to it, as messages say it.
+    pub(crate) fn short_name(&self) -> &str {
+        match self.python {
+            Some(_) => &self.type_name,
+            None => short_name(&self.type_name),
+        }
+    }
+}
+
+/// As messages call it.
+impl std::fmt::Display for PythonSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PythonSource::Instance { module, name } | PythonSource::Name { module, name }
+                if module.is_empty() =>
+            {
+                f.write_str(name)
+            }
+            PythonSource::Instance { module, name } | PythonSource::Name { module, name } => {
+                write!(f, "{module}.{name}")
+            }
+            PythonSource::Module(name) => write!(f, "module {name}"),
+            PythonSource::File(path) => write!(f, "module {path}"),
+            PythonSource::Script { name, .. } => write!(f, "script {name}"),
+            PythonSource::Value => f.write_str("a Python value"),
+        }
+    }
+}
+
+/// A script's text is the caller's, and in no log.
+impl std::fmt::Debug for PythonSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PythonSource({self})")
+    }
+}
+
+/// What an object is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    pub(crate) action: Action,
+    /// The name of a method, an attribute or an operator; empty where the object itself
+    /// is meant.
+    pub(crate) name: String,
+    pub(crate) returns: Returns,
+}
+
+/// What is done with a name of an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Action {
+    #[default]
+    Call,
+    GetAttribute,
+    SetAttribute,
+    DeleteAttribute,
+    Operate,
+    Iterate,
+}
+
+/// How what is returned comes to the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Returns {
+    /// By value if it is one of the kinds that travel, else by handle.
+    #[default]
+    Fitting,
+    Value,
+    Handle,
+    /// By handle, but for `None`, which is null.
+    HandleOrNull,
+    /// Not at all.
+    Nothing,
+}
+
+impl Operation {
+    /// A call of a method by its name.
+    pub(crate) fn call(method: impl Into<String>) -> Self {
+        Operation { action: Action::Call, name: method.into(), returns: Returns::Fitting }
+    }
+}
+
+/// A type's name without the path to it.
+pub(crate) fn short_name(type_name: &str) -> &str {
+    type_name.rsplit("::").next().unwrap_or(type_name)
+}

@@ -1,0 +1,219 @@
+//! How a daemon's process, or an interpreter's, ended when nobody had asked it to.
+
+use super::{Duration, ExitStatus, fmt};
+use std::os::unix::process::ExitStatusExt;
+
+/// How a daemon's process, or the interpreter of a Python object below it, died: its true
+/// exit code or signal, its last words, and how long it had lived.
+#[derive(Clone, Debug)]
+pub struct Death {
+    pub(crate) whose: DeadProcess,
+    pub(crate) pid: u32,
+    pub(crate) status: Status,
+    pub(crate) stderr: String,
+    pub(crate) uptime: Duration,
+}
+
+/// Which process it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeadProcess {
+    Daemon,
+    Interpreter,
+}
+
+/// How a process ended, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Known(ExitStatus),
+    /// The kernel kept none, because this program ignores SIGCHLD.
+    Unkept,
+    /// A wrapper that had started the process, and is the only one to be told by the
+    /// kernel, outlived it and did not tell.
+    Untold,
+    /// It was no process of its own.
+    InProcess,
+}
+
+impl Status {
+    /// It exited by itself.
+    pub(crate) fn exited(code: i32) -> Self {
+        Status::Known(ExitStatus::from_raw((code & 0xff) << 8))
+    }
+
+    /// A signal ended it.
+    pub(crate) fn killed(signal: i32, core_dumped: bool) -> Self {
+        Status::Known(ExitStatus::from_raw(signal & 0x7f | if core_dumped { 0x80 } else { 0 }))
+    }
+
+    pub(crate) fn known(self) -> Option<ExitStatus> {
+        match self {
+            Status::Known(status) => Some(status),
+            Status::Unkept | Status::Untold | Status::InProcess => None,
+        }
+    }
+
+    pub(crate) fn signal(self) -> Option<i32> {
+        self.known().and_then(|status| status.signal())
+    }
+}
+
+/// As "exited with code 3", the part of a message that follows "the daemon's process
+/// died: ".
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Known(status) => f.write_str(&describe(*status)),
+            Status::Unkept => f.write_str("how is not known (is SIGCHLD ignored in this program?)"),
+            Status::Untold => {
+                f.write_str("how is not known (the wrapper that had started it went on without it)")
+            }
+            Status::InProcess => f.write_str("it was within this process, which goes on"),
+        }
+    }
+}
+
+impl Death {
+    /// The process id it had.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether it was the interpreter of a Python object, and not the daemon, which goes
+    /// on then.
+    #[must_use]
+    pub fn is_of_interpreter(&self) -> bool {
+        self.whose == DeadProcess::Interpreter
+    }
+
+    /// The exit code, if it exited by itself.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.status().and_then(|status| status.code())
+    }
+
+    /// The signal that ended it, if one did.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
+    }
+
+    /// Whether the kernel wrote a core dump of it.
+    #[must_use]
+    pub fn core_dumped(&self) -> bool {
+        self.status().is_some_and(|status| status.core_dumped())
+    }
+
+    /// The exit status. `None` if this program ignores SIGCHLD, for then the kernel keeps
+    /// none; or if a wrapper had started the daemon, and outlived it without telling.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        self.status.known()
+    }
+
+    /// The last lines it wrote to its stderr, 4 KiB at most, control characters escaped.
+    #[must_use]
+    pub fn stderr(&self) -> &str {
+        &self.stderr
+    }
+
+    /// How long it had lived.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.uptime
+    }
+
+    pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n  it had lived {:.3} s", self.uptime.as_secs_f64())?;
+        if self.stderr.is_empty() {
+            return f.write_str(" and written nothing to its stderr");
+        }
+        f.write_str("; the end of its stderr:")?;
+        self.stderr.lines().try_for_each(|line| write!(f, "\n  | {line}"))
+    }
+}
+
+/// As "killed by signal 9 (SIGKILL)", the part of the message that a reader needs first.
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let process = match self.whose {
+            DeadProcess::Daemon => "the daemon's process",
+            DeadProcess::Interpreter => "the interpreter",
+        };
+        write!(f, "{process} died: {}", self.status)
+    }
+}
+
+/// Says an exit status in words: "exited with code 3", "killed by signal 9 (SIGKILL)".
+pub(crate) fn describe(status: ExitStatus) -> String {
+    if let Some(code) = status.code() {
+        return format!("exited with code {code}");
+    }
+    let Some(signal) = status.signal() else { return status.to_string() };
+    let core = if status.core_dumped() { ", core dumped" } else { "" };
+    match name(signal) {
+        Some(name) => format!("killed by signal {signal} ({name}){core}"),
+        None => format!("killed by signal {signal}{core}"),
+    }
+}
+
+/// The names of the signals that end a process, by their numbers on Linux (signal(7); the
+/// same on x86-64 and ARM).
+fn name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_is_said_in_words() {
+        assert_eq!(describe(ExitStatus::from_raw(3 << 8)), "exited with code 3");
+        assert_eq!(describe(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
+        assert_eq!(
+            describe(ExitStatus::from_raw(11 | 0x80)),
+            "killed by signal 11 (SIGSEGV), core dumped"
+        );
+        assert_eq!(describe(ExitStatus::from_raw(40)), "killed by signal 40");
+        let death = |status| {
+            Death {
+                whose: DeadProcess::Daemon,
+                pid: 1,
+                status,
+                stderr: String::new(),
+                uptime: Duration::ZERO,
+            }
+            .to_string()
+        };
+        assert_eq!(Status::exited(259).known(), Some(ExitStatus::from_raw(3 << 8)));
+        assert_eq!(
+            [Status::killed(9, false), Status::Unkept, Status::Untold].map(death),
+            [
+                "the daemon's process died: killed by signal 9 (SIGKILL)",
+                "the daemon's process died: how is not known (is SIGCHLD ignored in this program?)",
+                "the daemon's process died: how is not known (the wrapper that had started it went on without it)",
+            ]
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! The frames on the lifeline: hello goes in, ready or a failure comes out; later the
+//! request to end goes in, and what becomes of it comes out.
+//!
+//! A frame is one line of JSON. The lifeline is the daemon's fd 0, so nothing the daemon
+//! prints can get between.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
+};
+use uuid::Uuid;
+
+use crate::common::transport::{Endpoint, Token};
+
+/// The version of all that a parent and its daemon say to each other; a daemon refuses
+/// any other in the handshake.
+pub(crate) const PROTOCOL_VERSION: u32 = 1;
+
+/// A longer frame is refused: whoever sends one is not a daemon of ours.
+const MAX_FRAME: u64 = 64 * 1024;
+
+/// What the parent tells its daemon first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    /// The version of the protocol; the first field, and the one that never changes its
+    /// meaning.
+    pub(crate) protocol: u32,
+    pub(crate) daemon: Uuid,
+    pub(crate) transport: Transport,
+    pub(crate) grace: Duration,
+    pub(crate) message_limit: usize,
+    pub(crate) depth_limit: usize,
+    /// How many threads run what is async.
+    pub(crate) workers: usize,
+}
+
+/// Where the daemon is to listen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Transport {
+    /// At a Unix socket in this directory, which is its own.
+    Unix { directory: PathBuf },
+    /// At a port of 127.0.0.1, for whoever has the token.
+    Localhost { token: Token },
+    /// Nowhere: it has its one connection already.
+    InProcess,
+}
+
+impl Transport {
+    /// The directory that is to be removed at the end.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match self {
+            Transport::Unix { directory } => Some(directory),
+            Transport::Localhost { .. } | Transport::InProcess => None,
+        }
+    }
+
+    /// What a client must have to be answered.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        match self {
+            Transport::Localhost { token } => Some(token),
+            Transport::Unix { .. } | Transport::InProcess => None,
+        }
+    }
+}
+
+/// What the daemon answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum DaemonMessage {
+    /// It listens.
+    Ready {
+        protocol: u32,
+        /// Its own pid, which differs from the spawned one's where a wrapper started it.
+        pid: u32,
+        endpoint: Endpoint,
+    },
+    /// It speaks another version of the protocol.
+    OtherVersion { protocol: u32 },
+    /// It cannot listen.
+    Failed { message: String },
+    /// Later: it is ending, by whomever it was asked, and will be gone within the grace.
+    /// So many calls run or wait.
+    Terminating { grace: Duration, calls: u64 },
+    /// Last: it exits. So many calls were still running and are cut off; its objects were
+    /// all dropped, or took too long.
+    Leaving { abandoned: u64, dropped: bool },
+}
+
+/// What the parent may tell its daemon later.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum ParentMessage {
+    /// Ends the daemon. A lifeline that closes without this means that the parent is
+    /// dead.
+    End { grace: Duration },
+}
+
+/// Reads one frame; `None` if the other end has closed before it.
+///
+/// # Errors
+///
+/// `InvalidData` for a line that is too long or not the frame expected; it quotes the
+/// line's beginning, escaped.
+pub(crate) async fn read_frame<T: DeserializeOwned>(
+    stream: &mut (impl AsyncBufRead + Unpin),
+) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    stream.take(MAX_FRAME).read_until(b'\n', &mut line).await?;
+    if line.last() != Some(&b'\n') && line.len() < MAX_FRAME as usize {
+        return Ok(None);
+    }
+    serde_json::from_slice(&line).map(Some).map_err(|error| {
+        let start = &line[..line.len().min(256)];
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("\"{}\" is no frame: {error}", start.escape_ascii()),
+        )
+    })
+}
+
+/// Reads the first frame of a parent: a hello, or the version of one that this program
+/// does not speak.
+///
+/// # Errors
+///
+/// As [`read_frame`], but nothing of what came is quoted: there may be a token in it.
+pub(crate) async fn read_hello(
+    stream: &mut (impl AsyncBufRead + Unpin),
+) -> io::Result<Option<Result<Hello, u32>>> {
+    let no_hello = |_| io::Error::new(io::ErrorKind::InvalidData, "what it said first is no hello");
+    let Some(frame) = read_frame::<serde_json::Value>(stream).await.map_err(no_hello)? else {
+        return Ok(None);
+    };
+    match frame["protocol"].as_u64().and_then(|protocol| u32::try_from(protocol).ok()) {
+        Some(PROTOCOL_VERSION) | None => {
+            Ok(Some(Ok(serde_json::from_value(frame).map_err(|error| no_hello(error.into()))?)))
+        }
+        Some(other) => Ok(Some(Err(other))),
+    }
+}
+
+/// Writes one frame.
+pub(crate) async fn write_frame<T: Serialize>(
+    stream: &mut (impl AsyncWrite + Unpin),
+    frame: &T,
+) -> io::Result<()> {
+    let mut line = serde_json::to_vec(frame)?;
+    line.push(b'\n');
+    stream.write_all(&line).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::BufReader;
+
+    use super::*;
+
+    async fn read(bytes: &[u8]) -> io::Result<Option<ParentMessage>> {
+        read_frame(&mut BufReader::new(bytes)).await
+    }
+
+    #[tokio::test]
+    async fn frame_written_is_read() {
+        let frame = ParentMessage::End { grace: Duration::from_millis(1500) };
+        let mut line = Vec::new();
+        write_frame(&mut line, &frame).await.expect("a vector takes everything");
+        assert_eq!(read(&line).await.expect("it is a frame"), Some(frame));
+    }
+
+    #[tokio::test]
+    async fn hello_of_another_version_tells_it_whatever_else_it_holds() {
+        let line = b"{\"protocol\":99,\"new\":[1]}\n";
+        let hello = read_hello(&mut BufReader::new(line.as_slice()))
+            .await
+            .expect("it is JSON")
+            .expect("it is whole");
+        assert_eq!(hello, Err(99));
+    }
+
+    #[tokio::test]
+    async fn hello_that_cannot_be_understood_is_not_quoted() {
+        for line in [
+            "{\"protocol\":1,\"transport\":\"secret\"}\n",
+            "{\"protocol\":\"secret\"}\n",
+            "secret\n",
+        ] {
+            let error =
+                read_hello(&mut BufReader::new(line.as_bytes())).await.expect_err("it is none");
+            assert_eq!(error.to_string(), "what it said first is no hello");
+        }
+    }
+
+    #[tokio::test]
+    async fn closed_or_cut_lifeline_is_no_frame() {
+        assert_eq!(read(b"").await.expect("it is closed"), None);
+        assert_eq!(read(b"{\"End\"").await.expect("it is cut"), None);
+    }
+
+    #[tokio::test]
+    async fn garbage_is_quoted_escaped_and_bounded() {
+        let error = read(b"\x1b[31mhi\n").await.expect_err("it is garbage").to_string();
+        assert!(error.starts_with(r#""\x1b[31mhi\n" is no frame: "#), "{error}");
+        let endless = vec![b'x'; 10 * MAX_FRAME as usize];
+        let error = read(&endless).await.expect_err("it is too long").to_string();
+        assert!(error.len() < 512, "{}", error.len());
+    }
+}

@@ -1,0 +1,192 @@
+//! A started process as its owner holds it: watched, killed, reaped, and what it left
+//! behind ended.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::LazyLock;
+
+use rustix::process::{Pid, Signal, WaitIdStatus};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::common::error::{Error, ErrorKind, Result, Status};
+use crate::common::process::marker::Marker;
+use crate::common::process::output::{Output, OutputOrigin};
+use crate::common::process::pidfd::Pidfd;
+use crate::common::process::{Program, descendants};
+
+/// A started process. It has one owner, who ends it by [`Child::reap`]; dropped before
+/// that, it is killed and reaped later, by nobody but `init`.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pid: Pid,
+    pidfd: Pidfd,
+    /// The daemon, where what was started is a wrapper around it.
+    daemon: Option<Pidfd>,
+    marker: Marker,
+    output: Output,
+    state: ChildState,
+}
+
+/// How many children of this process have not been reaped yet.
+pub(super) static LIVING: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
+
+/// Waits until every child of this process that was started here has been reaped.
+pub(crate) async fn children_gone() {
+    // The sender is a static.
+    let _ = LIVING.subscribe().wait_for(|living| *living == 0).await;
+}
+
+/// While it is not reaped, its pid — and its process group's — can belong to nobody else,
+/// and signals may be sent by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChildState {
+    Unreaped,
+    Reaped,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    pub(crate) status: Status,
+    /// The end of what it wrote to stderr.
+    pub(crate) stderr: String,
+}
+
+impl Child {
+    /// Starts `program` as the daemon `daemon`; the stream is this end of its lifeline.
+    ///
+    /// Must be called on the keeper's thread: the signal that a daemon gets when its
+    /// parent dies is bound to the thread that started it.
+    pub(crate) fn start(program: &Program, daemon: Uuid) -> Result<(Self, UnixStream)> {
+        let marker = Marker::of_daemon(daemon);
+        let (ours, theirs) =
+            UnixStream::pair().map_err(|error| resources("a socket pair", error))?;
+        let mut process = program.start(marker, theirs)?;
+        let stdout = process.stdout.take().map(OwnedFd::from);
+        let stderr = process.stderr.take().map(OwnedFd::from);
+        let pid = Pid::from_child(&process);
+        let pidfd = Pidfd::open(pid).map_err(|error| {
+            // Nobody would watch it. It is ours and not reaped, so the number is still
+            // its own.
+            let _ = process.kill();
+            let _ = process.wait();
+            resources("a descriptor for its process", error)
+        })?;
+        let writer = OutputOrigin { pid: process.id(), daemon: process.id(), signed: Some(daemon) };
+        let output = Output::capture(writer, stdout, stderr);
+        LIVING.send_modify(|living| *living += 1);
+        Ok((Child { pid, pidfd, daemon: None, marker, output, state: ChildState::Unreaped }, ours))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Waits for its end; it is then a zombie until it is reaped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn exited(&self) {
+        self.pidfd.exited().await;
+    }
+
+    /// Watches the process `daemon` too, where what was started is a wrapper around it;
+    /// gives whether that is so. Must be called on the keeper, as [`Child::start`].
+    ///
+    /// The number is only what somebody said, so it must be that of a process that
+    /// carries the marker.
+    pub(crate) fn watch_daemon(&mut self, daemon: u32) -> bool {
+        let pid = i32::try_from(daemon).ok().and_then(Pid::from_raw).filter(|pid| *pid != self.pid);
+        // The descriptor comes first: what it holds cannot become another process while
+        // its environment is read. If either fails, only the wrapper tells of the end.
+        let is_marked = |pid: Pid| self.marker.is_on(pid.as_raw_nonzero().get());
+        self.daemon = pid.and_then(|pid| Pidfd::open(pid).ok().filter(|_| is_marked(pid)));
+        self.daemon.is_some()
+    }
+
+    /// Waits for the end of the daemon that is watched beside its wrapper; where there is
+    /// none, for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn daemon_exited(&self) {
+        match &self.daemon {
+            Some(daemon) => daemon.exited().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Kills it and its process group, and the daemon that it wraps.
+    pub(crate) fn kill(&self) {
+        if let Some(daemon) = &self.daemon {
+            daemon.kill();
+        }
+        // Its group has its number, and may be signalled by it only while nobody else can
+        // have got it.
+        if self.state == ChildState::Unreaped && self.pidfd.holds_its_number() {
+            // It may be a zombie already, and its group empty.
+            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        }
+        self.pidfd.kill();
+    }
+
+    /// Reaps it once it has exited, and ends the rest of its process group first, while
+    /// the zombie still holds the number.
+    pub(crate) async fn reap(mut self) -> (Exit, Leftovers) {
+        self.exited().await;
+        self.kill();
+        let status = self.pidfd.reap().ok().flatten();
+        self.state = ChildState::Reaped;
+        LIVING.send_modify(|living| *living -= 1);
+        let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
+        let output = std::mem::take(&mut self.output);
+        (Exit { status, stderr: output.finish().await }, Leftovers(self.marker))
+    }
+}
+
+/// What a process may have left behind that was not in its group any more.
+#[derive(Debug)]
+pub(crate) struct Leftovers(Marker);
+
+impl Leftovers {
+    /// Kills what carries the process's marker. It reads the environment of every process
+    /// of this user, some milliseconds' work, and is not needed after a daemon that ended
+    /// in order: that one has ended its descendants itself.
+    pub(crate) fn kill(self) {
+        descendants::kill_marked(self.0);
+    }
+}
+
+/// The task that owned it is gone, with its runtime: nobody is left to ask it nicely or
+/// to reap it.
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.state == ChildState::Unreaped {
+            self.kill();
+            LIVING.send_modify(|living| *living -= 1);
+        }
+    }
+}
+
+fn resources(what: &str, error: io::Error) -> Error {
+    Error::new(ErrorKind::Spawn, format!("{what} could not be made: {error}"))
+        .advise("see this process's limits (`ulimit -a`)")
+        .because(error)
+}
+
+/// The status that `waitpid` would have given, put together from what `waitid` gives
+/// (wait(2)).
+pub(super) fn exit_status(status: &WaitIdStatus) -> Option<ExitStatus> {
+    let raw = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => (code & 0xff) << 8,
+        (None, Some(signal)) => signal | if status.dumped() { 0x80 } else { 0 },
+        (None, None) => return None,
+    };
+    Some(ExitStatus::from_raw(raw))
+}

@@ -1,0 +1,222 @@
+//! Processes that an object has started, found in `/proc` and ended.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open,
+    pidfd_send_signal, waitid,
+};
+
+use crate::common::process::marker::Marker;
+use crate::common::process::pidfd::{EXITED, becomes};
+
+/// How long ending them may take: they are killed, so only one that forks faster than it
+/// is found could outlast this.
+const LIMIT: Duration = Duration::from_millis(300);
+
+/// A process as `/proc/<pid>/stat` shows it. The start time tells it from a later one of
+/// the same pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    started: u64,
+    zombie: bool,
+}
+
+/// Kills every descendant of this process and reaps those that are its children.
+///
+/// Only for a process that is about to end: it also reaps children whose exit status some
+/// other part of the process may want.
+pub(crate) fn kill_descendants() {
+    let this = rustix::process::getpid().as_raw_nonzero().get();
+    let reap = || while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {};
+    let find = || {
+        reap();
+        descendants(this, &all())
+    };
+    repeat(find, kill);
+    // One may have become a zombie between the last reaping and the look that found
+    // nothing.
+    reap();
+}
+
+/// Kills every process that carries `marker` in its environment: what a daemon left
+/// behind that died without its own ending.
+pub(super) fn kill_marked(marker: Marker) {
+    repeat(|| marked(marker), kill);
+}
+
+/// Ends what an interpreter has left behind, which was the leader of its process group,
+/// and has exited: the rest of the group, and what carries `marker`. Reaps it, and those
+/// of them that have come to this process: nobody else waits for them.
+///
+/// What has left the group and does not carry the marker, because it was started with
+/// another environment, stays until the daemon ends.
+pub(super) fn end_remains(interpreter: Pid, marker: Marker) {
+    // It may be empty but for the interpreter, which still holds the number.
+    let _ = kill_process_group(interpreter, Signal::KILL);
+    let mut killed = Vec::new();
+    repeat(|| marked(marker), |process| killed.extend(signal(process, Signal::KILL)));
+    let limit = Instant::now() + LIMIT;
+    for pidfd in killed {
+        becomes(&pidfd, EXITED, limit);
+        // It may be another's child.
+        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
+    // The interpreter is of its group as well. Those that are still there hold the
+    // number.
+    while let Ok(reaped) =
+        waitid(WaitId::Pgid(Some(interpreter)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+    {
+        match reaped {
+            None if Instant::now() > limit => return,
+            None => std::thread::sleep(Duration::from_millis(1)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Asks every other process that carries `marker` to end, and kills those that have not
+/// after `patience`.
+pub(super) fn end_marked(marker: Marker, patience: Duration) {
+    let this = rustix::process::getpid().as_raw_nonzero().get();
+    let others =
+        || marked(marker).into_iter().filter(|process| process.pid != this).collect::<Vec<_>>();
+    let asked: Vec<OwnedFd> =
+        others().into_iter().filter_map(|process| signal(process, Signal::TERM)).collect();
+    let end = Instant::now() + patience;
+    for pidfd in asked {
+        becomes(&pidfd, EXITED, end);
+    }
+    repeat(others, kill);
+}
+
+/// Ends by `kill` what `find` finds until it finds nothing.
+fn repeat(mut find: impl FnMut() -> Vec<Process>, mut kill: impl FnMut(Process)) {
+    let limit = Instant::now() + LIMIT;
+    loop {
+        let found = find();
+        if found.is_empty() || Instant::now() > limit {
+            return;
+        }
+        found.into_iter().for_each(&mut kill);
+        // The kernel needs a moment to end them, and tells of another's children in no
+        // other way.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(process: Process) {
+    // It may have ended already.
+    let _ = signal(process, Signal::KILL);
+}
+
+/// Sends a signal, and gives what tells of the process's end; `None` if it has ended
+/// already.
+fn signal(process: Process, signal: Signal) -> Option<OwnedFd> {
+    // The pidfd holds on to the process; if it is still the one that was found, the
+    // signal cannot hit another.
+    let pidfd = pidfd_open(Pid::from_raw(process.pid)?, PidfdFlags::empty()).ok()?;
+    stat(process.pid).filter(|now| now.started == process.started)?;
+    pidfd_send_signal(&pidfd, signal).ok()?;
+    Some(pidfd)
+}
+
+/// Those that are still to end, or to be reaped by `root`.
+fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
+    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
+    for process in all {
+        children.entry(process.parent).or_default().push(*process);
+    }
+    let mut seen = HashSet::from([root]);
+    let mut ahead = vec![root];
+    let mut found = Vec::new();
+    while let Some(parent) = ahead.pop() {
+        for child in
+            children.get(&parent).into_iter().flatten().filter(|child| seen.insert(child.pid))
+        {
+            ahead.push(child.pid);
+            // A child of its own shows as a zombie, and cannot be reaped, while threads
+            // of it are still ending.
+            found.extend((!child.zombie || child.parent == root).then_some(*child));
+        }
+    }
+    found
+}
+
+fn marked(marker: Marker) -> Vec<Process> {
+    all().into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect()
+}
+
+fn all() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(stat)
+        .collect()
+}
+
+fn stat(pid: i32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &String::from_utf8_lossy(&stat))
+}
+
+/// Fields 3 (state), 4 (parent) and 22 (start time) of proc_pid_stat(5); the second is
+/// the name, which may hold anything.
+fn parse_stat(pid: i32, stat: &str) -> Option<Process> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Process { pid, parent, started, zombie: matches!(state, "Z" | "X") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_is_read_past_any_name() {
+        let stat = "42 (a) S (b) ) Z 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99887 1 2";
+        assert_eq!(
+            parse_stat(42, stat),
+            Some(Process { pid: 42, parent: 7, started: 99887, zombie: true })
+        );
+    }
+
+    #[test]
+    fn this_process_is_found() {
+        let this = rustix::process::getpid().as_raw_nonzero().get();
+        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+        assert!(
+            all()
+                .iter()
+                .any(|process| process.pid == this && process.parent == parent && !process.zombie)
+        );
+    }
+
+    #[test]
+    fn descendants_are_found_at_any_distance() {
+        let process = |pid, parent, zombie| Process { pid, parent, started: 0, zombie };
+        let all =
+            [process(2, 1, false), process(3, 2, true), process(4, 3, false), process(5, 9, false)];
+        let pids: Vec<i32> = descendants(1, &all).iter().map(|process| process.pid).collect();
+        assert_eq!(pids, [2, 4]);
+    }
+
+    #[test]
+    fn zombie_is_there_until_its_own_parent_has_reaped_it() {
+        let process = |pid, parent| Process { pid, parent, started: 0, zombie: true };
+        let processes = [process(2, 1), process(3, 2)];
+        let pids = |root| {
+            descendants(root, &processes).iter().map(|process| process.pid).collect::<Vec<_>>()
+        };
+        assert_eq!([pids(1), pids(2)], [[2], [3]]);
+    }
+}

@@ -1,0 +1,162 @@
+//! The process of an interpreter, as the daemon that uses it holds it.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::io::FdFlags;
+use rustix::process::{Pid, Signal};
+
+use crate::common::error::{Error, ErrorKind, Result, Status};
+use crate::common::process::child::{LIVING, exit_status};
+use crate::common::process::descendants::{end_remains, kill_marked};
+use crate::common::process::marker::Marker;
+use crate::common::process::output::Output;
+use crate::common::process::pidfd::Pidfd;
+
+/// Keeps the current directory out of the module search while the interpreter starts:
+/// 3.13 imports a module before it runs the text it is given. With this value it takes
+/// that out of its environment again; what it starts by its own flags, as
+/// `multiprocessing` does, has a safe path too.
+const SAFE_PATH: &str = "PYTHONSAFEPATH";
+
+/// A process that ends with this one, whatever ends this one. It has one owner, who ends
+/// it by [`InterpreterProcess::reap`]; what it starts carries its marker, by which that
+/// is ended with it.
+#[derive(Debug)]
+pub(crate) struct InterpreterProcess {
+    pid: Pid,
+    pidfd: Pidfd,
+    marker: Marker,
+    output: Output,
+}
+
+impl InterpreterProcess {
+    /// Starts `program` with an end of each of two socket pairs, whose numbers are its
+    /// last arguments; gives the other ends, which do not block.
+    ///
+    /// Must be called on the keeper's thread: the signal that it gets when this process
+    /// dies is bound to the thread that started it.
+    pub(crate) fn start(program: &Path, arguments: &[&OsStr]) -> Result<(Self, [UnixStream; 2])> {
+        let failed = |what: &str, error: io::Error| {
+            Error::new(
+                ErrorKind::Spawn,
+                format!("`{}` could not be started: {what}{error}", program.display()),
+            )
+            .because(error)
+        };
+        let pair = || UnixStream::pair().map_err(|error| failed("a socket pair: ", error));
+        let ((first, their_first), (second, their_second)) = (pair()?, pair()?);
+        for ours in [&first, &second] {
+            ours.set_nonblocking(true).map_err(|error| failed("a socket pair: ", error))?;
+        }
+        let theirs = [OwnedFd::from(their_first), OwnedFd::from(their_second)];
+        let numbers = theirs.each_ref().map(OwnedFd::as_raw_fd);
+        let parent = rustix::process::getpid();
+        let marker = Marker::of_interpreter();
+        let (variable, value) = marker.variable();
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .args(numbers.map(|number| number.to_string()))
+            .env(variable, value)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        if std::env::var_os(SAFE_PATH).is_none() {
+            command.env(SAFE_PATH, "oad");
+        }
+        let prepare = move || {
+            for number in numbers {
+                // SAFETY: `theirs` are open until the child has been started, and the
+                // child has a copy of all descriptors.
+                #[allow(unsafe_code)]
+                let socket = unsafe { BorrowedFd::borrow_raw(number) };
+                rustix::io::fcntl_setfd(socket, FdFlags::empty())?;
+            }
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The parent may have died before that.
+            match rustix::process::getppid() == Some(parent) {
+                true => Ok(()),
+                false => Err(io::ErrorKind::NotFound.into()),
+            }
+        };
+        // SAFETY: what runs between fork and exec makes four system calls, and neither
+        // allocates nor takes a lock. The standard library has no safe way to hand a
+        // descriptor down by its number, nor to set the death signal.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(prepare);
+        }
+        let mut process = command.spawn().map_err(|error| failed("", error))?;
+        drop(theirs);
+        let stdout = process.stdout.take().map(OwnedFd::from);
+        let stderr = process.stderr.take().map(OwnedFd::from);
+        let pid = Pid::from_child(&process);
+        let pidfd = Pidfd::open(pid).map_err(|error| {
+            // Nobody would watch it. It is ours and not reaped, so the number is still
+            // its own.
+            let _ = process.kill();
+            let _ = process.wait();
+            failed("a descriptor for its process: ", error)
+        })?;
+        let output = Output::relay(process.id(), stdout, stderr);
+        LIVING.send_modify(|living| *living += 1);
+        Ok((InterpreterProcess { pid, pidfd, marker, output }, [first, second]))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// The process that starts interpreters: this one.
+    pub(crate) fn parent() -> u32 {
+        std::process::id()
+    }
+
+    /// Waits for its end; it is then a zombie until it is reaped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn exited(&self) {
+        self.pidfd.exited().await;
+    }
+
+    pub(crate) fn kill(&self) {
+        self.pidfd.kill();
+    }
+
+    /// Waits for its end, and gives its exit status and the end of what it wrote to
+    /// stderr. Who waits for that is not held up by what comes then: a task of the
+    /// keeper's reaps it and ends what it has left behind.
+    ///
+    /// Must be called on the keeper.
+    pub(crate) async fn reap(self) -> (Status, String) {
+        self.exited().await;
+        let status = self.pidfd.status().ok().flatten();
+        let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
+        let stderr = self.output.finish().await;
+        tokio::spawn(self.clear_up());
+        (status, stderr)
+    }
+
+    async fn clear_up(self) {
+        let InterpreterProcess { pid, pidfd, marker, output } = self;
+        // It reads much of `/proc`. If it cannot be done there is nobody to tell.
+        let ending = tokio::task::spawn_blocking(move || match pidfd.holds_its_number() {
+            true => end_remains(pid, marker),
+            false => kill_marked(marker),
+        });
+        output.passed_on().await;
+        let _ = ending.await;
+        // Last, because a daemon that ends waits for this, and what the interpreter wrote
+        // is to be passed on.
+        LIVING.send_modify(|living| *living -= 1);
+    }
+}

@@ -1,0 +1,38 @@
+//! Processes: the only place that starts, watches and ends them.
+//!
+//! On the parent's side, [`Child`] is a daemon's process from its start to its reaping;
+//! on the daemon's side, [`inherited_lifeline`] tells a daemon from an ordinary program
+//! and [`descendants`] ends what it leaves behind. What is Linux-only about processes is
+//! here. Deliberately absent: what is said on the lifeline's frames (handshake) and to
+//! the object.
+
+mod child;
+mod descendants;
+mod interpreter;
+mod keeper;
+mod marker;
+mod output;
+mod output_prefix;
+mod pidfd;
+mod program;
+mod wrappers;
+
+pub(crate) use child::{Child, Exit, Leftovers, children_gone};
+pub(crate) use descendants::kill_descendants;
+pub(crate) use interpreter::InterpreterProcess;
+pub(crate) use keeper::keeper;
+pub(crate) use marker::{InheritedLifeline, inherited_lifeline, silence};
+pub use program::TestDaemon;
+pub(crate) use program::{Program, note_initialized};
+pub(crate) use wrappers::Wrappers;
+
+use rustix::process::Signal;
+
+/// Ends this process at once, whatever its other threads do. `std::process::exit` runs
+/// handlers that may hang.
+pub(crate) fn kill_self() -> ! {
+    loop {
+        // It can only fail for a signal that does not exist.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+    }
+}

@@ -1,0 +1,324 @@
+//! What a daemon, or an interpreter, writes to its stdout and stderr: each line becomes
+//! an event, and the end of stderr is kept for its obituary.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::io::{Errno, ioctl_fionread};
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::unix::pipe::Receiver;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::instrument::WithSubscriber as _;
+use uuid::Uuid;
+
+use crate::common::process::marker::this_daemon;
+use crate::common::process::output_prefix;
+
+/// How much of the end of stderr is kept, in bytes.
+const TAIL: usize = 4 * 1024;
+
+/// A longer line is told in pieces of this size, in bytes.
+const LINE: usize = 8 * 1024;
+
+/// How much is passed on at once, in bytes.
+const AT_ONCE: usize = 64 * 1024;
+
+/// How long reading what is in the pipes of a process that has gone may take. It is
+/// there, so that only a machine without time needs any.
+const DRAIN: Duration = Duration::from_millis(50);
+
+/// The same until what was read is passed on, which takes threads that a busy machine may
+/// be slow to run.
+const DRAIN_RELAY: Duration = Duration::from_millis(500);
+
+/// Reads both pipes of a process until they close, or it has gone, or this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    readers: JoinSet<()>,
+    /// Cancelled when the process has gone.
+    gone: CancellationToken,
+    /// Counts the readers that may add to the tail.
+    reading: TaskTracker,
+    tail: Tail,
+}
+
+/// The end of what a process wrote to stderr.
+type Tail = Arc<Mutex<VecDeque<u8>>>;
+
+/// Who is asked for what a process writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OutputOrigin {
+    /// Who writes what is not said to be another's.
+    pub(super) pid: u32,
+    /// The daemon that it is, or belongs to, by its pid.
+    pub(super) daemon: u32,
+    /// What the daemon signs with what it passes on.
+    pub(super) signed: Option<Uuid>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum StdStream {
+    Stdout,
+    Stderr,
+}
+
+/// One of the pipes.
+struct OutputPipe {
+    pipe: Receiver,
+    gone: CancellationToken,
+    /// Dropped when the tail is whole.
+    reading: Option<TaskTrackerToken>,
+}
+
+// === impl Output ===
+
+impl Output {
+    /// Starts reading what becomes events. They go to the subscriber that is current
+    /// here.
+    pub(super) fn capture(
+        writer: OutputOrigin,
+        stdout: Option<OwnedFd>,
+        stderr: Option<OwnedFd>,
+    ) -> Self {
+        let mut output = Output::default();
+        if let Some(source) = output.source(stdout) {
+            let reading = tell(source, writer, StdStream::Stdout, None);
+            output.readers.spawn(reading.with_current_subscriber());
+        }
+        if let Some(source) = output.source(stderr) {
+            let reading = tell(source, writer, StdStream::Stderr, Some(Arc::clone(&output.tail)));
+            output.readers.spawn(reading.with_current_subscriber());
+        }
+        output
+    }
+
+    /// Does the same for a process of this one's: where this is a daemon, its parent is
+    /// to tell what comes, so it goes on to this process's own stdout and stderr, line by
+    /// line, with its pid.
+    pub(super) fn relay(pid: u32, stdout: Option<OwnedFd>, stderr: Option<OwnedFd>) -> Self {
+        let Some(daemon) = this_daemon() else {
+            return Output::capture(
+                OutputOrigin { pid, daemon: std::process::id(), signed: None },
+                stdout,
+                stderr,
+            );
+        };
+        let mut output = Output::default();
+        let prefix = output_prefix::prefix(daemon, pid);
+        if let Some(source) = output.source(stdout) {
+            output.readers.spawn(pass_on(source, tokio::io::stdout(), prefix.clone(), None));
+        }
+        if let Some(source) = output.source(stderr) {
+            output.readers.spawn(pass_on(
+                source,
+                tokio::io::stderr(),
+                prefix,
+                Some(Arc::clone(&output.tail)),
+            ));
+        }
+        output
+    }
+
+    fn source(&self, pipe: Option<OwnedFd>) -> Option<OutputPipe> {
+        let pipe = Receiver::from_owned_fd(pipe?).ok()?;
+        Some(OutputPipe { pipe, gone: self.gone.clone(), reading: Some(self.reading.token()) })
+    }
+
+    /// Reads what is still in the pipes of a process that has gone, and gives the end of
+    /// its stderr, escaped. Others may hold the pipes for ever; what they write is not
+    /// its.
+    pub(super) async fn finish(&self) -> String {
+        self.gone.cancel();
+        self.reading.close();
+        // It is late only where this machine has no time; then what is there already must
+        // do.
+        let _ = timeout(DRAIN, self.reading.wait()).await;
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        printable(tail.make_contiguous())
+    }
+
+    /// Waits until what was read is passed on.
+    pub(super) async fn passed_on(mut self) {
+        // If the parent does not take it, there is nobody who would.
+        let _ =
+            timeout(DRAIN_RELAY, async { while self.readers.join_next().await.is_some() {} }).await;
+    }
+}
+
+// === impl Source ===
+
+impl OutputPipe {
+    /// Reads some more, behind what is in `buffer`; gives whether there may be more after
+    /// that.
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> bool {
+        tokio::select! {
+            biased;
+            () = self.gone.cancelled() => {
+                self.read_rest(buffer);
+                false
+            }
+            // An error means the same as the end: there is nothing more to read.
+            read = self.pipe.read_buf(buffer) => matches!(read, Ok(1..)),
+        }
+    }
+
+    /// Reads what is in the pipe now: all that a process has written which has gone.
+    fn read_rest(&self, buffer: &mut Vec<u8>) {
+        let left = ioctl_fionread(&self.pipe)
+            .ok()
+            .and_then(|left| usize::try_from(left).ok())
+            .unwrap_or(0);
+        let (start, mut end) = (buffer.len(), buffer.len());
+        buffer.resize(start + left, 0);
+        while end < buffer.len() {
+            match rustix::io::read(&self.pipe, &mut buffer[end..]) {
+                Ok(0) => break,
+                Ok(read) => end += read,
+                Err(Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
+        buffer.truncate(end);
+    }
+}
+
+// === what becomes of it ===
+
+async fn tell(mut source: OutputPipe, writer: OutputOrigin, stream: StdStream, tail: Option<Tail>) {
+    let mut buffer = Vec::with_capacity(LINE);
+    loop {
+        let is_open = source.read(&mut buffer).await;
+        let mut told = 0;
+        while let Some(end) = buffer[told..].iter().position(|byte| *byte == b'\n') {
+            writer.tell_line(&buffer[told..told + end + 1], stream, tail.as_deref());
+            told += end + 1;
+        }
+        if told == 0 && buffer.len() >= LINE {
+            // What a daemon passes on is never so long, but may begin in here.
+            told = output_prefix::may_begin(&buffer).unwrap_or(buffer.len());
+            writer.tell_line(&buffer[..told], stream, tail.as_deref());
+        }
+        buffer.drain(..told);
+        if !is_open {
+            if !buffer.is_empty() {
+                writer.tell_line(&buffer, stream, tail.as_deref());
+            }
+            return;
+        }
+    }
+}
+
+async fn pass_on(
+    mut source: OutputPipe,
+    mut to: impl AsyncWrite + Unpin,
+    prefix: Vec<u8>,
+    tail: Option<Tail>,
+) {
+    let mut buffer = Vec::with_capacity(LINE);
+    let mut signed = Vec::new();
+    loop {
+        let before = buffer.len();
+        let is_open = source.read(&mut buffer).await;
+        if let Some(tail) = &tail {
+            keep_end(tail, &buffer[before..]);
+        }
+        if !is_open {
+            source.reading = None;
+        }
+        let mut passed = 0;
+        while let Some(len) = line_or_piece(&buffer[passed..], is_open) {
+            let line = &buffer[passed..passed + len];
+            signed.extend_from_slice(&prefix);
+            signed.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+            signed.push(b'\n');
+            passed += len;
+            if signed.len() >= AT_ONCE {
+                write(&mut to, &mut signed).await;
+            }
+        }
+        write(&mut to, &mut signed).await;
+        buffer.drain(..passed);
+        if !is_open {
+            return;
+        }
+    }
+}
+
+/// How long the first line is that can be passed on. With what stands in front it is no
+/// longer than what the parent takes for one.
+fn line_or_piece(bytes: &[u8], is_open: bool) -> Option<usize> {
+    let longest = &bytes[..bytes.len().min(LINE - output_prefix::ROOM - 1)];
+    let line = longest.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+    line.or_else(|| {
+        (!longest.is_empty() && (!is_open || longest.len() < bytes.len())).then_some(longest.len())
+    })
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &mut Vec<u8>) {
+    // If the parent does not take it, there is nobody who would.
+    let _ = to.write_all(bytes).await;
+    let _ = to.flush().await;
+    bytes.clear();
+}
+
+impl OutputOrigin {
+    fn tell_line(self, line: &[u8], stream: StdStream, tail: Option<&Mutex<VecDeque<u8>>>) {
+        match self.signed.and_then(|daemon| output_prefix::split(daemon, line)) {
+            None => self.tell(self.pid, line, stream, tail),
+            Some((own, pid, rest)) => {
+                if !own.is_empty() {
+                    self.tell(self.pid, &[own, b"\n"].concat(), stream, tail);
+                }
+                self.tell(pid, rest, stream, tail);
+            }
+        }
+    }
+
+    fn tell(self, pid: u32, line: &[u8], stream: StdStream, tail: Option<&Mutex<VecDeque<u8>>>) {
+        let (OutputOrigin { daemon, .. }, text) = (self, printable(line));
+        let text = text.trim_end_matches('\n');
+        match stream {
+            StdStream::Stdout => {
+                tracing::info!(target: "oad::output", pid, daemon, stream = "stdout", "{text}")
+            }
+            StdStream::Stderr => {
+                tracing::warn!(target: "oad::output", pid, daemon, stream = "stderr", "{text}")
+            }
+        }
+        if let Some(tail) = tail {
+            keep_end(tail, line);
+        }
+    }
+}
+
+fn keep_end(tail: &Mutex<VecDeque<u8>>, bytes: &[u8]) {
+    let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+    tail.extend(bytes);
+    let surplus = tail.len().saturating_sub(TAIL);
+    tail.drain(..surplus);
+}
+
+/// Text with what a terminal would obey made visible; newlines and tabs stay.
+fn printable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match char {
+                '\n' | '\t' => text.push(char),
+                char if char.is_control() => text.extend(char.escape_default()),
+                char => text.push(char),
+            }
+        }
+        text.extend(chunk.invalid().escape_ascii().map(char::from));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

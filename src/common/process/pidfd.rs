@@ -1,0 +1,126 @@
+//! A process by descriptor rather than by number: it cannot become another process.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A process, watched by the runtime of the thread that opened it.
+#[derive(Debug)]
+pub(crate) struct Pidfd(AsyncFd<OwnedFd>);
+
+impl Pidfd {
+    /// # Errors
+    ///
+    /// Whatever the kernel refuses; too many open files, mostly.
+    pub(super) fn open(pid: Pid) -> io::Result<Self> {
+        let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+        // SAFETY: the descriptor must be open, and stay open and the same, while the
+        // `AsyncFd` lives. `OwnedFd` promises just that, nothing here takes it out, and
+        // the one way to get at it, `get_ref`, borrows it. tokio has no safe function
+        // that takes an `OwnedFd` (tokio#8587).
+        #[allow(unsafe_code)]
+        let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+        Ok(Pidfd(registered.map_err(|error| error.into_parts().1)?))
+    }
+
+    /// Waits until the process has exited; it is then a zombie until it is reaped.
+    pub(crate) async fn exited(&self) {
+        // An error would mean that the runtime is gone, and with it whoever waits here.
+        let _ = self.0.readable().await;
+    }
+
+    /// Sends SIGKILL, which cannot hit another process, not even one that has got the
+    /// number since.
+    pub(super) fn kill(&self) {
+        // It may have ended already.
+        let _ = rustix::process::pidfd_send_signal(self.0.get_ref(), Signal::KILL);
+    }
+
+    /// Whether it still holds its number, as a running process or a zombie. Not so a
+    /// child of a program that ignores SIGCHLD, once it has exited.
+    pub(super) fn holds_its_number(&self) -> bool {
+        self.status().is_ok()
+    }
+
+    /// How the process ended, if it has; it is to be reaped all the same.
+    ///
+    /// # Errors
+    ///
+    /// `ECHILD` where the kernel kept no status, because this program ignores SIGCHLD.
+    pub(super) fn status(&self) -> io::Result<Option<WaitIdStatus>> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(rustix::process::waitid(WaitId::PidFd(self.0.get_ref().as_fd()), options)?)
+    }
+
+    /// Reaps the process; blocks if it has not exited.
+    ///
+    /// # Errors
+    ///
+    /// `ECHILD` where the kernel kept no status, because this program ignores SIGCHLD.
+    pub(super) fn reap(&self) -> io::Result<Option<WaitIdStatus>> {
+        loop {
+            match rustix::process::waitid(
+                WaitId::PidFd(self.0.get_ref().as_fd()),
+                WaitIdOptions::EXITED,
+            ) {
+                Err(rustix::io::Errno::INTR) => {}
+                waited => return Ok(waited?),
+            }
+        }
+    }
+}
+
+/// What a pidfd becomes when its process exits.
+pub(super) const EXITED: PollFlags = PollFlags::IN;
+
+/// Waits on this thread until a descriptor becomes what is asked, and gives whether it
+/// has by `end`. For a thread without a runtime.
+pub(super) fn becomes(fd: &OwnedFd, what: PollFlags, end: Instant) -> bool {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let left =
+            Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        let mut asked = [PollFd::new(fd, what)];
+        match poll(&mut asked, Some(&left)) {
+            // By a signal to this process.
+            Err(Errno::INTR) => {}
+            polled => return polled.is_ok() && asked[0].revents().contains(what),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[tokio::test]
+    // The pidfd reaps it, which is what is tested.
+    #[allow(clippy::zombie_processes)]
+    async fn exit_is_seen_and_its_status_kept_until_reaped() {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", "read line; exit 7"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh");
+        let pidfd = Pidfd::open(Pid::from_child(&child)).expect("it is our child");
+        assert!(
+            futures_util::future::FutureExt::now_or_never(pidfd.exited()).is_none(),
+            "it reads its stdin"
+        );
+        drop(child.stdin.take());
+        pidfd.exited().await;
+        assert_eq!(
+            pidfd.reap().expect("it is a zombie").and_then(|status| status.exit_status()),
+            Some(7)
+        );
+        assert!(pidfd.reap().is_err(), "it is reaped");
+    }
+}

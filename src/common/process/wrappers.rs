@@ -1,0 +1,76 @@
+//! Wrappers that had started this daemon, and that outlive both it and its parent.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::common::process::descendants;
+use crate::common::process::marker::Marker;
+use crate::common::process::pidfd::{EXITED, becomes};
+
+/// How long a wrapper may take to end once it was asked to.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// How long a parent that is dying, and has closed its end of the lifeline by that, may
+/// take until it is dead.
+const DYING: Duration = Duration::from_millis(100);
+
+/// The processes by way of which this daemon was started.
+#[derive(Clone, Debug)]
+pub(crate) struct Wrappers(Option<StartedProcess>);
+
+#[derive(Clone, Debug)]
+struct StartedProcess {
+    marker: Marker,
+    lifeline: Arc<OwnedFd>,
+    /// `None`: it was dead already.
+    parent: Option<Arc<OwnedFd>>,
+}
+
+impl Wrappers {
+    /// Those between the process `parent`, at the other end of `lifeline`, and this one;
+    /// there are none where it is this one's own parent.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the kernel refuses; too many open files, mostly.
+    pub(super) fn below(parent: Pid, lifeline: &OwnedFd) -> io::Result<Self> {
+        let Some(marker) =
+            Marker::of_this_process().filter(|_| rustix::process::getppid() != Some(parent))
+        else {
+            return Ok(Wrappers(None));
+        };
+        let parent = match pidfd_open(parent, PidfdFlags::empty()) {
+            Ok(parent) => Some(Arc::new(parent)),
+            Err(Errno::SRCH) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let lifeline = Arc::new(lifeline.try_clone()?);
+        Ok(Wrappers(Some(StartedProcess { marker, lifeline, parent })))
+    }
+
+    /// Asks them to end if the parent is dead, waits a moment, and kills those that are
+    /// still there, with what else was started for this daemon. A parent that lives does
+    /// that itself, after this process has exited.
+    ///
+    /// Only for a process that is about to end. What waits for that end before it ends
+    /// itself is killed: nobody would be left to do it later.
+    pub(crate) fn end_if_orphaned(&self) {
+        if let Some(started) = self.0.as_ref().filter(|started| started.is_orphaned()) {
+            descendants::end_marked(started.marker, MOMENT);
+        }
+    }
+}
+
+impl StartedProcess {
+    fn is_orphaned(&self) -> bool {
+        let Some(parent) = &self.parent else { return true };
+        let is_dying = becomes(&self.lifeline, PollFlags::HUP, Instant::now());
+        becomes(parent, EXITED, Instant::now() + if is_dying { DYING } else { Duration::ZERO })
+    }
+}

@@ -1,0 +1,291 @@
+//! Arrays of numbers, as Python's `array` and numpy have them: their bytes, and what they
+//! mean.
+
+use std::fmt;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::number::{Dtype, NumberKind};
+use crate::common::value::special::{ARRAY, Special};
+use crate::common::value::{Bytes, Number, Value};
+
+/// An array of numbers of one kind, in rows of rows of any depth; cheap to clone in its
+/// bytes.
+///
+/// ```
+/// use oad::value::{Array, ArraySource};
+///
+/// let array = Array::from_slice(&[1.5f64, -2.0, 0.0, 1.0]).into_numpy(&[2, 2])?;
+/// assert_eq!((array.dtype().as_str(), array.shape()), ("<f8", &[2, 2][..]));
+/// assert_eq!(array.to_vec::<f64>()?, [1.5, -2.0, 0.0, 1.0]);
+/// # Ok::<(), oad::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Array(Box<ArrayParts>);
+
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct ArrayParts {
+    source: ArraySource,
+    dtype: Dtype,
+    shape: Vec<u64>,
+    bytes: Bytes,
+}
+
+/// What an array is in Python.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ArraySource {
+    /// The standard library's `array.array`, which has one dimension.
+    Array,
+    /// An array of numpy's, or one of its numbers, whose shape is empty.
+    Numpy,
+}
+
+/// More dimensions than any version of numpy allows are refused.
+const MAX_DIMENSIONS: usize = 64;
+/// More rows without anything in them are not counted out one by one.
+const MAX_EMPTY_ROWS: u64 = 1 << 16;
+
+impl Array {
+    /// An array of these bytes, row after row.
+    ///
+    /// The data type is as numpy's `dtype.str` has it: `<` or `>` for the end that comes
+    /// first, `|` where there is but one byte; `b` for bools, `i` and `u` for integers
+    /// with and without a sign, `f` for floats, `c` for complex numbers; and how many
+    /// bytes one takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if the data type is none of these, the bytes are not as
+    /// many as shape and data type say, the source does not have such arrays, or a bool
+    /// is neither 0 nor 1.
+    pub fn new(source: ArraySource, dtype: &str, shape: &[u64], bytes: Bytes) -> Result<Self> {
+        let dtype = dtype.parse().map_err(wrong)?;
+        Array(Box::new(ArrayParts { source, dtype, shape: shape.to_vec(), bytes })).checked()
+    }
+
+    /// An `array.array` of these numbers.
+    #[must_use]
+    pub fn from_slice<T: Number>(numbers: &[T]) -> Self {
+        let mut bytes = Vec::with_capacity(size_of_val(numbers));
+        numbers.iter().for_each(|number| number.push_le_bytes(&mut bytes));
+        let (source, shape) = (ArraySource::Array, vec![numbers.len() as u64]);
+        Array(Box::new(ArrayParts { source, dtype: T::DTYPE, shape, bytes: bytes.into() }))
+    }
+
+    /// The same numbers as an array of numpy's in this shape, or as one of its numbers if
+    /// the shape is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if the shape is one of more or fewer numbers.
+    pub fn into_numpy(self, shape: &[u64]) -> Result<Self> {
+        Array(Box::new(ArrayParts { source: ArraySource::Numpy, shape: shape.to_vec(), ..*self.0 }))
+            .checked()
+    }
+
+    /// What it is in Python.
+    #[must_use]
+    pub fn source(&self) -> ArraySource {
+        self.0.source
+    }
+
+    /// The data type, such as `<f8`; see [`new`](Array::new).
+    #[must_use]
+    pub fn dtype(&self) -> String {
+        self.0.dtype.to_string()
+    }
+
+    /// How many rows it has, and each of them, and so on; empty if it is a single number.
+    #[must_use]
+    pub fn shape(&self) -> &[u64] {
+        &self.0.shape
+    }
+
+    /// The bytes of the numbers, row after row.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
+
+    /// All numbers, row after row.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if they are not of that very type; to have them converted
+    /// where that is exact, take a `Vec<T>` as the type of a result.
+    pub fn to_vec<T: Number>(&self) -> Result<Vec<T>> {
+        let Dtype { sort, size, order } = self.0.dtype;
+        if (sort, size) != (T::DTYPE.sort, T::DTYPE.size) {
+            return Err(wrong(format!(
+                "expected an array of {}, found one of {}",
+                T::DTYPE,
+                self.0.dtype
+            )));
+        }
+        Ok(self
+            .0
+            .bytes
+            .chunks_exact(usize::from(size))
+            .map(|bytes| T::from_bytes(bytes, order))
+            .collect())
+    }
+
+    /// # Errors
+    ///
+    /// What [`new`](Array::new) says.
+    fn checked(self) -> Result<Self> {
+        let ArrayParts { source, dtype, shape, bytes } = &*self.0;
+        let count = match shape.contains(&0) {
+            true => Some(0),
+            false => shape.iter().try_fold(1u64, |count, rows| count.checked_mul(*rows)),
+        };
+        let size = count.and_then(|count| count.checked_mul(u64::from(dtype.size)));
+        if shape.len() > MAX_DIMENSIONS {
+            return Err(wrong(format!("an array of more than {MAX_DIMENSIONS} dimensions")));
+        }
+        if size != Some(bytes.len() as u64) {
+            return Err(wrong(format!(
+                "an array of {dtype} in the shape {shape:?} does not take {} bytes",
+                bytes.len()
+            )));
+        }
+        if *source == ArraySource::Array && (shape.len() != 1 || !dtype.is_of_array()) {
+            return Err(wrong(format!(
+                "there is no array.array of {dtype} in {} dimensions",
+                shape.len()
+            )));
+        }
+        if dtype.sort == NumberKind::Bool && bytes.iter().any(|byte| *byte > 1) {
+            return Err(wrong("an array of bools in which one is neither 0 nor 1"));
+        }
+        Ok(self)
+    }
+
+    /// The one number of an array that is no array but a number.
+    pub(super) fn number(&self) -> Option<Result<Value>> {
+        self.0.shape.is_empty().then(|| self.0.dtype.value(&self.0.bytes))
+    }
+
+    /// The numbers of an array of one dimension, the rows of one of more.
+    pub(super) fn into_items(self) -> Result<Box<dyn ExactSizeIterator<Item = Value>>> {
+        let ArrayParts { source, dtype, mut shape, bytes } = *self.0;
+        if shape.is_empty() {
+            return Err(wrong("expected a list, found a single number"));
+        }
+        let empty = shape
+            .iter()
+            .take_while(|rows| **rows > 0)
+            .fold(1, |all: u64, rows| all.saturating_mul(*rows));
+        if bytes.is_empty() && empty > MAX_EMPTY_ROWS {
+            return Err(wrong(format!("an array of {empty} rows without a number in them")));
+        }
+        let rows =
+            usize::try_from(shape.remove(0)).map_err(|_| wrong("an array of too many rows"))?;
+        let bytes = bytes.into_inner();
+        let size = bytes.len().checked_div(rows).unwrap_or(0);
+        if shape.is_empty() {
+            // Whether numbers of this data type can be read does not depend on the
+            // numbers.
+            dtype.value(&vec![0; usize::from(dtype.size)])?;
+            return Ok(Box::new((0..rows).map(move |row| {
+                dtype
+                    .value(&bytes[row * size..][..size])
+                    .expect("one of the data type could be read")
+            })));
+        }
+        Ok(Box::new((0..rows).map(move |row| {
+            let bytes = Bytes::new(bytes.slice(row * size..(row + 1) * size));
+            Value::Array(Array(Box::new(ArrayParts { source, dtype, shape: shape.clone(), bytes })))
+        })))
+    }
+}
+
+fn wrong(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::WrongType, what)
+}
+
+impl<T: Number> From<&[T]> for Array {
+    fn from(numbers: &[T]) -> Self {
+        Array::from_slice(numbers)
+    }
+}
+
+/// Tells what its numbers are and how many, but none of them.
+impl fmt::Debug for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Array({:?}, {}, {:?})", self.0.source, self.0.dtype, self.0.shape)
+    }
+}
+
+impl Special for Array {
+    const NAME: &'static str = ARRAY;
+    const WHAT: &'static str = "an array";
+
+    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+
+    fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Array(Box::new(ArrayParts::deserialize(deserializer)?)).checked().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_byte_order_is_read() {
+        for (dtype, bytes) in [("<i2", [1, 0, 0xff, 0xff]), (">i2", [0, 1, 0xff, 0xff])] {
+            let array = Array::new(ArraySource::Array, dtype, &[2], bytes.to_vec().into())
+                .expect("it is an array");
+            assert_eq!(array.dtype(), dtype);
+            assert_eq!(array.to_vec::<i16>().expect("it is of that type"), [1, -1]);
+            let error = array.to_vec::<u16>().expect_err("it has signs");
+            assert_eq!(
+                error.to_string(),
+                format!("expected an array of <u2, found one of {dtype}")
+            );
+        }
+    }
+
+    #[test]
+    fn senseless_arrays_are_refused() {
+        let cases: [(ArraySource, &str, &[u64], usize); 12] = [
+            (ArraySource::Numpy, "<f8", &[2], 15),
+            (ArraySource::Numpy, "<f8", &[u64::MAX, u64::MAX], 0),
+            (ArraySource::Numpy, "<f8", &[u64::MAX / 4], 8),
+            (ArraySource::Numpy, "f8", &[1], 8),
+            (ArraySource::Numpy, "|f8", &[1], 8),
+            (ArraySource::Numpy, "<i1", &[1], 1),
+            (ArraySource::Numpy, "<f3", &[1], 3),
+            (ArraySource::Numpy, "<O8", &[1], 8),
+            (ArraySource::Numpy, "", &[1], 8),
+            (ArraySource::Numpy, "é8", &[1], 8),
+            (ArraySource::Array, "<f8", &[1, 1], 8),
+            (ArraySource::Array, "<f2", &[1], 2),
+        ];
+        for (source, dtype, shape, bytes) in cases {
+            let error = Array::new(source, dtype, shape, vec![0; bytes].into()).expect_err(dtype);
+            assert_eq!(error.kind(), ErrorKind::WrongType);
+        }
+        Array::new(ArraySource::Numpy, "|b1", &[1], vec![2].into()).expect_err("2 is no bool");
+        Array::new(ArraySource::Numpy, "|b1", &[0; 65], vec![].into())
+            .expect_err("it has too many dimensions");
+    }
+
+    #[test]
+    fn half_floats_are_read_exactly() {
+        let bits = [0x3c00u16, 0xc000, 0x0001, 0x7c00, 0x8000, 0x3555];
+        let bytes: Vec<u8> = bits.iter().flat_map(|bits| bits.to_be_bytes()).collect();
+        let array =
+            Array::new(ArraySource::Numpy, ">f2", &[6], bytes.into()).expect("it is an array");
+        let read: Vec<Value> = array.into_items().expect("they are numbers").collect();
+        let known = [1.0, -2.0, 2f64.powi(-24), f64::INFINITY, -0.0, 0.333_251_953_125];
+        assert_eq!(read, known.map(Value::Float));
+    }
+}

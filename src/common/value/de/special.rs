@@ -1,0 +1,183 @@
+//! The kinds of value that serde has no word for, as [`Value`], [`Handle`] and [`BigInt`]
+//! themselves read them.
+//!
+//! A [`Value`] asks for a newtype struct of a name that only this deserializer knows. It
+//! is then given plain kinds as any format would give them, and special ones as the
+//! variant of an enum: the kind's name, and its plain form.
+
+use std::fmt;
+
+use serde::de::{
+    Deserialize, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Visitor,
+};
+
+use crate::common::error::ErrorKind;
+use crate::common::value::de::{FromValue, Variant};
+use crate::common::value::fault::Fault;
+use crate::common::value::handle::PlainHandle;
+use crate::common::value::special::{
+    FROZEN_SET, HANDLE, Ordinary, SET, VALUE, from_name_and_plain, name_and_plain,
+};
+use crate::common::value::{BigInt, Handle, List, Value};
+
+pub(super) fn visit_value<'de, V: Visitor<'de>>(
+    value: Value,
+    visitor: V,
+) -> Result<V::Value, Fault> {
+    match name_and_plain(value)? {
+        Ok((name, payload)) => visitor.visit_enum(Variant { name: name.to_owned(), payload }),
+        Err(Ordinary(value)) => FromValue(value).deserialize_any(visitor),
+    }
+}
+
+/// For a type that is a special kind itself, by the kind's name.
+pub(super) fn visit_special<'de, V: Visitor<'de>>(
+    name: &str,
+    value: Value,
+    visitor: V,
+) -> Result<V::Value, Fault> {
+    let found = value.kind_name();
+    match name_and_plain(value)? {
+        Ok((kind, plain)) if kind == name || (kind, name) == (FROZEN_SET, SET) => {
+            visitor.visit_newtype_struct(FromValue(plain))
+        }
+        _ => {
+            let message = format!("expected {}, found {found}", &visitor as &dyn Expected);
+            Err(Fault::new(ErrorKind::WrongType, message))
+        }
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, bool: bool) -> Result<Value, E> {
+        Ok(bool.into())
+    }
+
+    fn visit_i64<E>(self, int: i64) -> Result<Value, E> {
+        Ok(int.into())
+    }
+
+    fn visit_u64<E>(self, int: u64) -> Result<Value, E> {
+        Ok(int.into())
+    }
+
+    fn visit_i128<E>(self, int: i128) -> Result<Value, E> {
+        Ok(int.into())
+    }
+
+    fn visit_u128<E>(self, int: u128) -> Result<Value, E> {
+        Ok(int.into())
+    }
+
+    fn visit_f64<E>(self, float: f64) -> Result<Value, E> {
+        Ok(float.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Value, E> {
+        Ok(Value::Bytes(bytes.into()))
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Value, E> {
+        Ok(Value::Bytes(bytes.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::List(List::from(items)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Value::Map(entries))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
+        let (name, payload) = data.variant::<String>()?;
+        from_name_and_plain(&name, payload)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(VALUE, ValueVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for BigInt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::BigInt(int) => Ok(int),
+            other => Err(D::Error::custom(format_args!(
+                "expected an integer beyond 64 bits, found {}",
+                match other {
+                    Value::Int(_) => "a smaller one",
+                    other => other.kind_name(),
+                }
+            ))),
+        }
+    }
+}
+
+struct HandleVisitor;
+
+impl<'de> Visitor<'de> for HandleVisitor {
+    type Value = Handle;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a handle")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Handle, D::Error> {
+        PlainHandle::deserialize(deserializer).map(Handle::from)
+    }
+}
+
+impl<'de> Deserialize<'de> for Handle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(HANDLE, HandleVisitor)
+    }
+}

@@ -1,0 +1,189 @@
+//! The name of an object that stays in its daemon, and what keeps the object there.
+//!
+//! A handle in an answer keeps its object. But a handle is a serde type like any other,
+//! and serde hands no context down. So who reads an answer puts what its handles keep
+//! where a handle finds its own: beside the thread, for as long as the reading takes.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::common::scoped::{Slot, with_slot};
+use crate::common::value::special::HANDLE;
+use crate::common::value::{Value, hold};
+
+/// The name of an object that stays in its daemon. It means nothing in any other. What
+/// keeps the object there is a [`Proxy`](crate::Proxy), or the handle in a value that a
+/// call has returned; the handle of a proxy is only a name. Two handles are equal if they
+/// name the same object.
+#[derive(Clone)]
+pub struct Handle {
+    daemon: Uuid,
+    id: u64,
+    kind: Option<Arc<ObjectKind>>,
+    lease: Option<HandleLease>,
+}
+
+/// What keeps an object in its daemon, as long as anybody has it.
+pub(crate) type HandleLease = Arc<dyn Any + Send + Sync>;
+
+thread_local! {
+    /// What the handles keep that are being read.
+    static LEASES: Slot<Vec<(Handle, HandleLease)>> = const { RefCell::new(None) };
+}
+
+/// Reads a value with these handles. Each keeps what belongs to it; what is not taken is
+/// let go of.
+pub(crate) fn leasing<T>(leases: Vec<(Handle, HandleLease)>, read: impl FnOnce() -> T) -> T {
+    with_slot(&LEASES, leases, read).0
+}
+
+/// What the daemon has said of the object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ObjectKind {
+    pub(crate) type_name: String,
+    pub(crate) interfaces: Vec<String>,
+}
+
+/// How a handle is spelled where it is not a handle of its own kind, as in JSON.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PlainHandle {
+    daemon: Uuid,
+    id: u64,
+    #[serde(default, rename = "type")]
+    type_name: String,
+    #[serde(default)]
+    interfaces: Vec<String>,
+}
+
+impl Handle {
+    pub(crate) fn new(daemon: Uuid, id: u64) -> Self {
+        Handle { daemon, id, kind: None, lease: None }
+    }
+
+    /// The same, with what is known of the object.
+    pub(crate) fn of_kind(self, kind: ObjectKind) -> Self {
+        Handle { kind: (kind != ObjectKind::default()).then(|| Arc::new(kind)), ..self }
+    }
+
+    /// What it keeps its object by, if it came in an answer.
+    pub(crate) fn into_lease(self) -> Option<HandleLease> {
+        self.lease
+    }
+
+    /// The UUID of the daemon that holds the object.
+    #[must_use]
+    pub fn daemon(&self) -> Uuid {
+        self.daemon
+    }
+
+    /// The object's number in that daemon.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The registered name of the object's type, such as `my_crate::Counter`; empty if
+    /// the daemon has not told it.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        self.kind.as_ref().map_or("", |kind| &kind.type_name)
+    }
+
+    /// The registered names of the interfaces that the object implements, as far as the
+    /// daemon has told them.
+    pub fn interfaces(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.kind.as_ref().map_or(&[][..], |kind| &kind.interfaces).iter().map(String::as_str)
+    }
+}
+
+impl Value {
+    /// The handles in a value, each as often as it is there.
+    pub(crate) fn handles(&self) -> Vec<Handle> {
+        let mut handles = Vec::new();
+        // Not by recursion, and not before there is need of it: this looks at every
+        // argument and every answer.
+        let mut ahead = Vec::new();
+        let mut next = Some(self);
+        while let Some(value) = next {
+            match value {
+                Value::Handle(handle) => handles.push(handle.clone()),
+                Value::Tuple(items) => ahead.extend(items),
+                Value::List(list) => ahead.extend(list.nested()),
+                Value::Map(entries) => {
+                    ahead.extend(entries.iter().flat_map(|(key, value)| [key, value]))
+                }
+                Value::Some(value) => ahead.push(value),
+                Value::Set(set) | Value::FrozenSet(set) => ahead.extend(set.items()),
+                Value::Slice(slice) => ahead.extend(slice.parts()),
+                _ => {}
+            }
+            next = ahead.pop();
+        }
+        handles
+    }
+}
+
+impl PartialEq for Handle {
+    fn eq(&self, other: &Self) -> bool {
+        (self.daemon, self.id) == (other.daemon, other.id)
+    }
+}
+
+impl Eq for Handle {}
+
+impl Hash for Handle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.daemon, self.id).hash(state);
+    }
+}
+
+impl From<PlainHandle> for Handle {
+    fn from(PlainHandle { daemon, id, type_name, interfaces }: PlainHandle) -> Self {
+        let handle = Handle::new(daemon, id).of_kind(ObjectKind { type_name, interfaces });
+        let lease = LEASES.with_borrow_mut(|leases| {
+            let leases = leases.as_mut()?;
+            let index = leases.iter().position(|(leased, _)| *leased == handle)?;
+            Some(leases.swap_remove(index).1)
+        });
+        Handle { lease, ..handle }
+    }
+}
+
+impl From<&Handle> for PlainHandle {
+    fn from(handle: &Handle) -> Self {
+        PlainHandle {
+            daemon: handle.daemon,
+            id: handle.id,
+            type_name: handle.type_name().to_owned(),
+            interfaces: handle.interfaces().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// As `3@` and the daemon's UUID.
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.id, self.daemon)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({self})")
+    }
+}
+
+impl Serialize for Handle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(lease) = &self.lease {
+            hold(lease.clone());
+        }
+        serializer.serialize_newtype_struct(HANDLE, &PlainHandle::from(self))
+    }
+}

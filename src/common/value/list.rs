@@ -1,0 +1,271 @@
+//! Lists, packed where all items are numbers.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use crate::common::value::Value;
+
+/// A list of values. Numbers of one kind are kept packed, so that a list of 64 MiB of
+/// small integers takes 64 MiB.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct List(Packing);
+
+/// How a list is kept. One list has one packing — the first that can hold it — so that
+/// equal lists are equal here.
+#[derive(Clone)]
+pub(crate) enum Packing {
+    /// Every item is an integer from 0 to 255, and there is at least one.
+    Octets(bytes::Bytes),
+    /// Every item is an integer that fits 64 bits, and there is at least one.
+    Ints(Vec<i64>),
+    /// Every item is a float, and there is at least one.
+    Floats(Vec<f64>),
+    /// Anything else.
+    Values(Vec<Value>),
+}
+
+/// A list that is being built; it packs as it goes.
+#[derive(Debug, Default)]
+pub(super) struct ListBuilder(PartialList);
+
+#[derive(Debug, Default)]
+enum PartialList {
+    #[default]
+    Empty,
+    Octets(Vec<u8>),
+    Ints(Vec<i64>),
+    Floats(Vec<f64>),
+    Values(Vec<Value>),
+}
+
+/// The items of a list, one by one.
+#[derive(Debug)]
+pub struct IntoIter(ListIter);
+
+#[derive(Debug)]
+enum ListIter {
+    Octets(bytes::buf::IntoIter<bytes::Bytes>),
+    Ints(std::vec::IntoIter<i64>),
+    Floats(std::vec::IntoIter<f64>),
+    Values(std::vec::IntoIter<Value>),
+}
+
+impl List {
+    /// How many items it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Packing::Octets(octets) => octets.len(),
+            Packing::Ints(ints) => ints.len(),
+            Packing::Floats(floats) => floats.len(),
+            Packing::Values(values) => values.len(),
+        }
+    }
+
+    /// Whether it has no items.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The item at a position.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Value> {
+        match &self.0 {
+            Packing::Octets(octets) => octets.get(index).map(|octet| Value::Int(i64::from(*octet))),
+            Packing::Ints(ints) => ints.get(index).copied().map(Value::Int),
+            Packing::Floats(floats) => floats.get(index).copied().map(Value::Float),
+            Packing::Values(values) => values.get(index).cloned(),
+        }
+    }
+
+    /// The items, one by one.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Value> {
+        (0..self.len()).map(|index| self.get(index).expect("the index is below the length"))
+    }
+
+    pub(crate) fn packing(&self) -> &Packing {
+        &self.0
+    }
+
+    pub(crate) fn into_packing(self) -> Packing {
+        self.0
+    }
+
+    pub(crate) fn from_octets(octets: bytes::Bytes) -> Self {
+        List(if octets.is_empty() { Packing::Values(Vec::new()) } else { Packing::Octets(octets) })
+    }
+
+    pub(crate) fn from_ints(ints: Vec<i64>) -> Self {
+        match ints.iter().map(|int| u8::try_from(*int)).collect::<Result<Vec<u8>, _>>() {
+            Ok(octets) => List::from_octets(octets.into()),
+            Err(_) => List(Packing::Ints(ints)),
+        }
+    }
+
+    pub(crate) fn from_floats(floats: Vec<f64>) -> Self {
+        List(if floats.is_empty() { Packing::Values(Vec::new()) } else { Packing::Floats(floats) })
+    }
+
+    /// The items that can hold others; none if they are packed numbers.
+    pub(super) fn nested(&self) -> &[Value] {
+        match &self.0 {
+            Packing::Values(values) => values,
+            _ => &[],
+        }
+    }
+}
+
+impl From<Vec<Value>> for List {
+    fn from(values: Vec<Value>) -> Self {
+        if values.iter().all(|value| matches!(value, Value::Int(_)))
+            || values.iter().all(|value| matches!(value, Value::Float(_)))
+        {
+            return values.into_iter().collect();
+        }
+        List(Packing::Values(values))
+    }
+}
+
+impl FromIterator<Value> for List {
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Self {
+        let mut builder = ListBuilder::default();
+        values.into_iter().for_each(|value| builder.push(value));
+        builder.finish()
+    }
+}
+
+impl IntoIterator for List {
+    type Item = Value;
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter(match self.0 {
+            Packing::Octets(octets) => ListIter::Octets(octets.into_iter()),
+            Packing::Ints(ints) => ListIter::Ints(ints.into_iter()),
+            Packing::Floats(floats) => ListIter::Floats(floats.into_iter()),
+            Packing::Values(values) => ListIter::Values(values.into_iter()),
+        })
+    }
+}
+
+/// Tells only how many items there are.
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "List({} items)", self.len())
+    }
+}
+
+// === impl Packing ===
+
+impl PartialEq for Packing {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Packing::Octets(a), Packing::Octets(b)) => a == b,
+            (Packing::Ints(a), Packing::Ints(b)) => a == b,
+            (Packing::Floats(a), Packing::Floats(b)) => bits(a).eq(bits(b)),
+            (Packing::Values(a), Packing::Values(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Packing {}
+
+impl Hash for Packing {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Packing::Octets(octets) => octets.hash(state),
+            Packing::Ints(ints) => ints.hash(state),
+            Packing::Floats(floats) => bits(floats).for_each(|bits| bits.hash(state)),
+            Packing::Values(values) => values.hash(state),
+        }
+    }
+}
+
+fn bits(floats: &[f64]) -> impl Iterator<Item = u64> {
+    floats.iter().map(|float| float.to_bits())
+}
+
+// === impl ListBuilder ===
+
+impl ListBuilder {
+    pub(super) fn push(&mut self, value: Value) {
+        // The way of nearly every item of a long list; it moves nothing.
+        match (&mut self.0, &value) {
+            (PartialList::Octets(octets), Value::Int(int)) if (0..=255).contains(int) => {
+                return octets.push(u8::try_from(*int).expect("it was compared"));
+            }
+            (PartialList::Ints(ints), Value::Int(int)) => return ints.push(*int),
+            (PartialList::Floats(floats), Value::Float(float)) => return floats.push(*float),
+            (PartialList::Values(values), _) => return values.push(value),
+            _ => {}
+        }
+        let building = std::mem::take(&mut self.0);
+        self.0 = match (building, value) {
+            (PartialList::Empty, Value::Int(int)) => match u8::try_from(int) {
+                Ok(octet) => PartialList::Octets(vec![octet]),
+                Err(_) => PartialList::Ints(vec![int]),
+            },
+            (PartialList::Empty, Value::Float(float)) => PartialList::Floats(vec![float]),
+            (PartialList::Octets(octets), Value::Int(int)) => {
+                PartialList::Ints(octets.into_iter().map(i64::from).chain([int]).collect())
+            }
+            (building, value) => {
+                let mut values = building.into_values();
+                values.push(value);
+                PartialList::Values(values)
+            }
+        };
+    }
+
+    pub(super) fn finish(self) -> List {
+        List(match self.0 {
+            PartialList::Empty => Packing::Values(Vec::new()),
+            PartialList::Octets(octets) => Packing::Octets(octets.into()),
+            PartialList::Ints(ints) => Packing::Ints(ints),
+            PartialList::Floats(floats) => Packing::Floats(floats),
+            PartialList::Values(values) => Packing::Values(values),
+        })
+    }
+}
+
+impl PartialList {
+    fn into_values(self) -> Vec<Value> {
+        match self {
+            PartialList::Empty => Vec::new(),
+            PartialList::Octets(octets) => {
+                octets.into_iter().map(|octet| Value::Int(i64::from(octet))).collect()
+            }
+            PartialList::Ints(ints) => ints.into_iter().map(Value::Int).collect(),
+            PartialList::Floats(floats) => floats.into_iter().map(Value::Float).collect(),
+            PartialList::Values(values) => values,
+        }
+    }
+}
+
+// === impl IntoIter ===
+
+impl Iterator for IntoIter {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        match &mut self.0 {
+            ListIter::Octets(octets) => octets.next().map(|octet| Value::Int(i64::from(octet))),
+            ListIter::Ints(ints) => ints.next().map(Value::Int),
+            ListIter::Floats(floats) => floats.next().map(Value::Float),
+            ListIter::Values(values) => values.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            ListIter::Octets(octets) => octets.size_hint(),
+            ListIter::Ints(ints) => ints.size_hint(),
+            ListIter::Floats(floats) => floats.size_hint(),
+            ListIter::Values(values) => values.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for IntoIter {}

@@ -1,0 +1,212 @@
+//! What the numbers of an array are.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::{Complex, Value};
+
+/// A number that an [`Array`](crate::value::Array) can be made of: the integers of up to
+/// 64 bits, `f32` and `f64`. It is not for others to implement.
+pub trait Number: sealed::Sealed {}
+
+pub(super) mod sealed {
+    use super::{ByteOrder, Dtype};
+
+    pub trait Sealed: Copy {
+        const DTYPE: Dtype;
+
+        fn push_le_bytes(self, bytes: &mut Vec<u8>);
+
+        /// The bytes are as many as the number takes.
+        fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self;
+    }
+}
+
+/// The data type of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Dtype {
+    pub(super) order: ByteOrder,
+    pub(super) sort: NumberKind,
+    /// How many bytes a number takes.
+    pub(super) size: u8,
+}
+
+/// Which end of a number comes first; the little one where there is but one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ByteOrder {
+    Little,
+    Big,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum NumberKind {
+    Bool,
+    Signed,
+    Unsigned,
+    Float,
+    Complex,
+}
+
+macro_rules! numbers {
+    ($($type:ident $sort:ident),*) => {
+        $(
+            impl Number for $type {}
+
+            impl sealed::Sealed for $type {
+                const DTYPE: Dtype = Dtype { order: ByteOrder::Little, sort: NumberKind::$sort, size: size_of::<$type>() as u8 };
+
+                fn push_le_bytes(self, bytes: &mut Vec<u8>) {
+                    bytes.extend(self.to_le_bytes());
+                }
+
+                fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self {
+                    let bytes = bytes.try_into().expect("they are as many as the number takes");
+                    match order {
+                        ByteOrder::Little => Self::from_le_bytes(bytes),
+                        ByteOrder::Big => Self::from_be_bytes(bytes),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+numbers!(
+    i8 Signed, i16 Signed, i32 Signed, i64 Signed, u8 Unsigned, u16 Unsigned, u32 Unsigned, u64 Unsigned, f32 Float, f64 Float
+);
+
+impl Dtype {
+    /// Whether there is an `array.array` of such numbers.
+    pub(super) fn is_of_array(self) -> bool {
+        match self.sort {
+            NumberKind::Signed | NumberKind::Unsigned => true,
+            NumberKind::Float => self.size == 4 || self.size == 8,
+            NumberKind::Bool | NumberKind::Complex => false,
+        }
+    }
+
+    /// The number that these bytes stand for, exactly.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if Rust has no number that could hold it, whatever the
+    /// bytes are.
+    pub(super) fn value(self, bytes: &[u8]) -> Result<Value> {
+        Ok(match self.sort {
+            NumberKind::Bool => Value::Bool(bytes != [0]),
+            NumberKind::Signed | NumberKind::Unsigned => {
+                let top =
+                    if self.order == ByteOrder::Little { bytes.last() } else { bytes.first() };
+                let negative =
+                    self.sort == NumberKind::Signed && top.is_some_and(|top| top & 0x80 != 0);
+                let mut wide = [if negative { 0xff } else { 0 }; 16];
+                let low = &mut wide[..bytes.len()];
+                low.copy_from_slice(bytes);
+                if self.order == ByteOrder::Big {
+                    low.reverse();
+                }
+                Value::from(i128::from_le_bytes(wide))
+            }
+            NumberKind::Float => Value::Float(self.float(bytes)?),
+            NumberKind::Complex => {
+                let (re, im) = bytes.split_at(bytes.len() / 2);
+                Value::Complex(Complex { re: self.float(re)?, im: self.float(im)? })
+            }
+        })
+    }
+
+    fn float(self, bytes: &[u8]) -> Result<f64> {
+        use sealed::Sealed;
+
+        match bytes.len() {
+            2 => Ok(widened(u16::from_bytes(bytes, self.order).into(), 5, 10)),
+            4 => Ok(widened(u32::from_bytes(bytes, self.order), 8, 23)),
+            8 => Ok(f64::from_bytes(bytes, self.order)),
+            _ => Err(Error::new(
+                ErrorKind::WrongType,
+                format!("Rust has no floats such as those of an array of {self}"),
+            )),
+        }
+    }
+}
+
+/// The float of fewer bits, exactly: the processor's own conversion would change a
+/// signalling `NaN`.
+fn widened(bits: u32, exponent_bits: u32, mantissa_bits: u32) -> f64 {
+    let mantissa = bits & ((1 << mantissa_bits) - 1);
+    let exponent = (bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
+    let sign = u64::from(bits >> (mantissa_bits + exponent_bits)) << 63;
+    let bias = (1 << (exponent_bits - 1)) - 1;
+    let wide_mantissa = u64::from(mantissa) << (52 - mantissa_bits);
+    let magnitude = if exponent == (1 << exponent_bits) - 1 {
+        (0x7ff << 52) | wide_mantissa
+    } else if exponent == 0 {
+        (f64::from(mantissa) * 2f64.powi(1 - bias - mantissa_bits as i32)).to_bits()
+    } else {
+        let wide_exponent = u64::from(exponent) + 1023 - bias as u64;
+        (wide_exponent << 52) | wide_mantissa
+    };
+    f64::from_bits(sign | magnitude)
+}
+
+impl FromStr for Dtype {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("{text:?} is no data type of numbers");
+        let (order, rest) = text.split_at_checked(1).ok_or_else(bad)?;
+        let (sort, size) = rest.split_at_checked(1).ok_or_else(bad)?;
+        let (sort, sizes) = match sort {
+            "b" => (NumberKind::Bool, &["1"][..]),
+            "i" => (NumberKind::Signed, &["1", "2", "4", "8"][..]),
+            "u" => (NumberKind::Unsigned, &["1", "2", "4", "8"][..]),
+            "f" => (NumberKind::Float, &["2", "4", "8", "12", "16"][..]),
+            "c" => (NumberKind::Complex, &["8", "16", "24", "32"][..]),
+            _ => return Err(bad()),
+        };
+        let size = sizes.contains(&size).then(|| size.parse().ok()).flatten().ok_or_else(bad)?;
+        let order = match (order, size) {
+            ("|", 1) => ByteOrder::Little,
+            ("<", 2..) => ByteOrder::Little,
+            (">", 2..) => ByteOrder::Big,
+            _ => return Err(bad()),
+        };
+        Ok(Dtype { order, sort, size })
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = match self.order {
+            _ if self.size == 1 => '|',
+            ByteOrder::Little => '<',
+            ByteOrder::Big => '>',
+        };
+        let sort = match self.sort {
+            NumberKind::Bool => 'b',
+            NumberKind::Signed => 'i',
+            NumberKind::Unsigned => 'u',
+            NumberKind::Float => 'f',
+            NumberKind::Complex => 'c',
+        };
+        write!(f, "{order}{sort}{}", self.size)
+    }
+}
+
+impl TryFrom<String> for Dtype {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Dtype> for String {
+    fn from(dtype: Dtype) -> Self {
+        dtype.to_string()
+    }
+}

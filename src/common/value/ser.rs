@@ -1,0 +1,448 @@
+//! From serde types to values.
+
+use serde::ser::{
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant,
+};
+use serde::{Serialize, Serializer};
+
+use crate::common::error::Result;
+use crate::common::value::Value;
+use crate::common::value::de::FromValue;
+use crate::common::value::fault::Fault;
+use crate::common::value::list::ListBuilder;
+use crate::common::value::special::{
+    FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID, from_name_and_plain,
+};
+
+/// Turns a serde type into a value.
+///
+/// # Errors
+///
+/// [`ErrorKind::TooDeep`] if it is nested deeper than `depth_limit` — found on the way,
+/// so that no depth can exhaust the stack — and [`ErrorKind::WrongType`] for what its own
+/// `Serialize` says.
+pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, depth_limit: usize) -> Result<Value> {
+    Ok(value.serialize(ToValue { limit: depth_limit, left: depth_limit, wraps: MAX_WRAPS })?)
+}
+
+/// The same for what is known to be flat.
+pub(super) fn plain_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Fault> {
+    let limit = usize::MAX;
+    value.serialize(ToValue { limit, left: limit, wraps: MAX_WRAPS })
+}
+
+/// How many options and newtype structs may stand around each other. They make no level
+/// of the value, but they use the stack.
+const MAX_WRAPS: usize = 128;
+
+#[derive(Clone, Copy)]
+struct ToValue {
+    limit: usize,
+    /// How many levels may still be opened.
+    left: usize,
+    /// How many wraps may still be opened.
+    wraps: usize,
+}
+
+impl ToValue {
+    /// The serializer for what is in a container.
+    fn inside(self) -> Result<Self, Fault> {
+        match self.left.checked_sub(1) {
+            Some(left) => Ok(ToValue { left, ..self }),
+            None => Err(Fault::too_deep(self.limit)),
+        }
+    }
+
+    /// The serializer for what is in a wrap.
+    fn wrapped(self) -> Result<Self, Fault> {
+        match self.wraps.checked_sub(1) {
+            Some(wraps) => Ok(ToValue { wraps, ..self }),
+            None => Err(Fault::too_deep(self.limit)),
+        }
+    }
+}
+
+/// The items of a sequence or a tuple.
+struct SeqSerializer {
+    inside: ToValue,
+    list: ListBuilder,
+    count: usize,
+    /// What becomes of them.
+    finish: fn(ListBuilder) -> Value,
+    variant: Option<&'static str>,
+}
+
+/// The entries of a map, a struct or a struct variant.
+struct MapSerializer {
+    inside: ToValue,
+    entries: Vec<(Value, Value)>,
+    variant: Option<&'static str>,
+}
+
+fn list(items: ListBuilder) -> Value {
+    Value::List(items.finish())
+}
+
+fn tuple(items: ListBuilder) -> Value {
+    Value::Tuple(items.finish().into_iter().collect())
+}
+
+fn variant(name: &str, payload: Value) -> Value {
+    Value::Map(vec![(Value::from(name), payload)])
+}
+
+impl Serializer for ToValue {
+    type Ok = Value;
+    type Error = Fault;
+    type SerializeSeq = SeqSerializer;
+    type SerializeTuple = SeqSerializer;
+    type SerializeTupleStruct = SeqSerializer;
+    type SerializeTupleVariant = SeqSerializer;
+    type SerializeMap = MapSerializer;
+    type SerializeStruct = MapSerializer;
+    type SerializeStructVariant = MapSerializer;
+
+    fn serialize_bool(self, value: bool) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_char(self, value: char) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_str(self, value: &str) -> Result<Value, Fault> {
+        Ok(value.into())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<Value, Fault> {
+        Ok(Value::Bytes(value.into()))
+    }
+
+    fn serialize_none(self) -> Result<Value, Fault> {
+        Ok(Value::Null)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, Fault> {
+        match value.serialize(self.wrapped()?)? {
+            hidden @ (Value::Null | Value::Some(_)) => {
+                // One level more, for the wrapping.
+                self.inside()?;
+                Ok(Value::Some(Box::new(hidden)))
+            }
+            value => Ok(value),
+        }
+    }
+
+    fn serialize_unit(self) -> Result<Value, Fault> {
+        Ok(Value::Null)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Value, Fault> {
+        Ok(Value::Null)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<Value, Fault> {
+        Ok(variant.into())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<Value, Fault> {
+        match name {
+            TUPLE => value.serialize(self).map(|value| regrouped(value, Value::Tuple)),
+            SET => value
+                .serialize(self)
+                .map(|value| regrouped(value, |items| Value::Set(items.into()))),
+            FROZEN_SET => value
+                .serialize(self)
+                .map(|value| regrouped(value, |items| Value::FrozenSet(items.into()))),
+            SOME => Ok(Value::Some(Box::new(value.serialize(self.inside()?)?))),
+            // These two are as deep as they are written, and may hold anything.
+            SLICE | RANGE => from_name_and_plain(name, FromValue(value.serialize(self)?)),
+            // The others hold nothing but plain data, which may be a level deeper than
+            // what they become.
+            _ if name.starts_with(OURS) => {
+                from_name_and_plain(name, FromValue(value.serialize(self.unlimited())?))
+            }
+            _ => value.serialize(self.wrapped()?),
+        }
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        value: &T,
+    ) -> Result<Value, Fault> {
+        Ok(variant(name, value.serialize(self.inside()?)?))
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<SeqSerializer, Fault> {
+        self.items(list, None)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<SeqSerializer, Fault> {
+        self.items(tuple, None)
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<SeqSerializer, Fault> {
+        self.items(tuple, None)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        _: usize,
+    ) -> Result<SeqSerializer, Fault> {
+        self.inside()?.items(tuple, Some(name))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<MapSerializer, Fault> {
+        self.entries(None)
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<MapSerializer, Fault> {
+        self.entries(None)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        _: usize,
+    ) -> Result<MapSerializer, Fault> {
+        self.inside()?.entries(Some(name))
+    }
+}
+
+impl ToValue {
+    fn items(
+        self,
+        finish: fn(ListBuilder) -> Value,
+        variant: Option<&'static str>,
+    ) -> Result<SeqSerializer, Fault> {
+        Ok(SeqSerializer {
+            inside: self.inside()?,
+            list: ListBuilder::default(),
+            count: 0,
+            finish,
+            variant,
+        })
+    }
+
+    fn entries(self, variant: Option<&'static str>) -> Result<MapSerializer, Fault> {
+        Ok(MapSerializer { inside: self.inside()?, entries: Vec::new(), variant })
+    }
+
+    fn unlimited(self) -> Self {
+        ToValue { left: usize::MAX, ..self }
+    }
+}
+
+fn regrouped(list: Value, group: fn(Vec<Value>) -> Value) -> Value {
+    match list {
+        Value::List(list) => group(list.into_iter().collect()),
+        other => other,
+    }
+}
+
+// === impl Items ===
+
+impl SeqSerializer {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        let item =
+            value.serialize(self.inside).map_err(|fault| fault.at(format!("[{}]", self.count)))?;
+        self.list.push(item);
+        self.count += 1;
+        Ok(())
+    }
+
+    fn finish(self) -> Value {
+        let value = (self.finish)(self.list);
+        match self.variant {
+            Some(name) => variant(name, value),
+            None => value,
+        }
+    }
+}
+
+macro_rules! items {
+    ($($trait:ident::$push:ident),*) => {
+        $(impl $trait for SeqSerializer {
+            type Ok = Value;
+            type Error = Fault;
+
+            fn $push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+                self.push(value)
+            }
+
+            fn end(self) -> Result<Value, Fault> {
+                Ok(self.finish())
+            }
+        })*
+    };
+}
+
+items!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
+
+// === impl Entries ===
+
+impl MapSerializer {
+    fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+        let value = value.serialize(self.inside).map_err(|fault| fault.at(format!(".{name}")))?;
+        self.entries.push((name.into(), value));
+        Ok(())
+    }
+
+    fn finish(self) -> Value {
+        let value = Value::Map(self.entries);
+        match self.variant {
+            Some(name) => variant(name, value),
+            None => value,
+        }
+    }
+}
+
+macro_rules! fields {
+    ($($trait:ident),*) => {
+        $(impl $trait for MapSerializer {
+            type Ok = Value;
+            type Error = Fault;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+                self.push(name, value)
+            }
+
+            fn end(self) -> Result<Value, Fault> {
+                Ok(self.finish())
+            }
+        })*
+    };
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
+
+impl SerializeMap for MapSerializer {
+    type Ok = Value;
+    type Error = Fault;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+        let key = key.serialize(self.inside)?;
+        self.entries.push((key, Value::Null));
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        let value = value.serialize(self.inside)?;
+        if let Some(entry) = self.entries.last_mut() {
+            entry.1 = value;
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<Value, Fault> {
+        Ok(self.finish())
+    }
+}
+
+// === impl Serialize for Value ===
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(bool) => serializer.serialize_bool(*bool),
+            Value::Int(int) => serializer.serialize_i64(*int),
+            Value::BigInt(int) => int.serialize(serializer),
+            Value::Float(float) => serializer.serialize_f64(*float),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Bytes(bytes) => bytes.serialize(serializer),
+            Value::List(list) => serializer.collect_seq(list.iter()),
+            Value::Tuple(items) => serializer.serialize_newtype_struct(TUPLE, items),
+            Value::Map(entries) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
+            }
+            Value::Some(value) => serializer.serialize_newtype_struct(SOME, value),
+            Value::Handle(handle) => handle.serialize(serializer),
+            Value::Stream(number) => serializer.serialize_newtype_struct(STREAM, number),
+            Value::Complex(complex) => complex.serialize(serializer),
+            Value::Set(set) => set.serialize(serializer),
+            Value::FrozenSet(set) => serializer.serialize_newtype_struct(FROZEN_SET, set.items()),
+            Value::RawText(text) => text.serialize(serializer),
+            Value::Slice(slice) => slice.serialize(serializer),
+            Value::Range(range) => range.serialize(serializer),
+            Value::Date(date) => date.serialize(serializer),
+            Value::Time(time) => time.serialize(serializer),
+            Value::DateTime(moment) => moment.serialize(serializer),
+            Value::TimeDelta(delta) => delta.serialize(serializer),
+            Value::Decimal(decimal) => decimal.serialize(serializer),
+            Value::Uuid(uuid) => serializer.serialize_newtype_struct(UUID, uuid),
+            Value::Array(array) => array.serialize(serializer),
+        }
+    }
+}

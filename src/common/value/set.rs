@@ -1,0 +1,124 @@
+//! Sets of values of any kind.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
+
+use serde::{Deserialize, Deserializer, Serializer};
+
+use crate::common::value::Value;
+use crate::common::value::special::{SET, Special};
+
+/// A set: two are equal if they hold the same items, in whatever order.
+///
+/// A set of Python's may hold two items that are equal here, two `NaN`s, so nothing is
+/// taken out of it.
+///
+/// ```
+/// use oad::value::{Set, Value};
+///
+/// let set: Set = [1, 2].into_iter().map(Value::from).collect();
+/// assert_eq!(set, Set::from(vec![2.into(), 1.into()]));
+/// ```
+#[derive(Clone, Default)]
+pub struct Set(Vec<Value>);
+
+impl Set {
+    /// The items, in the order in which they came.
+    #[must_use]
+    pub fn items(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// The same, taken out.
+    #[must_use]
+    pub fn into_items(self) -> Vec<Value> {
+        self.0
+    }
+
+    /// How many items it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no items.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How often each item is there.
+    fn counts(&self) -> HashMap<&Value, usize> {
+        let mut counts = HashMap::new();
+        for item in &self.0 {
+            *counts.entry(item).or_default() += 1;
+        }
+        counts
+    }
+}
+
+impl From<Vec<Value>> for Set {
+    fn from(items: Vec<Value>) -> Self {
+        Set(items)
+    }
+}
+
+impl FromIterator<Value> for Set {
+    fn from_iter<I: IntoIterator<Item = Value>>(items: I) -> Self {
+        Set(items.into_iter().collect())
+    }
+}
+
+impl<T: Into<Value>, S: BuildHasher> From<HashSet<T, S>> for Set {
+    fn from(items: HashSet<T, S>) -> Self {
+        items.into_iter().map(Into::into).collect()
+    }
+}
+
+impl<T: Into<Value>> From<BTreeSet<T>> for Set {
+    fn from(items: BTreeSet<T>) -> Self {
+        items.into_iter().map(Into::into).collect()
+    }
+}
+
+impl PartialEq for Set {
+    fn eq(&self, other: &Self) -> bool {
+        // The same order is likely, and found without hashing; different lengths too.
+        self.len() == other.len() && (self.0 == other.0 || self.counts() == other.counts())
+    }
+}
+
+impl Eq for Set {}
+
+impl Hash for Set {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // A sum, because it is the same in any order.
+        let sum = self.0.iter().fold(0u64, |sum, item| {
+            let mut hasher = DefaultHasher::new();
+            item.hash(&mut hasher);
+            sum.wrapping_add(hasher.finish())
+        });
+        (self.len(), sum).hash(state);
+    }
+}
+
+/// Tells only how many items there are.
+impl fmt::Debug for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Set({} items)", self.len())
+    }
+}
+
+impl Special for Set {
+    const NAME: &'static str = SET;
+    const WHAT: &'static str = "a set";
+
+    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
+    }
+
+    fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Set)
+    }
+}

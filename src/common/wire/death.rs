@@ -1,0 +1,53 @@
+//! [`Death`] of an interpreter to and from its message. A daemon's own is told by its
+//! parent, and never crosses.
+
+use std::time::Duration;
+
+use crate::common::error::{DeadProcess, Death, Status};
+use crate::common::wire::pb;
+use crate::common::wire::pb::death::Ending;
+
+/// It fits a frame: what is kept of a stderr is a few KiB.
+pub(super) fn death_to_pb(death: &Death) -> pb::Death {
+    let code = death.code().map(Ending::Code);
+    pb::Death {
+        pid: death.pid(),
+        ending: code.or_else(|| death.signal().map(Ending::Signal)),
+        core_dumped: death.core_dumped(),
+        stderr: death.stderr().to_owned(),
+        uptime: death.uptime().try_into().ok(),
+    }
+}
+
+pub(super) fn death_from_pb(message: pb::Death) -> Death {
+    let pb::Death { pid, ending, core_dumped, stderr, uptime } = message;
+    let status = match ending {
+        Some(Ending::Code(code)) => Status::exited(code),
+        Some(Ending::Signal(signal)) => Status::killed(signal, core_dumped),
+        None => Status::Unkept,
+    };
+    let uptime = uptime.and_then(|uptime| Duration::try_from(uptime).ok()).unwrap_or_default();
+    Death { whose: DeadProcess::Interpreter, pid, status, stderr, uptime }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn death_survives_the_crossing() {
+        for status in [
+            Status::exited(0),
+            Status::exited(255),
+            Status::killed(9, false),
+            Status::killed(11, true),
+        ] {
+            let (stderr, uptime) = ("last\nwords".to_owned(), Duration::from_millis(1500));
+            let death = Death { whose: DeadProcess::Interpreter, pid: 7, status, stderr, uptime };
+            let back = death_from_pb(death_to_pb(&death));
+            assert_eq!(format!("{back:?}"), format!("{death:?}"));
+        }
+        let back = death_from_pb(pb::Death::default());
+        assert_eq!(back.status(), None);
+    }
+}

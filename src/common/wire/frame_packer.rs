@@ -1,0 +1,62 @@
+//! How many items go in one frame.
+
+use prost::{Message as _, length_delimiter_len};
+
+use crate::common::wire::{CHUNK_SIZE, pb};
+
+/// What a frame needs beside its items, at the most: its id, and the tags and lengths of
+/// what they are in.
+const ENVELOPE: usize = 64;
+
+/// Divides items among frames that are small enough to travel whole, where an item is not
+/// too large for that by itself.
+#[derive(Debug)]
+pub(crate) struct FramePacker {
+    most: usize,
+    size: usize,
+}
+
+impl FramePacker {
+    /// For frames within the limit of a message.
+    pub(crate) fn new(message_limit: usize) -> Self {
+        FramePacker { most: CHUNK_SIZE.min(message_limit).saturating_sub(ENVELOPE), size: 0 }
+    }
+
+    /// Adds an item; gives whether it does not go in the frame of those before it.
+    pub(crate) fn begins_frame(&mut self, item: &pb::Value) -> bool {
+        let len = item.encoded_len();
+        let len = 1 + length_delimiter_len(len) + len;
+        let is_full = self.size > 0 && self.size + len > self.most;
+        self.size = if is_full { len } else { self.size + len };
+        is_full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::value::Value;
+    use crate::common::wire::value_to_pb;
+
+    #[test]
+    fn every_frame_of_small_items_is_within_the_limit() {
+        for limit in [65, 100, 1000, 10 * CHUNK_SIZE] {
+            let mut filling = FramePacker::new(limit);
+            let mut frames = vec![pb::Items { stream: u64::MAX, ..Default::default() }];
+            for number in 0..50_000 {
+                let item = value_to_pb(Value::Int(number));
+                if filling.begins_frame(&item) {
+                    frames.push(pb::Items { stream: u64::MAX, ..Default::default() });
+                }
+                frames.last_mut().expect("there is one").values.push(item);
+            }
+            let most = frames.iter().map(|items| {
+                let operation = Some(pb::session_request::Operation::Items(items.clone()));
+                pb::SessionRequest { id: u64::MAX, operation, detached: 0 }.encoded_len()
+            });
+            let most = most.max().expect("there is one");
+            assert!(most <= limit.min(CHUNK_SIZE), "{most} of {limit}");
+            assert_eq!(frames.iter().map(|items| items.values.len()).sum::<usize>(), 50_000);
+        }
+    }
+}

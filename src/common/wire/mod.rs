@@ -1,0 +1,34 @@
+//! What crosses: the generated messages and services, and their conversions to and from
+//! oad's own types.
+//!
+//! The only place that knows protobuf. Both stairs stand on it; it knows neither.
+//! Deliberately absent: sockets (that is transport) and any meaning of an operation (that
+//! is the host).
+
+/// The generated code of `proto/oad/v1`.
+#[allow(missing_docs, unreachable_pub, missing_debug_implementations, clippy::all)]
+pub(crate) mod pb {
+    tonic::include_proto!("oad.v1");
+}
+
+mod assembly;
+mod death;
+mod exception;
+mod failure;
+mod frame_packer;
+mod outbox;
+mod shorten;
+mod value;
+
+pub(crate) use assembly::{Assembly, too_large};
+pub(crate) use exception::{exception_from_pb, exception_to_pb};
+pub(crate) use failure::{error_from_failure, failure_from_error, status_from_error};
+pub(crate) use frame_packer::FramePacker;
+pub(crate) use outbox::{CHUNK_SIZE, FrameStream, Outbox, SendGuard};
+pub(crate) use value::{
+    arguments_to_pb, handle_from_pb, handle_to_pb, keywords_from_pb, target_to_pb, value_from_pb,
+    value_to_pb, values_from_pb,
+};
+
+/// The descriptors of `proto/oad/v1`, for the reflection service.
+pub(crate) const DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("oad_descriptor");

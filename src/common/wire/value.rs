@@ -1,0 +1,218 @@
+//! [`Value`] to and from its message, both directions side by side.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::{
+    Bytes, Complex, Decimal, Handle, List, ObjectKind, Packing, Range, Slice, Value,
+};
+use crate::common::wire::pb;
+use crate::common::wire::pb::value::Kind;
+
+mod standard;
+
+/// Shorter lists of small integers travel as numbers, because a person with grpcurl reads
+/// those, and not base64.
+const SHORT_LIST: usize = 64;
+
+pub(crate) fn value_to_pb(value: Value) -> pb::Value {
+    let kind = match value {
+        Value::Null => Kind::Null(pb::Null {}),
+        Value::Bool(bool) => Kind::Bool(bool),
+        Value::Int(int) => Kind::Int(int),
+        Value::BigInt(int) => Kind::BigInt(int.to_le_bytes().to_vec().into()),
+        Value::Float(float) => Kind::Float(float),
+        Value::Text(text) => Kind::Text(text),
+        Value::Bytes(bytes) => Kind::Bytes(bytes.into_inner()),
+        Value::List(list) => Kind::List(list_to_pb(list)),
+        Value::Tuple(items) => Kind::Tuple(pb::Tuple { values: values_to_pb(items) }),
+        Value::Map(entries) => {
+            let entry = |(key, value)| pb::MapEntry {
+                key: Some(value_to_pb(key)),
+                value: Some(value_to_pb(value)),
+            };
+            Kind::Map(pb::Map { entries: entries.into_iter().map(entry).collect() })
+        }
+        Value::Some(value) => Kind::Some(Box::new(value_to_pb(*value))),
+        Value::Handle(handle) => Kind::Handle(handle_to_pb(&handle)),
+        Value::Stream(number) => Kind::Stream(number),
+        Value::Complex(Complex { re, im }) => {
+            Kind::Complex(pb::Complex { re: Some(re), im: Some(im) })
+        }
+        Value::Set(set) => Kind::Set(pb::Set { values: values_to_pb(set.into_items()) }),
+        Value::FrozenSet(set) => {
+            Kind::FrozenSet(pb::Set { values: values_to_pb(set.into_items()) })
+        }
+        Value::RawText(text) => Kind::RawText(text.into_wtf8().into()),
+        Value::Slice(slice) => {
+            let [start, stop, step] =
+                slice.into_parts().map(|part| Some(Box::new(value_to_pb(part))));
+            Kind::Slice(Box::new(pb::Slice { start, stop, step }))
+        }
+        Value::Range(range) => {
+            let [start, stop, step] =
+                range.into_parts().map(|part| Some(Box::new(value_to_pb(part))));
+            Kind::Range(Box::new(pb::Range { start, stop, step }))
+        }
+        Value::Date(date) => Kind::Date(standard::date_to_pb(date)),
+        Value::Time(time) => Kind::Time(standard::time_to_pb(&time)),
+        Value::DateTime(moment) => Kind::DateTime(standard::date_time_to_pb(&moment)),
+        Value::TimeDelta(delta) => Kind::TimeDelta(standard::time_delta_to_pb(delta)),
+        Value::Decimal(decimal) => Kind::Decimal(decimal.as_str().to_owned()),
+        Value::Uuid(uuid) => Kind::Uuid(uuid.to_string()),
+        Value::Array(array) => Kind::Array(standard::array_to_pb(&array)),
+    };
+    pb::Value { kind: Some(kind) }
+}
+
+/// # Errors
+///
+/// [`ErrorKind::BadArguments`] for a message that stands for no value. Depth needs no
+/// check here: prost has refused to decode more levels than
+/// [`MAX_DEPTH`](crate::value::MAX_DEPTH) allows for.
+pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
+    let kind = message.kind.ok_or_else(|| bad("a value has none of its fields set"))?;
+    Ok(match kind {
+        Kind::Null(pb::Null {}) => Value::Null,
+        Kind::Bool(bool) => Value::Bool(bool),
+        Kind::Int(int) => Value::Int(int),
+        Kind::BigInt(bytes) => Value::integer_from_le_bytes(&bytes),
+        Kind::Float(float) => Value::Float(float),
+        Kind::Text(text) => Value::Text(text),
+        Kind::Bytes(bytes) => Value::Bytes(Bytes::new(bytes)),
+        Kind::List(list) => Value::List(list_from_pb(list)?),
+        Kind::Tuple(tuple) => Value::Tuple(values_from_pb(tuple.values)?),
+        Kind::Map(map) => {
+            let part = |side: Option<pb::Value>| {
+                value_from_pb(side.ok_or_else(|| bad("a map entry lacks its key or its value"))?)
+            };
+            let entry = |entry: pb::MapEntry| Ok((part(entry.key)?, part(entry.value)?));
+            Value::Map(map.entries.into_iter().map(entry).collect::<Result<_>>()?)
+        }
+        Kind::Some(value) => Value::Some(Box::new(value_from_pb(*value)?)),
+        Kind::Stream(number) => Value::Stream(number),
+        Kind::Handle(handle) => Value::Handle(handle_from_pb(handle, Uuid::nil())?),
+        Kind::Complex(pb::Complex { re, im }) => {
+            Value::Complex(Complex { re: re.unwrap_or_default(), im: im.unwrap_or_default() })
+        }
+        Kind::Set(set) => Value::Set(values_from_pb(set.values)?.into()),
+        Kind::FrozenSet(set) => Value::FrozenSet(values_from_pb(set.values)?.into()),
+        Kind::RawText(bytes) => Value::text_from_wtf8(bytes.into()).map_err(senseless)?,
+        Kind::Slice(slice) => {
+            let part = |part: Option<Box<pb::Value>>| {
+                part.map_or(Ok(Value::Null), |part| value_from_pb(*part))
+            };
+            Value::from(Slice {
+                start: part(slice.start)?,
+                stop: part(slice.stop)?,
+                step: part(slice.step)?,
+            })
+        }
+        Kind::Range(range) => {
+            let part = |part: Option<Box<pb::Value>>, absent: i64| {
+                part.map_or(Ok(Value::Int(absent)), |part| value_from_pb(*part))
+            };
+            let stop = *range.stop.ok_or_else(|| bad("a range lacks its stop"))?;
+            let range =
+                Range::new(part(range.start, 0)?, value_from_pb(stop)?, part(range.step, 1)?);
+            Value::from(range.map_err(senseless)?)
+        }
+        Kind::Date(date) => Value::Date(standard::date_from_pb(&date).map_err(senseless)?),
+        Kind::Time(time) => Value::Time(standard::time_from_pb(time).map_err(senseless)?),
+        Kind::DateTime(moment) => {
+            Value::DateTime(standard::date_time_from_pb(moment).map_err(senseless)?)
+        }
+        Kind::TimeDelta(delta) => {
+            Value::TimeDelta(standard::time_delta_from_pb(&delta).map_err(senseless)?)
+        }
+        Kind::Decimal(text) => Value::Decimal(Decimal::new(&text).map_err(senseless)?),
+        Kind::Uuid(text) => Value::Uuid(text.parse().map_err(|_| bad("text that is no UUID"))?),
+        Kind::Array(array) => Value::Array(standard::array_from_pb(array).map_err(senseless)?),
+    })
+}
+
+fn list_to_pb(list: List) -> pb::List {
+    let mut message = pb::List::default();
+    match list.into_packing() {
+        Packing::Octets(octets) if octets.len() < SHORT_LIST => {
+            message.ints = octets.iter().map(|octet| i64::from(*octet)).collect();
+        }
+        Packing::Octets(octets) => message.octets = octets,
+        Packing::Ints(ints) => message.ints = ints,
+        Packing::Floats(floats) => message.floats = floats,
+        Packing::Values(values) => message.values = values_to_pb(values),
+    }
+    message
+}
+
+fn list_from_pb(message: pb::List) -> Result<List> {
+    let pb::List { values, octets, ints, floats } = message;
+    match (values.is_empty(), octets.is_empty(), ints.is_empty(), floats.is_empty()) {
+        (_, true, true, true) => Ok(values_from_pb(values)?.into()),
+        (true, false, true, true) => Ok(List::from_octets(octets)),
+        (true, true, false, true) => Ok(List::from_ints(ints)),
+        (true, true, true, false) => Ok(List::from_floats(floats)),
+        _ => Err(bad("a list has more than one of its fields filled")),
+    }
+}
+
+pub(super) fn values_to_pb(values: Vec<Value>) -> Vec<pb::Value> {
+    values.into_iter().map(value_to_pb).collect()
+}
+
+pub(crate) fn values_from_pb(values: Vec<pb::Value>) -> Result<Vec<Value>> {
+    values.into_iter().map(value_from_pb).collect()
+}
+
+pub(crate) fn arguments_to_pb(
+    arguments: Vec<Value>,
+    keywords: Vec<(String, Value)>,
+) -> pb::Arguments {
+    let keywords = keywords.into_iter().map(|(name, value)| (name, value_to_pb(value))).collect();
+    pb::Arguments { arguments: values_to_pb(arguments), keywords }
+}
+
+pub(crate) fn keywords_from_pb(
+    keywords: HashMap<String, pb::Value>,
+) -> Result<Vec<(String, Value)>> {
+    keywords.into_iter().map(|(name, value)| Ok((name, value_from_pb(value)?))).collect()
+}
+
+pub(crate) fn handle_to_pb(handle: &Handle) -> pb::Handle {
+    pb::Handle {
+        daemon: handle.daemon().to_string(),
+        id: handle.id(),
+        r#type: handle.type_name().to_owned(),
+        interfaces: handle.interfaces().map(str::to_owned).collect(),
+    }
+}
+
+/// The handle of the object that is asked, in a request to its own daemon: its number
+/// says enough.
+pub(crate) fn target_to_pb(handle: &Handle) -> pb::Handle {
+    pb::Handle { id: handle.id(), ..Default::default() }
+}
+
+/// A handle that names no daemon means `this`.
+pub(crate) fn handle_from_pb(message: pb::Handle, this: Uuid) -> Result<Handle> {
+    let daemon = match message.daemon.as_str() {
+        "" => this,
+        daemon => daemon.parse().map_err(|_| bad("a handle's daemon is not a UUID"))?,
+    };
+    let kind = ObjectKind { type_name: message.r#type, interfaces: message.interfaces };
+    Ok(Handle::new(daemon, message.id).of_kind(kind))
+}
+
+fn bad(what: &str) -> Error {
+    Error::new(ErrorKind::BadArguments, what)
+}
+
+/// The value's own refusal, as that of a message.
+fn senseless(error: Error) -> Error {
+    error.with_kind(ErrorKind::BadArguments)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The streams among the arguments of a call: their items are sent as the daemon allows
+//! them.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use prost::Message as _;
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::Mutex;
+use tokio::task::coop::consume_budget;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::stream::{Batch, Credit, ItemSource};
+use crate::common::wire::pb::session_request::Operation;
+use crate::common::wire::{
+    CHUNK_SIZE, FramePacker, Outbox, failure_from_error, pb, too_large, value_to_pb,
+};
+
+/// A stream that is being sent. Dropping it ends the making of its items.
+#[derive(Debug)]
+pub(super) struct Upload {
+    credit: Arc<Credit>,
+    /// Owns the source, also when it has come to its end: what its items have named is
+    /// held until the call is answered.
+    _task: AbortOnDropHandle<Option<ItemSource<'static>>>,
+}
+
+/// The way that the streams of one call are sent.
+#[derive(Clone)]
+pub(super) struct UploadChannel {
+    pub(super) id: u64,
+    pub(super) outbox: Outbox<pb::SessionRequest>,
+    pub(super) message_limit: usize,
+    /// Held while a large frame goes out in chunks, because those of one id are put
+    /// together in one piece.
+    pub(super) large: Arc<Mutex<()>>,
+}
+
+impl Upload {
+    /// Starts to send a stream on `runtime`, from when the daemon allows it.
+    pub(super) fn start(
+        runtime: &Runtime,
+        way: UploadChannel,
+        number: u64,
+        source: ItemSource<'static>,
+    ) -> Self {
+        let credit = Arc::<Credit>::default();
+        let task = runtime.spawn(send_all(way, number, source, Arc::clone(&credit)));
+        Upload { credit, _task: AbortOnDropHandle::new(task) }
+    }
+
+    pub(super) fn grant(&self, items: u32) {
+        self.credit.grant(items);
+    }
+
+    /// Whether it has come to its end.
+    #[cfg(test)]
+    pub(super) fn is_done(&self) -> bool {
+        self._task.is_finished()
+    }
+}
+
+async fn send_all(
+    way: UploadChannel,
+    number: u64,
+    mut source: ItemSource<'static>,
+    credit: Arc<Credit>,
+) -> Option<ItemSource<'static>> {
+    let outcome = loop {
+        let room = credit.room().await;
+        // A stream that is always ready would let nobody else have the thread.
+        consume_budget().await;
+        let batch = match source.may_block() {
+            // It is the caller's own code, and its panic is told instead of an end.
+            false => match AssertUnwindSafe(source.wait(room)).catch_unwind().await {
+                Ok(batch) => batch,
+                Err(_) => break Err(panicked("stream")),
+            },
+            true => {
+                // The caller's runtime may have one thread, which also carries the
+                // connection.
+                let gathering = tokio::task::spawn_blocking(move || (source.gather(room), source));
+                match gathering.await {
+                    Ok((batch, back)) => {
+                        source = back;
+                        batch
+                    }
+                    Err(_) => {
+                        way.end(number, Err(panicked("iterator")));
+                        return None;
+                    }
+                }
+            }
+        };
+        let Batch { items, ended } = batch;
+        credit.spend(items.len());
+        let sent = way.send(number, items.into_iter().map(value_to_pb)).await;
+        match (sent, ended) {
+            (Err(error), _) => break Err(error),
+            (Ok(()), Some(ended)) => break ended,
+            (Ok(()), None) => {}
+        }
+    };
+    way.end(number, outcome);
+    Some(source)
+}
+
+fn panicked(what: &str) -> Error {
+    Error::new(ErrorKind::Cancelled, format!("the caller's {what} panicked"))
+}
+
+impl UploadChannel {
+    /// Sends items in frames that are not much larger than they must be.
+    async fn send(&self, stream: u64, values: impl Iterator<Item = pb::Value>) -> Result<()> {
+        let (mut frame, mut filling) =
+            (pb::Items { stream, ..Default::default() }, FramePacker::new(self.message_limit));
+        for value in values {
+            if filling.begins_frame(&value) {
+                self.send_frame(std::mem::replace(
+                    &mut frame,
+                    pb::Items { stream, ..Default::default() },
+                ))
+                .await?;
+            }
+            frame.values.push(value);
+        }
+        if frame.values.is_empty() { Ok(()) } else { self.send_frame(frame).await }
+    }
+
+    async fn send_frame(&self, items: pb::Items) -> Result<()> {
+        let len = items.encoded_len();
+        if len > self.message_limit {
+            return Err(too_large(len, self.message_limit));
+        }
+        let frame = |items, detached| pb::SessionRequest {
+            id: self.id,
+            operation: Some(Operation::Items(items)),
+            detached,
+        };
+        if len <= CHUNK_SIZE {
+            self.outbox.send(frame(items, 0));
+            return Ok(());
+        }
+        let _large = self.large.lock().await;
+        let message: Bytes = items.encode_to_vec().into();
+        self.outbox
+            .send_in_chunks(frame(pb::Items::default(), len as u64), self.id, message, None)
+            .await;
+        Ok(())
+    }
+
+    /// Says that nothing more comes.
+    pub(super) fn end(&self, stream: u64, outcome: Result<()>) {
+        let failure = outcome.err().as_ref().map(failure_from_error);
+        let items = pb::Items { stream, values: Vec::new(), ended: true, failure };
+        self.outbox.send(pb::SessionRequest {
+            id: self.id,
+            operation: Some(Operation::Items(items)),
+            detached: 0,
+        });
+    }
+}
+
+impl fmt::Debug for UploadChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Way").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,9 @@
+//! What runs in the parent: the proxy in the caller's hand, the life of its daemon, and
+//! the client that carries calls there.
+//!
+//! Nothing here may import from [`child`](crate::child). Both wings stand on
+//! [`common`](crate::common); `tests/tidy.rs` checks this.
+
+pub(crate) mod client;
+pub(crate) mod daemon;
+pub(crate) mod proxy;
