@@ -51,11 +51,12 @@ impl<P> Spawn<P> {
     /// # Ok(()) }
     /// ```
     pub fn in_process(self) -> Self {
-        self.in_process_with(|services| services)
+        self.started_by(Box::new(|workers| start(|services| services, workers)))
     }
 
     /// As [`in_process`](Spawn::in_process), with gRPC services of your own beside oad's,
     /// as by [`init_with`](crate::init_with).
+    #[cfg(feature = "tonic")]
     pub fn in_process_with(self, add: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
         self.started_by(Box::new(move |workers| start(add, workers)))
     }

@@ -1,9 +1,10 @@
 #![doc = include_str!("../README.md")]
+// Python objects use parts of nearly every room. Without them those parts have no caller,
+// and a `cfg` on each would scatter the feature over twenty files.
+#![cfg_attr(not(feature = "python"), allow(dead_code))]
 
 #[cfg(not(target_os = "linux"))]
-compile_error!(
-    "oad runs on Linux: what it asks of the kernel is in `process` and `transport`, and waits there for a port"
-);
+compile_error!("oad only supports Linux: `process` and `transport` use Linux system calls");
 
 // The macros' code says `::oad`, in this crate's own tests too.
 #[cfg(test)]
@@ -27,22 +28,27 @@ mod python_guide {}
 
 #[doc(inline)]
 pub use crate::common::value;
+#[cfg(feature = "python")]
+#[doc(inline)]
+pub use crate::parent::proxy::{
+    FromPython, PythonBuilder, PythonProxy, python, python_file, python_module, python_name,
+    python_script, python_value,
+};
 #[doc(inline)]
 pub use crate::{
     child::object::{Object, Shared, SharedMut, SharedRef},
-    child::server::Services,
     common::error::{Death, Error, ErrorKind, Exception, Result},
     common::stream::Stream,
     common::transport::Endpoint,
     common::value::Value,
-    init::{init, init_with},
+    init::init,
     parent::client::{Description, MethodDescription},
-    parent::daemon::{Channel, Daemon, Health, ShutdownReport, Spawn, daemon},
-    parent::proxy::{
-        Call, FromPython, Proxy, PythonBuilder, PythonProxy, Remote, python, python_file,
-        python_module, python_name, python_script, python_value,
-    },
+    parent::daemon::{Daemon, Health, ShutdownReport, Spawn, daemon},
+    parent::proxy::{Call, Proxy, Remote},
 };
+#[cfg(feature = "tonic")]
+#[doc(inline)]
+pub use crate::{child::server::Services, init::init_with, parent::daemon::Channel};
 #[doc(inline)]
 pub use oad_macros::{main, object};
 

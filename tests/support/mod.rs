@@ -7,6 +7,7 @@
 
 pub mod grpcurl;
 pub mod lab;
+#[cfg(feature = "python")]
 pub mod python;
 pub mod told;
 

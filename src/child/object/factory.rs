@@ -23,6 +23,7 @@ type MakePython = fn(
 ) -> BoxFuture<'static, Result<ObjectRef>>;
 
 /// Says what makes Python objects.
+#[cfg(feature = "python")]
 pub(crate) fn set_python(make: MakePython) {
     // It is always the same.
     let _ = PYTHON.set(make);

@@ -7,7 +7,9 @@
 mod adopt;
 mod blocking;
 mod call;
+#[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
 mod python_builder;
 mod recover;
 mod remote;
@@ -15,7 +17,9 @@ mod remote;
 pub use adopt::read_typed;
 pub use blocking::call_blocking;
 pub use call::{Call, ResultParts, call, call_fallible};
+#[cfg(feature = "python")]
 pub use python::{FromPython, PythonProxy};
+#[cfg(feature = "python")]
 pub use python_builder::{
     PythonBuilder, python, python_file, python_module, python_name, python_script, python_value,
 };

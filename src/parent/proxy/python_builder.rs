@@ -201,6 +201,7 @@ impl PythonBuilder {
     }
 
     /// Listens on localhost; see [`Spawn::localhost`].
+    #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
         self.change(Spawn::localhost)
     }
