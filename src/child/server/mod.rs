@@ -6,12 +6,9 @@
 //! thread that also reads the lifeline bounds all of it.
 
 mod lifeline;
-// Private without the feature, and then nobody adds a service.
-#[cfg_attr(not(feature = "tonic"), allow(dead_code, unreachable_pub))]
 mod services;
 mod within;
 
-#[cfg_attr(not(feature = "tonic"), allow(unreachable_pub))]
 pub use services::Services;
 pub(crate) use within::serve_within;
 
