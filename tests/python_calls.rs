@@ -72,7 +72,7 @@ async fn operators_are_listed_and_say_how_many_operands_they_take() {
     let in_the_code =
         include_str!("../src/parent/proxy/python.rs").split("| what | operators |").nth(1);
     let in_the_guide =
-        include_str!("../docs/python-objects.md").split("| what | operators |").nth(1);
+        include_str!("../docs/python-objects.md").split("| kind | operators |").nth(1);
     for (text, start) in [(in_the_code, "    /// |"), (in_the_guide, "|")] {
         let rows = text
             .expect("there is a table")
