@@ -2,8 +2,9 @@
 //! that its author reads.
 //!
 //! trybuild builds the dependencies once more, in `target/tests/trybuild`: it checks with
-//! `--cfg trybuild` and other flags of its own, which makes every artifact another one, so a
-//! shared folder would save nothing. It only checks them, and keeps them for the next run.
+//! `--cfg trybuild` and other flags of its own, which makes every artifact another one,
+//! so a shared folder would save nothing. It only checks them, and keeps them for the
+//! next run.
 //!
 //! `error_that_cannot_cross` and `shared_without_sync` are judged by the compiler,
 //! through assertions of `oad::__private`.
