@@ -39,8 +39,9 @@ pub use crate::{
     parent::client::{Description, MethodDescription},
     parent::daemon::{Channel, Daemon, Health, ShutdownReport, Spawn, daemon},
     parent::proxy::{
-        Call, FromPython, Proxy, PythonBuilder, PythonProxy, Remote, python, python_file,
-        python_module, python_name, python_script, python_value,
+        AttributePath, Call, Eval, FromPython, Interpreter, Operator, Proxy, PythonBuilder,
+        PythonProxy, Remote, interpreter, python, python_file, python_module, python_name,
+        python_script, python_value,
     },
 };
 #[doc(inline)]
@@ -61,8 +62,8 @@ pub mod __private {
     pub use crate::init::block_on;
     pub use crate::parent::client::ArgumentsBuilder;
     pub use crate::parent::proxy::{
-        FromError, Opaque, Readable, Recover, ResultParts, TypedProxy, call, call_blocking,
-        call_fallible, infallible, read_typed,
+        FromError, MadeInPython, Opaque, Readable, Recover, ResultParts, TypedProxy, call,
+        call_blocking, call_fallible, infallible, read_typed,
     };
     pub use inventory;
     pub use serde;

@@ -76,8 +76,7 @@ async fn mistakes_are_told_in_a_sentence() {
     );
     let error = shelf.call::<()>("put", "A").await.expect_err("it is no tuple");
     assert!(
-        message(error)
-            .contains("the arguments of a call are a tuple, such as `(1,)`, and not text")
+        message(error).contains("the arguments of a call are a tuple, such as `(1,)`, not text")
     );
     let error = shelf.call::<i64>("titles", ()).await.expect_err("it is no number");
     assert_eq!(error.kind(), ErrorKind::WrongType);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use oad::{Daemon, ErrorKind, Health, Proxy, PythonProxy, Remote as _};
 use support::lab::LabProxy;
-use support::python::{script, with};
+use support::python::{interpreter, script, with};
 use support::told::Told;
 use support::until;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -267,12 +267,9 @@ async fn next(watch: &mut tonic::Streaming<HealthCheckResponse>) -> Option<Servi
 async fn health_tells_whose_interpreter_has_died() {
     let root: PythonProxy = script("import os\ndef die(): os._exit(3)\n").await;
     let daemon = root.daemon();
-    // Asked for otherwise, it lives in an interpreter of its own.
-    let other = with(oad::python_value("x"))
-        .path_entry("/nowhere")
-        .within(daemon)
-        .await
-        .expect("it is made");
+    let second = oad::interpreter(interpreter()).within(daemon).await.expect("it starts");
+    let other = second.value("x").await.expect("it is made");
+    drop(second);
     let rust: LabProxy = LabProxy::new().within(daemon).await.expect("it is made");
     let mut watched = [
         watch(daemon, "").await,

@@ -159,8 +159,9 @@ impl Host {
                 Construction::Later(future) => ObjectRef::new(run::unwinding(future).await?),
                 Construction::Elsewhere(future) => future.await?,
             };
-            let description = object.description();
-            Ok(Created { handle: host.handle(scope.insert(&object), description), handed_out })
+            let interpreter = object.dynamic().and_then(|object| object.interpreter());
+            let handle = host.handle(scope.insert(&object), object.description());
+            Ok(Created { handle, interpreter, handed_out })
         }
     }
 

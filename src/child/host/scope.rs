@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::child::host::{Host, SessionId, drop_aside};
 use crate::child::object::{CallScope, ObjectRef, ReplyChannel};
+use crate::common::definition::InterpreterFacts;
 use crate::common::error::Result;
 use crate::common::value::{Handle, Value};
 
@@ -42,6 +43,8 @@ pub(crate) struct MethodResult {
 #[derive(Debug)]
 pub(crate) struct Created {
     pub(crate) handle: Handle,
+    /// The interpreter that it lives in, if it is a Python object.
+    pub(crate) interpreter: Option<InterpreterFacts>,
     pub(crate) handed_out: HandedOut,
 }
 

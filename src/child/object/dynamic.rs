@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::child::object::CallScope;
-use crate::common::definition::Operation;
+use crate::common::definition::{InterpreterFacts, Operation};
 use crate::common::error::Result;
 use crate::common::value::Value;
 use futures_util::future::BoxFuture;
@@ -49,6 +49,9 @@ pub(crate) trait Dynamic: Any + fmt::Debug + Send + Sync {
 
     /// Asks what it can do.
     fn describe(self: Arc<Self>) -> BoxFuture<'static, Result<DynamicDescription>>;
+
+    /// The interpreter that it lives in.
+    fn interpreter(&self) -> Option<InterpreterFacts>;
 
     /// Waits until it can never answer again, because what it lives in has died; `None`
     /// if that is so already. The object is not kept by it.

@@ -911,11 +911,24 @@ class Kept:
         self.failure = None
 
 
+def parts_of(name):
+    """The names in a dotted name. A backslash takes the next character's meaning away."""
+    if '\\' not in name:
+        return name.split('.')
+    parts, chars = [''], iter(name)
+    for char in chars:
+        if char == '.':
+            parts.append('')
+        else:
+            parts[-1] += next(chars, '') if char == '\\' else char
+    return parts
+
+
 def reach(x, name):
     """An attribute by its dotted name."""
     if type(name) is not str:
         raise Failure('bad_arguments', 'a name is text, not {}'.format(type(name).__name__))
-    for part in name.split('.'):
+    for part in parts_of(name):
         x = getattr(x, part)
     return x
 
@@ -924,8 +937,10 @@ def reach_parent(x, name):
     """What holds the last attribute of a dotted name, and the name it has there."""
     if type(name) is not str:
         raise Failure('bad_arguments', 'a name is text, not {}'.format(type(name).__name__))
-    parent, _, last = name.rpartition('.')
-    return (reach(x, parent) if parent else x), last
+    *parents, last = parts_of(name)
+    for part in parents:
+        x = getattr(x, part)
+    return x, last
 
 
 def imported(name):
@@ -1073,12 +1088,31 @@ def close(x):
 
 
 # Each by name, with the least and the greatest number of operands. Reflected forms and the like are Python's own.
+def evaluate(_, source, names):
+    """The value of an expression, which sees these names and the builtins."""
+    if type(source) is not str:
+        raise Failure('bad_arguments', 'an expression is text')
+    code = compile(source.strip(), '<eval>', 'eval', 0, True)
+    return eval(code, dict(names, __builtins__=builtins))
+
+
+class Interpreter:
+    """Stands for the interpreter itself."""
+
+    def __init__(self):
+        self.pid, self.executable = os.getpid(), sys.executable
+        self.version = '.'.join(map(str, sys.version_info[:3]))
+
+    def __repr__(self):
+        return '<Python {} at {}>'.format(self.version, self.executable)
+
+
 OPERATORS = {
     'truth': (bool, 1, 1), 'str': (str, 1, 3), 'format': (format, 1, 2), 'doc': (documentation, 1, 1),
     'signature': (signature_text, 1, 1), 'isinstance': (isinstance, 2, 2), 'issubclass': (issubclass, 2, 2),
     'setitem': (operator.setitem, 3, 3), 'divmod': (divmod, 2, 2), 'pow': (pow, 2, 3), 'round': (round, 1, 2),
     'int': (int, 1, 2), 'complex': (complex, 1, 2), 'bytes': (bytes, 1, 3), 'iter': (iter, 1, 2), 'next': (next, 1, 2),
-    'enter': (enter, 1, 1), 'exit': (leave, 1, 2), 'close': (close, 1, 1)}
+    'eval': (evaluate, 2, 2), 'enter': (enter, 1, 1), 'exit': (leave, 1, 2), 'close': (close, 1, 1)}
 OPERATORS.update({function.__name__: (function, 1, 1) for function in (
     bool, len, repr, ascii, hash, dir, type, id, callable, float, operator.neg, operator.pos, operator.abs,
     operator.invert, operator.index)})
@@ -1164,6 +1198,8 @@ class Operations:
             made = imported(required(payload, 'module'))
         elif kind == 'file':
             made = module_from_file(required(payload, 'path'))
+        elif kind == 'interpreter':
+            made = Interpreter()
         elif kind == 'script':
             made = module_from_script(required(payload, 'source'), payload.get('name'))
             self.scripts.append(made)
@@ -1208,6 +1244,8 @@ class Operations:
         operands = self.contents(required(payload, 'operands'))
         if type(operands) not in (list, tuple) or not least <= len(operands) <= greatest:
             raise Failure('bad_arguments', '{} takes {}'.format(name, more_operands(least - 1, greatest - 1)))
+        if name == 'eval':
+            operands = operands + type(operands)([self.contents(payload.get('names', {}))])
         return encoding.top(function(*operands))
 
     def iterate(self, payload, encoding):

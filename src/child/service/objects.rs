@@ -19,7 +19,7 @@ use crate::child::service::reply_channel::RpcReplyChannel;
 use crate::child::service::session::Session;
 use crate::child::service::{check_size, given, on_own_task, within};
 use crate::common::definition::CallArgs;
-use crate::common::definition::{Action, Operation, Returns};
+use crate::common::definition::{Action, InterpreterFacts, Operation, Returns};
 use crate::common::definition::{Method, Parameter, Receiver, TypeDescription};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::pb::call_response::Outcome as Answered;
@@ -77,9 +77,8 @@ impl ObjectsService {
         &self,
         handle: Option<pb::Handle>,
         operation: Operation,
-        arguments: Vec<pb::Value>,
+        arguments: pb::Arguments,
     ) -> Result<pb::call_response::Outcome, Status> {
-        let arguments = pb::Arguments { arguments, ..Default::default() };
         let answered = self
             .ask(handle, operation, arguments, None)
             .await
@@ -152,7 +151,7 @@ impl Objects for ObjectsService {
         let pb::CreateRequest { definition: how, arguments, keywords, timeout } =
             request.into_inner();
         let made = async {
-            let definition = definition(how)?;
+            let definition = definition(how, self.host.daemon())?;
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
             let made =
                 on_own_task(within(timeout, None, self.host.create(None, definition, given))).await;
@@ -194,10 +193,11 @@ impl Objects for ObjectsService {
             returns: returns(request.returns()),
             name: request.name,
         };
-        let outcome = match self.attribute(request.handle, operation, Vec::new()).await? {
-            Answered::Value(value) => Outcome::Value(value),
-            Answered::Exception(exception) => Outcome::Exception(exception),
-        };
+        let outcome =
+            match self.attribute(request.handle, operation, pb::Arguments::default()).await? {
+                Answered::Value(value) => Outcome::Value(value),
+                Answered::Exception(exception) => Outcome::Exception(exception),
+            };
         Ok(Response::new(pb::GetAttributeResponse { outcome: Some(outcome) }))
     }
 
@@ -207,8 +207,8 @@ impl Objects for ObjectsService {
     ) -> Result<Response<pb::SetAttributeResponse>, Status> {
         let pb::SetAttributeRequest { handle, name, value } = request.into_inner();
         let operation = Operation { action: Action::SetAttribute, name, returns: Returns::Fitting };
-        let exception =
-            exception_of(self.attribute(handle, operation, Vec::from_iter(value)).await?);
+        let arguments = pb::Arguments { arguments: Vec::from_iter(value), ..Default::default() };
+        let exception = exception_of(self.attribute(handle, operation, arguments).await?);
         Ok(Response::new(pb::SetAttributeResponse { exception }))
     }
 
@@ -219,7 +219,8 @@ impl Objects for ObjectsService {
         let pb::DeleteAttributeRequest { handle, name } = request.into_inner();
         let operation =
             Operation { action: Action::DeleteAttribute, name, returns: Returns::Fitting };
-        let exception = exception_of(self.attribute(handle, operation, Vec::new()).await?);
+        let exception =
+            exception_of(self.attribute(handle, operation, pb::Arguments::default()).await?);
         Ok(Response::new(pb::DeleteAttributeResponse { exception }))
     }
 
@@ -234,7 +235,8 @@ impl Objects for ObjectsService {
             returns: returns(request.returns()),
             name: request.operator,
         };
-        let outcome = match self.attribute(request.handle, operation, request.operands).await? {
+        let arguments = pb::Arguments { arguments: request.operands, keywords: request.names };
+        let outcome = match self.attribute(request.handle, operation, arguments).await? {
             Answered::Value(value) => Outcome::Value(value),
             Answered::Exception(exception) => Outcome::Exception(exception),
         };
@@ -291,8 +293,12 @@ pub(super) fn create_response(
     message_limit: usize,
 ) -> Result<(pb::CreateResponse, Option<HandedOut>)> {
     use pb::create_response::Outcome;
+    let mut facts = None;
     let (outcome, handed_out) = match made {
-        Ok(Created { handle, handed_out }) => {
+        Ok(Created { handle, interpreter, handed_out }) => {
+            facts = interpreter.map(|InterpreterFacts { pid, version, executable }| {
+                pb::Interpreter { pid, version, executable }
+            });
             (Outcome::Handle(handle_to_pb(&handle)), Some(handed_out))
         }
         Err(error) => match error.exception() {
@@ -302,7 +308,7 @@ pub(super) fn create_response(
             None => return Err(error),
         },
     };
-    Ok((pb::CreateResponse { outcome: Some(outcome) }, handed_out))
+    Ok((pb::CreateResponse { outcome: Some(outcome), interpreter: facts }, handed_out))
 }
 
 /// An exception is an answer; any other error is not.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::common::definition::{
-    Action, DAY, DEFAULT_INTERPRETER, Definition, Operation, PythonDefinition, PythonSource,
-    Returns,
+    Action, DAY, Definition, Operation, PythonDefinition, PythonSource, Returns,
 };
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::wire::pb;
 use crate::common::wire::pb::python::Object;
+use crate::common::wire::{handle_from_pb, pb};
 
 /// What a call asks.
 pub(super) fn operation(method: String, action: pb::Action, returns: pb::Returns) -> Operation {
@@ -37,12 +38,12 @@ pub(super) fn returns(returns: pb::Returns) -> Returns {
 ///
 /// [`ErrorKind::BadArguments`] if the request has no definition, or one that says
 /// nothing.
-pub(super) fn definition(message: Option<pb::Definition>) -> Result<Definition> {
+pub(super) fn definition(message: Option<pb::Definition>, daemon: Uuid) -> Result<Definition> {
     let missing =
         || Error::new(ErrorKind::BadArguments, "the request says no `definition` of the object");
     let pb::Definition { r#type, constructor, interface, python } = message.ok_or_else(missing)?;
     if let Some(python) = python {
-        return self::python(python).map(Definition::python);
+        return self::python(python, daemon).map(Definition::python);
     }
     let definition = match constructor.is_empty() {
         true => Definition::by_value(r#type),
@@ -51,8 +52,8 @@ pub(super) fn definition(message: Option<pb::Definition>) -> Result<Definition> 
     Ok(if interface.is_empty() { definition } else { definition.implementing(interface) })
 }
 
-fn python(message: pb::Python) -> Result<PythonDefinition> {
-    let pb::Python { interpreter, path, start_timeout, kill_when_stuck, object } = message;
+fn python(message: pb::Python, daemon: Uuid) -> Result<PythonDefinition> {
+    let pb::Python { interpreter, path, start_timeout, kill_when_stuck, object, beside } = message;
     let missing = || {
         let message = "the definition does not say what the Python object is";
         Error::new(ErrorKind::BadArguments, message)
@@ -70,18 +71,18 @@ fn python(message: pb::Python) -> Result<PythonDefinition> {
             name: if name.is_empty() { "script".to_owned() } else { name },
         },
         Object::Value(pb::PythonValue {}) => PythonSource::Value,
+        Object::NewInterpreter(pb::PythonInterpreter {}) => PythonSource::Interpreter,
     };
-    let interpreter =
-        if interpreter.is_empty() { DEFAULT_INTERPRETER.to_owned() } else { interpreter };
     // A negative time is over already.
     let time = |time: Option<prost_types::Duration>| {
         Some(Duration::try_from(time?).unwrap_or_default().min(DAY))
     };
     Ok(PythonDefinition {
-        interpreter,
+        interpreter: Some(interpreter).filter(|interpreter| !interpreter.is_empty()),
         path,
         start_timeout: time(start_timeout),
         kill_when_stuck: time(kill_when_stuck),
+        beside: beside.map(|handle| handle_from_pb(handle, daemon)).transpose()?,
         source,
     })
 }

@@ -247,7 +247,7 @@ impl Session {
         create: pb::CreateRequest,
         given: impl Future<Output = Result<CallArgs>> + Send + 'static,
     ) {
-        let made = match definition(create.definition) {
+        let made = match definition(create.definition, self.0.host.daemon()) {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, given),
             Err(error) => return self.fail(id, &error),
         };

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tracing::instrument::WithSubscriber as _;
 
 use crate::common::definition::TypeDescription;
-use crate::common::definition::{DAY, Definition, short_name};
+use crate::common::definition::{DAY, Definition, InterpreterFacts, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::process::{Program, keeper};
 use crate::common::transport::Token;
@@ -131,8 +131,13 @@ impl Settings {
 /// blocks the first, and makes calls a little slower.
 const WORKERS: usize = 2;
 
-/// What comes of it before it is a proxy: the daemon and the object's handle.
-pub(crate) type Spawned = (Daemon, Handle);
+/// An object that was made, before it is a proxy.
+pub(crate) struct Spawned {
+    pub(crate) daemon: Daemon,
+    pub(crate) handle: Handle,
+    /// The interpreter of a Python object.
+    pub(crate) interpreter: Option<InterpreterFacts>,
+}
 
 impl<P> Spawn<P> {
     /// An object made in the daemon, by a constructor.
@@ -205,8 +210,8 @@ impl<P> Spawn<P> {
     }
 
     /// One more argument for the [`executable`](Spawn::executable).
-    pub fn arg(self, argument: impl Into<OsString>) -> Self {
-        self.set("arg", |settings| settings.arguments.push(argument.into()))
+    pub fn program_arg(self, argument: impl Into<OsString>) -> Self {
+        self.set("program_arg", |settings| settings.arguments.push(argument.into()))
     }
 
     /// One more environment variable for the daemon, which has those of this process
@@ -288,7 +293,7 @@ impl<P> Spawn<P> {
 
     /// The same for the object of an interpreter, which has a start of its own, so that
     /// it means something in any daemon.
-    pub(crate) fn interpreted_start_timeout(mut self, timeout: Duration) -> Self {
+    pub(crate) fn interpreter_start_timeout(mut self, timeout: Duration) -> Self {
         if let Location::Own(settings) = &mut self.place {
             settings.start_timeout = timeout.min(DAY);
         }
@@ -346,10 +351,10 @@ impl<P> Spawn<P> {
                 (values, keywords),
                 self.create_timeout,
             )?;
-            submitted.await?.into_handle()
+            submitted.await?.into_created()
         };
         match created.await {
-            Ok(handle) => Ok((daemon, handle)),
+            Ok((handle, interpreter)) => Ok(Spawned { daemon, handle, interpreter }),
             Err(error) => {
                 let error = error.doing(making).on(daemon.to_string());
                 if is_own {

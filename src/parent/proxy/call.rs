@@ -17,7 +17,7 @@ use crate::common::value::{Held, Value, Wanted, wanted};
 use crate::parent::client::{ArgumentsBuilder, CallParts};
 use crate::parent::client::{Options, Response, Submitted};
 use crate::parent::proxy::adopt::read;
-use crate::parent::proxy::{FromPython, Nature, Proxy};
+use crate::parent::proxy::{FromPython, Origin, Proxy};
 
 /// A call of a method: a future of what it returns. It is sent when it is first polled,
 /// and the calls of one proxy are carried out in that order.
@@ -241,6 +241,14 @@ impl<T, E> Call<T, E> {
         })
     }
 
+    /// Adds the fields of a struct, or the entries of a map with text keys, as keyword arguments.
+    #[doc(alias = "kwargs")]
+    pub fn keywords(self, arguments: impl Serialize) -> Self {
+        self.change(|prepared| {
+            prepared.arguments = std::mem::take(&mut prepared.arguments).with_keywords(&arguments);
+        })
+    }
+
     /// Has the result of a Python object's come by value also if it is of a subclass of
     /// what travels, such as a named tuple or an enumeration; what is no value then fails
     /// the call. Means nothing for a Rust object.
@@ -330,8 +338,8 @@ impl CallContext<'_> {
     /// Says what was tried, and on which daemon.
     pub(super) fn explain(&self, error: Error) -> Error {
         let error = error.doing(self.act()).on(self.proxy.daemon().to_string());
-        match (error.kind(), &self.proxy.0.nature) {
-            (ErrorKind::BadArguments, Nature::Rust) => {
+        match (error.kind(), &self.proxy.0.origin) {
+            (ErrorKind::BadArguments, Origin::Rust) => {
                 error.advise("is the daemon's program of the same version as this one?")
             }
             _ => error,
