@@ -19,7 +19,7 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SOURCES = os.path.join(HERE, '..', '..', 'src', 'python')
+SOURCES = os.path.join(HERE, '..', '..', 'src', 'child', 'python')
 PYTHON = os.environ.get('OAD_PYTHON', sys.executable)
 TIMEOUT = 20
 
@@ -412,6 +412,26 @@ class Z(datetime.tzinfo):
                 self.assertEqual((type(got), got), (type(expected), expected))
         self.assertEqual(list(self.evaluate('o', 'value', before)), [3, 1])
         self.assertIn('become equal', self.fails('not_a_value', self.evaluate, '{E.A, "a"}', 'value', before))
+
+    def test_plain_is_by_value_what_can_be_and_the_rest_by_handle(self):
+        before = textwrap.dedent("""
+            import collections, enum
+            class L(list): pass
+            class N(enum.IntEnum):
+                A = 1
+            class O: pass
+            o = collections.OrderedDict([(1, N.A), (3, L([O(), 2]))])
+            itself = L([1])
+            itself.append(itself)
+            """)
+        got = self.evaluate('o', 'plain', before)
+        self.assertEqual((type(got), list(got), got[1], got[3][1]), (dict, [1, 3], 1, 2))
+        self.assertEqual(kind(got[3][0]), 'handle')
+        self.assertTrue(got[3][0][3].endswith('.O'))
+        self.assertEqual(kind(self.evaluate('O()', 'plain', before)), 'handle')
+        self.assertEqual(kind(self.evaluate('{N.A, 1.0} | {"a", L}', 'plain', before)), None)
+        got = self.evaluate('itself', 'plain', before)
+        self.assertEqual((type(got), got[0], kind(got[1])), (list, 1, 'handle'))
 
     def test_by_value_a_dataclass_is_a_dict_of_its_fields(self):
         if tuple(self.daemon.info['version_info'][:2]) < (3, 7):

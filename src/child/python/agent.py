@@ -266,7 +266,7 @@ class Encoding:
         marker = self.standard(x)
         if marker is not None:
             return marker
-        return self.converted(x) if self.mode == 'value' else self.stay(x)
+        return self.converted(x) if self.mode in ('value', 'plain') else self.stay(x)
 
     def take(self, size, least=None):
         """Counts what something takes in a frame, and the least that it may take in a message."""
@@ -381,7 +381,7 @@ class Encoding:
 
     def stay(self, x, why=None):
         """The object by handle, or by its repr, or not at all: as the mode has it."""
-        if self.mode == 'plain':
+        if self.mode == 'repr':
             return (MARKER, 'repr', short_repr(x))
         name = type_name(type(x))
         if self.mode == 'value':
@@ -740,7 +740,7 @@ class Account:
         return text
 
     def plain(self, x):
-        encoding = Encoding(None, 'plain', self.depth, max(0, min(TEXT_LIMIT, self.room)))
+        encoding = Encoding(None, 'repr', self.depth, max(0, min(TEXT_LIMIT, self.room)))
         before = encoding.room
         try:
             encoded = encoding.encode(x)
@@ -1145,7 +1145,7 @@ class Operations:
         if type(payload) is not dict:
             raise Failure('bad_arguments', 'what {} is to do comes as a dict'.format(operation))
         mode = payload.get('returns', 'default')
-        if mode not in ('default', 'handle', 'handle_or_null', 'value', 'nothing'):
+        if mode not in ('default', 'handle', 'handle_or_null', 'value', 'nothing', 'plain'):
             raise Failure('bad_arguments', 'an answer is not given by {!r}'.format(mode))
         encoding = Encoding(self.objects, mode, self.depth, self.limit)
         return function(payload, encoding), encoding.sent

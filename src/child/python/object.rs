@@ -103,6 +103,7 @@ pub(super) fn returns(returns: Returns) -> Item {
         Returns::Handle => "handle".into(),
         Returns::HandleOrNull => "handle_or_null".into(),
         Returns::Nothing => "nothing".into(),
+        Returns::Plain => "plain".into(),
     }
 }
 

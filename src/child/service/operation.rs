@@ -31,6 +31,7 @@ pub(super) fn returns(returns: pb::Returns) -> Returns {
         pb::Returns::Handle => Returns::Handle,
         pb::Returns::HandleOrNull => Returns::HandleOrNull,
         pb::Returns::Nothing => Returns::Nothing,
+        pb::Returns::Plain => Returns::Plain,
     }
 }
 

@@ -181,15 +181,19 @@ pub(crate) enum Action {
 /// How what is returned comes to the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Returns {
-    /// By value if it is one of the kinds that travel, else by handle.
+    /// By value if it is exactly of one of the types that travel, else by handle.
     #[default]
     Fitting,
+    /// By value, also if it is of a subclass of such a type; anything else is an error.
     Value,
+    /// By handle, whatever it is.
     Handle,
-    /// By handle, but for `None`, which is null.
+    /// By handle, except `None`, which is null.
     HandleOrNull,
-    /// Not at all.
+    /// Not at all: the response is null.
     Nothing,
+    /// Like [`Returns::Value`], but parts without a value come by handle.
+    Plain,
 }
 
 impl Operation {

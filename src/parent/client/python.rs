@@ -49,5 +49,6 @@ pub(super) fn returns_to_pb(returns: Returns) -> pb::Returns {
         Returns::Handle => pb::Returns::Handle,
         Returns::HandleOrNull => pb::Returns::HandleOrNull,
         Returns::Nothing => pb::Returns::Nothing,
+        Returns::Plain => pb::Returns::Plain,
     }
 }
