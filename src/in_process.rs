@@ -10,6 +10,7 @@ use crate::child::host::BLOCKING_THREADS;
 use crate::child::server::{Services, serve_within};
 use crate::common::transport::IoStream;
 use crate::parent::daemon::{InProcess, Spawn};
+use crate::parent::proxy::PythonBuilder;
 
 impl<P> Spawn<P> {
     /// Makes the daemon within this process, for unit tests: no other process, no socket,
@@ -58,6 +59,16 @@ impl<P> Spawn<P> {
     /// as by [`init_with`](crate::init_with).
     pub fn in_process_with(self, add: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
         self.started_by(Box::new(move |workers| start(add, workers)))
+    }
+}
+
+impl<P> PythonBuilder<P> {
+    /// Runs the daemon inside this process; the interpreter is a process of its own as ever. See
+    /// [`Spawn::in_process`].
+    ///
+    /// A program that only makes Python objects needs no `oad::init()` this way.
+    pub fn in_process(self) -> Self {
+        self.change(Spawn::in_process)
     }
 }
 

@@ -355,8 +355,8 @@ pub struct Definition {
 /// How a Python object is made.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Python {
-    /// The interpreter: the path of one or of a virtual environment, or a name on the daemon's PATH; empty: `python3`. A relative path, here and below, is
-    /// one of the daemon's working directory.
+    /// The interpreter: its path, the path of a virtual environment, or a name on the daemon's PATH. Empty: the interpreter that the daemon already
+    /// runs, or `python3` if it runs none; an error if it runs several. Relative paths, here and below, are resolved in the daemon's working directory.
     #[prost(string, tag = "1")]
     pub interpreter: ::prost::alloc::string::String,
     /// What is put first in `sys.path`, in this order.
@@ -368,8 +368,11 @@ pub struct Python {
     /// How long after an interruption that had no effect the interpreter is killed; absent: never.
     #[prost(message, optional, tag = "4")]
     pub kill_when_stuck: ::core::option::Option<::prost_types::Duration>,
+    /// An object whose interpreter is used; then the settings of a new interpreter are refused.
+    #[prost(message, optional, tag = "11")]
+    pub beside: ::core::option::Option<Handle>,
     /// What the object is.
-    #[prost(oneof = "python::Object", tags = "5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "python::Object", tags = "5, 6, 7, 8, 9, 10, 12")]
     pub object: ::core::option::Option<python::Object>,
 }
 /// Nested message and enum types in `Python`.
@@ -395,8 +398,14 @@ pub mod python {
         /// The one argument.
         #[prost(message, tag = "10")]
         Value(super::PythonValue),
+        /// The interpreter itself: always a new one.
+        #[prost(message, tag = "12")]
+        NewInterpreter(super::PythonInterpreter),
     }
 }
+/// Stands for an interpreter itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PythonInterpreter {}
 /// A name in a module.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PythonName {
@@ -439,6 +448,9 @@ pub struct CreateRequest {
 /// Answers a CreateRequest.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateResponse {
+    /// The interpreter of a Python object.
+    #[prost(message, optional, tag = "3")]
+    pub interpreter: ::core::option::Option<Interpreter>,
     /// How it went.
     #[prost(oneof = "create_response::Outcome", tags = "1, 2")]
     pub outcome: ::core::option::Option<create_response::Outcome>,
@@ -455,6 +467,19 @@ pub mod create_response {
         #[prost(message, tag = "2")]
         Exception(super::Exception),
     }
+}
+/// A running interpreter.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Interpreter {
+    /// Its process id.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// Its version, such as `3.11.7`.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// The path that it was started by.
+    #[prost(string, tag = "3")]
+    pub executable: ::prost::alloc::string::String,
 }
 /// Asks for a method to be called.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -569,6 +594,9 @@ pub struct OperateRequest {
     /// How the result comes to the caller.
     #[prost(enumeration = "Returns", tag = "4")]
     pub returns: i32,
+    /// For `eval` only: the names that the expression can use.
+    #[prost(map = "string, message", tag = "5")]
+    pub names: ::std::collections::HashMap<::prost::alloc::string::String, Value>,
 }
 /// Answers an OperateRequest.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -978,16 +1006,18 @@ pub mod death {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Returns {
-    /// By value if it is one of the kinds that travel, else by handle.
+    /// By value if it is exactly of one of the types that travel, else by handle.
     Unspecified = 0,
-    /// By value, also if it is of a subclass of such a kind; what is no value is a failure.
+    /// By value, also if it is of a subclass of such a type; anything else is an error.
     Value = 1,
     /// By handle, whatever it is.
     Handle = 2,
-    /// By handle, but for `None`, which is null.
+    /// By handle, except `None`, which is null.
     HandleOrNull = 3,
-    /// Not at all: the answer is null.
+    /// Not at all: the response is null.
     Nothing = 4,
+    /// As RETURNS_VALUE, but parts that have no value come by handle instead of failing.
+    Plain = 5,
 }
 impl Returns {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1001,6 +1031,7 @@ impl Returns {
             Self::Handle => "RETURNS_HANDLE",
             Self::HandleOrNull => "RETURNS_HANDLE_OR_NULL",
             Self::Nothing => "RETURNS_NOTHING",
+            Self::Plain => "RETURNS_PLAIN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1011,6 +1042,7 @@ impl Returns {
             "RETURNS_HANDLE" => Some(Self::Handle),
             "RETURNS_HANDLE_OR_NULL" => Some(Self::HandleOrNull),
             "RETURNS_NOTHING" => Some(Self::Nothing),
+            "RETURNS_PLAIN" => Some(Self::Plain),
             _ => None,
         }
     }

@@ -31,5 +31,4 @@ pub(crate) use value::{
 };
 
 /// The descriptors of `proto/oad/v1`, for the reflection service.
-pub(crate) const DESCRIPTOR_SET: &[u8] =
-    include_bytes!("../../../proto/generated/descriptors.bin");
+pub(crate) const DESCRIPTOR_SET: &[u8] = include_bytes!("../../../proto/generated/descriptors.bin");
