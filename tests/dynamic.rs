@@ -111,7 +111,7 @@ async fn typed_proxy_gives_its_dynamic_one_and_back_checked() {
     assert_eq!(typed.put("C", 1).await.expect("it answers"), 1);
     let error = shelf.typed::<OtherProxy>().expect_err("it is none");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    let expected = "the object is a `dynamic::Shelf`, and not a `dynamic::Other`";
+    let expected = "the object is a `dynamic::Shelf`, not a `dynamic::Other`";
     assert!(error.to_string().ends_with(expected), "{error}");
     shelf.typed::<Proxy>().expect("a dynamic proxy is of any type");
     let other = OtherProxy::new().within(shelf.daemon()).await.expect("it fits in");

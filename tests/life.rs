@@ -43,7 +43,7 @@ async fn shutdown_reports_once_everything_is_gone() {
     assert_eq!(error.kind(), ErrorKind::Closed);
     let (start, end) = (
         format!("calling Lab.echo on daemon {pid} (Lab): the daemon was shut down "),
-        "nothing was sent; make a new daemon",
+        "nothing was sent; start a new daemon",
     );
     assert!(error.to_string().starts_with(&start) && error.to_string().ends_with(end), "{error}");
 }
@@ -191,7 +191,7 @@ async fn drop_that_hangs_is_bounded() {
     let ended = lab.shutdown().await.expect("it ends");
     assert!(ended.duration() < Duration::from_millis(900), "{ended}");
     assert!(
-        !ended.is_clean() && ended.to_string().ends_with(", and an object's drop did not end"),
+        !ended.is_clean() && ended.to_string().ends_with(", and an object was still being dropped"),
         "{ended}"
     );
 }

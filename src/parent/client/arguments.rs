@@ -8,8 +8,8 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{ItemSource, outgoing};
 use crate::common::value::{Held, MAX_DEPTH, Value, holding, to_value};
 
-/// Converts arguments to values, one after the other. The first one that cannot be converted is
-/// reported when the call is made.
+/// Converts arguments to values, one after the other. The first one that cannot be
+/// converted is reported when the call is made.
 #[derive(Default)]
 pub struct ArgumentsBuilder {
     values: Vec<Value>,

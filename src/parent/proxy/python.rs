@@ -13,11 +13,15 @@ use crate::common::definition::{Action, InterpreterFacts};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::Stream;
 use crate::parent::client::ArgumentsBuilder;
-use crate::parent::proxy::call::{ask_items, ask_python};
-use crate::parent::proxy::{AttributePath, Call, Interpreter, Operator, Origin, Proxy, Remote};
+use crate::parent::proxy::attribute_path::AttributePath;
+use crate::parent::proxy::call::{Call, iteration, python_operation};
+use crate::parent::proxy::from_python::FromPython;
+use crate::parent::proxy::operator::Operator;
+use crate::parent::proxy::remote::Remote;
+use crate::parent::proxy::{Origin, Proxy};
 
-/// A proxy of a Python object. It derefs to [`Proxy`] and adds what Python objects support
-/// beside method calls: attributes, items, operators and iteration.
+/// A proxy of a Python object. It derefs to [`Proxy`] and adds what Python objects
+/// support beside method calls: attributes, items, operators and iteration.
 ///
 /// The names are those of PyO3 where it has one.
 ///
@@ -29,8 +33,8 @@ use crate::parent::proxy::{AttributePath, Call, Interpreter, Operator, Origin, P
 /// # Ok(()) }
 /// ```
 ///
-/// A call of a Python object can return a `PythonProxy`; one of a Rust object cannot, and does
-/// not compile:
+/// A call of a Python object can return a `PythonProxy`; one of a Rust object cannot, and
+/// does not compile:
 ///
 /// ```compile_fail
 /// # async fn example(counter: oad::Proxy) -> oad::Result<()> {
@@ -51,32 +55,6 @@ use crate::parent::proxy::{AttributePath, Call, Interpreter, Operator, Origin, P
 #[derive(Clone)]
 pub struct PythonProxy(Proxy);
 
-/// What a call of a Python object can return: any `serde` type, or a [`PythonProxy`].
-///
-/// It is implemented for all of them; there is nothing to implement by hand.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be read from what a Python object returns",
-    note = "ask for a type that implements `serde::Deserialize`, such as `String` or `Vec<f64>`, or for an `oad::PythonProxy`; inside another type a proxy is an `oad::Proxy`"
-)]
-pub trait FromPython: Sized {
-    /// What is read from the response first.
-    #[doc(hidden)]
-    type Read: DeserializeOwned;
-
-    /// Converts it.
-    #[doc(hidden)]
-    fn from_read(read: Self::Read) -> Result<Self>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> FromPython for T {
-    type Read = T;
-
-    fn from_read(read: T) -> Result<Self> {
-        Ok(read)
-    }
-}
-
 impl FromPython for PythonProxy {
     type Read = Proxy;
 
@@ -95,7 +73,8 @@ impl Proxy {
         match self.0.origin {
             Origin::Python { .. } => Ok(PythonProxy(self.clone())),
             Origin::Rust => {
-                let message = format!("`{}` is a Rust object, not a Python object", self.called());
+                let message =
+                    format!("`{}` is a Rust object, not a Python object", self.display_name());
                 Err(Error::new(ErrorKind::WrongType, message).on(self.daemon().to_string()))
             }
         }
@@ -107,7 +86,8 @@ impl PythonProxy {
         PythonProxy(proxy)
     }
 
-    /// Calls a method by name, with a tuple of arguments; `()` for none. Dots reach further in.
+    /// Calls a method by name, with a tuple of arguments; `()` for none. Dots reach
+    /// further in.
     ///
     /// ```no_run
     /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
@@ -116,12 +96,14 @@ impl PythonProxy {
     /// ```
     ///
     /// The type that is asked for decides how the result comes: by value, as a
-    /// [`PythonProxy`] of an object that stays in the interpreter, or not at all for `()`.
+    /// [`PythonProxy`] of an object that stays in the interpreter, or not at all for
+    /// `()`.
     ///
     /// # Errors
     ///
-    /// The call fails with [`ErrorKind::Exception`] if the method raises an exception or does
-    /// not exist, and with [`ErrorKind::WrongType`] if the result cannot be read as a `T`.
+    /// The call fails with [`ErrorKind::Exception`] if the method raises an exception or
+    /// does not exist, and with [`ErrorKind::WrongType`] if the result cannot be read as
+    /// a `T`.
     #[doc(alias("call_method", "call_method0", "call_method1"))]
     pub fn call<T: FromPython>(
         &self,
@@ -129,21 +111,7 @@ impl PythonProxy {
         arguments: impl Serialize,
     ) -> Call<T> {
         let arguments = ArgumentsBuilder::items_of(&arguments);
-        ask_python(self, Action::Call, Cow::Owned(method.into().into_text()), arguments)
-    }
-
-    /// The interpreter that the object lives in. What is made with its methods lives beside the
-    /// object.
-    ///
-    /// ```no_run
-    /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
-    /// let json = text.interpreter().import("json").await?;
-    /// let quoted: String = json.call("dumps", (text.str().await?,)).await?;
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn interpreter(&self) -> Interpreter {
-        Interpreter::new(self.clone())
+        python_operation(self, Action::Call, Cow::Owned(method.into().into_text()), arguments)
     }
 
     pub(super) fn facts(&self) -> &InterpreterFacts {
@@ -164,31 +132,37 @@ impl PythonProxy {
     #[doc(alias("get", "__getattr__"))]
     pub fn getattr<T: FromPython>(&self, attribute: impl Into<AttributePath>) -> Call<T> {
         let name = Cow::Owned(attribute.into().into_text());
-        ask_python(self, Action::GetAttribute, name, ArgumentsBuilder::new())
+        python_operation(self, Action::GetAttribute, name, ArgumentsBuilder::new())
     }
 
     /// Sets an attribute.
     #[doc(alias("set", "__setattr__"))]
     pub fn setattr(&self, attribute: impl Into<AttributePath>, value: impl Serialize) -> Call<()> {
         let name = Cow::Owned(attribute.into().into_text());
-        ask_python(self, Action::SetAttribute, name, ArgumentsBuilder::new().with(&value))
+        python_operation(self, Action::SetAttribute, name, ArgumentsBuilder::new().with(&value))
     }
 
     /// Deletes an attribute.
     #[doc(alias("delete", "__delattr__"))]
     pub fn delattr(&self, attribute: impl Into<AttributePath>) -> Call<()> {
         let name = Cow::Owned(attribute.into().into_text());
-        ask_python(self, Action::DeleteAttribute, name, ArgumentsBuilder::new())
+        python_operation(self, Action::DeleteAttribute, name, ArgumentsBuilder::new())
     }
 
     /// Calls the object itself: a function, a class, or an instance with `__call__`.
     #[doc(alias("call0", "call1", "__call__"))]
     pub fn invoke<T: FromPython>(&self, arguments: impl Serialize) -> Call<T> {
-        ask_python(self, Action::Call, Cow::Borrowed(""), ArgumentsBuilder::items_of(&arguments))
+        python_operation(
+            self,
+            Action::Call,
+            Cow::Borrowed(""),
+            ArgumentsBuilder::items_of(&arguments),
+        )
     }
 
-    /// Applies an operator or a builtin function to the object and other operands, as Python
-    /// itself would, with reflected forms. The table of [`Operator`] lists them all.
+    /// Applies an operator or a builtin function to the object and other operands, as
+    /// Python itself would, with reflected forms. The table of [`Operator`] lists them
+    /// all.
     ///
     /// ```no_run
     /// # async fn example(a: oad::PythonProxy, b: oad::PythonProxy) -> oad::Result<()> {
@@ -205,7 +179,7 @@ impl PythonProxy {
         operands: impl Serialize,
     ) -> Call<T> {
         let name = operator.into().into_name();
-        ask_python(self, Action::Operate, name, ArgumentsBuilder::items_of(&operands))
+        python_operation(self, Action::Operate, name, ArgumentsBuilder::items_of(&operands))
     }
 
     /// Returns the item under a key, or the items of a [`Slice`](crate::value::Slice).
@@ -287,7 +261,8 @@ impl PythonProxy {
         self.apply(Operator::CALLABLE, ArgumentsBuilder::new())
     }
 
-    /// Returns whether the object equals another, as its class decides: `object == other`.
+    /// Returns whether the object equals another, as its class decides: `object ==
+    /// other`.
     #[doc(alias("eq", "__eq__"))]
     pub fn equals(&self, other: impl Serialize) -> Call<bool> {
         self.apply(Operator::EQ, ArgumentsBuilder::new().with(&other))
@@ -305,7 +280,7 @@ impl PythonProxy {
     /// ```
     #[doc(alias("iterate", "try_iter", "__iter__"))]
     pub fn iter<T: DeserializeOwned>(&self) -> Call<Stream<T>> {
-        ask_items(self, Cow::Borrowed(""), ArgumentsBuilder::new())
+        iteration(self, Cow::Borrowed(""), ArgumentsBuilder::new())
     }
 
     /// Calls a method and iterates over what it returns, such as a generator.
@@ -316,11 +291,11 @@ impl PythonProxy {
         arguments: impl Serialize,
     ) -> Call<Stream<T>> {
         let name = Cow::Owned(method.into().into_text());
-        ask_items(self, name, ArgumentsBuilder::items_of(&arguments))
+        iteration(self, name, ArgumentsBuilder::items_of(&arguments))
     }
 
     fn apply<T: FromPython>(&self, operator: Operator, operands: ArgumentsBuilder) -> Call<T> {
-        ask_python(self, Action::Operate, operator.into_name(), operands)
+        python_operation(self, Action::Operate, operator.into_name(), operands)
     }
 }
 
@@ -353,7 +328,8 @@ impl TryFrom<Proxy> for PythonProxy {
     }
 }
 
-/// As a handle, among the arguments of a call. The object is kept until the call is answered.
+/// As a handle, among the arguments of a call. The object is kept until the call is
+/// answered.
 impl Serialize for PythonProxy {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
