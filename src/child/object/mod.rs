@@ -1,9 +1,9 @@
-//! What can be called: the trait behind every object, and how a definition becomes one.
+//! What can be called: the trait behind every object, and how a definition becomes an
+//! object.
 //!
-//! [`Object`] is implemented by `#[oad::object]`; the host above knows only [`Hosted`],
-//! the same with its type forgotten, and with the methods of the interfaces that the type
-//! implements. Below are the ground's values and definitions. Deliberately absent: locks,
-//! order and handles, which are the host's.
+//! [`Object`] is implemented by `#[oad::object]`. The host above only knows [`Hosted`],
+//! its type-erased form, which includes the methods of the interfaces that the type
+//! implements. Deliberately absent: locks, order and handles, which belong to the host.
 
 mod arguments;
 mod blocking;
@@ -46,22 +46,23 @@ pub use shared::{Shared, SharedMut, SharedRef};
 
 use crate::common::definition::TypeDescription;
 
-/// A type whose values can live in a daemon of their own; implemented by
-/// `#[oad::object]`, not by hand.
+/// A type whose values can live in their own daemon.
+///
+/// It is implemented by `#[oad::object]`, not by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no object",
-    label = "no `#[oad::object]` on an `impl` block of its own",
-    note = "write `#[oad::object]` on the type's own `impl` block: its constructors are there, and what it needs to live in a daemon"
+    message = "`{Self}` is not an oad object",
+    label = "no `#[oad::object]` on its `impl` block",
+    note = "add `#[oad::object]` to the `impl` block with the type's constructors and methods"
 )]
 pub trait Object: Sized + Send + 'static {
-    /// What a caller holds of it.
+    /// The proxy that a caller holds.
     type Proxy;
 
-    /// What it is called and what it can do.
+    /// The name and the methods.
     #[doc(hidden)]
     const DESCRIPTION: &'static TypeDescription;
 
-    /// Has it live in a host.
+    /// Boxes the object for a host.
     #[doc(hidden)]
     fn host(self) -> Box<dyn Hosted>;
 
@@ -73,8 +74,8 @@ pub trait Object: Sized + Send + 'static {
     #[doc(hidden)]
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> MethodOutput<'_>;
 
-    /// Calls a method that takes `self`: it takes the object out, once its arguments are
-    /// known to be good.
+    /// Calls a method that takes `self`. The object is taken out once its arguments have
+    /// been checked.
     #[doc(hidden)]
     fn call_consuming(
         object: &mut Option<Self>,
