@@ -49,9 +49,9 @@ use crate::common::definition::TypeDescription;
 /// A type whose values can live in a daemon of their own; implemented by
 /// `#[oad::object]`, not by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no object",
-    label = "no `#[oad::object]` on an `impl` block of its own",
-    note = "write `#[oad::object]` on the type's own `impl` block: its constructors are there, and what it needs to live in a daemon"
+    message = "`{Self}` is not an oad object",
+    label = "has no `#[oad::object]` on an `impl` block of its own",
+    note = "add `#[oad::object]` to the type's own `impl` block, which holds its constructors"
 )]
 pub trait Object: Sized + Send + 'static {
     /// What a caller holds of it.
