@@ -61,8 +61,8 @@ pub struct Spawn<P> {
     /// The first setting of a daemon that was chosen.
     set: Option<&'static str>,
     /// For a method of the proxy that is called on the builder: the compiler looks for it
-    /// in the fields too, and suggests `builder.r#await.method()`.
-    #[doc(hidden)]
+    /// in the fields too, unless they are hidden, and suggests `builder.r#await.method()`.
+    #[cfg_attr(doc, doc(hidden))]
     pub r#await: NotAwaited<P>,
 }
 
