@@ -73,36 +73,40 @@ pub mod __private {
 
     use crate::common::error::Error;
 
-    /// What an error type must be for `#[oad(error)]`.
-    pub fn assert_error<E: Crosses>() {}
+    /// Asserts that an error type can be used with `#[oad(error)]`.
+    pub fn assert_error<E: SentAsValue>() {}
 
-    /// What a type must be to implement an interface.
+    /// Asserts that a type that implements an interface is an object.
     pub fn assert_object<T: crate::child::object::Object>() {}
 
-    /// What a type must be for its `&self` methods to overlap.
-    pub fn assert_overlaps<T: Overlaps>() {}
+    /// Asserts that `&self` methods of a type can run in parallel.
+    pub fn assert_parallel<T: Parallel>() {}
 
-    /// An error that crosses to the caller as itself.
+    /// An error that is sent to the caller as a value.
     #[diagnostic::on_unimplemented(
-        message = "an error marked `#[oad(error)]` crosses as itself, so `{Self}` must be `Serialize + Deserialize + From<oad::Error>`",
-        label = "cannot cross as itself",
-        note = "derive the first two, and implement `From<oad::Error>` for what can go wrong on the way; or leave `#[oad(error)]` out"
+        message = "an `#[oad(error)]` method sends its error as a value, so `{Self}` must be `Serialize + Deserialize + From<oad::Error>`",
+        label = "cannot be sent as a value",
+        note = "derive the first two, and implement `From<oad::Error>` for failures of the daemon; or remove `#[oad(error)]`"
     )]
-    pub trait Crosses {}
+    pub trait SentAsValue {}
 
     #[diagnostic::do_not_recommend]
-    impl<E: Serialize + DeserializeOwned + From<Error>> Crosses for E {}
+    impl<E: Serialize + DeserializeOwned + From<Error>> SentAsValue for E {}
 
-    /// A type whose `&self` methods may overlap.
+    /// A type whose `&self` methods can run in parallel.
     #[diagnostic::on_unimplemented(
-        message = "calls of `&self` methods overlap, so `{Self}` must be `Sync`",
+        message = "`&self` methods run in parallel, so `{Self}` must be `Sync`",
         label = "not `Sync`",
-        note = "make it `Sync`, or write `#[oad::object(serial)]` to have all its methods run one at a time"
+        note = "make it `Sync`, or write `#[oad::object(serial)]` to run its methods one at a time"
     )]
-    pub trait Overlaps {}
+    pub trait Parallel {}
 
     #[diagnostic::do_not_recommend]
-    impl<T: Sync> Overlaps for T {}
+    impl<T: Sync> Parallel for T {}
+
+    /// Implemented once by the block of each object: the compiler reports a second
+    /// implementation by the trait's name.
+    pub trait OnlyOneObjectBlockPerType {}
 }
 
 /// Turns the error of a method into an exception, whatever its type can do; see

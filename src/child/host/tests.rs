@@ -45,7 +45,7 @@ fn given(values: Vec<Value>) -> std::future::Ready<Result<CallArgs>> {
 
 async fn make_notes(host: &Host, session: Option<SessionId>) -> Handle {
     let definition = Definition::constructed("Notes", "new");
-    let Created { handle, handed_out } =
+    let Created { handle, handed_out, .. } =
         host.create(session, definition, given(Vec::new())).await.expect("it is made");
     handed_out.keep();
     handle

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -59,7 +60,22 @@ pub struct Spawn<P> {
     create_timeout: Option<Duration>,
     /// The first setting of a daemon that was chosen.
     set: Option<&'static str>,
-    proxy: PhantomData<fn() -> P>,
+    /// For a method of the proxy that is called on the builder: the compiler looks for it
+    /// in the fields too, unless they are hidden, and suggests `builder.r#await.method()`.
+    #[cfg_attr(doc, doc(hidden))]
+    pub r#await: NotAwaited<P>,
+}
+
+/// The proxy that the builder does not have yet; code that uses it does not compile.
+#[derive(Debug)]
+pub struct NotAwaited<P>(PhantomData<fn() -> P>);
+
+impl<P> Deref for NotAwaited<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        const { panic!("write `.await` instead of `.r#await`") }
+    }
 }
 
 /// Where the object is to live.
@@ -187,7 +203,14 @@ impl<P> Spawn<P> {
 
     pub(crate) fn from_definition(definition: Definition, arguments: ArgumentsBuilder) -> Self {
         let place = Location::Own(Box::default());
-        Spawn { definition, arguments, place, create_timeout: None, set: None, proxy: PhantomData }
+        Spawn {
+            definition,
+            arguments,
+            place,
+            create_timeout: None,
+            set: None,
+            r#await: NotAwaited(PhantomData),
+        }
     }
 
     /// Makes the object in a daemon that is there already, beside what lives in it. How a
