@@ -1,9 +1,10 @@
 #![doc = include_str!("../README.md")]
+// Python objects use parts of nearly every room. Without them those parts have no caller,
+// and a `cfg` on each would scatter the feature over twenty files.
+#![cfg_attr(not(feature = "python"), allow(dead_code))]
 
 #[cfg(not(target_os = "linux"))]
-compile_error!(
-    "oad runs on Linux: what it asks of the kernel is in `process` and `transport`, and waits there for a port"
-);
+compile_error!("oad only supports Linux: `process` and `transport` use Linux system calls");
 
 // The macros' code says `::oad`, in this crate's own tests too.
 #[cfg(test)]
@@ -27,23 +28,27 @@ mod python_guide {}
 
 #[doc(inline)]
 pub use crate::common::value;
+#[cfg(feature = "python")]
+#[doc(inline)]
+pub use crate::parent::proxy::{
+    AttributePath, Eval, FromPython, Interpreter, Operator, PythonBuilder, PythonProxy,
+    interpreter, python, python_file, python_module, python_name, python_script, python_value,
+};
 #[doc(inline)]
 pub use crate::{
     child::object::{Object, Shared, SharedMut, SharedRef},
-    child::server::Services,
     common::error::{Death, Error, ErrorKind, Exception, Result},
     common::stream::Stream,
     common::transport::Endpoint,
     common::value::Value,
-    init::{init, init_with},
+    init::init,
     parent::client::{Description, MethodDescription},
-    parent::daemon::{Channel, Daemon, Health, ShutdownReport, Spawn, daemon},
-    parent::proxy::{
-        AttributePath, Call, Eval, FromPython, Interpreter, Operator, Proxy, PythonBuilder,
-        PythonProxy, Remote, interpreter, python, python_file, python_module, python_name,
-        python_script, python_value,
-    },
+    parent::daemon::{Daemon, Health, ShutdownReport, Spawn, daemon},
+    parent::proxy::{Call, Proxy, Remote},
 };
+#[cfg(feature = "tonic")]
+#[doc(inline)]
+pub use crate::{child::server::Services, init::init_with, parent::daemon::Channel};
 #[doc(inline)]
 pub use oad_macros::{main, object};
 
@@ -61,9 +66,11 @@ pub mod __private {
     pub use crate::common::process::TestDaemon;
     pub use crate::init::block_on;
     pub use crate::parent::client::ArgumentsBuilder;
+    #[cfg(feature = "python")]
+    pub use crate::parent::proxy::MadeInPython;
     pub use crate::parent::proxy::{
-        FromError, MadeInPython, Opaque, Readable, Recover, ResultParts, TypedProxy, call,
-        call_blocking, call_fallible, infallible, read_typed,
+        FromError, Opaque, Readable, Recover, ResultParts, TypedProxy, call, call_blocking,
+        call_fallible, infallible, read_typed,
     };
     pub use inventory;
     pub use serde;

@@ -6,6 +6,7 @@
 
 pub(crate) mod host;
 pub(crate) mod object;
+#[cfg(feature = "python")]
 pub(crate) mod python;
 pub(crate) mod server;
 pub(crate) mod service;

@@ -8,6 +8,7 @@
 pub mod grpcurl;
 pub mod lab;
 pub mod log_capture;
+#[cfg(feature = "python")]
 pub mod python;
 
 use std::fs;

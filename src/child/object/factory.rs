@@ -23,6 +23,7 @@ type MakePython = fn(
 ) -> BoxFuture<'static, Result<ObjectRef>>;
 
 /// Sets the function that makes Python objects.
+#[cfg(feature = "python")]
 pub(crate) fn set_python(make: MakePython) {
     // Fails if it is already set, always to the same function.
     let _ = PYTHON.set(make);

@@ -25,12 +25,16 @@ pub use arguments::Arguments;
 pub use blocking::in_place;
 pub(crate) use blocking::{BLOCKING_THREADS, place_on_other_threads, try_in_place};
 pub(crate) use call_scope::CallScope;
-pub(crate) use dynamic::{CallHold, Dynamic, DynamicDescription, DynamicMethod};
+#[cfg(feature = "python")]
+pub(crate) use dynamic::CallHold;
+pub(crate) use dynamic::{Dynamic, DynamicDescription, DynamicMethod};
 pub use exception::{
     ByDebug, ByDisplay, ByError, ByNothing, Deserialized, NotDeserialized, NotSerialized,
     RaisedError, Revive, Serialized,
 };
-pub(crate) use factory::{make, set_python};
+pub(crate) use factory::make;
+#[cfg(feature = "python")]
+pub(crate) use factory::set_python;
 pub(crate) use hosted::no_such_object;
 pub use hosted::{
     Construction, Hosted, HostedAs, MethodOutput, OverlappingKind, SerialKind, construction,
@@ -38,7 +42,9 @@ pub use hosted::{
 };
 pub use interface::{Calls, Implementation, Interface, InterfaceDispatch, Reply, no_such_method};
 pub(crate) use object_cell::{ObjectCell, drop_here};
-pub(crate) use object_ref::{ObjectRef, WeakObjectRef};
+pub(crate) use object_ref::ObjectRef;
+#[cfg(feature = "python")]
+pub(crate) use object_ref::WeakObjectRef;
 pub use registry::Registration;
 pub(crate) use reply_channel::ReplyChannel;
 pub use reply_channel::{OwnedItems, send_iterator, send_stream};

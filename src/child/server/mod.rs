@@ -7,9 +7,12 @@
 //! of it.
 
 mod lifeline;
+// Private without the feature, and then nobody adds a service.
+#[cfg_attr(not(feature = "tonic"), allow(dead_code, unreachable_pub))]
 mod services;
 mod within;
 
+#[cfg_attr(not(feature = "tonic"), allow(unreachable_pub))]
 pub use services::Services;
 pub(crate) use within::serve_within;
 
@@ -22,22 +25,26 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+#[cfg(feature = "reflection")]
+use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::HealthServer;
 
 use crate::child::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
-use crate::child::object::set_python;
-use crate::child::python;
 use crate::child::server::lifeline::Ready;
 use crate::child::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
+#[cfg(feature = "python")]
+use crate::child::{object::set_python, python};
 use crate::common::handshake::{Hello, Transport};
 use crate::common::process::{InheritedLifeline, children_gone, kill_descendants};
 use crate::common::transport::{
     BoundListener, Endpoint, IncomingConnections, Lock, Traffic, listen, remove_directory,
 };
+use crate::common::wire::CHUNK_SIZE;
+#[cfg(feature = "reflection")]
+use crate::common::wire::DESCRIPTOR_SET;
 use crate::common::wire::pb::control_server::ControlServer;
 use crate::common::wire::pb::objects_server::ObjectsServer;
-use crate::common::wire::{CHUNK_SIZE, DESCRIPTOR_SET};
 
 /// How long the server must neither write nor wait to write before it counts as idle.
 /// Waiting for every connection to close would let an idle client delay the shutdown.
@@ -132,6 +139,7 @@ async fn serve(
 
 /// Returns the host of a daemon, which can make Rust and Python objects.
 fn host(hello: &Hello) -> Host {
+    #[cfg(feature = "python")]
     set_python(python::make);
     Host::new(hello.daemon, hello.depth_limit, hello.message_limit)
 }
@@ -210,19 +218,12 @@ fn server(
         .max_encoding_message_size(message_limit);
     let (mut routes, names, descriptors) = services.into_parts();
     let health = HealthServer::new(HealthService::new(host.clone(), names.into()));
-    let reflection = || {
-        let builder = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        descriptors
-            .iter()
-            .fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
-    };
-    let reflection_v1 = reflection().build_v1().map_err(io::Error::other)?;
-    let reflection_v1alpha = reflection().build_v1alpha().map_err(io::Error::other)?;
+    #[cfg(feature = "reflection")]
+    add_reflection(&mut routes, &descriptors)?;
+    #[cfg(not(feature = "reflection"))]
+    drop(descriptors);
 
     routes.add_service(objects).add_service(ControlServer::new(control)).add_service(health);
-    routes.add_service(reflection_v1).add_service(reflection_v1alpha);
     let router = Server::builder()
         // tonic disables both of these limits unless they are set (for the second, see
         // RUSTSEC-2024-0003).
@@ -234,4 +235,22 @@ fn server(
         .layer(authentication(hello.transport.token().cloned()))
         .add_routes(routes.routes());
     Ok(router.serve_with_incoming_shutdown(incoming, stop))
+}
+
+/// Adds the reflection service, in both of its versions, which knows oad's services and
+/// those of `descriptors`.
+#[cfg(feature = "reflection")]
+fn add_reflection(routes: &mut RoutesBuilder, descriptors: &[&'static [u8]]) -> io::Result<()> {
+    let reflection = || {
+        let builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        descriptors
+            .iter()
+            .fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
+    };
+    let v1 = reflection().build_v1().map_err(io::Error::other)?;
+    let v1alpha = reflection().build_v1alpha().map_err(io::Error::other)?;
+    routes.add_service(v1).add_service(v1alpha);
+    Ok(())
 }

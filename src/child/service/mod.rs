@@ -81,5 +81,6 @@ fn given(arguments: pb::Arguments, depth_limit: usize) -> Result<CallArgs> {
     Ok((values, keywords))
 }
 
-#[cfg(test)]
+// They are clients that tonic has generated.
+#[cfg(all(test, feature = "tonic"))]
 mod tests;

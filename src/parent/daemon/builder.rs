@@ -265,6 +265,7 @@ impl<P> Spawn<P> {
     /// service of your own. What this program sends has the token; [`Daemon::grpcurl`]
     /// shows it to you. In a generated client's requests the `authorization` metadata is
     /// the token's, and the daemon's services do not see it.
+    #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
         self.set("localhost", |settings| settings.localhost = true)
     }

@@ -12,12 +12,16 @@ use serde::de::DeserializeOwned;
 
 use crate::common::definition::{self, Action, Returns, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::{IncomingItems, Stream, WINDOW};
+#[cfg(feature = "python")]
+use crate::common::stream::Stream;
+use crate::common::stream::{IncomingItems, WINDOW};
 use crate::common::value::{Held, Value, Wanted, wanted};
 use crate::parent::client::{ArgumentsBuilder, CallParts};
 use crate::parent::client::{Options, Response, Submitted};
+#[cfg(feature = "python")]
+use crate::parent::proxy::FromPython;
 use crate::parent::proxy::adopt::read;
-use crate::parent::proxy::{FromPython, Origin, Proxy};
+use crate::parent::proxy::{Origin, Proxy};
 
 /// A call of a method: a future of what it returns. It is sent when it is first polled,
 /// and the calls of one proxy are carried out in that order.
@@ -142,6 +146,7 @@ pub(super) fn ask<T: DeserializeOwned>(
 }
 
 /// The same for a Python object.
+#[cfg(feature = "python")]
 pub(super) fn ask_python<T: FromPython>(
     proxy: &Proxy,
     action: Action,
@@ -160,6 +165,7 @@ pub(super) fn ask_python<T: FromPython>(
 }
 
 /// The same for the items of what is iterated over.
+#[cfg(feature = "python")]
 pub(super) fn ask_items<T: DeserializeOwned>(
     proxy: &Proxy,
     name: Cow<'static, str>,

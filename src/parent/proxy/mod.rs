@@ -5,23 +5,33 @@
 //! The top of the left stair: below is the daemon, which carries the call.
 
 mod adopt;
+#[cfg(feature = "python")]
 mod attribute_path;
 mod blocking;
 mod call;
+#[cfg(feature = "python")]
 mod interpreter;
+#[cfg(feature = "python")]
 mod operator;
+#[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
 mod python_builder;
 mod recover;
 mod remote;
 
 pub use adopt::read_typed;
+#[cfg(feature = "python")]
 pub use attribute_path::AttributePath;
 pub use blocking::call_blocking;
 pub use call::{Call, ResultParts, call, call_fallible};
+#[cfg(feature = "python")]
 pub use interpreter::{Eval, Interpreter};
+#[cfg(feature = "python")]
 pub use operator::Operator;
+#[cfg(feature = "python")]
 pub use python::{FromPython, PythonProxy};
+#[cfg(feature = "python")]
 pub use python_builder::{
     MadeInPython, PythonBuilder, interpreter, python, python_file, python_module, python_name,
     python_script, python_value,
