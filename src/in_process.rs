@@ -66,8 +66,8 @@ impl<P> Spawn<P> {
 
 #[cfg(feature = "python")]
 impl<P> PythonBuilder<P> {
-    /// Runs the daemon inside this process; the interpreter is a process of its own as ever. See
-    /// [`Spawn::in_process`].
+    /// Runs the daemon inside this process; the interpreter is a process of its own as
+    /// ever. See [`Spawn::in_process`].
     ///
     /// A program that only makes Python objects needs no `oad::init()` this way.
     pub fn in_process(self) -> Self {

@@ -52,8 +52,8 @@ async fn child_that_forgets_init_is_refused_when_it_makes_a_daemon_itself() {
     let spawning = PlainProxy::new().executable(&this);
     let error = spawning
         .program_arg("child_that_makes_a_daemon")
-        .arg("--exact")
-        .arg("--nocapture")
+        .program_arg("--exact")
+        .program_arg("--nocapture")
         .env(support::PART, "child");
     let error = error.await.expect_err("it does not serve");
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error:?}");

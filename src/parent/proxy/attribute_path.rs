@@ -2,9 +2,9 @@
 
 /// The name of an attribute or a method of a Python object; dots reach further in.
 ///
-/// Text is split at its dots: `"limits.upper"` is the attribute `upper` of the attribute `limits`.
-/// An array or a slice of names is not split, so that names with dots inside can be reached too,
-/// such as those of a torch state dictionary's namespace.
+/// Text is split at its dots: `"limits.upper"` is the attribute `upper` of the attribute
+/// `limits`. An array or a slice of names is not split, so that names with dots inside
+/// can be reached too, such as those of a torch state dictionary's namespace.
 ///
 /// ```no_run
 /// # async fn example(model: oad::PythonProxy) -> oad::Result<()> {
@@ -32,8 +32,8 @@ impl AttributePath {
         AttributePath(path)
     }
 
-    /// The names with dots between them; a dot or a backslash inside a name has a backslash before
-    /// it.
+    /// The names with dots between them; a dot or a backslash inside a name has a
+    /// backslash before it.
     pub(super) fn into_text(self) -> String {
         self.0
     }

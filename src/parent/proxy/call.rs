@@ -247,7 +247,8 @@ impl<T, E> Call<T, E> {
         })
     }
 
-    /// Adds the fields of a struct, or the entries of a map with text keys, as keyword arguments.
+    /// Adds the fields of a struct, or the entries of a map with text keys, as keyword
+    /// arguments.
     #[doc(alias = "kwargs")]
     pub fn keywords(self, arguments: impl Serialize) -> Self {
         self.change(|prepared| {

@@ -18,12 +18,12 @@ use crate::parent::proxy::{Call, FromPython, Proxy, PythonBuilder, PythonProxy, 
 
 /// A Python interpreter that runs below a daemon. Cheap to clone.
 ///
-/// [`interpreter`](crate::interpreter()) starts one, and
-/// [`PythonProxy::interpreter`] returns the one that an object lives in. Everything made with
-/// its methods lives in this very interpreter, so that objects can be passed to each other.
+/// [`interpreter`](crate::interpreter()) starts one, and [`PythonProxy::interpreter`]
+/// returns the one that an object lives in. Everything made with its methods lives in
+/// this very interpreter, so that objects can be passed to each other.
 ///
-/// The interpreter ends when the last `Interpreter` value and the last proxy of its objects are
-/// dropped.
+/// The interpreter ends when the last `Interpreter` value and the last proxy of its
+/// objects are dropped.
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
@@ -56,8 +56,8 @@ impl Interpreter {
         &self.object.facts().version
     }
 
-    /// The path by which the interpreter was started. In a virtual environment that is the
-    /// environment's link, not the program it points to.
+    /// The path by which the interpreter was started. In a virtual environment that is
+    /// the environment's link, not the program it points to.
     #[must_use]
     pub fn executable(&self) -> &Path {
         Path::new(&self.object.facts().executable)
@@ -134,8 +134,8 @@ impl fmt::Debug for Interpreter {
 ///
 /// # Errors
 ///
-/// Those of [`Call`]; [`ErrorKind::Exception`](crate::ErrorKind::Exception) also for a syntax
-/// error.
+/// Those of [`Call`]; [`ErrorKind::Exception`](crate::ErrorKind::Exception) also for a
+/// syntax error.
 ///
 /// # Cancel safety
 ///
@@ -147,8 +147,8 @@ pub struct Eval<T> {
 }
 
 impl<T> Eval<T> {
-    /// Gives the expression a name, for this evaluation only: a value, or a proxy of an object in
-    /// the same interpreter.
+    /// Gives the expression a name, for this evaluation only: a value, or a proxy of an
+    /// object in the same interpreter.
     pub fn name(self, name: &str, value: impl Serialize) -> Self {
         Eval { call: self.call.keyword(name, value), ..self }
     }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// An operator or a builtin function that [`PythonProxy::operate`](crate::PythonProxy::operate)
-/// applies; a constant, or its name as text.
+/// An operator or a builtin function that
+/// [`PythonProxy::operate`](crate::PythonProxy::operate) applies; a constant, or its name
+/// as text.
 ///
-/// The operands are those after the object itself. Reflected forms apply as in Python: for
-/// `a.operate(Operator::ADD, (&b,))` the class of `b` may decide.
+/// The operands are those after the object itself. Reflected forms apply as in Python:
+/// for `a.operate(Operator::ADD, (&b,))` the class of `b` may decide.
 ///
 /// | operators | operands | result |
 /// |---|---|---|

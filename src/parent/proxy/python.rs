@@ -16,8 +16,8 @@ use crate::parent::client::ArgumentsBuilder;
 use crate::parent::proxy::call::{ask_items, ask_python};
 use crate::parent::proxy::{AttributePath, Call, Interpreter, Operator, Origin, Proxy, Remote};
 
-/// A proxy of a Python object. It derefs to [`Proxy`] and adds what Python objects support
-/// beside method calls: attributes, items, operators and iteration.
+/// A proxy of a Python object. It derefs to [`Proxy`] and adds what Python objects
+/// support beside method calls: attributes, items, operators and iteration.
 ///
 /// The names are those of PyO3 where it has one.
 ///
@@ -29,8 +29,8 @@ use crate::parent::proxy::{AttributePath, Call, Interpreter, Operator, Origin, P
 /// # Ok(()) }
 /// ```
 ///
-/// A call of a Python object can return a `PythonProxy`; one of a Rust object cannot, and does
-/// not compile:
+/// A call of a Python object can return a `PythonProxy`; one of a Rust object cannot, and
+/// does not compile:
 ///
 /// ```compile_fail
 /// # async fn example(counter: oad::Proxy) -> oad::Result<()> {
@@ -107,7 +107,8 @@ impl PythonProxy {
         PythonProxy(proxy)
     }
 
-    /// Calls a method by name, with a tuple of arguments; `()` for none. Dots reach further in.
+    /// Calls a method by name, with a tuple of arguments; `()` for none. Dots reach
+    /// further in.
     ///
     /// ```no_run
     /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
@@ -116,12 +117,14 @@ impl PythonProxy {
     /// ```
     ///
     /// The type that is asked for decides how the result comes: by value, as a
-    /// [`PythonProxy`] of an object that stays in the interpreter, or not at all for `()`.
+    /// [`PythonProxy`] of an object that stays in the interpreter, or not at all for
+    /// `()`.
     ///
     /// # Errors
     ///
-    /// The call fails with [`ErrorKind::Exception`] if the method raises an exception or does
-    /// not exist, and with [`ErrorKind::WrongType`] if the result cannot be read as a `T`.
+    /// The call fails with [`ErrorKind::Exception`] if the method raises an exception or
+    /// does not exist, and with [`ErrorKind::WrongType`] if the result cannot be read as
+    /// a `T`.
     #[doc(alias("call_method", "call_method0", "call_method1"))]
     pub fn call<T: FromPython>(
         &self,
@@ -132,8 +135,8 @@ impl PythonProxy {
         ask_python(self, Action::Call, Cow::Owned(method.into().into_text()), arguments)
     }
 
-    /// The interpreter that the object lives in. What is made with its methods lives beside the
-    /// object.
+    /// The interpreter that the object lives in. What is made with its methods lives
+    /// beside the object.
     ///
     /// ```no_run
     /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
@@ -187,8 +190,9 @@ impl PythonProxy {
         ask_python(self, Action::Call, Cow::Borrowed(""), ArgumentsBuilder::items_of(&arguments))
     }
 
-    /// Applies an operator or a builtin function to the object and other operands, as Python
-    /// itself would, with reflected forms. The table of [`Operator`] lists them all.
+    /// Applies an operator or a builtin function to the object and other operands, as
+    /// Python itself would, with reflected forms. The table of [`Operator`] lists them
+    /// all.
     ///
     /// ```no_run
     /// # async fn example(a: oad::PythonProxy, b: oad::PythonProxy) -> oad::Result<()> {
@@ -287,7 +291,8 @@ impl PythonProxy {
         self.apply(Operator::CALLABLE, ArgumentsBuilder::new())
     }
 
-    /// Returns whether the object equals another, as its class decides: `object == other`.
+    /// Returns whether the object equals another, as its class decides: `object ==
+    /// other`.
     #[doc(alias("eq", "__eq__"))]
     pub fn equals(&self, other: impl Serialize) -> Call<bool> {
         self.apply(Operator::EQ, ArgumentsBuilder::new().with(&other))
@@ -353,7 +358,8 @@ impl TryFrom<Proxy> for PythonProxy {
     }
 }
 
-/// As a handle, among the arguments of a call. The object is kept until the call is answered.
+/// As a handle, among the arguments of a call. The object is kept until the call is
+/// answered.
 impl Serialize for PythonProxy {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.0.serialize(serializer)

@@ -20,11 +20,11 @@ use crate::parent::proxy::{Interpreter, Origin, Proxy, PythonProxy};
 /// A builder of a Python object or of an [`Interpreter`]; `.await` makes it.
 ///
 /// [`python`] and its siblings make one that starts a daemon, or uses the one that
-/// [`within`](PythonBuilder::within) names. The methods of [`Interpreter`] make one for an
-/// interpreter that already runs.
+/// [`within`](PythonBuilder::within) names. The methods of [`Interpreter`] make one for
+/// an interpreter that already runs.
 ///
-/// The interpreter is a process of its own below the daemon: any CPython from 3.6 on. Nothing
-/// has to be installed there, and nothing is written there.
+/// The interpreter is a process of its own below the daemon: any CPython from 3.6 on.
+/// Nothing has to be installed there, and nothing is written there.
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
@@ -37,18 +37,19 @@ use crate::parent::proxy::{Interpreter, Origin, Proxy, PythonProxy};
 ///
 /// Those of [`Spawn`], and:
 ///
-/// - [`ErrorKind::Spawn`] if the interpreter does not exist, is not CPython 3.6 or newer, or
-///   does not start in time;
-/// - [`ErrorKind::BadArguments`] if a path is empty or not UTF-8, or if the settings do not fit
-///   together, such as [`path_entry`](PythonBuilder::path_entry) for an interpreter that
-///   already runs;
-/// - [`ErrorKind::Exception`], with the traceback, if importing or making the object fails.
+/// - [`ErrorKind::Spawn`] if the interpreter does not exist, is not CPython 3.6 or newer,
+///   or does not start in time;
+/// - [`ErrorKind::BadArguments`] if a path is empty or not UTF-8, or if the settings do
+///   not fit together, such as [`path_entry`](PythonBuilder::path_entry) for an
+///   interpreter that already runs;
+/// - [`ErrorKind::Exception`], with the traceback, if importing or making the object
+///   fails.
 ///
 /// # Paths
 ///
-/// A relative path is resolved when it is given, in the caller's working directory, whatever
-/// the daemon's is ([`current_dir`](PythonBuilder::current_dir)). Only the name of an
-/// interpreter, without a `/`, is looked up by the daemon.
+/// A relative path is resolved when it is given, in the caller's working directory,
+/// whatever the daemon's is ([`current_dir`](PythonBuilder::current_dir)). Only the name
+/// of an interpreter, without a `/`, is looked up by the daemon.
 ///
 /// # Cancel safety
 ///
@@ -67,8 +68,8 @@ pub struct PythonBuilder<P = PythonProxy> {
 
 /// Makes an instance of a class: calls a name in a module with the builder's arguments.
 ///
-/// The name may be dotted, and any callable will do. The module `""` holds the builtins, and the
-/// names of scripts that were run in the same interpreter.
+/// The name may be dotted, and any callable will do. The module `""` holds the builtins,
+/// and the names of scripts that were run in the same interpreter.
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
@@ -79,7 +80,8 @@ pub fn python(module: impl Into<String>, class: impl Into<String>) -> PythonBuil
     PythonBuilder::new(PythonSource::Instance { module: module.into(), name: class.into() })
 }
 
-/// Makes a proxy of a name in a module without calling it: a function, a class, a constant.
+/// Makes a proxy of a name in a module without calling it: a function, a class, a
+/// constant.
 pub fn python_name(module: impl Into<String>, name: impl Into<String>) -> PythonBuilder {
     PythonBuilder::new(PythonSource::Name { module: module.into(), name: name.into() })
 }
@@ -109,11 +111,11 @@ pub fn python_value(value: impl Serialize) -> PythonBuilder {
 
 /// Starts an interpreter; objects are then made with the methods of [`Interpreter`].
 ///
-/// `interpreter` is the path of an interpreter, the path of a virtual environment, or a name on
-/// the daemon's `PATH`; see [`PythonBuilder::interpreter`].
+/// `interpreter` is the path of an interpreter, the path of a virtual environment, or a
+/// name on the daemon's `PATH`; see [`PythonBuilder::interpreter`].
 ///
-/// It starts a daemon of its own, or with [`within`](PythonBuilder::within) one more interpreter
-/// in a daemon that already runs.
+/// It starts a daemon of its own, or with [`within`](PythonBuilder::within) one more
+/// interpreter in a daemon that already runs.
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
@@ -134,7 +136,8 @@ impl PythonBuilder {
         self
     }
 
-    /// Adds a keyword argument. Giving a name twice fails with [`ErrorKind::BadArguments`].
+    /// Adds a keyword argument. Giving a name twice fails with
+    /// [`ErrorKind::BadArguments`].
     #[doc(alias = "kwarg")]
     pub fn keyword(mut self, name: &str, argument: impl Serialize) -> Self {
         self.arguments = self.arguments.with_keyword(name, &argument);
@@ -187,15 +190,16 @@ impl<P> PythonBuilder<P> {
         self
     }
 
-    /// Chooses the interpreter: its path, the path of a virtual environment, or a name on the
-    /// daemon's `PATH`. The default is `python3`.
+    /// Chooses the interpreter: its path, the path of a virtual environment, or a name on
+    /// the daemon's `PATH`. The default is `python3`.
     ///
-    /// Anything with a `/` is a path. A word without one is a name, such as `python3.12`; but if
-    /// this program's `PATH` has no such name, and the working directory has a folder of that
-    /// name, such as `.venv`, it is that folder.
+    /// Anything with a `/` is a path. A word without one is a name, such as `python3.12`;
+    /// but if this program's `PATH` has no such name, and the working directory has a
+    /// folder of that name, such as `.venv`, it is that folder.
     ///
-    /// In a daemon that already runs interpreters ([`within`](PythonBuilder::within)), the one
-    /// that was started with the same `interpreter` is used; without this setting, the only one.
+    /// In a daemon that already runs interpreters ([`within`](PythonBuilder::within)),
+    /// the one that was started with the same `interpreter` is used; without this
+    /// setting, the only one.
     pub fn interpreter(mut self, interpreter: impl Into<PathBuf>) -> Self {
         self.refuse_beside("interpreter");
         let interpreter = interpreter.into();
@@ -206,8 +210,8 @@ impl<P> PythonBuilder<P> {
         self
     }
 
-    /// Adds a folder to `sys.path`, before everything the interpreter has there itself and
-    /// after the folders added before.
+    /// Adds a folder to `sys.path`, before everything the interpreter has there itself
+    /// and after the folders added before.
     pub fn path_entry(mut self, folder: impl Into<PathBuf>) -> Self {
         self.refuse_beside("path_entry");
         let folder = self.absolute("path entry", &folder.into());
@@ -215,16 +219,17 @@ impl<P> PythonBuilder<P> {
         self
     }
 
-    /// Kills the interpreter if it does not react to an interruption, by a timeout or a dropped
-    /// call, for this long. By default it runs on, and its objects stay busy meanwhile.
+    /// Kills the interpreter if it does not react to an interruption, by a timeout or a
+    /// dropped call, for this long. By default it runs on, and its objects stay busy
+    /// meanwhile.
     pub fn kill_when_stuck(mut self, grace: Duration) -> Self {
         self.refuse_beside("kill_when_stuck");
         self.definition.kill_when_stuck = Some(grace);
         self
     }
 
-    /// Sets how long the daemon, and then the interpreter, may take to start; 10 s each by
-    /// default.
+    /// Sets how long the daemon, and then the interpreter, may take to start; 10 s each
+    /// by default.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
         self.refuse_beside("start_timeout");
         self.definition.start_timeout = Some(timeout);
@@ -233,9 +238,10 @@ impl<P> PythonBuilder<P> {
 
     /// Uses a daemon that already runs, instead of starting one; see [`Spawn::within`].
     ///
-    /// An object goes into the interpreter that the daemon runs. If it runs several, that is
-    /// an error that lists them: name one by [`interpreter`](PythonBuilder::interpreter), or
-    /// make the object with its [`Interpreter`]. If it runs none, one is started.
+    /// An object goes into the interpreter that the daemon runs. If it runs several, that
+    /// is an error that lists them: name one by
+    /// [`interpreter`](PythonBuilder::interpreter), or make the object with its
+    /// [`Interpreter`]. If it runs none, one is started.
     pub fn within(mut self, daemon: &Daemon) -> Self {
         self.refuse_beside("within");
         self.change(|spawn| spawn.within(daemon))
@@ -252,7 +258,8 @@ impl<P> PythonBuilder<P> {
         self.change(|spawn| spawn.program_arg(argument))
     }
 
-    /// Sets an environment variable of the daemon and the interpreter; see [`Spawn::env`].
+    /// Sets an environment variable of the daemon and the interpreter; see
+    /// [`Spawn::env`].
     pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.change(|spawn| spawn.env(name, value))
     }
@@ -282,8 +289,8 @@ impl<P> PythonBuilder<P> {
         self.change(|spawn| spawn.message_limit(bytes))
     }
 
-    /// Sets how many threads run async code of other objects in the daemon, 1 by default; see
-    /// [`Spawn::worker_threads`].
+    /// Sets how many threads run async code of other objects in the daemon, 1 by default;
+    /// see [`Spawn::worker_threads`].
     pub fn worker_threads(self, count: usize) -> Self {
         self.change(|spawn| spawn.worker_threads(count))
     }
@@ -294,8 +301,8 @@ impl<P> PythonBuilder<P> {
         self.change(Spawn::localhost)
     }
 
-    /// Resolves a path here and now. A path that cannot be used is reported when the object is
-    /// made.
+    /// Resolves a path here and now. A path that cannot be used is reported when the
+    /// object is made.
     fn absolute(&mut self, what: &str, path: &Path) -> String {
         let absolute = path::absolute(path).map_err(|error| {
             let message = match path.as_os_str().is_empty() {
@@ -320,8 +327,8 @@ impl<P> PythonBuilder<P> {
         })
     }
 
-    /// Refuses a setting of a new interpreter or daemon if the object goes into an existing
-    /// one.
+    /// Refuses a setting of a new interpreter or daemon if the object goes into an
+    /// existing one.
     fn refuse_beside(&mut self, setting: &str) {
         if self.beside.is_some() {
             let message = format!(
@@ -394,7 +401,8 @@ fn called(source: &PythonSource) -> Option<String> {
     }
 }
 
-/// Whether this is the name of an interpreter, for the daemon to look up, rather than a path.
+/// Whether this is the name of an interpreter, for the daemon to look up, rather than a
+/// path.
 fn is_name(named: &str) -> bool {
     let folders = env::var_os("PATH").unwrap_or_default();
     let is_on_path = || env::split_paths(&folders).any(|folder| folder.join(named).is_file());
