@@ -1,7 +1,7 @@
 //! The interpreters that run below a daemon, and which of them a new object lives in.
 //!
-//! No setting that a caller forgot starts a second interpreter: an object that is made without
-//! settings goes into the one that runs, and is refused where there are several.
+//! No setting that a caller forgot starts a second interpreter: an object that is made
+//! without settings goes into the one that runs, and is refused where there are several.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};
@@ -20,11 +20,12 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Handle;
 
 /// The interpreters of each daemon in this process, in the order of their starts.
-static RUNNING: std::sync::Mutex<Option<HashMap<Uuid, Vec<Entry>>>> = std::sync::Mutex::new(None);
+static RUNNING: std::sync::Mutex<Option<HashMap<Uuid, Vec<InterpreterEntry>>>> =
+    std::sync::Mutex::new(None);
 
 /// One interpreter, from the moment when its start is decided.
-struct Entry {
-    settings: Settings,
+struct InterpreterEntry {
+    settings: InterpreterSettings,
     slot: InterpreterSlot,
 }
 
@@ -33,26 +34,27 @@ type InterpreterSlot = Arc<Mutex<Weak<RunningInterpreter>>>;
 
 /// What an interpreter was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Settings {
+struct InterpreterSettings {
     interpreter: String,
     path: Vec<String>,
     kill_when_stuck: Option<Duration>,
 }
 
 /// Where a new object goes.
-enum Pick {
+enum InterpreterPick {
     /// Into this interpreter, which may still be starting.
-    Running(InterpreterSlot, Settings),
+    Running(InterpreterSlot, InterpreterSettings),
     /// Into a new one. The slot is locked, so that nobody else starts it.
-    New(OwnedMutexGuard<Weak<RunningInterpreter>>, Settings),
+    New(OwnedMutexGuard<Weak<RunningInterpreter>>, InterpreterSettings),
 }
 
-/// Returns the interpreter that the definition asks for, and starts it if it does not run.
+/// Returns the interpreter that the definition asks for, and starts it if it does not
+/// run.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::BadArguments`] if several interpreters fit, or if one runs with other settings
-/// than those given; [`ErrorKind::Spawn`] if a new one does not start.
+/// [`ErrorKind::BadArguments`] if several interpreters fit, or if one runs with other
+/// settings than those given; [`ErrorKind::Spawn`] if a new one does not start.
 pub(super) async fn pick(
     definition: &PythonDefinition,
     scope: &dyn CallScope,
@@ -67,8 +69,8 @@ pub(super) async fn pick(
         Error::new(ErrorKind::Spawn, message)
     };
     let (mut slot, settings) = match choose(definition, scope.daemon())? {
-        Pick::New(slot, settings) => (slot, settings),
-        Pick::Running(slot, settings) => {
+        InterpreterPick::New(slot, settings) => (slot, settings),
+        InterpreterPick::Running(slot, settings) => {
             (timeout(limit, slot.lock_owned()).await.map_err(late)?, settings)
         }
     };
@@ -77,7 +79,7 @@ pub(super) async fn pick(
     }
     let limits = AgentLimits { depth: scope.depth_limit(), message: scope.message_limit() };
     // The settings of the slot, also where whoever made it has failed to start it.
-    let Settings { interpreter, path, kill_when_stuck } = settings;
+    let InterpreterSettings { interpreter, path, kill_when_stuck } = settings;
     let interpreter = Some(interpreter);
     let definition = PythonDefinition { interpreter, path, kill_when_stuck, ..definition.clone() };
     let started = Arc::new(start(definition, limits).await?);
@@ -106,47 +108,50 @@ fn interpreter_of(
     Ok(Arc::clone(&object.interpreter))
 }
 
-fn choose(definition: &PythonDefinition, daemon: Uuid) -> Result<Pick> {
+fn choose(definition: &PythonDefinition, daemon: Uuid) -> Result<InterpreterPick> {
     let PythonDefinition { interpreter, path, kill_when_stuck, source, .. } = definition;
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let running = running.get_or_insert_with(HashMap::new);
     for entries in running.values_mut() {
-        entries.retain(Entry::is_in_use);
+        entries.retain(InterpreterEntry::is_in_use);
     }
     running.retain(|known, entries| *known == daemon || !entries.is_empty());
     let entries = running.entry(daemon).or_default();
     if *source != PythonSource::Interpreter {
-        let same_program = |entry: &&Entry| {
+        let same_program = |entry: &&InterpreterEntry| {
             interpreter.as_ref().is_none_or(|wanted| *wanted == entry.settings.interpreter)
         };
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &&InterpreterEntry| {
             let settings = &entry.settings;
             (path.is_empty() || *path == settings.path)
                 && (kill_when_stuck.is_none() || *kill_when_stuck == settings.kill_when_stuck)
         };
-        let candidates: Vec<&Entry> = entries.iter().filter(same_program).collect();
+        let candidates: Vec<&InterpreterEntry> = entries.iter().filter(same_program).collect();
         let mut fitting = candidates.iter().copied().filter(fits);
         match (fitting.next(), fitting.next(), candidates.first()) {
             (Some(entry), None, _) => {
-                return Ok(Pick::Running(Arc::clone(&entry.slot), entry.settings.clone()));
+                return Ok(InterpreterPick::Running(
+                    Arc::clone(&entry.slot),
+                    entry.settings.clone(),
+                ));
             }
             (Some(_), Some(_), _) => return Err(ambiguous(&candidates)),
             (None, _, Some(entry)) => return Err(other_settings(entry)),
             (None, _, None) => {}
         }
     }
-    let settings = Settings {
+    let settings = InterpreterSettings {
         interpreter: interpreter.clone().unwrap_or_else(|| DEFAULT_INTERPRETER.to_owned()),
         path: path.clone(),
         kill_when_stuck: *kill_when_stuck,
     };
     let slot = InterpreterSlot::default();
     let locked = Arc::clone(&slot).try_lock_owned().expect("nobody else knows the slot");
-    entries.push(Entry { settings: settings.clone(), slot });
-    Ok(Pick::New(locked, settings))
+    entries.push(InterpreterEntry { settings: settings.clone(), slot });
+    Ok(InterpreterPick::New(locked, settings))
 }
 
-fn ambiguous(candidates: &[&Entry]) -> Error {
+fn ambiguous(candidates: &[&InterpreterEntry]) -> Error {
     let listed: Vec<String> = candidates.iter().map(|entry| entry.describe()).collect();
     let message = format!("the daemon runs several interpreters: {}", listed.join(", "));
     Error::new(ErrorKind::BadArguments, message).advise(
@@ -155,8 +160,8 @@ fn ambiguous(candidates: &[&Entry]) -> Error {
     )
 }
 
-fn other_settings(entry: &Entry) -> Error {
-    let Settings { path, kill_when_stuck, .. } = &entry.settings;
+fn other_settings(entry: &InterpreterEntry) -> Error {
+    let InterpreterSettings { path, kill_when_stuck, .. } = &entry.settings;
     let stuck = kill_when_stuck.map_or("no `kill_when_stuck`".to_owned(), |grace| {
         format!("`kill_when_stuck` of {grace:?}")
     });
@@ -171,7 +176,7 @@ fn other_settings(entry: &Entry) -> Error {
     )
 }
 
-impl Entry {
+impl InterpreterEntry {
     /// Whether the interpreter runs, or somebody is starting it.
     fn is_in_use(&self) -> bool {
         let Ok(slot) = self.slot.try_lock() else { return true };

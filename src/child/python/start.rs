@@ -124,7 +124,8 @@ fn open(socket: UnixStream) -> (FrameReader, FrameWriter) {
     (FrameReader::new(reader), FrameWriter::start(writer))
 }
 
-/// The first words, and the version that they tell: its version, the agent's text, the hello.
+/// The first words, and the version that they tell: its version, the agent's text, the
+/// hello.
 async fn greet(
     incoming: &mut FrameReader,
     requests: &FrameWriter,

@@ -31,4 +31,5 @@ pub(crate) use value::{
 };
 
 /// The descriptors of `proto/oad/v1`, for the reflection service.
+#[cfg(feature = "reflection")]
 pub(crate) const DESCRIPTOR_SET: &[u8] = include_bytes!("../../../proto/generated/descriptors.bin");

@@ -139,6 +139,7 @@ impl Client {
     }
 
     /// The connection, for other services than oad's.
+    #[cfg(feature = "tonic")]
     pub(crate) fn channel(&self) -> AuthorizedChannel {
         self.channel.clone()
     }

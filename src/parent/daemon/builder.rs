@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -64,7 +65,22 @@ pub struct Spawn<P> {
     create_timeout: Option<Duration>,
     /// The first setting of a new daemon that was set.
     first_setting: Option<&'static str>,
-    proxy: PhantomData<fn() -> P>,
+    /// For a method of the proxy that is called on the builder: the compiler also looks
+    /// for it in public fields, and suggests `builder.r#await.method()`.
+    #[cfg_attr(doc, doc(hidden))]
+    pub r#await: NotAwaited<P>,
+}
+
+/// The proxy that the builder does not have yet. Code that uses it does not compile.
+#[derive(Debug)]
+pub struct NotAwaited<P>(PhantomData<fn() -> P>);
+
+impl<P> Deref for NotAwaited<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        const { panic!("write `.await` instead of `.r#await`") }
+    }
 }
 
 /// Where the object will live.
@@ -143,7 +159,7 @@ impl<P> Spawn<P> {
             location: Location::New(Box::default()),
             create_timeout: None,
             first_setting: None,
-            proxy: PhantomData,
+            r#await: NotAwaited(PhantomData),
         }
     }
 
@@ -202,6 +218,7 @@ impl<P> Spawn<P> {
     /// reflection and services of your own. Proxies send the token by themselves, and
     /// [`Daemon::grpcurl`] shows it. It travels in the `authorization` metadata of a
     /// request, and is removed before a service sees the request.
+    #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
         self.set("localhost", |settings| settings.localhost = true)
     }

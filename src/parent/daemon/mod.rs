@@ -6,6 +6,7 @@
 
 mod backend;
 mod builder;
+#[cfg(feature = "tonic")]
 mod channel;
 mod exit_outcome;
 mod health;
@@ -19,6 +20,7 @@ mod supervisor;
 pub(crate) use backend::InProcess;
 pub(crate) use builder::Spawned;
 pub use builder::{Spawn, daemon};
+#[cfg(feature = "tonic")]
 pub use channel::Channel;
 pub use health::Health;
 pub use shutdown_report::ShutdownReport;

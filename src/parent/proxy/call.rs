@@ -12,12 +12,15 @@ use serde::de::DeserializeOwned;
 
 use crate::common::definition::{Action, Operation, Returns};
 use crate::common::error::{Error, Result};
-use crate::common::stream::{Stream, WINDOW};
+#[cfg(feature = "python")]
+use crate::common::stream::Stream;
+use crate::common::stream::WINDOW;
 use crate::common::value::{Held, Wanted, wanted};
 use crate::parent::client::{ArgumentsBuilder, CallOptions, CallParts, Response, Submitted};
 use crate::parent::proxy::Proxy;
 use crate::parent::proxy::adopt::{ReturnedValue, read};
 use crate::parent::proxy::call_target::CallTarget;
+#[cfg(feature = "python")]
 use crate::parent::proxy::from_python::FromPython;
 
 /// A call of a method: a future of what the method returns.
@@ -173,6 +176,7 @@ fn operation<T: DeserializeOwned>(
 }
 
 /// Prepares an operation on a Python object.
+#[cfg(feature = "python")]
 pub(super) fn python_operation<T: FromPython>(
     proxy: &Proxy,
     action: Action,
@@ -186,6 +190,7 @@ pub(super) fn python_operation<T: FromPython>(
 }
 
 /// Prepares an iteration over a Python object.
+#[cfg(feature = "python")]
 pub(super) fn iteration<T: FromPython>(
     proxy: &Proxy,
     name: Cow<'static, str>,

@@ -6,26 +6,38 @@
 //! is the top of the parent's wing: below is the daemon, which carries the calls.
 
 mod adopt;
+#[cfg(feature = "python")]
 mod attribute_path;
 mod blocking;
 mod call;
 mod call_target;
+#[cfg(feature = "python")]
 mod from_python;
+#[cfg(feature = "python")]
 mod interpreter;
+#[cfg(feature = "python")]
 mod operator;
+#[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
 mod python_builder;
 mod recover;
 mod remote;
 mod typed_proxy;
 
+#[cfg(feature = "python")]
 pub use attribute_path::AttributePath;
 pub use blocking::call_blocking;
 pub use call::{Call, ResultParts, call, call_fallible};
+#[cfg(feature = "python")]
 pub use from_python::FromPython;
+#[cfg(feature = "python")]
 pub use interpreter::{Eval, Interpreter, interpreter};
+#[cfg(feature = "python")]
 pub use operator::Operator;
+#[cfg(feature = "python")]
 pub use python::PythonProxy;
+#[cfg(feature = "python")]
 pub use python_builder::{
     MadeInPython, PythonBuilder, python, python_file, python_module, python_name, python_script,
     python_value,

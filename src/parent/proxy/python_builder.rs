@@ -278,6 +278,7 @@ impl<P> PythonBuilder<P> {
     }
 
     /// Listens on localhost; see [`Spawn::localhost`].
+    #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
         self.change(Spawn::localhost)
     }
