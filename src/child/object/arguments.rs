@@ -96,7 +96,7 @@ impl Arguments {
     pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
         let _made = Made(&*self.scope);
         let value = call_scope::within(&self.scope, || {
-            value::to_value(returned, self.scope.depth_limit())
+            value::to_value_within(returned, self.scope.depth_limit())
         })?;
         self.scope.hand_over(&value);
         Ok(value)
