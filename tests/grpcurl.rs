@@ -243,7 +243,8 @@ async fn user_reads_descriptions_and_errors() {
         (
             json!({"method": "add", "arguments": [{"text": "2"}, {"null": {}}]}),
             "InvalidArgument",
-            "`n` is not a `i64`: expected an integer from -9223372036854775808 to 9223372036854775807, found text",
+            "invalid argument `n: i64`: expected an integer from \
+             -9223372036854775808 to 9223372036854775807, found text",
         ),
         (
             json!({"handle": {"id": 99}, "method": "add"}),

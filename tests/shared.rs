@@ -341,8 +341,8 @@ async fn every_bad_handle_is_the_same_error() {
         (bank.open("Ada").await.expect("it opens"), other.open("Bob").await.expect("it opens"));
     let taken = bank.temporary().await.expect("it answers");
     taken.clone().close().await.expect("it closes");
-    let message = "the daemon has no object with this handle; the object was released or consumed by a \
-                   method, or the handle belongs to another daemon";
+    let message = "the daemon has no object with this handle; the object was released or \
+                   consumed by a method, or the handle belongs to another daemon";
     for account in [foreign, taken] {
         let error = bank.keep(Some(account)).await.expect_err("it is not an object of this daemon");
         assert_eq!(error.kind(), ErrorKind::NoSuchObject);
