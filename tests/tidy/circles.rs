@@ -50,7 +50,10 @@ impl Imports {
     fn of(source: &str) -> Self {
         let mut file = syn::parse_file(source).expect("the file is Rust");
         file.items.retain(|item| !matches!(item, syn::Item::Mod(item) if item.ident == "tests"));
-        let is_export = |item: &syn::Item| matches!(item, syn::Item::Use(item) if !matches!(item.vis, syn::Visibility::Inherited));
+        let is_export = |item: &syn::Item| match item {
+            syn::Item::Use(item) => !matches!(item.vis, syn::Visibility::Inherited),
+            _ => false,
+        };
         let (exports, others) = file.items.into_iter().partition(is_export);
         let paths = |items: Vec<syn::Item>| {
             let mut paths = Paths::default();

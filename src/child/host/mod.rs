@@ -184,9 +184,7 @@ impl Host {
                 "`{}` is a Rust type, and Rust objects only support method calls",
                 description.name
             );
-            return Err(
-                Error::new(ErrorKind::NoSuchMethod, message).advise("call a method instead")
-            );
+            return Err(Error::new(ErrorKind::NoSuchMethod, message));
         }
         let Some((index, method)) = description.method(method) else {
             return Err(unknown_method("method", description, method, description.methods));
@@ -251,9 +249,9 @@ impl Host {
     /// Returns the handle and the description of every object, and whether it is the
     /// root.
     pub(crate) fn objects(&self) -> Vec<(Handle, &'static TypeDescription, bool)> {
-        let listed =
+        let object =
             |(id, description, is_root)| (self.0.handle(id, description), description, is_root);
-        self.0.table().iter().map(listed).collect()
+        self.0.table().iter().map(object).collect()
     }
 
     /// Returns how many calls wait or run, including creations.

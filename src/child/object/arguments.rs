@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn mismatch_says_what_is_taken() {
+    fn mismatch_lists_the_parameters() {
         let takes = "`move_by` takes 2 arguments (x: i64, label: String), but ";
         for (positional, keywords, end) in [
             (vec![], vec![], "0 were given"),

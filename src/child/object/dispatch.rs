@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shadowed_is_listed_by_its_qualified_name() {
+    fn shadowed_method_is_listed_by_its_qualified_name() {
         assert_eq!(names(&[&CLOSE, &STORE]), ["get", "close", "Store::get", "put"]);
         let both =
             ["get", "api::Store::get", "api::Store::put", "app::Store::get", "app::Store::put"];
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn name_leads_to_the_own_method_first_and_the_qualified_one_to_the_interface() {
+    fn short_name_finds_the_own_method_and_qualified_name_the_interfaces() {
         let merged: &'static TypeDescription =
             Box::leak(Box::new(merge(&OWN, &[&CLOSE, &STORE], false)));
         for (name, expected) in [
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_method_of_a_serial_type_is_exclusive_but_those_that_take_it() {
+    fn methods_of_a_serial_type_are_exclusive_or_consuming() {
         let merged = merge(&OWN, &[&CLOSE, &STORE], true);
         let receivers: Vec<Receiver> =
             merged.methods[1..].iter().map(|method| method.receiver).collect();

@@ -62,8 +62,10 @@ pub(crate) fn make(
     }
     let Some(constructor) = definition.constructor() else {
         let [value] = <[Value; 1]>::try_from(arguments).map_err(|arguments| {
-            let message =
-                format!("an object by value is 1 argument, but {} were given", arguments.len());
+            let message = format!(
+                "expected 1 argument, the object itself, but {} were given",
+                arguments.len()
+            );
             Error::new(ErrorKind::BadArguments, message)
                 .advise("set `constructor` to create the object from arguments")
         })?;

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn path_or_unique_last_name_finds_the_interface() {
+    fn path_or_unique_short_name_finds_the_interface() {
         assert_eq!(declared_at("app::b::Store", &[&A, &B, &C]), Ok("src/b.rs:7"));
         assert_eq!(
             declared_at("Clock", &[&A, &C, &C]),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn two_interfaces_of_one_name_are_both_named() {
+    fn ambiguous_name_lists_both_interfaces() {
         let expected = "2 interfaces are named `Store`: `app::a::Store` at src/a.rs:1 and \
                         `app::b::Store` at src/b.rs:7; use the full path, or rename one with \
                         `#[oad::object(name = \"…\")]`";
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn interface_that_nobody_implements_says_what_to_write() {
+    fn unknown_interface_says_what_to_write() {
         let expected = "no type in the daemon's program implements an interface `api::Store`; \
                         add `#[oad::object]` to an `impl Store for …` in that program";
         assert_eq!(declared_at("api::Store", &[&C]), Err(expected.to_owned()));

@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn path_or_unique_last_name_finds_the_type() {
+    fn path_or_unique_short_name_finds_the_type() {
         assert_eq!(declared_at("app::b::Counter", &[&A, &B, &C]), Ok("src/b.rs:7"));
         assert_eq!(declared_at("Clock", &[&A, &B, &C]), Ok("src/main.rs:3"));
     }
 
     #[test]
-    fn two_types_of_one_name_are_both_named() {
+    fn ambiguous_name_lists_both_types() {
         let expected = "2 object types are named `Counter`: `app::a::Counter` at src/a.rs:1 and \
                         `app::b::Counter` at src/b.rs:7; use the full path, or rename one with \
                         `#[oad::object(name = \"…\")]`";
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_type_lists_the_known() {
+    fn unknown_type_lists_the_known_ones() {
         let expected = "the daemon's program has no object type `Nope`; its `#[oad::object]` types \
                         are: app::Clock";
         assert_eq!(declared_at("Nope", &[&C]), Err(expected.to_owned()));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
+use prost::Message;
 use tokio::sync::oneshot;
 
 use crate::common::error::{Error, ErrorKind, Result};
@@ -69,4 +70,16 @@ impl Assemblies {
     pub(super) fn clear(&mut self) {
         self.arriving.clear();
     }
+}
+
+/// Decodes a complete detached message.
+///
+/// # Errors
+///
+/// [`ErrorKind::BadArguments`] if the message is malformed.
+pub(super) fn decode_detached<M: Message + Default>(what: &str, message: Bytes) -> Result<M> {
+    M::decode(message).map_err(|error| {
+        let message = format!("failed to decode the detached {what}: {error}");
+        Error::new(ErrorKind::BadArguments, message)
+    })
 }

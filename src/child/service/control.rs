@@ -61,8 +61,8 @@ impl Control for ControlService {
             level => level,
         };
         let mut dropped = 0;
-        let listed = self.logs.subscribe(level).filter_map(move |record| {
-            let listed = match record {
+        let events = self.logs.subscribe(level).filter_map(move |record| {
+            let event = match record {
                 Ok(record) if record.level <= i32::from(level) => Some(Ok(pb::LogsResponse {
                     lost: std::mem::take(&mut dropped),
                     ..(*record).clone()
@@ -73,13 +73,13 @@ impl Control for ControlService {
                     None
                 }
             };
-            ready(listed)
+            ready(event)
         });
         let host = self.host.clone();
         let end = async move {
             host.ending().drained().await;
         };
-        Ok(Response::new(listed.take_until(Box::pin(end)).boxed()))
+        Ok(Response::new(events.take_until(Box::pin(end)).boxed()))
     }
 
     async fn shutdown(

@@ -64,8 +64,8 @@ impl HealthRpcs for HealthService {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let subject = self.subject(&request.get_ref().service)?;
-        let listed = self.host.watch_health(subject).map(|health| Ok(response(health)));
-        Ok(Response::new(listed.boxed()))
+        let changes = self.host.watch_health(subject).map(|health| Ok(response(health)));
+        Ok(Response::new(changes.boxed()))
     }
 }
 

@@ -9,14 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either};
-use prost::Message as _;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tonic::Streaming;
 use tracing::debug;
 
 use crate::child::host::{Caller, HandleGuard, Host, Progress, SessionId};
-use crate::child::service::assemblies::{Assemblies, AssemblyTarget};
+use crate::child::service::assemblies::{Assemblies, AssemblyTarget, decode_detached};
 use crate::child::service::operation::{definition, operation};
 use crate::child::service::reply_channel::SessionReplyChannel;
 use crate::child::service::responses::{call_response, create_response, describe, release};
@@ -285,12 +284,7 @@ impl Session {
         Ok(Either::Right(Box::pin(async move {
             let bytes = receiver.await.unwrap_or_else(|_| session_ended())?;
             offload(bytes.len(), move || {
-                let arguments = pb::Arguments::decode(bytes).map_err(|error| {
-                    Error::new(
-                        ErrorKind::BadArguments,
-                        format!("failed to decode the detached arguments: {error}"),
-                    )
-                })?;
+                let arguments = decode_detached("arguments", bytes)?;
                 decode_arguments(arguments, depth_limit)
             })
             .await
@@ -328,8 +322,7 @@ impl Session {
             if let Some(channel) = ended_channel {
                 channel.end();
             }
-            // If a cancel overtook the response, drop_all `handles` releases its
-            // handles.
+            // If a cancel overtook the response, dropping `handles` releases them.
             if session.running().remove(&id).is_some() {
                 session.respond(id, response, ResponseGuard { handles, _pending: pending });
             }
@@ -387,20 +380,16 @@ impl Session {
                 let _ = sender.send(message);
             }
             // Decoded right here, so that items stay in order.
-            AssemblyTarget::Items => match message.and_then(|message| decode_items(&message)) {
-                Ok(items) => self.with_channel(id, |channel| channel.deliver(items)),
-                Err(error) => self.with_channel(id, |channel| channel.fail_streams(&error)),
-            },
+            AssemblyTarget::Items => {
+                match message.and_then(|message| decode_detached("items", message)) {
+                    Ok(items) => self.with_channel(id, |channel| channel.deliver(items)),
+                    Err(error) => self.with_channel(id, |channel| channel.fail_streams(&error)),
+                }
+            }
         }
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<u64, RunningOperation>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn decode_items(message: &Bytes) -> Result<pb::Items> {
-    pb::Items::decode(message.clone()).map_err(|error| {
-        Error::new(ErrorKind::BadArguments, format!("failed to decode the detached items: {error}"))
-    })
 }
