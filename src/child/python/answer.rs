@@ -40,7 +40,7 @@ fn value(
         &mut |number, type_name: &str| Ok(scope.hand_out(&arrive(interpreter, number, type_name)));
     let value = item.into_value(hand_out).and_then(|value| {
         value.check_depth(scope.depth_limit())?;
-        scope.hand_over(&value);
+        scope.count_handles(&value);
         Ok(value)
     });
     scope.made();
