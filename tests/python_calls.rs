@@ -67,8 +67,9 @@ async fn operators_are_listed_and_say_how_many_operands_they_take() {
     let number = with(oad::python_value(4)).await.expect("it is made");
     let error = number.operate::<Value>("system", ()).await.expect_err("there is no such operator");
     let message = error.to_string();
-    let (_, listed) =
-        message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
+    let (_, listed) = message
+        .split_once("there is no operator 'system'; the operators are: ")
+        .expect("it lists them");
     let in_the_code =
         include_str!("../src/parent/proxy/python.rs").split("| what | operators |").nth(1);
     let in_the_guide =
@@ -84,10 +85,10 @@ async fn operators_are_listed_and_say_how_many_operands_they_take() {
         assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
     }
     for (operator, operands, told) in [
-        ("add", vec![], "add takes 1 more operand"),
-        ("len", vec![1], "len takes no more operands"),
-        ("pow", vec![], "pow takes 1 to 2 more operands"),
-        ("round", vec![1, 2], "round takes 0 to 1 more operand"),
+        ("add", vec![], "`add` takes 1 more operand"),
+        ("len", vec![1], "`len` takes no more operands"),
+        ("pow", vec![], "`pow` takes 1 to 2 more operands"),
+        ("round", vec![1, 2], "`round` takes 0 to 1 more operand"),
     ] {
         let error = number.operate::<Value>(operator, operands).await.expect_err("they do not fit");
         assert_eq!(error.kind(), ErrorKind::BadArguments);

@@ -25,7 +25,7 @@ const TRUTH: &str = "import marshal, os, struct, sys, time\nfd = int(sys.argv[-2
                      def begin():\n    frame((0, 'version', (3, 8, 0, 'cpython')))\n    receive()\n    receive()\n\
                      def asked():\n    number = 0\n    while not number: number = marshal.loads(receive())[0]\n    return number\n\
                      def greet():\n    begin()\n    frame((1, 'value', None))\n    return asked()\n\
-                     def make():\n    frame((greet(), 'value', (Ellipsis, 'handle', 1, 'Fake')))\n    return asked()\n";
+                     def make():\n    frame((greet(), 'value', (Ellipsis, 'handle', 1, 'Fake', '')))\n    return asked()\n";
 
 /// One that tells a lie, and the folder it is in.
 fn liar(lie: &str) -> (tempfile::TempDir, PathBuf) {
@@ -109,7 +109,10 @@ const LIES: [(&str, &str); 18] = [
     ("frame((n, 'failed', ('no such code', 'a reason')))", "a reason"),
     ("frame((n, 'raised', None))", "expected a dict, found null"),
     ("frame((n, 'raised', {'type': 5}))", "expected text, found an integer"),
-    ("frame((n, 'value', (Ellipsis, 'handle', 'one', 'Fake')))", "expected an integer, found text"),
+    (
+        "frame((n, 'value', (Ellipsis, 'handle', 'one', 'Fake', '')))",
+        "expected an integer, found text",
+    ),
     ("frame((n, 'value', (Ellipsis, 'nothing', 1)))", "no value is called \"nothing\""),
     (
         "body(b'(\\x03\\0\\0\\0i' + struct.pack('<I', n) + b'u\\x05\\0\\0\\0value[\\xff\\xff\\xff\\x7f')",

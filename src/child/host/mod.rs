@@ -334,7 +334,8 @@ impl Host {
 
     fn handle(&self, id: u64, description: &'static TypeDescription) -> Handle {
         let interfaces = description.interfaces.iter().copied().map(str::to_owned).collect();
-        let kind = ObjectKind { type_name: description.name.to_owned(), interfaces };
+        let type_name = description.name.to_owned();
+        let kind = ObjectKind { type_name, interfaces, name: String::new() };
         Handle::new(self.0.daemon, id).of_kind(kind)
     }
 

@@ -6,7 +6,7 @@ use crate::child::object::{CallScope, DynamicDescription, DynamicMethod, ObjectR
 use crate::child::python::answer_fields::AnswerFields;
 use crate::child::python::exception;
 use crate::child::python::interpreter::RunningInterpreter;
-use crate::child::python::marshal::{AgentFrame, Item};
+use crate::child::python::marshal::{AgentFrame, AgentHandle, Item};
 use crate::child::python::object::{arrive, own};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
@@ -36,8 +36,10 @@ fn value(
     item: Item,
     scope: &Arc<dyn CallScope>,
 ) -> Result<Value> {
-    let hand_out =
-        &mut |number, type_name: &str| Ok(scope.hand_out(&arrive(interpreter, number, type_name)));
+    let hand_out = &mut |object: AgentHandle| {
+        let handle = scope.hand_out(&arrive(interpreter, object.number, &object.type_name));
+        Ok(handle.named(object.name))
+    };
     let value = item.into_value(hand_out).and_then(|value| {
         value.check_depth(scope.depth_limit())?;
         scope.hand_over(&value);
@@ -50,9 +52,9 @@ fn value(
 /// Reads the one object that an answer is.
 pub(super) fn object(interpreter: &Arc<RunningInterpreter>, frame: &[u8]) -> Result<ObjectRef> {
     let mut arrived = None;
-    outcome(frame)?.into_value(&mut |number, type_name: &str| {
-        arrived = Some(arrive(interpreter, number, type_name));
-        Ok(own(number))
+    outcome(frame)?.into_value(&mut |object: AgentHandle| {
+        arrived = Some(arrive(interpreter, object.number, &object.type_name));
+        Ok(own(object.number))
     })?;
     arrived.ok_or_else(senseless)
 }

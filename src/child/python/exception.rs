@@ -15,7 +15,7 @@ const DEPTH: usize = 31;
 pub(super) fn read(said: Item) -> Result<Exception> {
     let mut said = AnswerFields::of(said)?;
     let mut behind = Vec::new();
-    for other in said.items("behind", AnswerFields::of)? {
+    for other in said.items("others", AnswerFields::of)? {
         let other = exception(other, &behind)?;
         behind.push(Arc::new(other));
     }
@@ -38,7 +38,7 @@ fn exception(mut said: AnswerFields, behind: &[Arc<Exception>]) -> Result<Except
         suppress_context: said.bool("suppress_context")?,
         group: said.items("group", |item| item.number())?.into_iter().filter_map(link).collect(),
         stack: said.text("stack")?.unwrap_or_default(),
-        omitted: said.number("cut")?,
+        omitted: said.number("omitted")?,
     };
     let type_name = said.text("type")?.unwrap_or_else(|| "Exception".to_owned());
     Ok(Exception {
@@ -51,7 +51,7 @@ fn exception(mut said: AnswerFields, behind: &[Arc<Exception>]) -> Result<Except
 /// A part of it, or what is the matter with that. An exception keeps nothing alive, so
 /// there are no handles in it.
 fn shown(item: Item) -> Value {
-    let value = item.into_value(&mut |_, _| Err(super::nothing())).and_then(|value| {
+    let value = item.into_value(&mut |_| Err(super::nothing())).and_then(|value| {
         value.check_depth(DEPTH)?;
         Ok(value)
     });

@@ -43,6 +43,16 @@ pub(crate) enum Item {
     Ellipsis,
 }
 
+/// An object that stays in the interpreter, as the agent refers to it.
+#[derive(Debug)]
+pub(crate) struct AgentHandle {
+    /// The object's number in the interpreter.
+    pub(crate) number: u64,
+    pub(crate) type_name: String,
+    /// The object's own name, if it is a class, a function or a module; else empty.
+    pub(crate) name: String,
+}
+
 /// The bytes of a value. `number` tells the interpreter's number of an object.
 ///
 /// # Errors
@@ -60,8 +70,8 @@ pub(crate) fn encode(
     Ok(writer.finish())
 }
 
-/// The value that the bytes stand for. `handle` makes the handle of an object from the
-/// interpreter's number and the type's name.
+/// The value that the bytes stand for. `handle` turns the agent's handles into the
+/// daemon's.
 ///
 /// # Errors
 ///
@@ -70,7 +80,7 @@ pub(crate) fn encode(
 #[cfg(test)]
 pub(crate) fn decode(
     bytes: &[u8],
-    handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+    handle: &mut impl FnMut(AgentHandle) -> Result<Handle>,
 ) -> Result<Value> {
     Item::read(bytes)?.into_value(handle)
 }

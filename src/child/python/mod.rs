@@ -5,8 +5,9 @@
 //! agent, [`interpreter`] carries requests, [`pending_request`] waits for their answers,
 //! [`object`] is what the host holds of an object there. To the rest it is one more kind
 //! of [`Hosted`](crate::child::object::Hosted). Deliberately absent: any knowledge of
-//! sessions and messages; and any Python but `agent.py`.
+//! sessions and messages; and any Python but that of [`agent`].
 
+mod agent;
 mod answer;
 mod answer_fields;
 mod exception;
@@ -30,9 +31,3 @@ use crate::common::error::{Error, ErrorKind};
 fn nothing() -> Error {
     Error::new(ErrorKind::Protocol, "there is no object here")
 }
-
-/// What the interpreter is started with.
-const BOOTSTRAP: &str = include_str!("bootstrap.py");
-
-/// What it is sent then.
-const AGENT: &str = include_str!("agent.py");

@@ -11,12 +11,12 @@ use tokio::runtime::Handle as Runtime;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
+use crate::child::python::agent::{AGENT, BOOTSTRAP};
 use crate::child::python::frame_reader::FrameReader;
 use crate::child::python::frame_writer::FrameWriter;
 use crate::child::python::interpreter::{RunningInterpreter, StartedInterpreter, last_words};
 use crate::child::python::marshal::{AgentFrame, Item, encode};
 use crate::child::python::pick_interpreter::choose;
-use crate::child::python::{AGENT, BOOTSTRAP};
 use crate::common::definition::PythonDefinition;
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::{InterpreterProcess as Process, keeper};
@@ -134,7 +134,7 @@ async fn greet(
     let first = incoming.frame().await.map_err(broken)?;
     check_version(program, &first)?;
     let no_handles = &mut |_: &Handle| Err(super::nothing());
-    requests.send(&[], encode(&AGENT.into(), no_handles)?)?;
+    requests.send(&[], encode(&AGENT.as_str().into(), no_handles)?)?;
     let path = Value::List(
         path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into(),
     );

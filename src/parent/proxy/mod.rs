@@ -170,11 +170,12 @@ impl Proxy {
         Proxy::new((self.daemon().clone(), handle), nature)
     }
 
-    /// What messages call it: as its caller does, or by the name of its type without the
-    /// path.
+    /// What messages call it: the name that its caller made it by, its own name if it is a
+    /// class, a function or a module, or else its type's name without the path.
     fn called(&self) -> &str {
         match &self.0.nature {
             Nature::Python { called: Some(called) } => called,
+            _ if !self.handle().name().is_empty() => self.handle().name(),
             _ => short_name(self.type_name()),
         }
     }
