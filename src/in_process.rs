@@ -10,6 +10,8 @@ use crate::child::host::BLOCKING_THREADS;
 use crate::child::server::{Services, serve_within};
 use crate::common::transport::IoStream;
 use crate::parent::daemon::{InProcess, Spawn};
+#[cfg(feature = "python")]
+use crate::parent::proxy::PythonBuilder;
 
 impl<P> Spawn<P> {
     /// Makes the daemon within this process, for unit tests: no other process, no socket,
@@ -51,13 +53,25 @@ impl<P> Spawn<P> {
     /// # Ok(()) }
     /// ```
     pub fn in_process(self) -> Self {
-        self.in_process_with(|services| services)
+        self.started_by(Box::new(|workers| start(|services| services, workers)))
     }
 
     /// As [`in_process`](Spawn::in_process), with gRPC services of your own beside oad's,
     /// as by [`init_with`](crate::init_with).
+    #[cfg(feature = "tonic")]
     pub fn in_process_with(self, add: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
         self.started_by(Box::new(move |workers| start(add, workers)))
+    }
+}
+
+#[cfg(feature = "python")]
+impl<P> PythonBuilder<P> {
+    /// Runs the daemon inside this process; the interpreter is a process of its own as
+    /// ever. See [`Spawn::in_process`].
+    ///
+    /// A program that only makes Python objects needs no `oad::init()` this way.
+    pub fn in_process(self) -> Self {
+        self.change(Spawn::in_process)
     }
 }
 

@@ -43,10 +43,10 @@ fn wrapped(wrapper: &Path) -> Spawn<LabProxy> {
     let this = std::env::current_exe().expect("it has a path");
     LabProxy::new()
         .executable(wrapper)
-        .arg(this)
-        .arg("oad_test_daemon")
-        .arg("--exact")
-        .arg("--nocapture")
+        .program_arg(this)
+        .program_arg("oad_test_daemon")
+        .program_arg("--exact")
+        .program_arg("--nocapture")
 }
 
 #[tokio::test]
@@ -145,8 +145,9 @@ async fn wrapper_that_lives_on_is_ended_after_its_daemon() {
         let mark = folder.0.path().join(format!("mark{number}"));
         let marking = |mark: &Path| {
             let this = std::env::current_exe().expect("it has a path");
-            let lab = LabProxy::marking(mark, Duration::ZERO).executable(&wrapper).arg(this);
-            lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture")
+            let lab =
+                LabProxy::marking(mark, Duration::ZERO).executable(&wrapper).program_arg(this);
+            lab.program_arg("oad_test_daemon").program_arg("--exact").program_arg("--nocapture")
         };
         let lab = marking(&mark).await.expect("it works");
         let ended = lab.shutdown().await.expect("it ends");
@@ -192,10 +193,15 @@ fn parent_of_a_wrapped_daemon() {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let this = std::env::current_exe().expect("it has a path");
-        let lab =
-            LabProxy::marking(Path::new("/dev/null"), drop_takes).executable(wrapper).arg(this);
-        let lab =
-            lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture").await.expect("it works");
+        let lab = LabProxy::marking(Path::new("/dev/null"), drop_takes)
+            .executable(wrapper)
+            .program_arg(this);
+        let lab = lab
+            .program_arg("oad_test_daemon")
+            .program_arg("--exact")
+            .program_arg("--nocapture")
+            .await
+            .expect("it works");
         say(lab.pid());
         tokio::time::sleep(SECOND * 600).await;
     });

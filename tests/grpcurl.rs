@@ -1,5 +1,4 @@
-//! A person at a terminal: the real grpcurl and a live daemon, and clients that are
-//! worse.
+//! A user at a terminal: the real grpcurl against a live daemon, and misbehaving clients.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +11,7 @@ mod support;
 
 oad::test_daemon!();
 
-/// Counts what it is told.
+/// Keeps a running total.
 struct Tally {
     total: i64,
 }
@@ -20,12 +19,12 @@ struct Tally {
 /// Keeps a tally.
 #[oad::object]
 impl Tally {
-    /// Starts somewhere.
+    /// Starts at `start`.
     fn new(start: i64) -> Self {
         Tally { total: start }
     }
 
-    /// Adds, and gives the total.
+    /// Adds `n` and returns the total.
     fn add(&mut self, n: i64, label: Option<String>) -> (i64, Option<String>) {
         tracing::info!(n, label, "adding");
         tracing::debug!("in detail");
@@ -33,12 +32,12 @@ impl Tally {
         (self.total, label)
     }
 
-    /// Takes its time, and nobody can stop it.
+    /// Blocks, and cannot be stopped.
     fn nap(&self, seconds: u64) {
         std::thread::sleep(Duration::from_secs(seconds));
     }
 
-    /// Ends it.
+    /// Consumes the tally.
     fn finish(self, n: i64) -> i64 {
         self.total + n
     }
@@ -48,7 +47,7 @@ impl Tally {
     }
 }
 
-/// What can be weighed.
+/// Something with a weight.
 #[oad::object]
 trait Weigh {
     fn weigh(&self) -> u32;
@@ -62,7 +61,7 @@ impl Stone {
         Stone(weight)
     }
 
-    /// Its own, which hides the interface's.
+    /// Shadows the interface's method.
     fn weigh(&self) -> String {
         format!("{} kg", self.0)
     }
@@ -80,7 +79,7 @@ fn socket(proxy: &impl oad::Remote) -> PathBuf {
 }
 
 #[tokio::test]
-async fn line_that_a_daemon_prints_lists_describes_and_calls() {
+async fn printed_command_line_lists_describes_and_calls() {
     let on_socket = TallyProxy::new(1).await.expect("a daemon can be made");
     let on_port = TallyProxy::new(1).localhost().await.expect("a daemon can be made");
     for tally in [on_socket, on_port] {
@@ -99,23 +98,26 @@ async fn line_that_a_daemon_prints_lists_describes_and_calls() {
 }
 
 #[tokio::test]
-async fn person_without_the_token_is_told_where_it_is_to_be_had() {
+async fn error_without_the_token_says_where_to_get_it() {
     let tally = TallyProxy::new(1).localhost().await.expect("a daemon can be made");
     let bare = format!("grpcurl -plaintext {}", tally.daemon().endpoint());
     let wrong =
         format!("grpcurl -plaintext -H 'authorization: Bearer 00' {}", tally.daemon().endpoint());
     for line in [bare, wrong] {
-        let Some(grpcurl) = Grpcurl::by(line) else { return };
+        let Some(grpcurl) = Grpcurl::with_command_line(line) else { return };
         for after in ["list", "oad.v1.Objects/Describe", "grpc.health.v1.Health/Check"] {
             let error = grpcurl.run(&[], &[after]).await.expect_err("it is refused");
-            assert!(error.contains("`Daemon::grpcurl` prints a command line with it"), "{error}");
+            assert!(
+                error.contains("`Daemon::grpcurl` in the parent returns a command line"),
+                "{error}"
+            );
         }
     }
     assert_eq!(tally.add(1, None).await.expect("it answers"), (2, None));
 }
 
 #[tokio::test]
-async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
+async fn user_inspects_a_daemon_calls_it_and_shuts_it_down() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
 
@@ -142,7 +144,8 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
         grpcurl.call("grpc.health.v1.Health/Check", json!({"service": "oad.v1.Objects"})).await;
     assert_eq!(health, Ok(json!({"status": "SERVING"})));
 
-    // What a person would type: the root object needs no name, an integer is a number.
+    // What a user would type: the root object needs no handle, and an integer is a
+    // number.
     let answer = grpcurl.call(
         "oad.v1.Objects/Call",
         json!({"method": "add", "arguments": [{"int": 2}, {"text": "two"}]}),
@@ -163,7 +166,7 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
     let answer = grpcurl.call("oad.v1.Objects/Call", call).await.expect("it answers");
     assert_eq!(answer["value"]["tuple"]["values"][0], json!({"int": "42"}));
 
-    let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it tells");
+    let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it answers");
     assert_eq!(
         (&info["pid"], &info["parentPid"]),
         (&json!(tally.pid()), &json!(std::process::id()))
@@ -188,7 +191,7 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
         .await
         .expect_err("it is gone");
     assert!(
-        stale.contains("NotFound") && stale.contains("the daemon holds no object of this handle"),
+        stale.contains("NotFound") && stale.contains("the daemon has no object with this handle"),
         "{stale}"
     );
 
@@ -201,7 +204,7 @@ async fn person_looks_at_a_daemon_calls_it_and_ends_it() {
 }
 
 #[tokio::test]
-async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
+async fn user_reads_descriptions_and_errors() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
 
@@ -211,7 +214,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
     assert_eq!(description["documentation"], "Keeps a tally.");
     let expected = json!({
         "name": "add",
-        "documentation": "Adds, and gives the total.",
+        "documentation": "Adds `n` and returns the total.",
         "parameters": [{"name": "n", "type": "i64"}, {"name": "label", "type": "Option<String>"}],
         "returns": "(i64, Option<String>)",
         "receiver": "RECEIVER_EXCLUSIVE",
@@ -230,7 +233,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
         (
             json!({"method": "ad"}),
             "Unimplemented",
-            "`grpcurl::Tally` has no method `ad`; it has: add, nap, finish, fail",
+            "`grpcurl::Tally` has no method `ad`; its methods are: add, nap, finish, fail",
         ),
         (
             json!({"method": "add"}),
@@ -245,7 +248,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
         (
             json!({"handle": {"id": 99}, "method": "add"}),
             "NotFound",
-            "the daemon holds no object of this handle",
+            "the daemon has no object with this handle",
         ),
         (
             json!({"method": "add", "arguments": [{}, {}]}),
@@ -263,7 +266,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
 }
 
 #[tokio::test]
-async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name() {
+async fn interface_is_required_and_its_method_called_by_the_qualified_name() {
     let daemon = oad::daemon().await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(&daemon) else { return };
     let create = |name: &str, interface: &str| {
@@ -273,11 +276,12 @@ async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name
         async move { grpcurl.call("oad.v1.Objects/Create", body).await }
     };
     let error = create("Tally", "Weigh").await.expect_err("it does not implement it");
-    let expected = "`grpcurl::Tally` does not implement the interface `grpcurl::Weigh`; these types do: grpcurl::Stone";
+    let expected = "`grpcurl::Tally` does not implement the interface `grpcurl::Weigh`; \
+                    types that implement it: grpcurl::Stone";
     assert!(error.contains("Unimplemented") && error.contains(expected), "{error}");
     let error = create("Stone", "Float").await.expect_err("there is none");
     assert!(
-        error.contains("no type of the daemon's program implements an interface `Float`"),
+        error.contains("no type in the daemon's program implements an interface `Float`"),
         "{error}"
     );
     create("Stone", "grpcurl::Weigh").await.expect("it implements it");
@@ -302,10 +306,10 @@ async fn person_asks_for_an_interface_and_calls_its_method_by_the_qualified_name
 }
 
 #[tokio::test]
-async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
+async fn bad_arguments_do_not_consume_the_object() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
-    for arguments in [json!([]), json!([{"text": "no number"}])] {
+    for arguments in [json!([]), json!([{"text": "not a number"}])] {
         let call = grpcurl
             .call("oad.v1.Objects/Call", json!({"method": "finish", "arguments": arguments}))
             .await;
@@ -322,7 +326,7 @@ async fn bad_arguments_do_not_cost_the_object_that_a_method_would_take() {
 }
 
 #[tokio::test]
-async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
+async fn timeout_of_a_request_holds_for_a_sync_method_too() {
     let tally =
         TallyProxy::new(1).grace(Duration::from_millis(100)).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
@@ -334,32 +338,32 @@ async fn time_that_a_person_allows_holds_for_a_sync_method_too() {
 }
 
 #[tokio::test]
-async fn person_follows_what_the_object_tells_until_the_daemon_ends() {
+async fn logs_stream_the_events_until_the_daemon_ends() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let following = async { grpcurl.call("oad.v1.Control/Logs", json!({})).await };
-    let telling = async {
-        // The listener may not be there yet.
+    let logging = async {
+        // The subscriber may not be connected yet.
         for _ in 0..100 {
             tally.add(2, Some("two".to_owned())).await.expect("it answers");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         tally.shutdown().await.expect("it ends")
     };
-    let (followed, ended) = tokio::join!(following, telling);
-    let followed = followed.expect("the stream ends with the daemon");
+    let (event, ended) = tokio::join!(following, logging);
+    let event = event.expect("the stream ends with the daemon");
     let expected = json!({
         "level": "LOG_LEVEL_INFO",
         "target": "grpcurl",
         "message": "adding",
         "fields": {"n": "2", "label": "two"},
     });
-    assert_eq!(followed, expected);
+    assert_eq!(event, expected);
     assert!(ended.is_clean(), "{ended}");
 }
 
 #[tokio::test]
-async fn session_that_asks_no_more_is_still_answered() {
+async fn half_closed_session_still_gets_its_response() {
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(tally.daemon()) else { return };
     let call = json!({"method": "add", "arguments": [{"int": 2}, {"null": {}}]});
@@ -387,7 +391,7 @@ async fn values_deeper_than_the_limit_are_refused_from_anybody() {
 }
 
 #[tokio::test]
-async fn clients_that_close_in_the_middle_of_the_preface_cost_nothing() {
+async fn clients_that_close_in_the_middle_of_the_preface_do_no_harm() {
     use std::io::{Read as _, Write as _};
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     for _ in 0..8 {
@@ -414,24 +418,24 @@ async fn silent_client_does_not_delay_shutdown() {
 }
 
 #[tokio::test]
-async fn client_that_says_only_the_preface_does_not_delay_shutdown() {
+async fn client_that_sends_only_the_preface_does_not_delay_shutdown() {
     use std::io::Write as _;
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let mut client = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("it is taken");
-    // It is answered, so that the daemon has it for a connection.
+    // The reply shows that the daemon has accepted the connection.
     std::io::Read::read(&mut client, &mut [0; 9]).expect("it answers");
     let ended = tally.shutdown().await.expect("it ends");
     assert!(ended.is_clean() && ended.duration() < Duration::from_secs(1), "{ended}");
 }
 
 #[tokio::test]
-async fn client_that_speaks_something_else_is_turned_away() {
+async fn client_with_another_protocol_is_disconnected() {
     use std::io::{Read as _, Write as _};
     let tally = TallyProxy::new(1).await.expect("a daemon can be made");
     let mut client = std::os::unix::net::UnixStream::connect(socket(&tally)).expect("it listens");
     client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is taken");
     client.set_read_timeout(Some(Duration::from_secs(5))).expect("it can be set");
-    assert!(matches!(client.read(&mut [0; 64]), Ok(0) | Err(_)), "nothing is answered");
+    assert!(matches!(client.read(&mut [0; 64]), Ok(0) | Err(_)), "it gets no response");
     assert_eq!(tally.add(1, None).await.expect("others are served"), (2, None));
 }

@@ -1,10 +1,8 @@
-//! What the macros refuse, and the sentence they say: each case beside the whole text
-//! that its author reads.
+//! What the macros refuse: each case beside the whole text that its author reads.
 //!
-//! `error_that_cannot_cross` and `shared_without_sync` are judged by the compiler,
-//! through assertions of `oad::__private`.
+//! The compiler reports some of them, through assertions and names of `oad::__private`.
 
 #[test]
-fn refused_source_reads_the_sentence() {
+fn refused_source_fails_with_its_message() {
     trybuild::TestCases::new().compile_fail("tests/ui/refused/*.rs");
 }

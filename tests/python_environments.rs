@@ -13,10 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use oad::value::Array;
 use oad::{Daemon, ErrorKind, PythonProxy, Remote as _, Value};
+use support::log_capture::LogCapture;
 use support::python::{
     absent, environment_with_numpy, interpreter, make_environment, script, skip, with,
 };
-use support::told::Told;
 use tracing::instrument::WithSubscriber as _;
 
 mod support;
@@ -411,7 +411,7 @@ async fn what_runs_before_the_agent_may_print() {
         &folder.path().join("sitecustomize.py"),
         "import sys\nprint('x' * 200000)\nprint('y', file=sys.stderr)\n",
     );
-    let told = Told::default();
+    let told = LogCapture::default();
     let made = async {
         let text = with(oad::python("", "str")).arg("text").env("PYTHONPATH", folder.path()).await;
         let text = text.expect("it disturbs nothing");
@@ -469,7 +469,7 @@ async fn output_arrives_line_by_line_with_the_pid() {
     let source = "import faulthandler, os, sys\ndef pid(): return os.getpid()\ndef noise():\n    print('one\\x1b[31m')\n    sys.stderr.write('two\\n')\n    \
                   os.write(1, b'three\\xff\\n')\n    os.system('echo four; echo five >&2')\n    \
                   faulthandler.dump_traceback(2)\n";
-    let told = Told::default();
+    let told = LogCapture::default();
     let pids = async {
         let script = script(source).await;
         let pid: u32 = script.call("pid", ()).await.expect("it answers");

@@ -1,4 +1,4 @@
-//! Objects that methods hand out and take, by reference.
+//! Objects that methods return and accept by reference.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ impl Bank {
         Bank::default()
     }
 
-    /// Takes over an account that is there.
+    /// Takes over an existing account.
     fn with(first: Shared<Account>) -> Self {
         Bank { accounts: vec![first], ..Bank::default() }
     }
@@ -113,8 +113,8 @@ impl Bank {
         Ok(sum)
     }
 
-    /// Waits in sync code, in an async method, more often than a task may go on without a
-    /// pause.
+    /// Waits in sync code inside an async method, more often than a task may run without
+    /// yielding.
     async fn impatient(&self, account: Shared<Account>) -> oad::Result<i64> {
         let mut sum = 0;
         for _ in 0..1000 {
@@ -140,10 +140,10 @@ impl Bank {
         Ok(meter.blocking_write()?.tick())
     }
 
-    /// A name of an object in another daemon.
+    /// Returns a handle of an object in another daemon.
     fn stranger(&self, id: u64) -> oad::value::Handle {
         let name = serde_json::json!({ "daemon": uuid::Uuid::from_u128(7), "id": id });
-        serde_json::from_value(name).expect("it is one")
+        serde_json::from_value(name).expect("it has the right type")
     }
 
     fn echo(&self, value: Value) -> Value {
@@ -154,7 +154,7 @@ impl Bank {
         values
     }
 
-    /// Hands out an account, and then what is larger than the limit.
+    /// Returns an account, and then an item that may exceed the limit.
     fn account_and_blob(
         &self,
         size: usize,
@@ -164,7 +164,7 @@ impl Bank {
         items.into_iter()
     }
 
-    /// Hands out an account in an item that cannot be sent.
+    /// Returns an account in an item that cannot be sent.
     fn account_too_deep(&self) -> impl Iterator<Item = (Shared<Account>, Deep)> {
         std::iter::once((self.temporary(), Deep(40)))
     }
@@ -179,7 +179,7 @@ impl Bank {
     }
 }
 
-/// Nested too deep to travel.
+/// Nested too deeply to travel.
 #[derive(Debug, serde::Deserialize)]
 struct Deep(usize);
 
@@ -194,12 +194,12 @@ async fn bank() -> BankProxy {
     BankProxy::new().await.expect("a daemon can be made")
 }
 
-/// How many objects live in the daemon, the bank among them.
+/// Returns how many objects live in the daemon, including the bank.
 async fn living(bank: &BankProxy) -> usize {
     bank.daemon().objects().await.expect("it answers").len()
 }
 
-/// Waits until so many objects live in the daemon; a release is not answered.
+/// Waits until so many objects live in the daemon, because a release has no response.
 async fn until_living(bank: &BankProxy, count: usize) {
     let started = Instant::now();
     loop {
@@ -207,7 +207,7 @@ async fn until_living(bank: &BankProxy, count: usize) {
             now if now == count => return,
             now => assert!(
                 started.elapsed() < Duration::from_secs(10),
-                "{now} objects live, and not {count}"
+                "{now} objects live, expected {count}"
             ),
         }
         tokio::task::yield_now().await;
@@ -215,7 +215,7 @@ async fn until_living(bank: &BankProxy, count: usize) {
 }
 
 #[tokio::test]
-async fn returned_object_stays_there_and_is_called() {
+async fn returned_object_stays_in_the_daemon_and_is_called() {
     let bank = bank().await;
     let account: AccountProxy = bank.open("Ada").await.expect("it opens");
     assert_eq!(account.deposit(5).await.expect("it answers"), 5);
@@ -247,7 +247,7 @@ async fn proxy_as_argument_is_the_object_itself() {
 }
 
 #[tokio::test]
-async fn objects_nest_in_what_serde_writes() {
+async fn objects_nest_in_serializable_types() {
     let bank = bank().await;
     let ada = bank.open("Ada").await.expect("it opens");
     let all = bank.all().await.expect("it answers");
@@ -260,7 +260,7 @@ async fn objects_nest_in_what_serde_writes() {
 }
 
 #[tokio::test]
-async fn object_goes_when_the_last_proxy_and_the_last_shared_are_gone() {
+async fn object_is_dropped_with_its_last_proxy_and_last_shared() {
     let bank = bank().await;
     let temporary = bank.temporary().await.expect("it answers");
     let twin = temporary.clone();
@@ -269,7 +269,7 @@ async fn object_goes_when_the_last_proxy_and_the_last_shared_are_gone() {
     assert_eq!(twin.deposit(1).await.expect("it lives"), 1);
     bank.keep(Some(twin.clone())).await.expect("it answers");
     drop(twin);
-    // The handle is gone, the object is not.
+    // The handle is released; the bank still holds the object.
     until_living(&bank, 1).await;
     bank.keep(None).await.expect("it answers");
 }
@@ -285,7 +285,7 @@ async fn ten_thousand_handles_leave_an_empty_table() {
     assert_eq!(living(&bank).await, 10_001);
     drop(proxies);
     until_living(&bank, 1).await;
-    // One object many times over, in one large answer.
+    // One object many times, in one large response.
     let many = bank.wide(10_000).await.expect("it answers");
     assert_eq!((many.len(), living(&bank).await), (10_000, 2));
     drop(many);
@@ -293,12 +293,12 @@ async fn ten_thousand_handles_leave_an_empty_table() {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_takes_leave_nothing() {
+async fn unread_responses_leave_no_objects() {
     let bank = bank().await;
     bank.open("Ada").await.expect("it opens");
     for _ in 0..50 {
         let call = bank.slowly().timeout(Duration::from_millis(50));
-        // Won by the answer or by the deadline: both may be.
+        // Either the response or the timeout may come first.
         drop(call.await);
         let mut call = Box::pin(bank.wide(5000));
         assert!(futures_util::poll!(call.as_mut()).is_pending());
@@ -306,15 +306,15 @@ async fn answers_that_nobody_takes_leave_nothing() {
         drop(call);
     }
     until_living(&bank, 1).await;
-    // What the caller has kept for a while, and what cannot be read.
+    // A value that the caller keeps for a while, and results of the wrong type.
     let value: oad::Value = bank.as_proxy().call("temporary", ()).await.expect("it answers");
     assert!(matches!(value, oad::Value::Handle(_)));
     assert_eq!(living(&bank).await, 2, "the value keeps it");
     drop(value);
-    let error = bank.as_proxy().call::<String>("temporary", ()).await.expect_err("it is no text");
+    let error = bank.as_proxy().call::<String>("temporary", ()).await.expect_err("it is not text");
     assert_eq!(error.kind(), ErrorKind::WrongType);
     let error =
-        bank.as_proxy().call::<MeterProxy>("temporary", ()).await.expect_err("it is no meter");
+        bank.as_proxy().call::<MeterProxy>("temporary", ()).await.expect_err("it is not a meter");
     assert!(
         error.to_string().ends_with("the object is a `shared::Account`, and not a `shared::Meter`"),
         "{error}"
@@ -330,7 +330,7 @@ async fn dynamic_proxies_travel_both_ways() {
     assert_eq!(ada.type_name(), "shared::Account");
     assert_eq!(ada.call::<i64>("deposit", (3,)).await.expect("it answers"), 3);
     assert_eq!(bank.as_proxy().call::<i64>("sum", (vec![&ada],)).await.expect("it answers"), 3);
-    let typed: AccountProxy = ada.typed().expect("it is one");
+    let typed: AccountProxy = ada.typed().expect("it has the right type");
     assert_eq!(typed.cents().await.expect("it answers"), 3);
 }
 
@@ -341,21 +341,22 @@ async fn every_bad_handle_is_the_same_error() {
         (bank.open("Ada").await.expect("it opens"), other.open("Bob").await.expect("it opens"));
     let taken = bank.temporary().await.expect("it answers");
     taken.clone().close().await.expect("it closes");
-    let told = "the daemon holds no object of this handle; it was released or taken by a method that ends it, or the \
-                handle is another daemon's";
+    let message = "the daemon has no object with this handle; the object was released or consumed by a \
+                   method, or the handle belongs to another daemon";
     for account in [foreign, taken] {
-        let error = bank.keep(Some(account)).await.expect_err("it is no object of this daemon");
+        let error = bank.keep(Some(account)).await.expect_err("it is not an object of this daemon");
         assert_eq!(error.kind(), ErrorKind::NoSuchObject);
-        assert!(error.to_string().ends_with(told), "{error}");
+        assert!(error.to_string().ends_with(message), "{error}");
     }
     let guessed = serde_json::json!({ "daemon": bank.daemon().id(), "id": 999 });
-    let guessed: oad::value::Handle = serde_json::from_value(guessed).expect("it is one");
+    let guessed: oad::value::Handle =
+        serde_json::from_value(guessed).expect("it has the right type");
     let error = bank.as_proxy().call::<()>("keep", (guessed,)).await.expect_err("it is guessed");
     assert!(
-        error.kind() == ErrorKind::NoSuchObject && error.to_string().ends_with(told),
+        error.kind() == ErrorKind::NoSuchObject && error.to_string().ends_with(message),
         "{error}"
     );
-    // An object of another type is there, and is refused for that.
+    // An object of another type exists, and is refused for its type.
     let error =
         bank.as_proxy().call::<()>("keep", (bank.clone(),)).await.expect_err("it is a bank");
     assert_eq!(error.kind(), ErrorKind::BadArguments);
@@ -417,17 +418,17 @@ async fn handle_in_a_plain_value_is_counted_like_any_other() {
             bank.as_proxy().call("hand_on", (handles,)).await.expect("it opens");
         assert_eq!(twins.collect::<Vec<_>>().await.expect("they come").len(), 2);
     }
-    // The releases were asked for before this.
+    // The releases were sent before this.
     assert_eq!(account.deposit(1).await.expect("it lives"), 1);
     let nameless: oad::value::Handle = serde_json::from_value(serde_json::json!({
         "daemon": uuid::Uuid::nil(), "id": account.as_proxy().handle().id()
     }))
-    .expect("it is one");
+    .expect("it has the right type");
     let kept: () = bank
         .as_proxy()
         .call("keep", (&nameless,))
         .await
-        .expect("no daemon means the one that is asked");
+        .expect("without a UUID the handle means this daemon");
     let _: Value = bank.as_proxy().call("echo", (nameless,)).await.expect("it answers");
     assert_eq!((kept, account.deposit(1).await.expect("it lives")), ((), 2));
     bank.keep(None).await.expect("it answers");
@@ -436,7 +437,7 @@ async fn handle_in_a_plain_value_is_counted_like_any_other() {
 }
 
 #[tokio::test]
-async fn handle_of_another_daemon_becomes_no_proxy_of_this_one() {
+async fn handle_of_another_daemon_does_not_become_a_proxy() {
     let bank = bank().await;
     let account = bank.temporary().await.expect("it answers");
     let number = account.as_proxy().handle().id();
@@ -453,7 +454,7 @@ async fn handle_of_another_daemon_becomes_no_proxy_of_this_one() {
 }
 
 #[tokio::test]
-async fn handed_out_items_are_the_callers_once_they_have_gone_out() {
+async fn objects_in_sent_items_belong_to_the_caller() {
     let bank = BankProxy::new()
         .in_process()
         .message_limit(1024 * 1024)
@@ -463,7 +464,7 @@ async fn handed_out_items_are_the_callers_once_they_have_gone_out() {
     let (account, _) = items.next().await.expect("there is one").expect("it comes");
     let error = items.next().await.expect("the failure").expect_err("it is too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert_eq!(account.expect("it is one").deposit(1).await.expect("it lives"), 1);
+    assert_eq!(account.expect("it has the right type").deposit(1).await.expect("it lives"), 1);
     until_living(&bank, 1).await;
     let mut items = bank.account_too_deep().await.expect("it opens");
     assert_eq!(
@@ -474,7 +475,7 @@ async fn handed_out_items_are_the_callers_once_they_have_gone_out() {
 }
 
 #[tokio::test]
-async fn what_a_cancelled_stream_hands_out_is_released() {
+async fn objects_from_a_cancelled_stream_are_released() {
     let bank = bank().await;
     for turn in 0..50 {
         let mut items = bank.account_and_blob(1024 * 1024).await.expect("it opens");

@@ -37,7 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Decides which of the two processes this is.
     ("init", &["process", "server"]),
     // Both processes in one, and so both wings.
-    ("in_process", &["daemon", "host", "server", "transport"]),
+    ("in_process", &["daemon", "host", "proxy", "server", "transport"]),
     // The parent's wing.
     ("proxy", &["client", "daemon", "definition", "error", "park", "scoped", "stream", "value"]),
     ("daemon", &["client", "definition", "error", "handshake", "process", "transport", "value"]),

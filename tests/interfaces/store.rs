@@ -392,11 +392,15 @@ async fn what_cannot_be_made_says_why() {
         );
         assert_eq!(complaint(spelling).await, (ErrorKind::BadArguments, expected));
     }
-    let expected = "`interfaces::order::Bare` does not implement the interface `interfaces::store::Store`; these types do: interfaces::store::MemoryStore";
+    let expected = "`interfaces::order::Bare` does not implement the interface \
+                    `interfaces::store::Store`; types that implement it: \
+                    interfaces::store::MemoryStore";
     assert_eq!(complaint("Bare::new").await, (ErrorKind::NoSuchMethod, expected.to_owned()));
     let (kind, message) = complaint("Nope::new").await;
     assert_eq!(kind, ErrorKind::NoSuchMethod);
     assert!(message.starts_with("the daemon's program has no object type `Nope`"), "{message}");
     let (_, message) = complaint("MemoryStore::old").await;
-    assert_eq!(message, "`interfaces::store::MemoryStore` has no constructor `old`; it has: new");
+    let expected =
+        "`interfaces::store::MemoryStore` has no constructor `old`; its constructors are: new";
+    assert_eq!(message, expected);
 }

@@ -1,9 +1,9 @@
 //! The part of a daemon that owns its objects and keeps the order of their calls.
 //!
-//! `&self` calls overlap, `&mut self` calls go one at a time, and both take their places
-//! in the order in which [`Host::call`] was called. Below are the objects; above is the
-//! service, which knows the wire. Deliberately absent: ids of calls, cancellation and
-//! deadlines. A call is a future here, and whoever holds it may drop it.
+//! `&self` calls overlap and `&mut self` calls run one at a time. Both are queued in the
+//! order in which [`Host::call`] is called. Below are the objects; above is the service,
+//! which knows the wire. Deliberately absent: call ids, cancellation and timeouts. A call
+//! is a future here, and its owner may drop it.
 
 mod ending;
 mod health;
@@ -41,36 +41,36 @@ use crate::common::definition::{Method, TypeDescription};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Handle, ObjectKind};
 
-/// One of the sessions of a daemon.
+/// Identifies a session of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionId(u64);
 
-/// Who calls.
+/// The caller of a method.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller {
-    /// The session it calls over; without one what it receives is its own until it
-    /// releases it.
+    /// The session that the call came over. Without one, received handles live until they
+    /// are released by hand.
     pub(crate) session: Option<SessionId>,
-    /// The way back to it while the call runs, if it can take streams.
+    /// The channel for streams while the call runs, if the caller supports them.
     pub(crate) channel: Option<Arc<dyn ReplyChannel>>,
-    /// Where it reads how far the call has come, if it may give it up.
+    /// Records how far the call has come, if the call has a timeout.
     pub(crate) progress: Option<Progress>,
 }
 
-/// Who knows what an object can do.
+/// Where the description of an object comes from.
 #[derive(Debug)]
 pub(crate) enum Described {
-    /// Its type does.
+    /// From its type.
     Known(&'static TypeDescription),
-    /// It must be asked.
+    /// From the object itself, at run time.
     ByItself(Arc<dyn Dynamic>),
 }
 
-/// What is to answer a call.
+/// What handles a call.
 enum CallTarget {
-    /// A method that is known.
+    /// A described method.
     Method(&'static Method),
-    /// The object, which knows best.
+    /// An object that resolves the operation itself.
     Dynamic(Arc<dyn Dynamic>),
 }
 
@@ -85,13 +85,13 @@ struct HostShared {
     message_limit: usize,
     table: Mutex<ObjectTable>,
     sessions: AtomicU64,
-    /// Counts the calls that wait or run, also those whose caller has gone, and
-    /// creations.
+    /// Counts waiting and running calls, including creations and calls whose caller is
+    /// gone.
     calls: TaskTracker,
-    /// Counts what else the ending waits for: answers that are not on their way yet, and
-    /// drops of objects.
+    /// Counts what else the shutdown waits for: responses that are not on their way yet,
+    /// and drops of objects.
     answers: TaskTracker,
-    /// Counts the sessions whose clients may not have read all their answers.
+    /// Counts the sessions whose clients may not have read every response.
     open_sessions: TaskTracker,
     ending: Ending,
 }
@@ -127,16 +127,17 @@ impl Host {
         &self.0.ending
     }
 
-    /// A number for a session; what is made over it is released with it.
+    /// Returns an id for a new session. Objects made over the session are released with
+    /// it.
     pub(crate) fn new_session(&self) -> SessionId {
         SessionId(self.0.sessions.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Makes an object; the first of the daemon becomes its root.
+    /// Makes an object. The first object of a daemon becomes its root.
     ///
     /// # Errors
     ///
-    /// What [`make`] says, or the constructor's own exception.
+    /// Returns the errors of [`make`], or the constructor's own exception.
     pub(crate) fn create(
         &self,
         session: Option<SessionId>,
@@ -145,8 +146,8 @@ impl Host {
     ) -> impl Future<Output = Result<Created>> + Send + 'static {
         let (host, token, whole) = (self.clone(), self.0.calls.token(), self.0.answers.token());
         async move {
-            // An async constructor runs after the first token is gone; the ending waits
-            // for this one as well.
+            // `run::blocking` consumes the first token, but an async constructor runs
+            // after it. The shutdown must wait for that too.
             let _whole = whole;
             host.0.ending.refuse_if_requested()?;
             let (arguments, keywords) = given.await?;
@@ -159,13 +160,14 @@ impl Host {
                 Construction::Later(future) => ObjectRef::new(run::unwinding(future).await?),
                 Construction::Elsewhere(future) => future.await?,
             };
-            let description = object.description();
-            Ok(Created { handle: host.handle(scope.insert(&object), description), handed_out })
+            let interpreter = object.dynamic().and_then(|object| object.interpreter());
+            let handle = host.handle(scope.insert(&object), object.description());
+            Ok(Created { handle, interpreter, handed_out })
         }
     }
 
-    /// Calls a method. The call has its place in the object's queue when this returns;
-    /// the future runs it.
+    /// Calls a method. The call is in the object's queue when this returns; the future
+    /// runs it.
     pub(crate) fn call(
         &self,
         caller: Caller,
@@ -173,8 +175,8 @@ impl Host {
         operation: Operation,
         given: impl Future<Output = Result<CallArgs>> + Send + 'static,
     ) -> impl Future<Output = Result<MethodResult>> + Send + 'static {
-        // The token comes first: an ending that is not seen below then waits for this
-        // call.
+        // Take the token first: a shutdown that `enqueue` does not see yet then waits for
+        // this call.
         let (host, token) = (self.clone(), self.0.calls.token());
         let queued = self.enqueue(handle, &operation, caller.channel.is_some());
         async move {
@@ -213,25 +215,28 @@ impl Host {
         let (description, method) = (object.description(), operation.name.as_str());
         if operation.action != Action::Call {
             let message = format!(
-                "`{}` is a Rust type, which has methods and nothing else",
+                "`{}` is a Rust type, and Rust objects only support method calls",
                 description.name
             );
-            return Err(Error::new(ErrorKind::NoSuchMethod, message).advise("call a method"));
+            return Err(
+                Error::new(ErrorKind::NoSuchMethod, message).advise("call a method instead")
+            );
         }
         let Some((index, method)) = description.method(method) else {
             let names: Vec<&str> = description.methods.iter().map(|method| method.name).collect();
             let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let message = format!(
-                "`{}` has no method `{}`; it has: {known}",
+                "`{}` has no method `{}`; its methods are: {known}",
                 description.name,
                 method.escape_debug()
             );
             return Err(Error::new(ErrorKind::NoSuchMethod, message));
         };
         if method.streams && !takes_streams {
-            let message = format!("`{}` returns a stream, and a call has one answer", method.name);
+            let message =
+                format!("`{}` returns a stream, but `Call` has a single response", method.name);
             return Err(
-                Error::new(ErrorKind::BadArguments, message).advise("call it by `Objects.Iterate`")
+                Error::new(ErrorKind::BadArguments, message).advise("use `Objects.Iterate`")
             );
         }
         let host = self.clone();
@@ -239,7 +244,7 @@ impl Host {
         Ok((run::QueueTurn::enqueue(object, index, method, when_taken), CallTarget::Method(method)))
     }
 
-    /// Tells what an object can do, or gives the object that must be asked for it.
+    /// Returns the description of an object, or the object that must be asked for it.
     pub(crate) fn describe(&self, handle: Option<Handle>) -> Result<Described> {
         let table = self.table();
         let id = self.locate(&table, handle.as_ref())?;
@@ -250,16 +255,16 @@ impl Host {
         })
     }
 
-    /// Frees an object when every session, and who came without one, has released it as
-    /// often as it has received it; a count of 0 means at once. Once the daemon is to
-    /// end, what is left is the ending's to drop.
+    /// Releases an object `count` times; 0 releases it at once. The object is dropped
+    /// when every session, and the unary callers, have released it as often as they
+    /// received it. During a shutdown the objects are left to the shutdown.
     pub(crate) fn release(
         &self,
         session: Option<SessionId>,
         handle: &Handle,
         count: u64,
     ) -> Result<()> {
-        // The token comes first: an ending that is not seen below then waits for the
+        // Take the token first: a shutdown that is not seen below then waits for the
         // drop.
         let token = self.0.answers.token();
         let released = {
@@ -274,8 +279,8 @@ impl Host {
         Ok(())
     }
 
-    /// Frees what was made over a session, but for the root. Once the daemon is to end,
-    /// that is the ending's to drop.
+    /// Releases what was made over a session, except the root. During a shutdown the
+    /// objects are left to the shutdown.
     pub(crate) fn release_session(&self, session: SessionId) {
         let token = self.0.answers.token();
         if self.0.ending.refuse_if_requested().is_ok() {
@@ -284,40 +289,42 @@ impl Host {
         }
     }
 
-    /// Every object that lives: its handle, its description, and whether it is the root.
+    /// Returns the handle and the description of every object, and whether it is the
+    /// root.
     pub(crate) fn objects(&self) -> Vec<(Handle, &'static TypeDescription, bool)> {
         let told =
             |(id, description, is_root)| (self.handle(id, description), description, is_root);
         self.table().iter().map(told).collect()
     }
 
-    /// How many calls wait or run, creations among them.
+    /// Returns how many calls wait or run, including creations.
     pub(crate) fn calls(&self) -> usize {
         self.0.calls.len()
     }
 
-    /// Keeps the ending waiting for an answer until this is dropped.
+    /// Keeps the shutdown waiting for a response until the token is dropped.
     pub(crate) fn answer_pending(&self) -> TaskTrackerToken {
         self.0.answers.token()
     }
 
-    /// Whether anything waits, runs, or has an answer that is not on its way.
+    /// Whether any call waits, runs, or has a response that is not on its way.
     pub(crate) fn is_busy(&self) -> bool {
         !self.0.calls.is_empty() || !self.0.answers.is_empty()
     }
 
-    /// Has [`sessions_closed`](Host::sessions_closed) wait until this is dropped.
+    /// Keeps [`sessions_closed`](Host::sessions_closed) waiting until the token is
+    /// dropped.
     pub(crate) fn open_session(&self) -> TaskTrackerToken {
         self.0.open_sessions.token()
     }
 
-    /// Waits until every session's client has read all its answers.
+    /// Waits until every session's client has read all of its responses.
     pub(crate) async fn sessions_closed(&self) {
         self.0.open_sessions.close();
         self.0.open_sessions.wait().await;
     }
 
-    /// Waits until no call waits or runs, and every answer is on its way.
+    /// Waits until no call waits or runs and every response is on its way.
     pub(crate) async fn drained(&self) {
         for tracker in [&self.0.calls, &self.0.answers] {
             tracker.close();
@@ -325,7 +332,7 @@ impl Host {
         }
     }
 
-    /// Drops every object, one after the other; one that a stuck call holds is left to
+    /// Drops every object, one after the other. An object held by a stuck call is left to
     /// the end of the process.
     pub(crate) fn drop_objects(&self) {
         let table = std::mem::take(&mut *self.table());
@@ -342,7 +349,7 @@ impl Host {
     fn locate(&self, table: &ObjectTable, handle: Option<&Handle>) -> Result<u64> {
         match handle {
             None => table.root(),
-            // A person who writes an object's number need not write the daemon's.
+            // A person who types an object's id may leave out the daemon's.
             Some(handle) if handle.daemon().is_nil() || handle.daemon() == self.0.daemon => {
                 Ok(handle.id())
             }
@@ -355,7 +362,7 @@ impl Host {
     }
 }
 
-/// Drops objects where that may take its time; the ending waits for it.
+/// Drops objects on a thread that may block; the shutdown waits for it.
 fn drop_aside(objects: impl IntoIterator<Item = ObjectRef>, token: TaskTrackerToken) {
     let objects: Vec<ObjectRef> = objects.into_iter().collect();
     if objects.is_empty() {
@@ -367,7 +374,7 @@ fn drop_aside(objects: impl IntoIterator<Item = ObjectRef>, token: TaskTrackerTo
     };
     match Runtime::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(dropping)),
-        // The runtime ends, and this thread has nothing else to do.
+        // The runtime has ended, so blocking this thread delays nothing.
         Err(_) => dropping(),
     }
 }

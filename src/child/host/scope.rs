@@ -1,4 +1,4 @@
-//! What one call can reach, and what it has handed out.
+//! The objects that one call can refer to, and the handles that it has handed out.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use crate::child::host::{Host, SessionId, drop_aside};
 use crate::child::object::{CallScope, ObjectRef, ReplyChannel};
+use crate::common::definition::InterpreterFacts;
 use crate::common::error::Result;
 use crate::common::value::{Handle, Value};
 
-/// What one call can reach, and what it has handed out.
+/// The objects that one call can refer to, and the handles that it has handed out.
 pub(crate) struct Scope {
     host: Host,
     session: Option<SessionId>,
@@ -20,33 +21,35 @@ pub(crate) struct Scope {
     handed_out: Mutex<HandedIds>,
 }
 
-/// The numbers of objects that a call has handed out.
+/// The ids of the objects that a call has handed out.
 #[derive(Debug, Default)]
 struct HandedIds {
-    /// For the value that is being made, each as often as its handle was asked for.
+    /// In the value being built, once per requested handle.
     making: Vec<u64>,
-    /// In values that have not gone out, with how often they are there.
+    /// In values that have not been sent, with how often they occur.
     unsent: HashMap<u64, u64>,
-    /// Whether the call is over, so that nobody receives what is still made.
+    /// Whether the call is over, so that nobody receives what is still built.
     is_over: bool,
 }
 
-/// What a method has returned, and what that hands out.
+/// The value that a method returned, and the handles in it.
 #[derive(Debug)]
 pub(crate) struct MethodResult {
     pub(crate) value: Value,
     pub(crate) handed_out: HandedOut,
 }
 
-/// An object that was made, and the handing out of its handle.
+/// The handle of a new object.
 #[derive(Debug)]
 pub(crate) struct Created {
     pub(crate) handle: Handle,
+    /// The interpreter that it lives in, if it is a Python object.
+    pub(crate) interpreter: Option<InterpreterFacts>,
     pub(crate) handed_out: HandedOut,
 }
 
-/// What a call hands out, for as long as the call and the sending of its answer last.
-/// What has not gone out when this is dropped is taken back.
+/// Owns the handles that a call hands out until the response is sent. Handles that have
+/// not been sent when this is dropped are released.
 #[derive(Debug)]
 pub(crate) struct HandedOut(Arc<Scope>);
 
@@ -61,18 +64,18 @@ impl Scope {
         Arc::new(Scope { host, session, channel, handed_out: Mutex::default() })
     }
 
-    /// Takes a new object in; its handle is handed out.
+    /// Registers a new object and hands out its handle.
     pub(super) fn insert(&self, object: &ObjectRef) -> u64 {
         let id = self.host.table().insert(object, self.session);
         *self.handed_out().unsent.entry(id).or_default() += 1;
         id
     }
 
-    /// Releases objects, each so many times.
+    /// Releases objects, each as often as given.
     fn release(&self, handed_out: impl IntoIterator<Item = (u64, u64)>) {
         let token = self.host.answer_pending();
         let mut table = self.host.table();
-        // One that a method has taken meanwhile is gone already.
+        // An object that a method took meanwhile is gone already.
         let released: Vec<ObjectRef> = handed_out
             .into_iter()
             .filter_map(|(id, count)| table.release(id, self.session, count).ok().flatten())
@@ -81,7 +84,7 @@ impl Scope {
         drop_aside(released, token);
     }
 
-    /// Before the table's lock, where both are held.
+    /// Lock order: before the table, where both are held.
     fn handed_out(&self) -> MutexGuard<'_, HandedIds> {
         self.handed_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,8 +113,8 @@ impl CallScope for Scope {
             return;
         }
         let mut table = self.host.table();
-        // Another daemon's is not this one's to count, and the caller does not take it
-        // for one that it has received.
+        // Handles of other daemons are not counted here, and the caller does not count
+        // them either.
         for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon()) {
             if table.count(handle.id(), self.session) {
                 *handed_out.unsent.entry(handle.id()).or_default() += 1;
@@ -167,19 +170,19 @@ impl fmt::Debug for Scope {
 // === impl HandedOut ===
 
 impl HandedOut {
-    /// For a call that begins.
+    /// Returns the guard for a call that starts.
     pub(super) fn of(scope: &Arc<Scope>) -> Self {
         HandedOut(Arc::clone(scope))
     }
 
-    /// The answer has gone out, so all is the caller's.
+    /// Leaves the handles with the caller, because the response has been sent.
     pub(crate) fn keep(self) {
         self.0.handed_out().unsent.clear();
     }
 }
 
-/// Not the scope's own drop, because a stream among the arguments keeps that for as long
-/// as the object keeps the stream.
+/// Not done in the scope's own drop, because a stream argument keeps the scope alive for
+/// as long as the object keeps the stream.
 impl Drop for HandedOut {
     fn drop(&mut self) {
         let unsent = {

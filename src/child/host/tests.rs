@@ -1,4 +1,4 @@
-//! The host without a wire: order, overlap, and what is left.
+//! The host without the wire: order, overlap, and release.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::common::value::Value;
 
-/// How many of its kind have been dropped.
+/// How many `Notes` have been dropped.
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
 struct Notes(Vec<u8>);
@@ -45,7 +45,7 @@ fn given(values: Vec<Value>) -> std::future::Ready<Result<CallArgs>> {
 
 async fn make_notes(host: &Host, session: Option<SessionId>) -> Handle {
     let definition = Definition::constructed("Notes", "new");
-    let Created { handle, handed_out } =
+    let Created { handle, handed_out, .. } =
         host.create(session, definition, given(Vec::new())).await.expect("it is made");
     handed_out.keep();
     handle
@@ -70,7 +70,7 @@ async fn order_is_that_of_the_calls_and_not_of_the_polls() {
         })
         .collect();
     let all = host.call(Caller::default(), None, Operation::call("all"), given(Vec::new()));
-    // The reader is polled first and the writers backwards, each on a task of its own.
+    // The reader is polled first and the writers in reverse order, each on its own task.
     let all = tokio::spawn(all);
     let calls: Vec<_> = calls.into_iter().rev().map(tokio::spawn).collect();
     for call in calls {
@@ -117,7 +117,7 @@ async fn object_that_nobody_was_given_is_released() {
         )
         .await;
     assert_eq!(host.objects().len(), 1);
-    // As by a deadline that has passed meanwhile.
+    // As a timeout that passed meanwhile would.
     drop(made.expect("it is made"));
     assert!(host.objects().is_empty());
 }

@@ -12,24 +12,25 @@ use crate::common::definition::{Method, Parameter};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{self, Value};
 
-/// The arguments of one call in the order of the parameters; generated code takes them
-/// one by one and then replies.
+/// The arguments of one call in the order of the parameters. Generated code takes them
+/// one by one and then calls [`reply`](Arguments::reply).
 pub struct Arguments {
     values: IntoIter<Value>,
     parameters: &'static [Parameter],
     scope: Arc<dyn CallScope>,
-    /// The objects that the values name, so that none is released before it is taken.
+    /// The objects that the arguments refer to, so that none is released before it is
+    /// taken.
     _named: Vec<ObjectRef>,
 }
 
 impl Arguments {
-    /// Gives each parameter of `method` its value, by position or by name.
+    /// Assigns a value to each parameter of `method`, by position or by name.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadArguments`] if there are too many, one is missing, given twice, or
-    /// has an unknown name; [`ErrorKind::NoSuchObject`] if one names an object that is
-    /// not there.
+    /// [`ErrorKind::BadArguments`] if there are too many arguments, or if one is missing,
+    /// given twice or has an unknown name; [`ErrorKind::NoSuchObject`] if one refers to
+    /// an object that does not exist.
     pub(crate) fn bind(
         method: &'static Method,
         positional: Vec<Value>,
@@ -43,7 +44,7 @@ impl Arguments {
             .map(|handle| scope.find(&handle))
             .collect::<Result<_>>()?;
         if positional.len() > parameters.len() {
-            return Err(mismatch(method, &format!("{} were given", positional.len())));
+            return Err(mismatch(method, &were_given(positional.len())));
         }
         let mut values: Vec<Option<Value>> = positional.into_iter().map(Some).collect();
         values.resize_with(parameters.len(), || None);
@@ -51,7 +52,7 @@ impl Arguments {
             let Some(index) = parameters.iter().position(|parameter| parameter.name == name) else {
                 return Err(mismatch(
                     method,
-                    &format!("`{}` is none of them", name.escape_debug()),
+                    &format!("`{}` is not one of them", name.escape_debug()),
                 ));
             };
             if values[index].replace(value).is_some() {
@@ -61,22 +62,22 @@ impl Arguments {
         let given = values.iter().flatten().count();
         match values.into_iter().collect::<Option<Vec<Value>>>() {
             Some(values) => Ok(Arguments { values: values.into_iter(), parameters, scope, _named }),
-            None => Err(mismatch(method, &format!("{given} were given"))),
+            None => Err(mismatch(method, &were_given(given))),
         }
     }
 
-    /// The next argument.
+    /// Returns the next argument.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadArguments`], naming the parameter, if the value is not of its
-    /// type.
+    /// [`ErrorKind::BadArguments`], with the name of the parameter, if the value does not
+    /// have its type.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
         let position = self.parameters.len() - self.values.len();
         let value = self
             .values
             .next()
-            .ok_or_else(|| Error::new(ErrorKind::BadArguments, "an argument is missing"))?;
+            .ok_or_else(|| Error::new(ErrorKind::BadArguments, "too few arguments"))?;
         call_scope::within(&self.scope, || value::from_value(value)).map_err(|error| {
             let Parameter { name, type_name } = &self.parameters[position];
             Error::new(
@@ -86,12 +87,12 @@ impl Arguments {
         })
     }
 
-    /// Turns what the method returned into the answer.
+    /// Converts the value that the method returned.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if it cannot be serialized, [`ErrorKind::TooDeep`] if it
-    /// is nested too deep.
+    /// [`ErrorKind::WrongType`] if the value cannot be serialized, [`ErrorKind::TooDeep`]
+    /// if it is nested too deeply.
     pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
         let _made = Made(&*self.scope);
         let value = call_scope::within(&self.scope, || {
@@ -103,13 +104,13 @@ impl Arguments {
 }
 
 impl Arguments {
-    /// The same call, for making values of its items: no argument is left to take.
+    /// Returns the same call without arguments, for converting its items.
     pub(super) fn for_items(&self) -> Self {
         let scope = Arc::clone(&self.scope);
         Arguments { values: Vec::new().into_iter(), parameters: &[], scope, _named: Vec::new() }
     }
 
-    /// Hands on a value that has come from elsewhere.
+    /// Counts the handles in a value that is passed through.
     pub(super) fn hand_on(&self, value: &Value) {
         self.scope.hand_over(value);
     }
@@ -119,7 +120,7 @@ impl Arguments {
     }
 }
 
-/// Also when the making panics: it is the object's own code.
+/// A guard, because the conversion runs the object's own code and may panic.
 struct Made<'a>(&'a dyn CallScope);
 
 impl Drop for Made<'_> {
@@ -132,6 +133,10 @@ impl fmt::Debug for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Arguments").field("left", &self.values.len()).finish_non_exhaustive()
     }
+}
+
+fn were_given(count: usize) -> String {
+    format!("{count} {} given", if count == 1 { "was" } else { "were" })
 }
 
 fn mismatch(method: &Method, what: &str) -> Error {
@@ -171,7 +176,7 @@ mod tests {
         interface: "",
     };
 
-    /// An empty daemon.
+    /// A scope without objects.
     #[derive(Debug)]
     struct EmptyScope;
 
@@ -225,9 +230,10 @@ mod tests {
         let takes = "`move_by` takes 2 arguments (x: i64, label: String), but ";
         for (positional, keywords, end) in [
             (vec![], vec![], "0 were given"),
+            (vec![Value::Null], vec![], "1 was given"),
             (vec![Value::Null; 3], vec![], "3 were given"),
             (vec![Value::Null], vec![("x", Value::Null)], "`x` was given twice"),
-            (vec![Value::Null], vec![("y", Value::Null)], "`y` is none of them"),
+            (vec![Value::Null], vec![("y", Value::Null)], "`y` is not one of them"),
         ] {
             let error = bind(positional, keywords).expect_err("it does not bind");
             assert_eq!(error.to_string(), format!("{takes}{end}"));
@@ -239,7 +245,7 @@ mod tests {
     fn wrong_type_names_the_parameter() {
         let mut arguments =
             bind(vec![Value::Text("one".into()), Value::Null], vec![]).expect("it binds");
-        let error = arguments.take::<i64>().expect_err("text is no i64");
+        let error = arguments.take::<i64>().expect_err("text is not an i64");
         assert!(error.to_string().starts_with("`x` is not a `i64`: "), "{error}");
     }
 }

@@ -1,5 +1,4 @@
-//! Where a method's number leads: to the type's own `impl` block, or to one of its
-//! interfaces.
+//! Dispatches a method index to the type's own `impl` block or to one of its interfaces.
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -10,34 +9,35 @@ use crate::child::object::{Arguments, Calls, Interface, MethodOutput, Object};
 use crate::common::definition::short_name;
 use crate::common::definition::{Method, Receiver, TypeDescription};
 
-/// What a type can do in all, and where each method's number leads. The numbers are the
-/// places in the description: the type's own methods first, then those of each interface.
+/// All methods of a type. The index of a method is its position in the description: the
+/// type's own methods first, then those of each interface.
 pub(super) struct Dispatch<T: 'static> {
     pub(super) description: &'static TypeDescription,
     own: usize,
     interfaces: Vec<(&'static Interface, &'static Calls<T>)>,
 }
 
-/// Whose method a number is, and its number there.
+/// The owner of a method, and the method's index there.
 enum Target<T: 'static> {
     Own(usize),
     Interface(&'static Interface, &'static Calls<T>, usize),
     Nobody,
 }
 
-/// Made once for each type, and kept as long as the process, because a description is.
+/// Built once per type and kept for the life of the process, because descriptions are
+/// `'static`.
 static KNOWN: Mutex<BTreeMap<(TypeId, bool), Known>> = Mutex::new(BTreeMap::new());
 
 type Known = &'static (dyn Any + Send + Sync);
 
 impl<T: Object> Dispatch<T> {
-    /// Of a serial type every method is exclusive.
+    /// Returns the dispatch of a type. Every method of a serial type is exclusive.
     pub(super) fn of(is_serial: bool) -> &'static Self {
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (TypeId::of::<T>(), is_serial);
         let dispatch: Known =
             *known.entry(key).or_insert_with(|| Box::leak(Box::new(Self::new(is_serial))));
-        dispatch.downcast_ref().expect("it is kept under the type's own id")
+        dispatch.downcast_ref().expect("the key contains the type's id")
     }
 
     fn new(is_serial: bool) -> Self {
@@ -49,7 +49,7 @@ impl<T: Object> Dispatch<T> {
                     found
                         .calls
                         .downcast_ref()
-                        .expect("it is registered with the calls of its type"),
+                        .expect("the registration has the type's own `Calls`"),
                 )
             })
             .collect();
@@ -86,7 +86,8 @@ impl<T: Object> Dispatch<T> {
     ) -> MethodOutput<'a> {
         match self.target(method) {
             Target::Own(method) => object.call_exclusive(method, arguments),
-            // Of a serial type: the interface itself knows no serial types.
+            // Only for a serial type: the interface does not know that its methods are
+            // exclusive here.
             Target::Interface(interface, calls, method)
                 if interface.methods[method].receiver == Receiver::Shared =>
             {
@@ -122,8 +123,8 @@ impl<T: Object> Dispatch<T> {
     }
 }
 
-/// The type's description with what its interfaces add. What is shadowed there, by a
-/// method of the type's own or of another interface, is listed by its qualified name.
+/// Returns the type's description with the methods of its interfaces added. A shadowed
+/// method is listed by its qualified name.
 fn merge(
     own: &'static TypeDescription,
     interfaces: &[&'static Interface],

@@ -1,4 +1,4 @@
-//! An object in the host's keeping, whose drop holds up nobody.
+//! An owned object whose drop blocks nobody.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
@@ -8,13 +8,13 @@ use tokio::runtime::Handle;
 use crate::child::object::{Hosted, panic};
 
 thread_local! {
-    /// Whether this thread may take its time.
+    /// Whether this thread may block.
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// An object in the host's keeping. Its drop is its own code, which may take its time and
-/// may panic; and the last to hold it may be a call on a thread that has other work. So
-/// it is dropped where it may block, and its panic goes no further than stderr.
+/// An owned object. Its drop is user code, which may block and may panic, and the last
+/// reference may be dropped by a thread with other work. So the object is dropped on a
+/// thread that may block, and its panic goes no further than stderr.
 #[derive(Debug)]
 pub(crate) struct ObjectCell(Option<Box<dyn Hosted>>);
 
@@ -24,7 +24,7 @@ impl ObjectCell {
     }
 }
 
-/// Drops what may hold objects on a thread that may take its time.
+/// Drops a value that may own objects, on a thread that may block.
 pub(crate) fn drop_here<T>(holder: T) {
     MAY_BLOCK.set(true);
     drop(holder);
@@ -35,13 +35,13 @@ impl Deref for ObjectCell {
     type Target = dyn Hosted;
 
     fn deref(&self) -> &Self::Target {
-        self.0.as_deref().expect("it is there until the drop")
+        self.0.as_deref().expect("the object is present until the drop")
     }
 }
 
 impl DerefMut for ObjectCell {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0.as_deref_mut().expect("it is there until the drop")
+        self.0.as_deref_mut().expect("the object is present until the drop")
     }
 }
 

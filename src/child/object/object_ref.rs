@@ -1,4 +1,4 @@
-//! An object that lives in a daemon, shared by all who hold it.
+//! References to the objects of a daemon.
 
 use std::any::TypeId;
 use std::sync::{Arc, Weak};
@@ -9,8 +9,8 @@ use crate::child::object::object_cell::ObjectCell;
 use crate::child::object::{Dynamic, Hosted};
 use crate::common::definition::TypeDescription;
 
-/// An object that lives in a daemon. The lock is fair: who asks first has its turn first,
-/// readers and writers alike.
+/// A strong reference to an object. The lock is fair: readers and writers take turns in
+/// the order in which they asked.
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectRef {
     pub(crate) cell: Arc<RwLock<ObjectCell>>,
@@ -19,7 +19,7 @@ pub(crate) struct ObjectRef {
     dynamic: Option<Arc<dyn Dynamic>>,
 }
 
-/// The same, without keeping it.
+/// A weak reference to an object.
 #[derive(Clone, Debug)]
 pub(crate) struct WeakObjectRef {
     cell: Weak<RwLock<ObjectCell>>,
@@ -48,12 +48,12 @@ impl ObjectRef {
         self.object_type
     }
 
-    /// The object as one whose abilities are not known before it is asked, if it is such.
+    /// Returns the object as [`Dynamic`] if its methods are only known at run time.
     pub(crate) fn dynamic(&self) -> Option<&Arc<dyn Dynamic>> {
         self.dynamic.as_ref()
     }
 
-    /// A number that no other living object has now.
+    /// Returns a number that is unique among the living objects.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.cell) as usize
     }
@@ -69,7 +69,7 @@ impl ObjectRef {
 }
 
 impl WeakObjectRef {
-    /// Whether nobody holds it any more.
+    /// Returns whether the object has no strong reference left.
     pub(crate) fn is_gone(&self) -> bool {
         self.cell.strong_count() == 0
     }

@@ -1,4 +1,4 @@
-//! The types of object that this program has, by name.
+//! The object types of this program, by name.
 
 use std::any::TypeId;
 
@@ -7,22 +7,22 @@ use crate::common::definition::TypeDescription;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
 
-/// What `#[oad::object]` registers of a type.
+/// An object type, registered by `#[oad::object]`.
 #[derive(Debug)]
 pub struct Registration {
-    /// The type itself.
+    /// The type.
     pub object: TypeId,
-    /// What it is called and what it can do.
+    /// The name and the methods.
     pub description: &'static TypeDescription,
-    /// Runs the constructor of this number.
+    /// Runs the constructor with this index.
     pub construct: fn(usize, Arguments) -> Construction,
-    /// Takes an object that has come by value.
+    /// Creates an object from a value.
     pub revive: fn(Value) -> Result<Box<dyn Hosted>>,
 }
 
 inventory::collect!(Registration);
 
-/// Finds a type by its path, or by its last name where only one type has it.
+/// Finds a type by its path, or by its short name if only one type has it.
 pub(super) fn find(name: &str) -> Result<&'static Registration> {
     choose(name, inventory::iter::<Registration>())
 }
@@ -60,12 +60,12 @@ fn choose<'a>(
             Err(Error::new(
                 ErrorKind::NoSuchMethod,
                 format!(
-                    "{} object types are called `{name}`: {}",
+                    "{} object types are named `{name}`: {}",
                     several.len(),
                     places.join(" and ")
                 ),
             )
-            .advise("name one apart by `#[oad::object(name = \"…\")]`, or use its whole path"))
+            .advise("use the full path, or rename one with `#[oad::object(name = \"…\")]`"))
         }
     }
 }
@@ -94,8 +94,8 @@ mod tests {
         Registration {
             object: TypeId::of::<()>(),
             description,
-            construct: |_, _| unreachable!("only names are looked at"),
-            revive: |_| unreachable!("only names are looked at"),
+            construct: |_, _| unreachable!("the test only compares names"),
+            revive: |_| unreachable!("the test only compares names"),
         }
     }
 
@@ -115,8 +115,9 @@ mod tests {
 
     #[test]
     fn two_types_of_one_name_are_both_named() {
-        let expected = "2 object types are called `Counter`: `app::a::Counter` at src/a.rs:1 and `app::b::Counter` at \
-                        src/b.rs:7; name one apart by `#[oad::object(name = \"…\")]`, or use its whole path";
+        let expected = "2 object types are named `Counter`: `app::a::Counter` at src/a.rs:1 and \
+                        `app::b::Counter` at src/b.rs:7; use the full path, or rename one with \
+                        `#[oad::object(name = \"…\")]`";
         assert_eq!(choose_name("Counter", &[&A, &B]), Err(expected.to_owned()));
         let error = choose_name("app::Clock", &[&C, &TWIN]).expect_err("two are registered");
         assert!(error.contains("src/main.rs:3") && error.contains("src/main.rs:9"), "{error}");
@@ -124,7 +125,8 @@ mod tests {
 
     #[test]
     fn unknown_type_lists_the_known() {
-        let expected = "the daemon's program has no object type `Nope`; its `#[oad::object]` types are: app::Clock";
+        let expected = "the daemon's program has no object type `Nope`; its `#[oad::object]` types \
+                        are: app::Clock";
         assert_eq!(choose_name("Nope", &[&C]), Err(expected.to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! The way back to the caller while its call runs: for streams of items, in either
+//! The channel back to the caller while its call runs, for streams of items in either
 //! direction.
 
 use std::fmt;
@@ -12,41 +12,40 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{IncomingItems, ItemSource, Stream};
 use crate::common::value::Value;
 
-/// The way back to the caller of one call. When the caller has gone the call is dropped,
-/// so nothing here tells of that.
+/// The channel back to the caller of one call. When the caller goes away the call is
+/// dropped, so no method here reports that.
 pub(crate) trait ReplyChannel: fmt::Debug + Send + Sync {
-    /// Tells that the method has returned a stream.
+    /// Announces that the method has returned a stream.
     fn open(&self);
 
-    /// Waits until items may be sent, and gives how many; 0 if none ever may.
+    /// Waits until items may be sent and returns how many; 0 if the caller wants no more.
     fn room(&self) -> BoxFuture<'_, usize>;
 
-    /// Sends items, no more than there is room for, and tells `call_scope` of each that
-    /// has gone out.
+    /// Sends items, at most as many as `room` returned, and notes in `scope` the handles
+    /// of each item that has been sent.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLarge`] for an item that is larger than the limit.
+    /// [`ErrorKind::TooLarge`] if an item is larger than the limit.
     fn send<'a>(
         &'a self,
         items: Vec<Value>,
         scope: &'a Arc<dyn CallScope>,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Starts to receive a stream that is among the arguments.
+    /// Starts to receive a stream that is an argument.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadArguments`] if there is none.
+    /// [`ErrorKind::BadArguments`] if the caller has no such stream.
     fn receive(&self, stream: u64) -> Result<IncomingItems>;
 }
 
-/// Sends the items of an iterator that a method has returned; `reply` makes a value of
-/// each.
+/// Sends the items of an iterator that a method returned; `reply` converts each item.
 ///
 /// # Errors
 ///
-/// The first that `reply` gives.
+/// Returns the first error of `reply`, or an error if the items cannot be sent.
 pub async fn send_iterator<I: Iterator + Send>(
     arguments: &Arguments,
     items: I,
@@ -55,11 +54,11 @@ pub async fn send_iterator<I: Iterator + Send>(
     pump(arguments, ItemSource::Iterator(Box::new(items.map(reply)))).await
 }
 
-/// Sends the items of a stream that a method has returned; `reply` makes a value of each.
+/// Sends the items of a stream that a method returned; `reply` converts each item.
 ///
 /// # Errors
 ///
-/// The first that `reply` gives.
+/// Returns the first error of `reply`, or an error if the items cannot be sent.
 pub async fn send_stream<S: futures_util::Stream + Send>(
     arguments: &Arguments,
     items: S,
@@ -69,8 +68,8 @@ pub async fn send_stream<S: futures_util::Stream + Send>(
     pump(arguments, ItemSource::Stream(Box::pin(items.map(reply)))).await
 }
 
-/// Where the items of a stream come from that borrows nothing of its object, with the
-/// arguments that make values of them.
+/// The source of a stream that does not borrow its object, with the arguments that
+/// convert its items.
 #[derive(Debug)]
 pub struct OwnedItems {
     arguments: Arguments,
@@ -78,7 +77,7 @@ pub struct OwnedItems {
 }
 
 impl OwnedItems {
-    /// The items of an iterator.
+    /// Wraps an iterator.
     pub fn iterator<I: Iterator + Send + 'static>(
         arguments: Arguments,
         items: I,
@@ -91,7 +90,7 @@ impl OwnedItems {
         }
     }
 
-    /// The items of a stream.
+    /// Wraps a [`futures_util::Stream`].
     pub fn stream<S: futures_util::Stream + Send + 'static>(
         arguments: Arguments,
         items: S,
@@ -105,7 +104,7 @@ impl OwnedItems {
         }
     }
 
-    /// The items of one of ours.
+    /// Wraps an oad [`Stream`].
     pub fn ours<T: serde::Serialize + 'static>(
         arguments: Arguments,
         items: Stream<T>,
@@ -121,28 +120,29 @@ impl OwnedItems {
     ///
     /// # Errors
     ///
-    /// Whatever ends them before their time.
+    /// Returns the error that ended the stream early.
     pub async fn send(self) -> Result<Value> {
         pump(&self.arguments, self.source).await
     }
 }
 
-/// Sends what a source makes, as it is allowed; the answer is the end.
+/// Sends the items of a source as the caller allows. The returned value is the response
+/// of the call.
 async fn pump(arguments: &Arguments, mut source: ItemSource<'_>) -> Result<Value> {
     let scope = arguments.scope();
-    let channel = scope
-        .channel()
-        .ok_or_else(|| Error::new(ErrorKind::BadArguments, "there is nobody to send items to"))?;
+    let channel = scope.channel().ok_or_else(|| {
+        Error::new(ErrorKind::BadArguments, "the call cannot receive a stream of items")
+    })?;
     channel.open();
     loop {
         let room = channel.room().await;
         if room == 0 {
-            return Err(Error::new(ErrorKind::Cancelled, "the caller allows no more items"));
+            return Err(Error::new(ErrorKind::Cancelled, "the caller stopped the stream"));
         }
         let batch = match source.may_block() {
             true => in_place(|| source.gather(room)).await,
             false => {
-                // One that is always ready would let nobody else have the thread.
+                // A source that is always ready must yield to other tasks.
                 consume_budget().await;
                 source.wait(room).await
             }

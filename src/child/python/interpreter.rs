@@ -26,6 +26,7 @@ use crate::child::python::frame_reader::FrameReader;
 use crate::child::python::frame_writer::FrameWriter;
 use crate::child::python::marshal::{AgentFrame, Item};
 use crate::child::python::pending_request::see_gone;
+use crate::common::definition::InterpreterFacts;
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::InterpreterProcess as Process;
 use crate::common::value::{Handle, Value};
@@ -42,6 +43,9 @@ const END: Duration = Duration::from_millis(1500);
 /// One interpreter. Dropping it ends it, by the end of its sockets.
 pub(super) struct RunningInterpreter {
     pub(super) pid: u32,
+    /// Such as `3.11.7`.
+    version: String,
+    program: PathBuf,
     /// How long after an interruption without effect it is killed.
     pub(super) kill_when_stuck: Option<Duration>,
     /// Where its calls run.
@@ -84,6 +88,7 @@ pub(super) struct Request {
 pub(super) struct StartedInterpreter {
     pub(super) process: Process,
     pub(super) program: PathBuf,
+    pub(super) version: String,
     pub(super) since: Instant,
     pub(super) incoming: FrameReader,
     pub(super) requests: FrameWriter,
@@ -97,16 +102,19 @@ impl RunningInterpreter {
         kill_when_stuck: Option<Duration>,
         runtime: Runtime,
     ) -> Self {
-        let StartedInterpreter { process, program, since, incoming, requests, urgent } = started;
+        let StartedInterpreter { process, program, version, since, incoming, requests, urgent } =
+            started;
         let pid = process.pid();
         let shared =
             Arc::new(InterpreterShared { pending: Mutex::default(), objects: Mutex::default() });
         let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
         let (kill, killed) = mpsc::unbounded_channel();
         let reading = runtime.spawn(read(incoming, Arc::clone(&shared)));
-        tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program, since));
+        tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program.clone(), since));
         RunningInterpreter {
             pid,
+            version,
+            program,
             kill_when_stuck,
             runtime,
             shared,
@@ -152,6 +160,15 @@ impl RunningInterpreter {
         pending.last = id;
         pending.waiting.insert(id, sender);
         Ok(Request { id, answer })
+    }
+
+    /// What callers may know of it.
+    pub(super) fn facts(&self) -> InterpreterFacts {
+        InterpreterFacts {
+            pid: self.pid,
+            version: self.version.clone(),
+            executable: self.program.display().to_string(),
+        }
     }
 
     /// Interrupts a request, wherever it is.

@@ -55,7 +55,7 @@ pub(super) async fn iterate(
     loop {
         let room = channel.room().await;
         if room == 0 {
-            return Err(Error::new(ErrorKind::Cancelled, "the caller allows no more items"));
+            return Err(Error::new(ErrorKind::Cancelled, "the caller stopped the stream"));
         }
         let count = room.min(BATCH);
         let payload = vec![

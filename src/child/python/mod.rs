@@ -21,6 +21,7 @@ mod marshal;
 mod object;
 mod pending_request;
 mod pick_interpreter;
+mod running_interpreters;
 mod start;
 
 pub(crate) use make::make;

@@ -18,8 +18,7 @@ use crate::child::python::interpreter::{Payload, Request, RunningInterpreter};
 use crate::child::python::iteration::iterate;
 use crate::child::python::marshal::Item;
 use crate::child::python::pending_request::wait;
-use crate::common::definition::TypeDescription;
-use crate::common::definition::{Action, Operation, Returns};
+use crate::common::definition::{Action, InterpreterFacts, Operation, Returns, TypeDescription};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Handle, Value};
 
@@ -160,7 +159,12 @@ impl PythonObject {
                 let itself = Value::Handle(own(self.number));
                 let operands =
                     ("operands", in_order(std::iter::once(itself).chain(arguments).collect()));
-                self.send("operate", vec![("operator", name.into()), operands, returns], scope)
+                let names = ("names", named(keywords));
+                self.send(
+                    "operate",
+                    vec![("operator", name.into()), operands, names, returns],
+                    scope,
+                )
             }
         }
     }
@@ -214,6 +218,10 @@ impl Dynamic for PythonObject {
         };
         let interpreter = Arc::clone(&self.interpreter);
         Box::pin(wait(interpreter, request, Box::new(()), answer::description))
+    }
+
+    fn interpreter(&self) -> Option<InterpreterFacts> {
+        Some(self.interpreter.facts())
     }
 
     fn died(&self) -> Option<BoxFuture<'static, ()>> {

@@ -146,7 +146,8 @@ async fn read_aside<T: Send + 'static>(
         drop(hold);
         read
     };
-    let ended = |_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did"));
+    let ended =
+        |_| Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
     match is_small {
         true => reading(),
         false => tokio::task::spawn_blocking(reading).await.unwrap_or_else(ended),

@@ -17,7 +17,7 @@ use crate::child::python::frame_writer::FrameWriter;
 use crate::child::python::interpreter::{RunningInterpreter, StartedInterpreter, last_words};
 use crate::child::python::marshal::{AgentFrame, Item, encode};
 use crate::child::python::pick_interpreter::choose;
-use crate::common::definition::PythonDefinition;
+use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition};
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::{InterpreterProcess as Process, keeper};
 use crate::common::value::{Handle, Value};
@@ -59,6 +59,7 @@ async fn launch(
     runtime: Runtime,
 ) -> Result<RunningInterpreter> {
     let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, .. } = definition;
+    let interpreter = interpreter.unwrap_or_else(|| DEFAULT_INTERPRETER.to_owned());
     let since = Instant::now();
     let limit = start_timeout.unwrap_or(START);
     let deadline = since + limit;
@@ -88,10 +89,10 @@ async fn launch(
                 .unwrap_or_else(|_| {
                     Err(failed(&program, &format!("it has not started within {limit:?}")))
                 })
-                .map(|()| (incoming, requests, urgent))
+                .map(|version| (version, incoming, requests, urgent))
         }
     };
-    let (incoming, requests, urgent) = match greeted {
+    let (version, incoming, requests, urgent) = match greeted {
         Ok(ends) => ends,
         Err(error) => {
             process.kill();
@@ -112,7 +113,8 @@ async fn launch(
         }
     };
     debug!(pid, program = %program.display(), "an interpreter has started");
-    let started = StartedInterpreter { process, program, since, incoming, requests, urgent };
+    let started =
+        StartedInterpreter { process, program, version, since, incoming, requests, urgent };
     Ok(RunningInterpreter::new(started, kill_when_stuck, runtime))
 }
 
@@ -122,17 +124,18 @@ fn open(socket: UnixStream) -> (FrameReader, FrameWriter) {
     (FrameReader::new(reader), FrameWriter::start(writer))
 }
 
-/// The first words: its version, the agent's text, the hello.
+/// The first words, and the version that they tell: its version, the agent's text, the
+/// hello.
 async fn greet(
     incoming: &mut FrameReader,
     requests: &FrameWriter,
     program: &Path,
     path: &[String],
     limits: AgentLimits,
-) -> Result<()> {
+) -> Result<String> {
     let broken = |error: io::Error| failed(program, &format!("it ended, or is no Python: {error}"));
     let first = incoming.frame().await.map_err(broken)?;
-    check_version(program, &first)?;
+    let version = check_version(program, &first)?;
     let no_handles = &mut |_: &Handle| Err(super::nothing());
     requests.send(&[], encode(&AGENT.as_str().into(), no_handles)?)?;
     let path = Value::List(
@@ -148,13 +151,13 @@ async fn greet(
     requests.send(&[], hello.encode(no_handles)?)?;
     let answer = incoming.frame().await.map_err(broken)?;
     match AgentFrame::decode(&answer) {
-        Ok(answer) if answer.word == "value" => Ok(()),
+        Ok(answer) if answer.word == "value" => Ok(version),
         // What is wrong with its answer says nothing to who has named it.
         _ => Err(failed(program, "it does not take the agent")),
     }
 }
 
-fn check_version(program: &Path, frame: &[u8]) -> Result<()> {
+fn check_version(program: &Path, frame: &[u8]) -> Result<String> {
     let version = || {
         let [major, minor, micro, name] = AgentFrame::decode(frame)?.payload.into_array()?;
         Ok::<_, Error>((
@@ -176,7 +179,7 @@ fn check_version(program: &Path, frame: &[u8]) -> Result<()> {
         return Err(failed(program, &what)
             .advise("name another interpreter, or a virtual environment of one"));
     }
-    Ok(())
+    Ok(format!("{major}.{minor}.{micro}"))
 }
 
 fn failed(program: &Path, what: &str) -> Error {

@@ -1,8 +1,8 @@
-//! The thread that holds the daemon's lifeline: it shakes hands, hears the farewell or
-//! the parent's death, and is the watchdog of the ending.
+//! The daemon's lifeline thread: it performs the handshake, notices when the parent asks
+//! for the end or dies, and acts as the watchdog of the shutdown.
 //!
-//! It has a runtime of its own and shares nothing with the calls, so that nothing an
-//! object does can keep it from its work.
+//! The thread has its own runtime and shares nothing with the calls, so an object cannot
+//! stop it from working.
 
 use std::io;
 use std::path::Path;
@@ -21,21 +21,23 @@ use crate::common::handshake::{
 use crate::common::process::{InheritedLifeline, Wrappers, kill_descendants, kill_self, silence};
 use crate::common::transport::{Endpoint, remove_directory};
 
-/// How long a parent may take to say hello. It has the words ready when it starts us.
+/// How long the parent may take to send its hello, which it has ready before it starts
+/// the daemon.
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The grace of calls when the parent is dead: nobody waits for their answers.
+/// The grace for running calls when the parent is dead: nobody is waiting for their
+/// responses.
 pub(super) const ORPHANED: Duration = Duration::from_millis(500);
 
-/// How long after the last moment for calls the rest of the ending may take, before the
-/// watchdog ends the process as it is. The parent's own patience is a little longer.
+/// How long the rest of the shutdown may take after the deadline for calls. Then the
+/// watchdog kills the process. The parent waits slightly longer than this.
 const WATCHDOG: Duration = Duration::from_millis(250);
 
-/// What the lifeline must know to answer the parent and to end the daemon: or why there
-/// is none.
+/// What the lifeline thread needs to report that the daemon is ready and to end it, or
+/// the reason why the daemon could not start.
 pub(super) type Ready = Result<(Host, Endpoint, Duration), String>;
 
-/// Starts the thread.
+/// Starts the lifeline thread.
 pub(super) fn watch(
     lifeline: InheritedLifeline,
     hellos: oneshot::Sender<Hello>,
@@ -47,10 +49,10 @@ pub(super) fn watch(
     let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
     thread.spawn(move || {
         if let Err(error) = runtime.block_on(hold(lifeline, hellos, ready)) {
-            eprintln!("oad: the handshake with the parent failed: {error}");
+            eprintln!("oad: handshake with the parent failed: {error}");
         }
         wrappers.end_if_orphaned();
-        // It returns only if there is nothing to serve.
+        // `run` only returns if the daemon never started to serve.
         std::process::exit(1);
     })?;
     Ok(())
@@ -77,7 +79,7 @@ async fn hold(
         None => return Ok(()),
     };
     let transport = hello.transport.clone();
-    // The receiver is the server, which lives as long as the process.
+    // Cannot fail: the receiver is the server, which lives as long as the process.
     let _ = hellos.send(hello);
     let (host, endpoint, grace) = match ready.await {
         Ok(Ok(ready)) => ready,
@@ -86,16 +88,16 @@ async fn hold(
         }
         Err(_) => return Ok(()),
     };
-    // If the parent is gone, reading tells.
+    // If the parent is gone, the next read fails.
     let _ = write_frame(&mut writer, &ready_at(endpoint)).await;
 
     let hearing = async {
         let death = async {
             match parent {
                 Ok(Some(parent)) => parent.exited().await,
-                // It was dead before it could be watched.
+                // The parent died before it could be watched.
                 Ok(None) => {}
-                // It cannot be watched; the stream tells.
+                // The parent cannot be watched. The lifeline still closes when it dies.
                 Err(_) => std::future::pending().await,
             }
         };
@@ -103,14 +105,14 @@ async fn hold(
             () = hear(&mut reader, &host) => {}
             () = death => {}
         }
-        // The parent is dead, or has let go. What the object prints from now on would go
-        // to a closed pipe.
+        // The parent is dead or has closed its end. From now on the object's output would
+        // go to a closed pipe.
         silence();
         host.ending().request(ORPHANED.min(grace));
         std::future::pending::<()>().await;
     };
-    // Whoever stops a service signals all of its processes. Without this, the object
-    // would not be dropped.
+    // A service manager signals every process of a service. Without this handler the
+    // signal would kill the daemon before its objects are dropped.
     let signalled = async {
         signals().await;
         host.ending().request(grace);
@@ -129,20 +131,21 @@ async fn hold(
     end_as_it_is(transport.directory(), &wrappers)
 }
 
-/// The answer to a hello.
+/// Returns the response to a hello.
 pub(super) fn ready_at(endpoint: Endpoint) -> DaemonMessage {
     DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint }
 }
 
-/// Hears the parent's farewells, until it has let go.
+/// Reads the parent's requests to end until it closes its end of the lifeline.
 pub(super) async fn hear(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) {
     while let Ok(Some(ParentMessage::End { grace })) = read_frame(reader).await {
         host.ending().request(grace);
     }
 }
 
-/// Tells the parent of the end, first that it has begun and then how it went; never
-/// returns. If the parent is gone there is nobody to tell.
+/// Reports the shutdown to the parent, first that it has begun and then how it went.
+/// Never returns. Write errors are ignored: if the parent is gone, there is nobody to
+/// report to.
 pub(super) async fn tell(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
     let deadline = host.ending().requested().await;
     let grace = deadline.saturating_duration_since(Instant::now());
@@ -154,7 +157,7 @@ pub(super) async fn tell(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
     std::future::pending().await
 }
 
-/// Waits for one of the signals by which a program is asked to end.
+/// Waits for one of the signals that ask a program to end.
 async fn signals() {
     let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
     let heard = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
@@ -164,16 +167,17 @@ async fn signals() {
     });
     let heard: Vec<_> = heard.collect();
     if heard.is_empty() {
-        // None can be heard, so that each ends the process as it does by default.
+        // No handler could be installed, so each signal keeps its default effect.
         std::future::pending::<()>().await;
     }
     futures_util::future::select_all(heard).await;
 }
 
-/// The last resort: the ending hangs, in a drop or in a call that cannot be stopped.
+/// Kills the process because the shutdown is stuck, in a drop or in a call that cannot be
+/// stopped.
 fn end_as_it_is(directory: Option<&Path>, wrappers: &Wrappers) -> ! {
-    // Nothing is printed: whoever hangs may hold the lock of stderr, or its pipe may be
-    // full.
+    // Nothing is printed: the stuck thread may hold the lock of stderr, or its pipe may
+    // be full.
     kill_descendants();
     if let Some(directory) = directory {
         remove_directory(directory);

@@ -1,8 +1,8 @@
-//! The same server within a process that is not its own.
+//! The same server embedded in a process that is more than a daemon.
 //!
-//! It says and hears on the lifeline what a daemon's process does. Deliberately absent:
-//! all that is for a process of one's own, such as signals, the watchdog, descendants,
-//! and the exit.
+//! It follows the same protocol on the lifeline as a daemon process. Deliberately absent:
+//! everything that needs its own process, such as signals, the watchdog, ending
+//! descendants, and the exit.
 
 use std::future::{pending, ready};
 use std::io;
@@ -17,11 +17,11 @@ use crate::child::service::{ControlService, Logs};
 use crate::common::handshake::{DaemonMessage, read_hello, write_frame};
 use crate::common::transport::{BoundListener, IoStream};
 
-/// Serves one client until it is told to end on the lifeline.
+/// Serves one client until the lifeline asks it to end.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from beginning.
+/// Returns an error if the handshake fails.
 pub(crate) async fn serve_within(
     lifeline: IoStream,
     connection: IoStream,
@@ -39,7 +39,7 @@ pub(crate) async fn serve_within(
         match server(&host, &hello, control, services, incoming, async { drop(stopped.await) }) {
             Ok(server) => tokio::spawn(server),
             Err(error) => {
-                let message = format!("it cannot serve: {error}");
+                let message = format!("failed to serve: {error}");
                 return write_frame(&mut writer, &DaemonMessage::Failed { message }).await;
             }
         };
@@ -47,7 +47,7 @@ pub(crate) async fn serve_within(
 
     let hearing = async {
         hear(&mut reader, &host).await;
-        // Nobody holds the daemon any more.
+        // The last handle on the daemon was dropped.
         host.ending().request(ORPHANED.min(hello.grace));
         pending().await
     };

@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: whether the daemon, and each of its objects, takes calls.
+//! `grpc.health.v1.Health`: whether the daemon and each of its objects accept calls.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::child::host::{Host, ObjectHealth, Subject};
 use crate::common::wire::pb::objects_server::SERVICE_NAME;
 
 /// Serves `grpc.health.v1.Health`. The empty name and `oad.v1.Objects` mean the root
-/// object, `oad.v1.Objects/3` the object whose handle has the number 3, and the name of a
-/// service of the user's own the daemon.
+/// object, `oad.v1.Objects/3` means the object with id 3, and the name of one of the
+/// user's own services means the daemon.
 #[derive(Clone, Debug)]
 pub(crate) struct HealthService {
     host: Host,
-    /// The services of the user's own.
+    /// The names of the user's own services.
     services: Arc<[&'static str]>,
 }
 
@@ -32,7 +32,12 @@ impl HealthService {
         let subject = match object {
             None if service.is_empty() || service == SERVICE_NAME => Subject::Root,
             None if self.services.contains(&service) => Subject::Daemon,
-            None => return Err(Status::not_found("the daemon has no such service")),
+            None => {
+                return Err(Status::not_found(format!(
+                    "the daemon has no service `{}`",
+                    service.escape_debug()
+                )));
+            }
             Some(number) => Subject::Object(number.parse().map_err(|_| no_such_object())?),
         };
         match self.host.health(subject) {
@@ -74,5 +79,5 @@ fn response(health: ObjectHealth) -> HealthCheckResponse {
 }
 
 fn no_such_object() -> Status {
-    Status::not_found("the daemon holds no object of this number")
+    Status::not_found("the daemon has no object with this id")
 }

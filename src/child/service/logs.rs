@@ -1,4 +1,4 @@
-//! The daemon's `tracing` events, for whoever listens.
+//! The daemon's `tracing` events, for the `Logs` RPC.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,25 +18,25 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::common::wire::pb;
 
-/// How many events are kept for a listener that is slow; then the oldest are lost, and
-/// how many is told.
+/// How many events are buffered for a slow subscriber. After that the oldest are dropped
+/// and counted.
 const KEPT: usize = 1024;
 
-/// The daemon's `tracing` events, its objects' and oad's own. Where nobody listens they
-/// cost next to nothing.
+/// The daemon's `tracing` events, from its objects and from oad. They cost next to
+/// nothing while nobody subscribes.
 #[derive(Clone, Debug)]
 pub(crate) struct Logs(Arc<LogsShared>);
 
 #[derive(Debug)]
 struct LogsShared {
     events: broadcast::Sender<Arc<pb::LogsResponse>>,
-    /// The levels that the listeners want.
+    /// The level of each subscription.
     wanted: Mutex<Vec<pb::LogLevel>>,
-    /// The least important of them; `LOG_LEVEL_UNSPECIFIED` where nobody listens.
+    /// The most verbose of them; `LOG_LEVEL_UNSPECIFIED` without a subscription.
     least: AtomicI32,
 }
 
-/// The events as one listener gets them, of all levels that anybody wants.
+/// A stream of the events of every level that any subscriber wants.
 pub(super) struct LogSubscription {
     events: BroadcastStream<Arc<pb::LogsResponse>>,
     level: pb::LogLevel,
@@ -44,7 +44,7 @@ pub(super) struct LogSubscription {
 }
 
 impl Logs {
-    /// Hears nothing: for a program that is not a daemon's alone, whose events are its
+    /// Returns logs without events, for a daemon embedded in a program that handles its
     /// own.
     pub(crate) fn deaf() -> Self {
         Logs(Arc::new(LogsShared {
@@ -54,11 +54,10 @@ impl Logs {
         }))
     }
 
-    /// Becomes the process's subscriber, unless it has one.
+    /// Installs itself as the process's `tracing` subscriber, unless there is one.
     pub(crate) fn install() -> Self {
         let logs = Logs::deaf();
-        // The program has a subscriber of its own, set before `oad::init`; then its
-        // events go there, and not here.
+        // Fails if the program set a subscriber before `oad::init`. Then events go there.
         let _ = tracing::subscriber::set_global_default(logs.clone());
         logs
     }
@@ -76,8 +75,7 @@ impl Logs {
             let least = wanted.iter().copied().max().unwrap_or(pb::LogLevel::Unspecified);
             self.0.least.store(least.into(), Ordering::Relaxed);
         }
-        // Every place that tells events remembers whether anybody cares, so that it costs
-        // nothing where nobody does.
+        // Each callsite caches whether any subscriber is interested.
         tracing::callsite::rebuild_interest_cache();
     }
 
@@ -104,7 +102,7 @@ impl Drop for LogSubscription {
     }
 }
 
-/// Spans are not told: an event stands for itself.
+/// Spans are not reported, only events.
 impl Subscriber for Logs {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && i32::from(level_to_pb(*metadata.level())) <= self.least()
@@ -141,7 +139,7 @@ impl Subscriber for Logs {
             fields: fields.0,
             lost: 0,
         };
-        // The last listener may have gone this moment.
+        // The last subscriber may have just gone.
         let _ = self.0.events.send(Arc::new(record));
     }
 

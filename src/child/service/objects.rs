@@ -1,4 +1,4 @@
-//! `oad.v1.Objects`: the operations one by one, and the session.
+//! `oad.v1.Objects`: the unary operations, `Iterate`, and the session.
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::child::service::reply_channel::RpcReplyChannel;
 use crate::child::service::session::Session;
 use crate::child::service::{check_size, given, on_own_task, within};
 use crate::common::definition::CallArgs;
-use crate::common::definition::{Action, Operation, Returns};
+use crate::common::definition::{Action, InterpreterFacts, Operation, Returns};
 use crate::common::definition::{Method, Parameter, Receiver, TypeDescription};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::pb::call_response::Outcome as Answered;
@@ -28,8 +28,8 @@ use crate::common::wire::{
     exception_to_pb, handle_from_pb, handle_to_pb, pb, status_from_error, value_to_pb,
 };
 
-/// How many items of a stream wait at the most for somebody who reads by hand, beside
-/// what the transport holds.
+/// How many items of an `Iterate` stream are buffered, in addition to the transport's
+/// buffers.
 const BUFFERED: usize = 16;
 
 /// Serves `oad.v1.Objects`.
@@ -49,7 +49,7 @@ impl ObjectsService {
         given(arguments, self.host.depth_limit())
     }
 
-    /// Asks an object for one answer.
+    /// Performs one operation and returns its response.
     async fn ask(
         &self,
         handle: Option<pb::Handle>,
@@ -64,7 +64,7 @@ impl ObjectsService {
         let answer = self.host.call(caller, handle, operation, given);
         let answer = on_own_task(within(timeout, Some(progress), answer)).await;
         let (response, handed_out) = call_response(answer, self.message_limit)?;
-        // An exception has been made to fit, or is as short as can be.
+        // An exception has already been shortened to fit, as far as possible.
         if !matches!(response.outcome, Some(Answered::Exception(_))) {
             check_size(&response, self.message_limit)?;
         }
@@ -72,22 +72,22 @@ impl ObjectsService {
         Ok(response)
     }
 
-    /// Does the same for what only Python objects have.
+    /// Performs an operation that only Python objects support.
     async fn attribute(
         &self,
         handle: Option<pb::Handle>,
         operation: Operation,
-        arguments: Vec<pb::Value>,
+        arguments: pb::Arguments,
     ) -> Result<pb::call_response::Outcome, Status> {
-        let arguments = pb::Arguments { arguments, ..Default::default() };
         let answered = self
             .ask(handle, operation, arguments, None)
             .await
             .map_err(|error| status_from_error(&error))?;
-        answered.outcome.ok_or_else(|| Status::internal("there is no answer"))
+        answered.outcome.ok_or_else(|| Status::internal("the response has no outcome"))
     }
 
-    /// Calls a method that returns a stream. The call ends when the items are dropped.
+    /// Calls a method that returns a stream. Dropping the returned stream cancels the
+    /// call.
     fn items(
         &self,
         request: pb::IterateRequest,
@@ -104,10 +104,8 @@ impl ObjectsService {
             && let Some((_, known)) = description.method(&method)
             && !known.streams
         {
-            let message = format!("`{}` returns no stream", known.name);
-            return Err(
-                Error::new(ErrorKind::BadArguments, message).advise("call it by `Objects.Call`")
-            );
+            let message = format!("`{}` does not return a stream", known.name);
+            return Err(Error::new(ErrorKind::BadArguments, message).advise("use `Objects.Call`"));
         }
         let given = ready(self.given(pb::Arguments { arguments, keywords }));
         let (sender, items) = mpsc::channel(BUFFERED);
@@ -120,14 +118,14 @@ impl ObjectsService {
         let operation = Operation { action, name: method, returns };
         let answer =
             within(timeout, Some(progress), self.host.call(caller, handle, operation, given));
-        // Spawned here and now, so that it goes on while nobody reads.
+        // Spawned now, so that the call proceeds while the client does not read.
         let call = AbortOnDropHandle::new(tokio::spawn(async move {
             if let Err(error) = answer.await {
-                // If nobody reads any more, nobody is told.
+                // Fails if the client has stopped reading.
                 let _ = sender.send(Some(end_of_items(error, message_limit))).await;
             }
-            // Told by a word of its own: a method that outlives its deadline keeps its
-            // line meanwhile.
+            // The end needs an explicit marker: a sync method that outlives its timeout
+            // keeps its sender alive.
             let _ = sender.send(None).await;
         }));
         let items = ReceiverStream::new(items).take_while(|item| ready(item.is_some())).filter_map(
@@ -152,7 +150,7 @@ impl Objects for ObjectsService {
         let pb::CreateRequest { definition: how, arguments, keywords, timeout } =
             request.into_inner();
         let made = async {
-            let definition = definition(how)?;
+            let definition = definition(how, self.host.daemon())?;
             let given = ready(self.given(pb::Arguments { arguments, keywords }));
             let made =
                 on_own_task(within(timeout, None, self.host.create(None, definition, given))).await;
@@ -194,10 +192,11 @@ impl Objects for ObjectsService {
             returns: returns(request.returns()),
             name: request.name,
         };
-        let outcome = match self.attribute(request.handle, operation, Vec::new()).await? {
-            Answered::Value(value) => Outcome::Value(value),
-            Answered::Exception(exception) => Outcome::Exception(exception),
-        };
+        let outcome =
+            match self.attribute(request.handle, operation, pb::Arguments::default()).await? {
+                Answered::Value(value) => Outcome::Value(value),
+                Answered::Exception(exception) => Outcome::Exception(exception),
+            };
         Ok(Response::new(pb::GetAttributeResponse { outcome: Some(outcome) }))
     }
 
@@ -207,8 +206,8 @@ impl Objects for ObjectsService {
     ) -> Result<Response<pb::SetAttributeResponse>, Status> {
         let pb::SetAttributeRequest { handle, name, value } = request.into_inner();
         let operation = Operation { action: Action::SetAttribute, name, returns: Returns::Fitting };
-        let exception =
-            exception_of(self.attribute(handle, operation, Vec::from_iter(value)).await?);
+        let arguments = pb::Arguments { arguments: Vec::from_iter(value), ..Default::default() };
+        let exception = exception_of(self.attribute(handle, operation, arguments).await?);
         Ok(Response::new(pb::SetAttributeResponse { exception }))
     }
 
@@ -219,7 +218,8 @@ impl Objects for ObjectsService {
         let pb::DeleteAttributeRequest { handle, name } = request.into_inner();
         let operation =
             Operation { action: Action::DeleteAttribute, name, returns: Returns::Fitting };
-        let exception = exception_of(self.attribute(handle, operation, Vec::new()).await?);
+        let exception =
+            exception_of(self.attribute(handle, operation, pb::Arguments::default()).await?);
         Ok(Response::new(pb::DeleteAttributeResponse { exception }))
     }
 
@@ -234,7 +234,8 @@ impl Objects for ObjectsService {
             returns: returns(request.returns()),
             name: request.operator,
         };
-        let outcome = match self.attribute(request.handle, operation, request.operands).await? {
+        let arguments = pb::Arguments { arguments: request.operands, keywords: request.names };
+        let outcome = match self.attribute(request.handle, operation, arguments).await? {
             Answered::Value(value) => Outcome::Value(value),
             Answered::Exception(exception) => Outcome::Exception(exception),
         };
@@ -267,7 +268,7 @@ impl Objects for ObjectsService {
     }
 }
 
-/// What is told last where the items have ended before their time.
+/// Returns the last message of a stream that ended early.
 fn end_of_items(error: Error, message_limit: usize) -> Result<pb::IterateResponse, Status> {
     use pb::iterate_response::Outcome;
     match error.exception() {
@@ -278,21 +279,27 @@ fn end_of_items(error: Error, message_limit: usize) -> Result<pb::IterateRespons
     }
 }
 
-/// Whoever asks by hand holds what he is given until `Release`, or the daemon's end.
+/// Leaves the handles with the caller: handles from unary RPCs live until `Release` or
+/// the daemon's end.
 fn keep(handed_out: Option<HandedOut>) {
     if let Some(handed_out) = handed_out {
         handed_out.keep();
     }
 }
 
-/// An exception is an answer; any other error is not.
+/// Turns a result into a response. An exception is part of the response; any other error
+/// fails the RPC.
 pub(super) fn create_response(
     made: Result<Created>,
     message_limit: usize,
 ) -> Result<(pb::CreateResponse, Option<HandedOut>)> {
     use pb::create_response::Outcome;
+    let mut facts = None;
     let (outcome, handed_out) = match made {
-        Ok(Created { handle, handed_out }) => {
+        Ok(Created { handle, interpreter, handed_out }) => {
+            facts = interpreter.map(|InterpreterFacts { pid, version, executable }| {
+                pb::Interpreter { pid, version, executable }
+            });
             (Outcome::Handle(handle_to_pb(&handle)), Some(handed_out))
         }
         Err(error) => match error.exception() {
@@ -302,10 +309,11 @@ pub(super) fn create_response(
             None => return Err(error),
         },
     };
-    Ok((pb::CreateResponse { outcome: Some(outcome) }, handed_out))
+    Ok((pb::CreateResponse { outcome: Some(outcome), interpreter: facts }, handed_out))
 }
 
-/// An exception is an answer; any other error is not.
+/// Turns a result into a response. An exception is part of the response; any other error
+/// fails the RPC.
 pub(super) fn call_response(
     answer: Result<MethodResult>,
     message_limit: usize,
@@ -384,7 +392,7 @@ pub(super) fn release(
     session: Option<SessionId>,
     request: pb::ReleaseRequest,
 ) -> Result<pb::ReleaseResponse> {
-    let message = "the request names no `handle` to release";
+    let message = "the request has no `handle` to release";
     let missing = || crate::common::error::Error::new(ErrorKind::BadArguments, message);
     let handle = handle_from_pb(request.handle.ok_or_else(missing)?, host.daemon())?;
     host.release(session, &handle, request.count)?;

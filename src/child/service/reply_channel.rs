@@ -1,5 +1,4 @@
-//! The ways back to the caller of one call: over a session, and over the one RPC of
-//! somebody who asks by hand.
+//! The reply channels of one call: over a session, and over the `Iterate` RPC.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,14 +22,14 @@ use crate::common::wire::{
     CHUNK_SIZE, FramePacker, Outbox, SendGuard, error_from_failure, pb, value_to_pb, values_from_pb,
 };
 
-/// The way back to the caller of one call over a session.
+/// The reply channel of one call in a session.
 #[derive(Debug)]
 pub(super) struct SessionReplyChannel {
     id: u64,
     outbox: Outbox<pb::SessionResponse>,
     message_limit: usize,
     depth_limit: usize,
-    /// For the items that the method returns.
+    /// The caller's credit for items that the method returns.
     credit: Credit,
     state: Mutex<ReplyState>,
 }
@@ -38,7 +37,7 @@ pub(super) struct SessionReplyChannel {
 #[derive(Debug, Default)]
 struct ReplyState {
     phase: Phase,
-    /// The streams among the arguments that the method receives.
+    /// The streams among the arguments that the method is receiving.
     uploads: HashMap<u64, Arc<Inbound>>,
     /// Whether the method has returned a stream.
     has_opened: bool,
@@ -48,20 +47,20 @@ struct ReplyState {
 enum Phase {
     #[default]
     Open,
-    /// The caller sends nothing more, but still reads.
+    /// The caller sends nothing more but still reads.
     HalfClosed,
     /// The call has ended.
     Over,
 }
 
-/// Items for one frame, and the handles in them.
+/// The items of one frame, and the handles in them.
 #[derive(Default)]
 struct ItemsFrame {
     values: Vec<pb::Value>,
     handles: Vec<Handle>,
 }
 
-/// What large items hand out is the caller's when the last of them has gone out.
+/// Marks the handles in large items as sent once the last chunk has been sent.
 #[derive(Debug)]
 struct ItemsOut {
     handles: Vec<Handle>,
@@ -74,7 +73,7 @@ impl SendGuard for ItemsOut {
     }
 }
 
-// === impl SessionLine ===
+// === impl SessionReplyChannel ===
 
 impl SessionReplyChannel {
     pub(super) fn new(
@@ -95,12 +94,12 @@ impl SessionReplyChannel {
         })
     }
 
-    /// The caller allows more items.
+    /// Adds credit for items that the method returns.
     pub(super) fn grant(&self, credit: &pb::Credit) {
         self.credit.grant(credit.items);
     }
 
-    /// The caller has sent items.
+    /// Delivers items that the caller sent.
     pub(super) fn take(&self, items: pb::Items) {
         let pb::Items { stream, values, ended, failure } = items;
         let Some(inbound) = self.state().uploads.get(&stream).cloned() else { return };
@@ -116,23 +115,20 @@ impl SessionReplyChannel {
         }
     }
 
-    /// What has come for a stream cannot be taken.
+    /// Ends every incoming stream with an error.
     pub(super) fn refuse(&self, error: &Error) {
         self.state().uploads.values().for_each(|inbound| inbound.end(Err(error.clone())));
     }
 
-    /// The caller sends nothing more: neither items, nor the leave to send some.
+    /// Records that the caller sends nothing more, neither items nor credit.
     pub(super) fn half_close(&self) {
         self.state().phase = Phase::HalfClosed;
-        self.refuse(&Error::new(
-            ErrorKind::Cancelled,
-            "the caller has ended its half of the session",
-        ));
+        self.refuse(&Error::new(ErrorKind::Cancelled, "the caller closed its half of the session"));
         self.credit.close();
     }
 
-    /// The call has ended; what it still receives ends with it, and what it still sends
-    /// goes no further.
+    /// Ends the channel with its call: incoming streams end, and outgoing items that have
+    /// not been sent are dropped.
     pub(super) fn end(&self) {
         let has_opened = {
             let mut state = self.state();
@@ -141,7 +137,7 @@ impl SessionReplyChannel {
         };
         self.refuse(&Error::new(
             ErrorKind::Cancelled,
-            "the call that the stream was given to has ended",
+            "the call that received the stream has ended",
         ));
         self.credit.close();
         if has_opened {
@@ -168,13 +164,13 @@ impl SessionReplyChannel {
         Ok(())
     }
 
-    /// Sends something, unless the call has ended: its answer is the last that is said
-    /// under its id.
+    /// Runs `send` unless the call has ended. The response of a call is the last frame
+    /// with its id.
     fn until_over<T>(&self, send: impl FnOnce() -> T) -> Result<T> {
         let state = self.state();
         match state.phase {
             Phase::Over => {
-                Err(Error::new(ErrorKind::Cancelled, "the call that makes the items has ended"))
+                Err(Error::new(ErrorKind::Cancelled, "the call that produces the items has ended"))
             }
             Phase::Open | Phase::HalfClosed => Ok(send()),
         }
@@ -189,8 +185,7 @@ impl ReplyChannel for SessionReplyChannel {
     fn open(&self) {
         self.state().has_opened = true;
         let result = Some(Answer::Opened(pb::Opened {}));
-        // Who calls has not to hear that it is over: what it sends next will not go out
-        // either.
+        // An error can be ignored: the call is over, and the next `send` fails too.
         let _ = self.until_over(|| {
             self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 })
         });
@@ -231,12 +226,15 @@ impl ReplyChannel for SessionReplyChannel {
         match (state.phase, state.uploads.entry(stream)) {
             (Phase::Open, Entry::Vacant(entry)) => drop(entry.insert(Arc::clone(&inbound))),
             (Phase::Open, Entry::Occupied(_)) => {
-                return Err(Error::new(ErrorKind::BadArguments, "the stream was taken already"));
+                return Err(Error::new(
+                    ErrorKind::BadArguments,
+                    "a stream can only be received once",
+                ));
             }
             (Phase::HalfClosed | Phase::Over, _) => {
                 return Err(Error::new(
                     ErrorKind::Cancelled,
-                    "nothing more comes for the call of this stream",
+                    "the call of this stream receives no more items",
                 ));
             }
         }
@@ -248,7 +246,7 @@ impl ReplyChannel for SessionReplyChannel {
     }
 }
 
-/// The way to who makes the items of a stream among the arguments.
+/// Sends flow-control credit to the producer of a stream among the arguments.
 #[derive(Clone, Debug)]
 struct UploadCredit {
     id: u64,
@@ -266,18 +264,18 @@ impl ProducerControl for UploadCredit {
         self.grant(0);
     }
 
-    /// What they name is the caller's.
+    /// The handles in these items belong to the caller.
     fn discard(&self, _: &[Value]) {}
 }
 
-/// The way back to somebody who asks by hand, for the items of one stream. The transport
-/// holds up who is not read.
+/// The reply channel of an `Iterate` call. The transport applies backpressure to a slow
+/// reader.
 pub(super) struct RpcReplyChannel {
     items: mpsc::Sender<Option<IterateItem>>,
     message_limit: usize,
 }
 
-/// What is told by hand; `None` after the last.
+/// An item of an `Iterate` stream.
 pub(super) type IterateItem = Result<pb::IterateResponse, Status>;
 
 impl RpcReplyChannel {
@@ -293,7 +291,7 @@ impl ReplyChannel for RpcReplyChannel {
         Box::pin(async move {
             match self.items.reserve().await {
                 Ok(_place) => self.items.capacity().max(1),
-                // Nobody reads any more.
+                // The client has stopped reading.
                 Err(_) => 0,
             }
         })
@@ -310,7 +308,7 @@ impl ReplyChannel for RpcReplyChannel {
                 let response =
                     pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
                 check_size(&response, self.message_limit)?;
-                // If nobody reads any more, the next look for room tells.
+                // If the client has stopped reading, the next `room` returns 0.
                 if self.items.send(Some(Ok(response))).await.is_ok() {
                     scope.note_sent(&handles);
                 }
@@ -320,12 +318,15 @@ impl ReplyChannel for RpcReplyChannel {
     }
 
     fn receive(&self, _: u64) -> Result<IncomingItems> {
-        Err(Error::new(ErrorKind::BadArguments, "a stream can only be given over a session"))
+        Err(Error::new(
+            ErrorKind::BadArguments,
+            "a stream can only be an argument of a call in a session",
+        ))
     }
 }
 
 impl fmt::Debug for RpcReplyChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RpcLine").finish_non_exhaustive()
+        f.debug_struct("RpcReplyChannel").finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What a session keeps of an operation while it runs, and while its answer goes out.
+//! The state of an operation while it runs and while its response is sent.
 
 use std::sync::Arc;
 
@@ -11,20 +11,20 @@ use crate::child::service::reply_channel::SessionReplyChannel;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::{SendGuard, pb};
 
-/// A larger message is decoded on a thread of its own, so that the connection goes on
-/// meanwhile.
+/// Messages of at least this many bytes are encoded and decoded on a thread of their own,
+/// so that the connection is not delayed.
 const DECODE_ASIDE: usize = 1024 * 1024;
 
-/// One operation that runs.
+/// A running operation.
 #[derive(Debug)]
 pub(super) struct RunningOperation {
     pub(super) task: AbortHandle,
-    /// The way back from it, if it is a call.
+    /// The reply channel, if the operation is a call.
     pub(super) channel: Option<Arc<SessionReplyChannel>>,
 }
 
 impl RunningOperation {
-    /// Cancels it; what it receives ends with it.
+    /// Cancels the operation and ends its incoming streams.
     pub(super) fn end(&self) {
         self.task.abort();
         if let Some(channel) = &self.channel {
@@ -33,7 +33,7 @@ impl RunningOperation {
     }
 }
 
-/// An answer as it is sent.
+/// A response, ready to be sent.
 #[allow(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub(super) enum Encoded {
     Whole(pb::SessionResponse),
@@ -46,8 +46,8 @@ impl From<pb::SessionResponse> for Encoded {
     }
 }
 
-/// What is held while an answer is being sent; the ending waits for it. Dropped before,
-/// because nobody wants the answer any more, it takes back what that hands out.
+/// Held while a response is sent; the shutdown waits for it. If it is dropped unsent, its
+/// handles are released.
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) handed_out: Option<HandedOut>,
@@ -62,7 +62,7 @@ impl SendGuard for Sending {
     }
 }
 
-/// Does work that grows with a message where it holds up nobody.
+/// Runs work whose cost grows with a message where it delays nobody.
 pub(super) async fn aside<T: Send + 'static>(
     len: usize,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -70,6 +70,7 @@ pub(super) async fn aside<T: Send + 'static>(
     if len < DECODE_ASIDE {
         return work();
     }
-    let ended = |_| Err(Error::new(ErrorKind::Closed, "the daemon ended before the call did"));
+    let ended =
+        |_| Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
 }

@@ -1,7 +1,7 @@
-//! One session: every operation of one client over one stream, many at once.
+//! One session: all operations of one client over one stream, many in flight.
 //!
-//! Each id is answered exactly once: whoever takes it out of `running_operation` — the
-//! operation that has ended, or the cancel that overtook it — sends the answer.
+//! Each id gets exactly one response. Whoever removes it from `running`, the operation
+//! that completed or the cancel that overtook it, sends the response.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -31,11 +31,10 @@ use crate::common::wire::{
     pb, too_large,
 };
 
-/// How many operations may run in one session.
+/// How many operations may run at once in one session.
 const MAX_RUNNING: usize = 65_536;
 
-/// One session. It ends with its stream of requests, or when the daemon has given its
-/// last answer.
+/// One session. It ends with its stream of requests, or when the daemon has drained.
 #[derive(Clone, Debug)]
 pub(super) struct Session(Arc<SessionShared>);
 
@@ -45,25 +44,25 @@ struct SessionShared {
     message_limit: usize,
     outbox: Outbox<pb::SessionResponse>,
     running: Mutex<HashMap<u64, RunningOperation>>,
-    /// Counts the tasks in `running_operation`.
+    /// Counts the tasks in `running`.
     tasks: TaskTracker,
-    /// What is made over this session is released with it.
+    /// Objects made over this session are released with it.
     id: SessionId,
 }
 
-/// Who waits for a detached message.
+/// The receiver of a detached message.
 enum ArrivingFor {
-    /// The operation whose arguments it is.
+    /// The operation that the arguments belong to.
     Arguments(oneshot::Sender<Result<Bytes>>),
-    /// The call whose items it is.
+    /// The call that the items belong to.
     Items,
 }
 
-/// The detached messages that have begun to arrive.
+/// The detached messages that are arriving.
 type Arriving = HashMap<u64, (Assembly, ArrivingFor)>;
 
 impl Session {
-    /// Starts reading; what is given back is the stream of answers.
+    /// Starts reading requests and returns the stream of responses.
     pub(super) fn start(
         host: Host,
         message_limit: usize,
@@ -88,7 +87,8 @@ impl Session {
         let mut arriving = Arriving::new();
         let ending = self.0.host.ending();
         loop {
-            // A client that asks without reading the answers is not read either.
+            // Backpressure: requests are not read while the client does not read the
+            // responses.
             let request = async {
                 self.0.outbox.room().await;
                 requests.message().await
@@ -102,7 +102,8 @@ impl Session {
             match request {
                 Ok(Some(request)) => self.take(request, &mut arriving),
                 Ok(None) => {
-                    // Nothing more is asked, but what was asked is still answered.
+                    // No more requests come, but the earlier ones still get their
+                    // responses.
                     drop(std::mem::take(&mut arriving));
                     let lines: Vec<_> = self
                         .running()
@@ -119,14 +120,13 @@ impl Session {
                     break;
                 }
                 Err(status) => {
-                    debug!(%status, "a session was broken off");
+                    debug!(%status, "a session was aborted");
                     break;
                 }
             }
         }
         self.end();
-        // A client that has read all its answers has no more to ask: the end of its
-        // requests says that it has got them.
+        // A client ends its requests once it has read every response.
         while let Ok(Some(_)) = requests.message().await {}
         drop(open);
     }
@@ -166,8 +166,8 @@ impl Session {
             }
             Some(Operation::Cancel(pb::Cancel {})) => self.cancel(id, arriving),
             Some(Operation::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
-            // Nobody wants the items, ever, and a call that returns a stream has no other
-            // answer.
+            // The caller stops the stream, and a call that returns a stream has no other
+            // response.
             Some(Operation::Credit(pb::Credit { stream: 0, items: 0 })) => {
                 self.cancel(id, arriving)
             }
@@ -185,7 +185,7 @@ impl Session {
             }),
             None => self.fail(
                 id,
-                &Error::new(ErrorKind::Protocol, "the request holds no operation known here"),
+                &Error::new(ErrorKind::Protocol, "the request has no operation, or an unknown one"),
             ),
         }
     }
@@ -196,12 +196,9 @@ impl Session {
         if let Some(running) = &running {
             running.end();
         }
-        // If it does not run any more its answer is on its way, and may be cut short.
+        // If it no longer runs, its response may be partly sent and can be cut short.
         if running.is_some() || self.0.outbox.withdraw(id) {
-            self.fail(
-                id,
-                &Error::new(ErrorKind::Cancelled, "the call was cancelled by its caller"),
-            );
+            self.fail(id, &Error::new(ErrorKind::Cancelled, "the caller cancelled the call"));
         }
     }
 
@@ -229,7 +226,8 @@ impl Session {
             progress: progress.clone(),
         };
         let answer = match handle {
-            // It is large, and moved often until it runs.
+            // Boxed, because the future is large and is moved several times before it
+            // runs.
             Ok(handle) => Box::pin(host.call(caller, handle, operation, given)),
             Err(error) => return self.fail(id, &error),
         };
@@ -247,7 +245,7 @@ impl Session {
         create: pb::CreateRequest,
         given: impl Future<Output = Result<CallArgs>> + Send + 'static,
     ) {
-        let made = match definition(create.definition) {
+        let made = match definition(create.definition, self.0.host.daemon()) {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, given),
             Err(error) => return self.fail(id, &error),
         };
@@ -259,7 +257,7 @@ impl Session {
         });
     }
 
-    /// The arguments of an operation, now or when all their chunks have come.
+    /// Returns the arguments of an operation, now or once all their chunks have arrived.
     fn arguments(
         &self,
         id: u64,
@@ -274,12 +272,15 @@ impl Session {
         }
         let (sender, receiver) = oneshot::channel();
         if self.running().contains_key(&id) {
-            return Err(Error::new(ErrorKind::Limit, "this id is one of an operation that runs"));
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "an operation with this id is already running",
+            ));
         }
         let assembly = Assembly::new(detached, self.0.message_limit)?;
         begin(arriving, id, assembly, ArrivingFor::Arguments(sender))?;
         let session_ended = || {
-            Err(Error::new(ErrorKind::Cancelled, "the session ended before the arguments had come"))
+            Err(Error::new(ErrorKind::Cancelled, "the session ended before the arguments arrived"))
         };
         Ok(Either::Right(async move {
             let bytes = receiver.await.unwrap_or_else(|_| session_ended())?;
@@ -287,7 +288,7 @@ impl Session {
                 let arguments = pb::Arguments::decode(bytes).map_err(|error| {
                     Error::new(
                         ErrorKind::BadArguments,
-                        format!("the detached arguments cannot be decoded: {error}"),
+                        format!("failed to decode the detached arguments: {error}"),
                     )
                 })?;
                 given(arguments, depth_limit)
@@ -296,26 +297,28 @@ impl Session {
         }))
     }
 
-    /// Of an operation that was refused, nothing more is taken.
+    /// Discards the rest of a detached message if its operation was refused.
     fn keep_arriving_if_it_runs(&self, id: u64, detached: u64, arriving: &mut Arriving) {
         if detached > 0 && !self.running().contains_key(&id) {
             arriving.remove(&id);
         }
     }
 
-    /// Runs an operation on a task of its own, which a cancel aborts.
+    /// Runs an operation on its own task, which a cancel aborts.
     fn run(
         &self,
         id: u64,
         channel: Option<Arc<SessionReplyChannel>>,
         answer: impl Future<Output = Result<(Answer, Option<HandedOut>)>> + Send + 'static,
     ) {
-        // Held until the handle is in, so that the task finds it however soon it ends.
+        // Locked until the abort handle is inserted, so that the task finds its entry
+        // however soon it completes.
         let mut running = self.running();
         if running.len() >= MAX_RUNNING || running.contains_key(&id) {
             drop(running);
-            let message =
-                format!("{MAX_RUNNING} operations run already, or this id is one of theirs");
+            let message = format!(
+                "an operation with this id is already running, or {MAX_RUNNING} others are"
+            );
             return self.fail(id, &Error::new(ErrorKind::Limit, message));
         }
         let (session, pending, way_back) =
@@ -327,13 +330,13 @@ impl Session {
             };
             let (answer, handed_out) =
                 answered.await.unwrap_or_else(|error| (failure(id, &error).into(), None));
-            // Before it is taken out: a cancel that finds it gone must find none of its
-            // items either.
+            // End the channel before removing the entry: a cancel that does not find the
+            // entry must not find any unsent items either.
             if let Some(channel) = way_back {
                 channel.end();
             }
-            // If a cancel has overtaken the answer, what that hands out is taken back by
-            // being dropped.
+            // If a cancel overtook the response, dropping `handed_out` releases its
+            // handles.
             if session.running().remove(&id).is_some() {
                 session.answer(id, answer, Sending { handed_out, _pending: pending });
             }
@@ -345,12 +348,12 @@ impl Session {
         self.0.outbox.send(pb::SessionResponse { id, result: Some(answer), detached: 0 });
     }
 
-    /// Prepares an answer for sending; what is large on a thread of its own.
+    /// Encodes a response; a large one on a thread of its own.
     async fn encode(&self, id: u64, answer: Answer) -> Result<Encoded> {
         let is_exception = is_exception(&answer);
         let response = pb::SessionResponse { id, result: Some(answer), detached: 0 };
         let len = response.encoded_len();
-        // An exception has been made to fit, or is as short as can be.
+        // An exception has already been shortened to fit, as far as possible.
         if len > self.0.message_limit && !is_exception {
             return Err(too_large(len, self.0.message_limit));
         }
@@ -378,8 +381,8 @@ impl Session {
         self.0.outbox.send(failure(id, error));
     }
 
-    /// Cancels what runs, because nobody waits for it any more, and releases what was
-    /// made.
+    /// Cancels running operations, because nobody waits for them, and releases the
+    /// session's objects.
     fn end(&self) {
         let running = std::mem::take(&mut *self.running());
         running.values().for_each(RunningOperation::end);
@@ -387,7 +390,8 @@ impl Session {
         self.0.outbox.close();
     }
 
-    /// What is said to a call that has ended meanwhile is said to nobody.
+    /// Applies `tell` to the channel of a running call; does nothing if the call has
+    /// ended.
     fn with_line(&self, id: u64, tell: impl FnOnce(&SessionReplyChannel)) {
         let channel = self.running().get(&id).and_then(|running| running.channel.clone());
         if let Some(channel) = channel {
@@ -395,8 +399,8 @@ impl Session {
         }
     }
 
-    /// Adds a chunk to what it belongs to. One that belongs to nothing is of an operation
-    /// that was refused or cancelled meanwhile.
+    /// Adds a chunk to its message. Chunks without one belong to an operation that was
+    /// refused or cancelled meanwhile, and are dropped.
     fn collect(&self, id: u64, chunk: &Bytes, arriving: &mut Arriving) {
         let Some((assembly, _)) = arriving.get_mut(&id) else { return };
         let whole = match assembly.push(chunk) {
@@ -406,10 +410,10 @@ impl Session {
         };
         match arriving.remove(&id) {
             Some((_, ArrivingFor::Arguments(waiting))) => {
-                // Whoever waited may have been cancelled.
+                // Fails if the operation was cancelled.
                 let _ = waiting.send(whole);
             }
-            // Here and now, so that the next items come after these.
+            // Decoded right here, so that items stay in order.
             Some((_, ArrivingFor::Items)) => match whole.and_then(|whole| decode_items(&whole)) {
                 Ok(items) => self.with_line(id, |channel| channel.take(items)),
                 Err(error) => self.with_line(id, |channel| channel.refuse(&error)),
@@ -423,20 +427,21 @@ impl Session {
     }
 }
 
-/// Begins to put a detached message together.
+/// Starts to assemble a detached message.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Protocol`] if another of the same id is still arriving.
+/// [`ErrorKind::Protocol`] if another message with this id is still arriving.
 fn begin(arriving: &mut Arriving, id: u64, assembly: Assembly, waiting: ArrivingFor) -> Result<()> {
     match arriving.entry(id) {
         Entry::Vacant(entry) => {
             entry.insert((assembly, waiting));
             Ok(())
         }
-        Entry::Occupied(_) => {
-            Err(Error::new(ErrorKind::Protocol, "a large message of this id is still arriving"))
-        }
+        Entry::Occupied(_) => Err(Error::new(
+            ErrorKind::Protocol,
+            "a detached message with this id is still arriving",
+        )),
     }
 }
 
@@ -463,9 +468,6 @@ fn failure(id: u64, error: &Error) -> pb::SessionResponse {
 
 fn decode_items(message: &Bytes) -> Result<pb::Items> {
     pb::Items::decode(message.clone()).map_err(|error| {
-        Error::new(
-            ErrorKind::BadArguments,
-            format!("the detached items cannot be decoded: {error}"),
-        )
+        Error::new(ErrorKind::BadArguments, format!("failed to decode the detached items: {error}"))
     })
 }

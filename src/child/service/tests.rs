@@ -1,4 +1,4 @@
-//! The services as a client of another language would use them: frame by frame.
+//! The services as a client in another language uses them, frame by frame.
 
 use futures_util::StreamExt as _;
 use oad::Remote as _;
@@ -15,7 +15,7 @@ use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::pb::session_response::Result as Answer;
 use crate::common::wire::value_to_pb;
 
-/// Long enough for anything that happens at all.
+/// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(10);
 
 struct Shop;
@@ -76,7 +76,7 @@ impl Frames {
         self.send(id, Operation::Call(call), 0).await;
     }
 
-    /// Announces a call whose arguments follow.
+    /// Announces a call with detached arguments.
     async fn announce(&self, id: u64, method: &str, len: usize) {
         let call = pb::CallRequest { method: method.to_owned(), ..Default::default() };
         self.send(id, Operation::Call(call), len as u64).await;
@@ -84,14 +84,14 @@ impl Frames {
 
     async fn next(&mut self) -> (u64, Answer) {
         let answer = timeout(LONG, self.answers.message()).await.expect("it comes");
-        let answer = answer.expect("the session is open").expect("there is one");
-        (answer.id, answer.result.expect("it says something"))
+        let answer = answer.expect("the session is open").expect("the session is open");
+        (answer.id, answer.result.expect("it has a result"))
     }
 
     async fn failure(&mut self, of: u64) -> pb::FailureCode {
         match self.next().await {
             (id, Answer::Failure(failure)) if id == of => failure.code(),
-            other => panic!("it is no failure: {other:?}"),
+            other => panic!("expected a failure: {other:?}"),
         }
     }
 }
@@ -144,8 +144,7 @@ async fn operation_of_a_taken_id_does_not_take_the_other_ones_chunks() {
     let mut frames = Frames::open().await;
     let arguments = vec![value_to_pb(Value::Text("four".into()))];
     let message = pb::Arguments { arguments, ..Default::default() }.encode_to_vec();
-    // Items of a call that does not run are nobody's, and neither is what is left of a
-    // refused one.
+    // Items for an unknown call are dropped, and so are the chunks of a refused one.
     frames.send(1, Operation::Items(pb::Items::default()), 1000).await;
     frames.announce(1, "none such", message.len()).await;
     assert_eq!(frames.failure(1).await, pb::FailureCode::NoSuchMethod);

@@ -6,7 +6,7 @@ pub use type_description::{Method, Parameter, Receiver, TypeDescription};
 
 use std::time::Duration;
 
-use crate::common::value::Value;
+use crate::common::value::{Handle, Value};
 
 /// The arguments of a call: the positional ones, and those given by keyword, in their
 /// order.
@@ -31,13 +31,26 @@ pub(crate) struct Definition {
 /// How to make a Python object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PythonDefinition {
-    /// The path of an interpreter or of a virtual environment, or a name on `PATH`.
-    pub(crate) interpreter: String,
-    /// What is put first in `sys.path`.
+    /// The path of an interpreter or of a virtual environment, or a name on `PATH`. The
+    /// default depends on the interpreters that the daemon already runs.
+    pub(crate) interpreter: Option<String>,
+    /// Put first in `sys.path`.
     pub(crate) path: Vec<String>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) kill_when_stuck: Option<Duration>,
+    /// An object whose interpreter is used; then there are no settings of a new one.
+    pub(crate) beside: Option<Handle>,
     pub(crate) source: PythonSource,
+}
+
+/// What the daemon reports of an interpreter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InterpreterFacts {
+    pub(crate) pid: u32,
+    /// Such as `3.11.7`.
+    pub(crate) version: String,
+    /// The path that it was started by.
+    pub(crate) executable: String,
 }
 
 /// Where a Python object comes from.
@@ -56,9 +69,11 @@ pub(crate) enum PythonSource {
     Script { source: String, name: String },
     /// The one argument.
     Value,
+    /// The interpreter itself; always a new one.
+    Interpreter,
 }
 
-/// The interpreter that is used where none is named.
+/// The interpreter that is started where none is named and none runs.
 pub(crate) const DEFAULT_INTERPRETER: &str = "python3";
 
 impl Definition {
@@ -129,6 +144,7 @@ impl std::fmt::Display for PythonSource {
             PythonSource::File(path) => write!(f, "module {path}"),
             PythonSource::Script { name, .. } => write!(f, "script {name}"),
             PythonSource::Value => f.write_str("a Python value"),
+            PythonSource::Interpreter => f.write_str("a Python interpreter"),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod child;
 mod descendants;
+#[cfg(feature = "python")]
 mod interpreter;
 mod keeper;
 mod marker;
@@ -19,6 +20,7 @@ mod wrappers;
 
 pub(crate) use child::{Child, Exit, Leftovers, children_gone};
 pub(crate) use descendants::kill_descendants;
+#[cfg(feature = "python")]
 pub(crate) use interpreter::InterpreterProcess;
 pub(crate) use keeper::keeper;
 pub(crate) use marker::{InheritedLifeline, inherited_lifeline, silence};

@@ -5,10 +5,10 @@
 //! Deliberately absent: sockets (that is transport) and any meaning of an operation (that
 //! is the host).
 
-/// The generated code of `proto/oad/v1`.
+/// The generated code of `proto/oad/v1`; `cargo run -p oad-codegen` writes it.
 #[allow(missing_docs, unreachable_pub, missing_debug_implementations, clippy::all)]
 pub(crate) mod pb {
-    tonic::include_proto!("oad.v1");
+    include!("../../../proto/generated/oad.v1.rs");
 }
 
 mod assembly;
@@ -31,4 +31,5 @@ pub(crate) use value::{
 };
 
 /// The descriptors of `proto/oad/v1`, for the reflection service.
-pub(crate) const DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("oad_descriptor");
+#[cfg(feature = "reflection")]
+pub(crate) const DESCRIPTOR_SET: &[u8] = include_bytes!("../../../proto/generated/descriptors.bin");

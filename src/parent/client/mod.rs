@@ -149,6 +149,7 @@ impl Client {
     }
 
     /// The connection, for other services than oad's.
+    #[cfg(feature = "tonic")]
     pub(crate) fn channel(&self) -> Authorized {
         self.channel.clone()
     }

@@ -1,5 +1,6 @@
 //! What comes back for an operation.
 
+use crate::common::definition::InterpreterFacts;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::IncomingItems;
 use crate::common::value::{Handle, Value};
@@ -13,7 +14,7 @@ use crate::parent::client::Description;
 #[derive(Debug)]
 pub(crate) enum Response {
     /// An object was made.
-    Created(Handle),
+    Created(Handle, Option<InterpreterFacts>),
     /// A method returned a value.
     Returned(Value),
     /// A method returned a stream.
@@ -34,7 +35,11 @@ impl Response {
         match message {
             Some(Message::Create(response)) => match response.outcome {
                 Some(create_response::Outcome::Handle(handle)) => {
-                    Ok(Response::Created(handle_from_pb(handle, uuid::Uuid::nil())?))
+                    let facts = response.interpreter.map(|interpreter| {
+                        let pb::Interpreter { pid, version, executable } = interpreter;
+                        InterpreterFacts { pid, version, executable }
+                    });
+                    Ok(Response::Created(handle_from_pb(handle, uuid::Uuid::nil())?, facts))
                 }
                 Some(create_response::Outcome::Exception(exception)) => Err(raised(exception)?),
                 None => Err(senseless()),
@@ -64,15 +69,16 @@ impl Response {
     /// The handles in it, each as often as it was given.
     pub(super) fn handles(&self) -> Vec<Handle> {
         match self {
-            Response::Created(handle) => vec![handle.clone()],
+            Response::Created(handle, _) => vec![handle.clone()],
             Response::Returned(value) => value.handles(),
             Response::Opened(_) | Response::Described(_) | Response::Done => Vec::new(),
         }
     }
 
-    pub(crate) fn into_handle(self) -> Result<Handle> {
+    /// The handle of the object that was made, and the interpreter of a Python object.
+    pub(crate) fn into_created(self) -> Result<(Handle, Option<InterpreterFacts>)> {
         match self {
-            Response::Created(handle) => Ok(handle),
+            Response::Created(handle, interpreter) => Ok((handle, interpreter)),
             _ => Err(senseless()),
         }
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use tracing::instrument::WithSubscriber as _;
 
 use crate::common::definition::TypeDescription;
-use crate::common::definition::{DAY, Definition, short_name};
+use crate::common::definition::{DAY, Definition, InterpreterFacts, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::process::{Program, keeper};
 use crate::common::transport::Token;
@@ -59,7 +60,22 @@ pub struct Spawn<P> {
     create_timeout: Option<Duration>,
     /// The first setting of a daemon that was chosen.
     set: Option<&'static str>,
-    proxy: PhantomData<fn() -> P>,
+    /// For a method of the proxy that is called on the builder: the compiler looks for it
+    /// in the fields too, unless they are hidden, and suggests `builder.r#await.method()`.
+    #[cfg_attr(doc, doc(hidden))]
+    pub r#await: NotAwaited<P>,
+}
+
+/// The proxy that the builder does not have yet; code that uses it does not compile.
+#[derive(Debug)]
+pub struct NotAwaited<P>(PhantomData<fn() -> P>);
+
+impl<P> Deref for NotAwaited<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        const { panic!("write `.await` instead of `.r#await`") }
+    }
 }
 
 /// Where the object is to live.
@@ -131,8 +147,13 @@ impl Settings {
 /// blocks the first, and makes calls a little slower.
 const WORKERS: usize = 2;
 
-/// What comes of it before it is a proxy: the daemon and the object's handle.
-pub(crate) type Spawned = (Daemon, Handle);
+/// An object that was made, before it is a proxy.
+pub(crate) struct Spawned {
+    pub(crate) daemon: Daemon,
+    pub(crate) handle: Handle,
+    /// The interpreter of a Python object.
+    pub(crate) interpreter: Option<InterpreterFacts>,
+}
 
 impl<P> Spawn<P> {
     /// An object made in the daemon, by a constructor.
@@ -182,7 +203,14 @@ impl<P> Spawn<P> {
 
     pub(crate) fn from_definition(definition: Definition, arguments: ArgumentsBuilder) -> Self {
         let place = Location::Own(Box::default());
-        Spawn { definition, arguments, place, create_timeout: None, set: None, proxy: PhantomData }
+        Spawn {
+            definition,
+            arguments,
+            place,
+            create_timeout: None,
+            set: None,
+            r#await: NotAwaited(PhantomData),
+        }
     }
 
     /// Makes the object in a daemon that is there already, beside what lives in it. How a
@@ -205,8 +233,8 @@ impl<P> Spawn<P> {
     }
 
     /// One more argument for the [`executable`](Spawn::executable).
-    pub fn arg(self, argument: impl Into<OsString>) -> Self {
-        self.set("arg", |settings| settings.arguments.push(argument.into()))
+    pub fn program_arg(self, argument: impl Into<OsString>) -> Self {
+        self.set("program_arg", |settings| settings.arguments.push(argument.into()))
     }
 
     /// One more environment variable for the daemon, which has those of this process
@@ -237,6 +265,7 @@ impl<P> Spawn<P> {
     /// service of your own. What this program sends has the token; [`Daemon::grpcurl`]
     /// shows it to you. In a generated client's requests the `authorization` metadata is
     /// the token's, and the daemon's services do not see it.
+    #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
         self.set("localhost", |settings| settings.localhost = true)
     }
@@ -288,7 +317,7 @@ impl<P> Spawn<P> {
 
     /// The same for the object of an interpreter, which has a start of its own, so that
     /// it means something in any daemon.
-    pub(crate) fn interpreted_start_timeout(mut self, timeout: Duration) -> Self {
+    pub(crate) fn interpreter_start_timeout(mut self, timeout: Duration) -> Self {
         if let Location::Own(settings) = &mut self.place {
             settings.start_timeout = timeout.min(DAY);
         }
@@ -346,10 +375,10 @@ impl<P> Spawn<P> {
                 (values, keywords),
                 self.create_timeout,
             )?;
-            submitted.await?.into_handle()
+            submitted.await?.into_created()
         };
         match created.await {
-            Ok(handle) => Ok((daemon, handle)),
+            Ok((handle, interpreter)) => Ok(Spawned { daemon, handle, interpreter }),
             Err(error) => {
                 let error = error.doing(making).on(daemon.to_string());
                 if is_own {

@@ -6,6 +6,7 @@
 
 mod backend;
 mod builder;
+#[cfg(feature = "tonic")]
 mod channel;
 mod launch;
 mod shutdown_report;
@@ -14,6 +15,7 @@ mod supervisor;
 pub(crate) use backend::{InProcess, StartInProcess};
 pub(crate) use builder::Spawned;
 pub use builder::{Spawn, daemon};
+#[cfg(feature = "tonic")]
 pub use channel::Channel;
 pub use shutdown_report::ShutdownReport;
 
@@ -274,6 +276,7 @@ impl Daemon {
 
     /// The connection to it, for clients that tonic has generated; their services are
     /// those that the daemon's program adds by [`init_with`](crate::init_with).
+    #[cfg(feature = "tonic")]
     #[must_use]
     pub fn channel(&self) -> Channel {
         Channel::new(self.0.client.channel(), self.clone())

@@ -12,12 +12,16 @@ use serde::de::DeserializeOwned;
 
 use crate::common::definition::{self, Action, Returns, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::{IncomingItems, Stream, WINDOW};
+#[cfg(feature = "python")]
+use crate::common::stream::Stream;
+use crate::common::stream::{IncomingItems, WINDOW};
 use crate::common::value::{Held, Value, Wanted, wanted};
 use crate::parent::client::{ArgumentsBuilder, CallParts};
 use crate::parent::client::{Options, Response, Submitted};
+#[cfg(feature = "python")]
+use crate::parent::proxy::FromPython;
 use crate::parent::proxy::adopt::read;
-use crate::parent::proxy::{FromPython, Nature, Proxy};
+use crate::parent::proxy::{Origin, Proxy};
 
 /// A call of a method: a future of what it returns. It is sent when it is first polled,
 /// and the calls of one proxy are carried out in that order.
@@ -142,6 +146,7 @@ pub(super) fn ask<T: DeserializeOwned>(
 }
 
 /// The same for a Python object.
+#[cfg(feature = "python")]
 pub(super) fn ask_python<T: FromPython>(
     proxy: &Proxy,
     action: Action,
@@ -160,6 +165,7 @@ pub(super) fn ask_python<T: FromPython>(
 }
 
 /// The same for the items of what is iterated over.
+#[cfg(feature = "python")]
 pub(super) fn ask_items<T: DeserializeOwned>(
     proxy: &Proxy,
     name: Cow<'static, str>,
@@ -238,6 +244,15 @@ impl<T, E> Call<T, E> {
         self.change(|prepared| {
             prepared.arguments =
                 std::mem::take(&mut prepared.arguments).with_keyword(name, &argument);
+        })
+    }
+
+    /// Adds the fields of a struct, or the entries of a map with text keys, as keyword
+    /// arguments.
+    #[doc(alias = "kwargs")]
+    pub fn keywords(self, arguments: impl Serialize) -> Self {
+        self.change(|prepared| {
+            prepared.arguments = std::mem::take(&mut prepared.arguments).with_keywords(&arguments);
         })
     }
 
@@ -330,8 +345,8 @@ impl CallContext<'_> {
     /// Says what was tried, and on which daemon.
     pub(super) fn explain(&self, error: Error) -> Error {
         let error = error.doing(self.act()).on(self.proxy.daemon().to_string());
-        match (error.kind(), &self.proxy.0.nature) {
-            (ErrorKind::BadArguments, Nature::Rust) => {
+        match (error.kind(), &self.proxy.0.origin) {
+            (ErrorKind::BadArguments, Origin::Rust) => {
                 error.advise("is the daemon's program of the same version as this one?")
             }
             _ => error,

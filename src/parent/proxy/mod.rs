@@ -5,19 +5,36 @@
 //! The top of the left stair: below is the daemon, which carries the call.
 
 mod adopt;
+#[cfg(feature = "python")]
+mod attribute_path;
 mod blocking;
 mod call;
+#[cfg(feature = "python")]
+mod interpreter;
+#[cfg(feature = "python")]
+mod operator;
+#[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
 mod python_builder;
 mod recover;
 mod remote;
 
 pub use adopt::read_typed;
+#[cfg(feature = "python")]
+pub use attribute_path::AttributePath;
 pub use blocking::call_blocking;
 pub use call::{Call, ResultParts, call, call_fallible};
+#[cfg(feature = "python")]
+pub use interpreter::{Eval, Interpreter};
+#[cfg(feature = "python")]
+pub use operator::Operator;
+#[cfg(feature = "python")]
 pub use python::{FromPython, PythonProxy};
+#[cfg(feature = "python")]
 pub use python_builder::{
-    PythonBuilder, python, python_file, python_module, python_name, python_script, python_value,
+    MadeInPython, PythonBuilder, interpreter, python, python_file, python_module, python_name,
+    python_script, python_value,
 };
 pub use recover::{FromError, Opaque, Readable, Recover, infallible};
 pub use remote::{Remote, TypedProxy};
@@ -31,7 +48,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::common::definition::short_name;
+use crate::common::definition::{InterpreterFacts, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Handle;
 use crate::parent::client::ArgumentsBuilder;
@@ -48,15 +65,16 @@ pub struct Proxy(Arc<ObjectLease>);
 struct ObjectLease {
     daemon: Daemon,
     handle: Handle,
-    nature: Nature,
+    origin: Origin,
 }
 
-/// What the object is made of, as far as its caller is concerned.
-enum Nature {
+/// The kind of an object, and what the parent knows of where it lives.
+enum Origin {
     Rust,
-    /// `called` is the name that its caller has made it by, where its type's tells less.
     Python {
+        /// The name that messages use, where the type's would tell less.
         called: Option<String>,
+        interpreter: Arc<InterpreterFacts>,
     },
 }
 
@@ -157,24 +175,26 @@ impl Proxy {
         }
     }
 
-    fn new((daemon, handle): Spawned, nature: Nature) -> Self {
-        Proxy(Arc::new(ObjectLease { daemon, handle, nature }))
+    fn new(daemon: Daemon, handle: Handle, origin: Origin) -> Self {
+        Proxy(Arc::new(ObjectLease { daemon, handle, origin }))
     }
 
-    /// The proxy of an object that this one has handed out.
+    /// The proxy of an object that a call of this one returned.
     fn beside(&self, handle: Handle) -> Self {
-        let nature = match self.0.nature {
-            Nature::Rust => Nature::Rust,
-            Nature::Python { .. } => Nature::Python { called: None },
+        let origin = match &self.0.origin {
+            Origin::Rust => Origin::Rust,
+            Origin::Python { interpreter, .. } => {
+                Origin::Python { called: None, interpreter: Arc::clone(interpreter) }
+            }
         };
-        Proxy::new((self.daemon().clone(), handle), nature)
+        Proxy::new(self.daemon().clone(), handle, origin)
     }
 
     /// What messages call it: the name that its caller made it by, its own name if it is a
     /// class, a function or a module, or else its type's name without the path.
     fn called(&self) -> &str {
-        match &self.0.nature {
-            Nature::Python { called: Some(called) } => called,
+        match &self.0.origin {
+            Origin::Python { called: Some(called), .. } => called,
             _ if !self.handle().name().is_empty() => self.handle().name(),
             _ => short_name(self.type_name()),
         }
@@ -188,7 +208,8 @@ impl<P: TypedProxy> IntoFuture for Spawn<P> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            self.spawn().await.map(|spawned| P::from_proxy(Proxy::new(spawned, Nature::Rust)))
+            let Spawned { daemon, handle, .. } = self.spawn().await?;
+            Ok(P::from_proxy(Proxy::new(daemon, handle, Origin::Rust)))
         })
     }
 }

@@ -30,9 +30,9 @@ pub trait Opaque<E> {
 
 /// An error that a proxy can give where the trait's method says so.
 #[diagnostic::on_unimplemented(
-    message = "a method of an interface can also fail because its daemon does, so `{Self}` must be `From<oad::Error>`",
-    label = "cannot say that the daemon failed",
-    note = "implement `From<oad::Error>` for it, or return an `oad::Result`; if it is also `Serialize + Deserialize`, the method's own errors cross as themselves"
+    message = "a method of an interface also fails if its daemon does, so `{Self}` must implement `From<oad::Error>`",
+    label = "cannot hold a failure of the daemon",
+    note = "implement `From<oad::Error>` for it, or return an `oad::Result`; if it is also `Serialize + Deserialize`, the method's own errors are sent as values"
 )]
 pub trait FromError {
     /// What is made of oad's error.

@@ -11,22 +11,33 @@ from agent.failure import Failure, attempt
 
 def reach(x, name):
     """An attribute by its dotted name."""
-    for part in checked_name(name).split('.'):
+    for part in parts_of(name):
         x = getattr(x, part)
     return x
 
 
 def reach_parent(x, name):
     """The object that holds the last attribute of a dotted name, and the attribute's name."""
-    parent, _, last = checked_name(name).rpartition('.')
-    return (reach(x, parent) if parent else x), last
+    *parents, last = parts_of(name)
+    for part in parents:
+        x = getattr(x, part)
+    return x, last
 
 
-def checked_name(name):
+def parts_of(name):
+    """The names in a dotted name; a backslash makes the next character part of a name."""
     if type(name) is not str:
         message = 'a name must be text, not {}'.format(type(name).__name__)
         raise Failure('bad_arguments', message)
-    return name
+    if '\\' not in name:
+        return name.split('.')
+    parts, chars = [''], iter(name)
+    for char in chars:
+        if char == '.':
+            parts.append('')
+        else:
+            parts[-1] += next(chars, '') if char == '\\' else char
+    return parts
 
 
 def imported(name):
