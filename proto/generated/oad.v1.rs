@@ -773,6 +773,9 @@ pub struct Exception {
     /// The fields that were shortened or omitted to fit the message limit.
     #[prost(string, repeated, tag = "19")]
     pub shortened: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What the reader can do about it, if the daemon knows.
+    #[prost(string, tag = "20")]
+    pub advice: ::prost::alloc::string::String,
 }
 /// The request of Describe.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

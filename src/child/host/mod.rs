@@ -33,8 +33,8 @@ use crate::child::host::progress::RunMode;
 use crate::child::host::scope::Scope;
 use crate::child::host::table::ObjectTable;
 use crate::child::object::{
-    Arguments, CallScope, Construction, Dynamic, ObjectRef, ReplyChannel, drop_here, make,
-    no_such_object,
+    Arguments, CallScope, Construction, Dynamic, DynamicCall, ObjectRef, ReplyChannel, drop_here,
+    make, no_such_object,
 };
 use crate::common::definition::{Action, CallArgs, Definition, Operation};
 use crate::common::definition::{Method, TypeDescription};
@@ -192,7 +192,8 @@ impl Host {
                 CallTarget::Dynamic(object) => {
                     let hold = Box::new((turn.taken().await, token));
                     caller.progress.inspect(|progress| progress.note(RunMode::Elsewhere));
-                    object.ask(operation, arguments, keywords, scope, hold).await?
+                    let call = DynamicCall { operation, arguments, keywords, scope, hold };
+                    object.call(call).await?
                 }
             };
             Ok(MethodResult { value, handed_out })

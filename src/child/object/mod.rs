@@ -27,7 +27,7 @@ pub(crate) use blocking::{BLOCKING_THREADS, place_on_other_threads, try_in_place
 pub(crate) use call_scope::CallScope;
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;
-pub(crate) use dynamic::{Dynamic, DynamicDescription, DynamicMethod};
+pub(crate) use dynamic::{Dynamic, DynamicCall, DynamicDescription, DynamicMethod};
 pub use exception::{
     ByDebug, ByDisplay, ByError, ByNothing, Deserialized, NotDeserialized, NotSerialized,
     RaisedError, Revive, Serialized,

@@ -53,6 +53,15 @@ pub(crate) struct AgentHandle {
     pub(crate) name: String,
 }
 
+/// For frames that refer to no objects.
+///
+/// # Errors
+///
+/// Always [`ErrorKind::Protocol`].
+pub(super) fn no_handles(_: &Handle) -> Result<u64> {
+    Err(malformed("a handle where no object can be"))
+}
+
 /// The bytes of a value. `number` tells the interpreter's number of an object.
 ///
 /// # Errors
@@ -108,8 +117,8 @@ impl AgentFrame {
 
     /// The bytes before those of [`tail`](Frame::tail).
     pub(crate) fn head(id: u64) -> Result<Vec<u8>> {
-        let mut no_handles = |_: &Handle| Ok(0);
-        let mut writer = MarshalWriter::new(&mut no_handles);
+        let number = &mut no_handles;
+        let mut writer = MarshalWriter::new(number);
         writer.open_tuple(3)?;
         writer.value(&id.into())?;
         Ok(writer.finish())
