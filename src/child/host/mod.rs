@@ -33,8 +33,8 @@ use crate::child::host::progress::RunMode;
 use crate::child::host::scope::Scope;
 use crate::child::host::state::{HostState, drop_in_background};
 use crate::child::object::{
-    Arguments, CallScope, Construction, Dynamic, ObjectRef, ReplyChannel, drop_blocking, make,
-    unknown_method,
+    Arguments, CallScope, Construction, Dynamic, DynamicCall, ObjectRef, ReplyChannel,
+    drop_blocking, make, unknown_method,
 };
 use crate::common::definition::{Action, CallArgs, Definition, Method, Operation, TypeDescription};
 use crate::common::error::{Error, ErrorKind, Result};
@@ -156,7 +156,8 @@ impl Host {
                 CallTarget::Dynamic(object) => {
                     let hold = Box::new((turn.acquire().await, token));
                     caller.progress.inspect(|progress| progress.note(RunMode::External));
-                    object.ask(operation, arguments, keywords, scope, hold).await?
+                    let call = DynamicCall { operation, arguments, keywords, scope, hold };
+                    object.call(call).await?
                 }
             };
             Ok(MethodResult { value, handles })

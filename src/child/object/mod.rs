@@ -27,7 +27,7 @@ pub(crate) use blocking::{BLOCKING_THREADS, other_thread_permit, try_in_place};
 pub(crate) use call_scope::{CallScope, ReplyChannel};
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;
-pub(crate) use dynamic::{Dynamic, DynamicDescription, DynamicMethod};
+pub(crate) use dynamic::{Dynamic, DynamicCall, DynamicDescription, DynamicMethod};
 pub use exception::{
     ByDebug, ByDisplay, ByError, ByNothing, ByValue, Deserialized, NotDeserialized, NotSerialized,
     RaisedError, Serialized,
