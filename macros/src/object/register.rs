@@ -40,7 +40,7 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
         ) -> ::oad::Result<::std::boxed::Box<dyn ::oad::__private::Hosted>> {
             use ::oad::__private::{Deserialized as _, NotDeserialized as _};
             let __oad_type = ::oad::__private::ByValue::<#self_path>(::core::marker::PhantomData);
-            ::core::result::Result::Ok(::oad::Object::host((&&__oad_type).from_value(__oad_value)?))
+            ::core::result::Result::Ok(::oad::Object::host((&&__oad_type).convert(__oad_value)?))
         }
     }
 }
