@@ -1,8 +1,8 @@
-//! One call of an object in a daemon, beside a bare tonic unary call and a ping-pong over
-//! a bare socket, each to a process of its own, in one run.
+//! Compares a call of an object in a daemon with a bare tonic unary call and a ping-pong
+//! over a bare socket, each to another process, in one run.
 //!
-//! `cargo bench --bench call` prints the median of each, interleaved, and the ratio of
-//! oad's `&self` call to it; then how many calls a second go with 64 in flight.
+//! `cargo bench --bench call` prints the median of each, measured interleaved, and the
+//! ratio of oad's `&self` call to it; then the calls per second with 64 in flight.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -21,7 +21,7 @@ const ROUNDS: usize = 30;
 const CALLS: u64 = 300;
 const IN_FLIGHT: usize = 64;
 
-/// What is called.
+/// The object under test.
 struct Echo(u64);
 
 #[oad::object]
@@ -167,7 +167,7 @@ impl Row {
     }
 }
 
-/// This program again, to serve something else than oad.
+/// This program, started again to serve something other than oad.
 struct Part {
     process: Child,
     socket: PathBuf,

@@ -1,4 +1,5 @@
-"""The other ends of benches/python.rs: it writes `<name> <calls>` lines, and reads how long each call of `StringIO.tell` took, in nanoseconds."""
+"""Measures the counterparts of benches/python.rs: reads lines `<name> <calls>`, and prints how
+long each call of `StringIO.tell` took, in nanoseconds."""
 import io
 import logging
 import multiprocessing
@@ -33,12 +34,13 @@ def main():
     except ImportError:
         pass
     else:
-        ends['pyoad'] = ObjectDaemonProxy(InstanceDefinition('io', 'StringIO', 'text'), logger=logging.getLogger('quiet'))
+        definition = InstanceDefinition('io', 'StringIO', 'text')
+        ends['pyoad'] = ObjectDaemonProxy(definition, logger=logging.getLogger('quiet'))
     print('ends', *ends, flush=True)
     for line in sys.stdin:
         name, calls = line.split()
         end = ends[name]
-        # As one writes it, with the attribute looked up each time.
+        # As user code does it, with an attribute lookup for each call.
         measure(lambda: end.tell(), int(calls))
     if 'pyoad' in ends:
         ends.pop('pyoad').terminate_daemon()

@@ -1,9 +1,11 @@
-//! One call of a Python object, `StringIO.tell`, beside the same by
-//! `multiprocessing.managers` and by pyoad, both with start method spawn, in one run.
+//! Compares a call of a Python object, `StringIO.tell`, with the same call through
+//! `multiprocessing.managers` and through pyoad, both with start method spawn, in one
+//! run.
 //!
-//! `cargo bench --bench python` prints the median of each, interleaved, and the ratio of
-//! oad's to it. pyoad is fetched by pip into a temporary folder; where that fails it is
-//! left out, and said. `OAD_PYTHON` names the interpreter of all; `python3` by default.
+//! `cargo bench --bench python` prints the median of each, measured interleaved, and the
+//! ratio of oad's call to it. pyoad is installed by pip into a temporary folder; if that
+//! fails it is omitted. `OAD_PYTHON` names the interpreter of all; the default is
+//! `python3`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -20,7 +22,7 @@ async fn main() -> oad::Result<()> {
     let python = std::env::var("OAD_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
     if !fetch(&python, folder.path()) {
-        println!("pip cannot install pyoad, so it is left out");
+        println!("omitting pyoad: pip failed to install it");
     }
     let mut others = Others::start(&python, folder.path());
     let text = oad::python("io", "StringIO").arg("text").interpreter(&python).await?;
@@ -56,17 +58,18 @@ async fn main() -> oad::Result<()> {
     text.shutdown().await.map(drop)
 }
 
-/// Installs pyoad for this run alone.
+/// Installs pyoad into a temporary folder.
 fn fetch(python: &str, folder: &Path) -> bool {
-    let words = "-m pip --quiet --disable-pip-version-check --no-input --retries 0 --timeout 15 install --no-deps pyoad --target";
+    let words = "-m pip --quiet --disable-pip-version-check --no-input --retries 0 --timeout 15 \
+                 install --no-deps pyoad --target";
     let mut pip = Command::new(python);
     let status =
         pip.args(words.split(' ')).arg(folder).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
-/// The Python side of it: a program that measures the calls that it is told to make. It
-/// ends with its stdin.
+/// The Python side: a program that measures calls on request. It exits when its stdin
+/// closes.
 struct Others {
     process: Child,
     input: Option<ChildStdin>,
@@ -86,21 +89,22 @@ impl Others {
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("it is piped"));
         let mut others = Others { process, input, output, names: Vec::new() };
-        others.names = others.hear("ends");
+        others.names = others.read_line("ends");
         others
     }
 
     fn measure(&mut self, name: &str) -> Vec<Duration> {
         writeln!(self.input.as_mut().expect("it is open"), "{name} {CALLS}").expect("it listens");
-        let times = self.hear("times");
+        let times = self.read_line("times");
         times
             .iter()
             .map(|time| Duration::from_nanos(time.parse().expect("it is a number")))
             .collect()
     }
 
-    /// The words of the next line that begins so; pyoad prints lines of its own.
-    fn hear(&mut self, first: &str) -> Vec<String> {
+    /// Returns the words of the next line that begins with `first`; pyoad prints lines of
+    /// its own.
+    fn read_line(&mut self, first: &str) -> Vec<String> {
         let mut line = String::new();
         while self.output.read_line(&mut line).expect("its output can be read") > 0 {
             let mut words = line.split_whitespace();
@@ -109,7 +113,7 @@ impl Others {
             }
             line.clear();
         }
-        panic!("the Python side ended without a word");
+        panic!("the Python side exited without printing a line");
     }
 }
 

@@ -40,8 +40,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let surroundings = SurroundingsProxy::new()
         .executable(&wrapper) // in place of this program
-        .arg(std::env::current_exe()?) // what the script runs: it must call `oad::init` and have the type
-        .arg("--quiet")
+        .program_arg(std::env::current_exe()?) // what the script runs: it must call `oad::init` and have the type
+        .program_arg("--quiet")
         .env_clear() // nothing of this process's environment …
         .env("MODEL", "small") // … but for this
         .current_dir(folder.path())

@@ -7,9 +7,11 @@ use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::host::BLOCKING_THREADS;
-use crate::child::server::{Services, serve_within};
+use crate::child::server::{Services, serve_in_process};
 use crate::common::transport::IoStream;
 use crate::parent::daemon::{InProcess, Spawn};
+#[cfg(feature = "python")]
+use crate::parent::proxy::PythonBuilder;
 
 impl<P> Spawn<P> {
     /// Runs the daemon within this process.
@@ -70,6 +72,17 @@ impl<P> Spawn<P> {
     }
 }
 
+#[cfg(feature = "python")]
+impl<P> PythonBuilder<P> {
+    /// Runs the daemon inside this process; the interpreter is a process of its own as
+    /// ever. See [`Spawn::in_process`].
+    ///
+    /// A program that only makes Python objects needs no `oad::init()` this way.
+    pub fn in_process(self) -> Self {
+        self.change(Spawn::in_process)
+    }
+}
+
 /// Starts the server; gives the other ends of its lifeline and of its connection too.
 fn start(
     add: impl FnOnce(Services) -> Services + Send + 'static,
@@ -88,7 +101,7 @@ fn start(
     runtime.spawn(async move {
         let _telling = telling;
         // What fails is told on the lifeline, or by its end.
-        let _ = serve_within(its_lifeline, its_connection, add(Services::default())).await;
+        let _ = serve_in_process(its_lifeline, its_connection, add(Services::default())).await;
     });
     Ok((InProcess::new(runtime, ended), lifeline, connection))
 }

@@ -38,8 +38,8 @@ pub use crate::common::value;
 #[cfg(feature = "python")]
 #[doc(inline)]
 pub use crate::parent::proxy::{
-    FromPython, PythonBuilder, PythonProxy, python, python_file, python_module, python_name,
-    python_script, python_value,
+    AttributePath, Eval, FromPython, Interpreter, Operator, PythonBuilder, PythonProxy,
+    interpreter, python, python_file, python_module, python_name, python_script, python_value,
 };
 #[doc(inline)]
 pub use crate::{
@@ -67,16 +67,18 @@ pub use oad_macros::{main, object};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::child::object::{
-        Arguments, ByDebug, ByDisplay, ByError, ByNothing, Calls, Construction, Deserialized,
-        Hosted, HostedAs, Implementation, Interface, InterfaceDispatch, MethodOutput,
+        Arguments, ByDebug, ByDisplay, ByError, ByNothing, ByValue, Calls, Construction,
+        Deserialized, Hosted, HostedAs, Implementation, Interface, InterfaceDispatch, MethodOutput,
         NotDeserialized, NotSerialized, OverlappingKind, OwnedItems, RaisedError, Registration,
-        Reply, Revive, SerialKind, Serialized, construction, in_place, no_such_method, overlapping,
+        Reply, SerialKind, Serialized, construction, in_place, no_such_method, overlapping,
         send_iterator, send_stream, serial, take,
     };
     pub use crate::common::definition::{Method, Parameter, Receiver, TypeDescription};
     pub use crate::common::process::TestDaemon;
     pub use crate::init::block_on;
     pub use crate::parent::client::ArgumentsBuilder;
+    #[cfg(feature = "python")]
+    pub use crate::parent::proxy::MadeInPython;
     pub use crate::parent::proxy::{
         FromError, Opaque, Readable, Recover, ResultParts, TypedProxy, call, call_blocking,
         call_fallible, infallible, read_typed,
@@ -89,36 +91,40 @@ pub mod __private {
 
     use crate::common::error::Error;
 
-    /// What an error type must be for `#[oad(error)]`.
-    pub fn assert_error<E: Crosses>() {}
+    /// Asserts that an error type can be used with `#[oad(error)]`.
+    pub fn assert_error<E: SentAsValue>() {}
 
-    /// What a type must be to implement an interface.
+    /// Asserts that a type that implements an interface is an object.
     pub fn assert_object<T: crate::child::object::Object>() {}
 
-    /// What a type must be for its `&self` methods to overlap.
-    pub fn assert_overlaps<T: Overlaps>() {}
+    /// Asserts that `&self` methods of a type can run in parallel.
+    pub fn assert_parallel<T: Parallel>() {}
 
-    /// An error that crosses to the caller as itself.
+    /// An error that is sent to the caller as a value.
     #[diagnostic::on_unimplemented(
-        message = "an error marked `#[oad(error)]` crosses as itself, so `{Self}` must be `Serialize + Deserialize + From<oad::Error>`",
-        label = "cannot cross as itself",
-        note = "derive the first two, and implement `From<oad::Error>` for what can go wrong on the way; or leave `#[oad(error)]` out"
+        message = "an `#[oad(error)]` method sends its error as a value, so `{Self}` must be `Serialize + Deserialize + From<oad::Error>`",
+        label = "cannot be sent as a value",
+        note = "derive the first two, and implement `From<oad::Error>` for failures of the daemon; or remove `#[oad(error)]`"
     )]
-    pub trait Crosses {}
+    pub trait SentAsValue {}
 
     #[diagnostic::do_not_recommend]
-    impl<E: Serialize + DeserializeOwned + From<Error>> Crosses for E {}
+    impl<E: Serialize + DeserializeOwned + From<Error>> SentAsValue for E {}
 
-    /// A type whose `&self` methods may overlap.
+    /// A type whose `&self` methods can run in parallel.
     #[diagnostic::on_unimplemented(
-        message = "calls of `&self` methods overlap, so `{Self}` must be `Sync`",
+        message = "`&self` methods run in parallel, so `{Self}` must be `Sync`",
         label = "not `Sync`",
-        note = "make it `Sync`, or write `#[oad::object(serial)]` to have all its methods run one at a time"
+        note = "make it `Sync`, or write `#[oad::object(serial)]` to run its methods one at a time"
     )]
-    pub trait Overlaps {}
+    pub trait Parallel {}
 
     #[diagnostic::do_not_recommend]
-    impl<T: Sync> Overlaps for T {}
+    impl<T: Sync> Parallel for T {}
+
+    /// Implemented once by the block of each object: the compiler reports a second
+    /// implementation by the trait's name.
+    pub trait OnlyOneObjectBlockPerType {}
 }
 
 /// Turns the error of a method into an exception, whatever its type can do; see

@@ -1,4 +1,4 @@
-//! What calls do: values, order, overlap, deadlines, cancellation, failures.
+//! Calls: values, order, overlap, timeouts, cancellation, failures.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A busy daemon may take more than one call's time to answer.
+/// A busy daemon may take longer than one call's timeout to answer.
 async fn until_it_answers(lab: &LabProxy) {
     for _ in 0..30 {
         if lab.log().timeout(SECOND).await.is_ok() {
             return;
         }
     }
-    panic!("it does not answer");
+    panic!("the daemon does not answer");
 }
 
 async fn lab() -> LabProxy {
@@ -62,9 +62,10 @@ async fn small_call_behind_a_large_one_keeps_its_order() {
 }
 
 #[tokio::test]
-async fn busy_object_holds_up_no_other_and_no_control() {
+async fn busy_object_delays_neither_others_nor_the_shutdown() {
     let lab = lab().await;
-    let other = LabProxy::new().within(lab.daemon()).await.expect("it fits in");
+    let other =
+        LabProxy::new().within(lab.daemon()).await.expect("the daemon takes a second object");
     assert_eq!(lab.pid(), other.pid());
     let busy: Vec<_> = (0..4).map(|_| tokio::spawn(lab.spin(SECOND * 60))).collect();
     until_it_answers(&lab).await;
@@ -104,7 +105,7 @@ async fn dropped_call_is_cancelled_at_its_await() {
 }
 
 #[tokio::test]
-async fn deadline_ends_with_its_own_kind_and_cancels() {
+async fn timeout_has_its_own_kind_and_cancels_the_call() {
     let lab = lab().await;
     let start = Instant::now();
     let error = lab
@@ -115,10 +116,8 @@ async fn deadline_ends_with_its_own_kind_and_cancels() {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
     let message = error.to_string();
-    let expected = format!(
-        "calling Lab.wait_alone on daemon {} (Lab): there was no answer within 100ms",
-        lab.pid()
-    );
+    let expected =
+        format!("calling Lab.wait_alone on daemon {} (Lab): no response within 100ms", lab.pid());
     assert!(message.starts_with(&expected), "{message}");
     assert_eq!(
         lab.log().timeout(SECOND).await.expect("it is free again"),
@@ -127,7 +126,7 @@ async fn deadline_ends_with_its_own_kind_and_cancels() {
 }
 
 #[tokio::test]
-async fn deadline_of_a_sync_call_frees_the_caller_while_the_object_is_busy() {
+async fn timeout_of_a_sync_call_frees_the_caller_while_the_object_is_busy() {
     let lab = lab().await;
     let error =
         lab.note("busy".into(), SECOND).timeout(millis(50)).await.expect_err("it takes a second");
@@ -141,7 +140,7 @@ async fn deadline_of_a_sync_call_frees_the_caller_while_the_object_is_busy() {
 }
 
 #[tokio::test]
-async fn call_waiting_for_its_turn_is_taken_back_when_dropped() {
+async fn queued_call_is_removed_when_dropped() {
     let lab = lab().await;
     let busy = tokio::spawn(lab.note("busy".into(), millis(300)));
     tokio::task::yield_now().await;
@@ -155,14 +154,14 @@ async fn call_waiting_for_its_turn_is_taken_back_when_dropped() {
 }
 
 #[tokio::test]
-async fn panic_is_an_exception_and_the_object_stays() {
+async fn panic_is_an_exception_and_the_object_stays_usable() {
     let lab = lab().await;
     let sync = lab.panic("sync trouble".into()).await.expect_err("it panics");
     let later = lab.panic_later("async trouble".into()).await.expect_err("it panics");
     for (error, message, line) in
         [(sync, "sync trouble", "lab.rs:"), (later, "async trouble", "lab.rs:")]
     {
-        let exception = error.exception().expect("it is the object's own");
+        let exception = error.exception().expect("it has an exception");
         assert!(exception.is_panic() && error.is_exception(), "{error:?}");
         assert_eq!(exception.message(), message);
         assert!(exception.location().is_some_and(|location| location.contains(line)), "{error:?}");
@@ -189,9 +188,10 @@ async fn large_message_fails_one_call_and_no_other() {
 }
 
 #[tokio::test]
-async fn large_argument_holds_up_no_small_call_on_another_object() {
+async fn large_argument_does_not_delay_small_calls_on_another_object() {
     let lab = lab().await;
-    let other = LabProxy::new().within(lab.daemon()).await.expect("it fits in");
+    let other =
+        LabProxy::new().within(lab.daemon()).await.expect("the daemon takes a second object");
     let large = oad::value::Bytes::from(vec![0; 64 << 20]);
     let sending = tokio::spawn(lab.len(&large));
     let mut during = Vec::new();
@@ -206,7 +206,7 @@ async fn large_argument_holds_up_no_small_call_on_another_object() {
         during.len(),
         support::median(during.clone())
     );
-    assert!(during.len() >= 10, "only {} calls went beside it", during.len());
+    assert!(during.len() >= 10, "only {} calls ran meanwhile", during.len());
 }
 
 #[tokio::test]
@@ -262,11 +262,15 @@ async fn failing_constructor_ends_the_daemon_before_its_error_returns() {
         .nth(4)
         .and_then(|pid| pid.parse().ok())
         .expect("it names the pid");
-    assert_eq!(support::state(pid), None, "it is gone, not merely ending; before: {before:?}");
+    assert_eq!(
+        support::state(pid),
+        None,
+        "the process is gone, not merely ending; children before: {before:?}"
+    );
 }
 
 #[tokio::test]
-async fn slow_constructor_has_a_deadline_of_its_own() {
+async fn slow_constructor_has_its_own_timeout() {
     let error = LabProxy::slowly(SECOND * 60)
         .create_timeout(millis(100))
         .await
@@ -276,7 +280,7 @@ async fn slow_constructor_has_a_deadline_of_its_own() {
 }
 
 #[tokio::test]
-async fn large_answer_that_is_ready_in_time_is_not_lost_at_shutdown() {
+async fn large_response_that_is_ready_in_time_is_not_lost_at_shutdown() {
     for _ in 0..3 {
         let lab = lab().await;
         let answer = tokio::spawn(lab.bytes(64 << 20));
@@ -302,16 +306,16 @@ async fn limit_below_a_frame_holds_too() {
 }
 
 #[tokio::test]
-async fn failure_of_the_object_arrives_whatever_its_size() {
+async fn exception_arrives_whatever_its_size() {
     let why = "w".repeat(60_000);
     let error = LabProxy::failing(why.clone()).message_limit(100_000).await.expect_err("it fails");
-    let exception = error.exception().expect("it is the constructor's own");
+    let exception = error.exception().expect("it has an exception");
     assert_eq!((exception.message(), exception.get::<String>()), (why.as_str(), None));
     assert_eq!(exception.shortened().collect::<Vec<_>>(), ["value"]);
     assert!(format!("{error:?}").contains("shortened to fit the message limit: value"));
     let lab = LabProxy::new().message_limit(1000).await.expect("a daemon can be made");
     let error = lab.panic_at_length(5_000_000).await.expect_err("it panics");
-    let exception = error.exception().expect("it is the object's own");
+    let exception = error.exception().expect("it has an exception");
     assert!(exception.is_panic() && exception.message().starts_with("ppp"), "{error}");
     assert!(
         exception.message().ends_with(" bytes more)") && exception.message().len() > 1000,
@@ -321,7 +325,7 @@ async fn failure_of_the_object_arrives_whatever_its_size() {
 }
 
 #[tokio::test]
-async fn cancelled_call_that_would_end_the_object_does_not() {
+async fn cancelled_call_does_not_consume_the_object() {
     let lab = lab().await;
     let busy = tokio::spawn(lab.note("busy".into(), millis(300)));
     tokio::task::yield_now().await;
@@ -335,7 +339,7 @@ async fn cancelled_call_that_would_end_the_object_does_not() {
 }
 
 #[test]
-fn deadline_needs_neither_the_callers_runtime_nor_that_of_the_connection() {
+fn timeout_needs_neither_the_callers_runtime_nor_that_of_the_connection() {
     let idle =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let lab = idle.block_on(lab());
@@ -347,9 +351,10 @@ fn deadline_needs_neither_the_callers_runtime_nor_that_of_the_connection() {
 }
 
 #[tokio::test]
-async fn hundreds_of_blocked_calls_hold_up_no_other_object() {
+async fn hundreds_of_blocked_calls_do_not_delay_other_objects() {
     let lab = lab().await;
-    let other = LabProxy::new().within(lab.daemon()).await.expect("it fits in");
+    let other =
+        LabProxy::new().within(lab.daemon()).await.expect("the daemon takes a second object");
     let blocked: Vec<_> = (0..600).map(|_| tokio::spawn(lab.block(SECOND * 60))).collect();
     until_it_answers(&lab).await;
     for n in 0..100 {
@@ -370,7 +375,7 @@ async fn sync_method_may_block_on_a_future() {
 }
 
 #[tokio::test]
-async fn deadline_holds_also_while_a_large_answer_comes() {
+async fn timeout_holds_while_a_large_response_arrives() {
     let lab = lab().await;
     for _ in 0..3 {
         let start = Instant::now();

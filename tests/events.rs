@@ -2,7 +2,7 @@
 
 use oad::Remote as _;
 use support::lab::LabProxy;
-use support::told::Told;
+use support::log_capture::LogCapture;
 use tracing::instrument::WithSubscriber as _;
 
 mod support;
@@ -11,7 +11,7 @@ oad::test_daemon!();
 
 #[tokio::test]
 async fn life_is_told_with_the_pid() {
-    let told = Told::default();
+    let told = LogCapture::default();
     let pid = async {
         let lab = LabProxy::new().await.expect("a daemon can be made");
         lab.shutdown().await.expect("it ends");
@@ -35,7 +35,7 @@ async fn life_is_told_with_the_pid() {
 
 #[tokio::test]
 async fn death_is_told_as_a_warning() {
-    let told = Told::default();
+    let told = LogCapture::default();
     let pid = async {
         let lab = LabProxy::new().await.expect("a daemon can be made");
         lab.abort().await.expect_err("it aborts");
@@ -46,14 +46,14 @@ async fn death_is_told_as_a_warning() {
     let pid = pid.with_subscriber(told.subscriber()).await;
     let last = told.lines().pop().expect("something was told");
     let expected = format!(
-        " WARN oad::daemon: gone, though nobody had asked it to pid={pid} name=\"Lab\" status=\"killed by signal 6 (SIGABRT)"
+        " WARN oad::daemon: exited unexpectedly pid={pid} name=\"Lab\" status=\"killed by signal 6 (SIGABRT)"
     );
     assert!(last.starts_with(&expected), "{last}");
 }
 
 #[tokio::test]
 async fn output_is_told_line_by_line_escaped_and_stays_off_our_own() {
-    let told = Told::default();
+    let told = LogCapture::default();
     let pid = async {
         let lab = LabProxy::new().await.expect("a daemon can be made");
         lab.print("one\n\x1b[31mtwo").await.expect("it prints");

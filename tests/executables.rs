@@ -43,10 +43,10 @@ fn wrapped(wrapper: &Path) -> Spawn<LabProxy> {
     let this = std::env::current_exe().expect("it has a path");
     LabProxy::new()
         .executable(wrapper)
-        .arg(this)
-        .arg("oad_test_daemon")
-        .arg("--exact")
-        .arg("--nocapture")
+        .program_arg(this)
+        .program_arg("oad_test_daemon")
+        .program_arg("--exact")
+        .program_arg("--nocapture")
 }
 
 #[tokio::test]
@@ -145,8 +145,9 @@ async fn wrapper_that_lives_on_is_ended_after_its_daemon() {
         let mark = folder.0.path().join(format!("mark{number}"));
         let marking = |mark: &Path| {
             let this = std::env::current_exe().expect("it has a path");
-            let lab = LabProxy::marking(mark, Duration::ZERO).executable(&wrapper).arg(this);
-            lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture")
+            let lab =
+                LabProxy::marking(mark, Duration::ZERO).executable(&wrapper).program_arg(this);
+            lab.program_arg("oad_test_daemon").program_arg("--exact").program_arg("--nocapture")
         };
         let lab = marking(&mark).await.expect("it works");
         let ended = lab.shutdown().await.expect("it ends");
@@ -192,10 +193,15 @@ fn parent_of_a_wrapped_daemon() {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let this = std::env::current_exe().expect("it has a path");
-        let lab =
-            LabProxy::marking(Path::new("/dev/null"), drop_takes).executable(wrapper).arg(this);
-        let lab =
-            lab.arg("oad_test_daemon").arg("--exact").arg("--nocapture").await.expect("it works");
+        let lab = LabProxy::marking(Path::new("/dev/null"), drop_takes)
+            .executable(wrapper)
+            .program_arg(this);
+        let lab = lab
+            .program_arg("oad_test_daemon")
+            .program_arg("--exact")
+            .program_arg("--nocapture")
+            .await
+            .expect("it works");
         say(lab.pid());
         tokio::time::sleep(SECOND * 600).await;
     });
@@ -354,10 +360,11 @@ async fn files_that_cannot_be_started_say_why() {
 async fn programs_that_do_not_serve_say_how_they_failed() {
     let folder = Folder::new();
     let early = "`PROGRAM` ended before it was ready: ";
-    let silent = "`PROGRAM` did not answer within 400ms; does it call `oad::init()`";
-    let garbled = "it does not speak as a daemon does: ";
+    let silent =
+        "`PROGRAM` was not ready within 400ms; check that its `main` calls `oad::init()` first";
+    let garbled = "the process wrote something other than oad's handshake: ";
     let cases = [
-        ("true", ErrorKind::Spawn, format!("{early}exited with code 0; does it call `oad::init()`")),
+        ("true", ErrorKind::Spawn, format!("{early}exited with code 0; check that its `main` calls `oad::init()` first")),
         ("exit 3", ErrorKind::Spawn, format!("{early}exited with code 3")),
         ("kill -SEGV $$", ErrorKind::Spawn, format!("{early}killed by signal 11 (SIGSEGV)")),
         ("kill -9 $$", ErrorKind::Spawn, format!("{early}killed by signal 9 (SIGKILL)")),
@@ -389,13 +396,13 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
         (
             "echo '{\"OtherVersion\":{\"protocol\":99}}' >&0; exec sleep 1000",
             ErrorKind::Version,
-            "it speaks version 99 of the protocol, and this program version 1; build both with the same version"
+            "the daemon uses protocol version 99, but this program uses version 1; build both with the same version"
                 .to_owned(),
         ),
         (
             "echo '{\"Ready\":{\"protocol\":2,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
             ErrorKind::Version,
-            "it speaks version 2 of the protocol".to_owned(),
+            "the daemon uses protocol version 2, but".to_owned(),
         ),
         (
             "echo '{\"Failed\":{\"message\":\"no room\"}}' >&0; exec sleep 1000",
@@ -405,12 +412,12 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
         (
             "echo '{\"Terminating\":{\"grace\":{\"secs\":18446744073709551615,\"nanos\":0},\"calls\":0}}' >&0; exec sleep 1000",
             ErrorKind::Handshake,
-            "it ends before it has begun".to_owned(),
+            "the daemon ended before it was ready".to_owned(),
         ),
         (
             "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
             ErrorKind::Handshake,
-            "there is no connection at unix:/nowhere: No such file or directory".to_owned(),
+            "failed to connect to unix:/nowhere: No such file or directory".to_owned(),
         ),
     ];
     for (number, (lines, expected_kind, expected)) in cases.iter().enumerate() {

@@ -51,9 +51,9 @@ async fn child_that_forgets_init_is_refused_when_it_makes_a_daemon_itself() {
     let this = std::env::current_exe().expect("it has a path");
     let spawning = PlainProxy::new().executable(&this);
     let error = spawning
-        .arg("child_that_makes_a_daemon")
-        .arg("--exact")
-        .arg("--nocapture")
+        .program_arg("child_that_makes_a_daemon")
+        .program_arg("--exact")
+        .program_arg("--nocapture")
         .env(support::PART, "child");
     let error = error.await.expect_err("it does not serve");
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error:?}");
@@ -98,7 +98,7 @@ async fn programs_that_are_no_daemons_are_told_apart() {
     assert!(
         brief
             .to_string()
-            .contains("`/bin/false` ended before it was ready: exited with code 1; does it call"),
+            .contains("`/bin/false` ended before it was ready: exited with code 1; check that its `main` calls"),
         "{brief}"
     );
 
@@ -106,7 +106,7 @@ async fn programs_that_are_no_daemons_are_told_apart() {
     let start = std::time::Instant::now();
     let silent = PlainProxy::new()
         .executable("/bin/sleep")
-        .arg("1000")
+        .program_arg("1000")
         .start_timeout(timeout)
         .await
         .expect_err("silent");
@@ -114,7 +114,7 @@ async fn programs_that_are_no_daemons_are_told_apart() {
     assert!(
         silent
             .to_string()
-            .contains("`/bin/sleep` did not answer within 300ms; does it call `oad::init()`"),
+            .contains("`/bin/sleep` was not ready within 300ms; check that its `main` calls `oad::init()` first"),
         "{silent}"
     );
     assert!(start.elapsed() < timeout * 3, "{:?}", start.elapsed());

@@ -1,5 +1,5 @@
-//! A person at a terminal, with objects by reference and with streams: the real grpcurl
-//! and a live daemon.
+//! A user at a terminal with objects by reference and streams: the real grpcurl against a
+//! live daemon.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -33,7 +33,7 @@ impl Note {
 #[error("note {0} is torn")]
 struct Torn(u64);
 
-/// Counts upwards, and notes what it has made and that it is dropped.
+/// Counts up, and records how many items it has made and when it is dropped.
 struct Numbers {
     made: Arc<AtomicU64>,
     ended: Arc<AtomicU64>,
@@ -103,21 +103,21 @@ impl Board {
         Numbers { made: self.made.clone(), ended: self.ended.clone() }
     }
 
-    /// How many items `endless` has made, and how many times it has ended.
+    /// Returns how many items `endless` has made and how many of its iterators have been
+    /// dropped.
     fn endless_so_far(&self) -> (u64, u64) {
         (self.made.load(Ordering::SeqCst), self.ended.load(Ordering::SeqCst))
     }
 }
 
-/// A board where it is looked at by way of its socket, and one by way of its port.
+/// Returns a board behind a socket and one behind a port.
 async fn boards() -> [BoardProxy; 2] {
     let on_socket = BoardProxy::new().await.expect("a daemon can be made");
     let on_port = BoardProxy::new().localhost().await.expect("a daemon can be made");
     [on_socket, on_port]
 }
 
-/// Waits until a method has ended so many times, and gives how many items it has made by
-/// then.
+/// Waits until so many iterators have been dropped, and returns how many items they made.
 async fn until_ended(board: &BoardProxy, times: u64) -> u64 {
     let started = Instant::now();
     loop {
@@ -127,14 +127,14 @@ async fn until_ended(board: &BoardProxy, times: u64) -> u64 {
         }
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it has made {made} items and goes on"
+            "it is still running after {made} items"
         );
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn person_holds_objects_by_their_handles() {
+async fn user_holds_objects_by_their_handles() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
         let root = Value::Null;
@@ -157,7 +157,7 @@ async fn person_holds_objects_by_their_handles() {
             .expect("it describes");
         assert_eq!(description["type"], "grpcurl_objects::Note");
 
-        // As an argument, by what was printed and by its number alone.
+        // As arguments: the printed handle, and only an id.
         let both =
             json!([{"list": {"values": [{"handle": milk}, {"handle": {"id": eggs["id"]}}]}}]);
         assert_eq!(
@@ -168,7 +168,7 @@ async fn person_holds_objects_by_their_handles() {
         let pinned = board.notes().await.expect("it answers");
         assert_eq!(pinned[0].text().await.expect("it is the same"), "milk!");
 
-        let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it tells");
+        let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it answers");
         let objects = info["objects"].as_array().expect("a list");
         let listed: Vec<&Value> = objects.iter().map(|object| &object["handle"]).collect();
         assert!(
@@ -193,7 +193,7 @@ async fn person_holds_objects_by_their_handles() {
                 .call(&format!("oad.v1.Objects/{rpc}"), body)
                 .await
                 .expect_err("it is stale");
-            let expected = "the daemon holds no object of this handle";
+            let expected = "the daemon has no object with this handle";
             assert!(error.contains("NotFound") && error.contains(expected), "{rpc}: {error}");
         }
         assert_eq!(board.daemon().objects().await.expect("it answers").len(), 2);
@@ -202,7 +202,7 @@ async fn person_holds_objects_by_their_handles() {
 }
 
 #[tokio::test]
-async fn person_reads_the_items_of_a_stream() {
+async fn iterate_prints_the_items_of_a_stream() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
         let (items, ended) =
@@ -216,7 +216,7 @@ async fn person_reads_the_items_of_a_stream() {
 }
 
 #[tokio::test]
-async fn person_keeps_the_objects_that_a_stream_brings() {
+async fn objects_from_a_stream_stay_usable() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
         let (items, ended) = grpcurl.iterate(&[], json!({"method": "drafts"})).await;
@@ -229,7 +229,7 @@ async fn person_keeps_the_objects_that_a_stream_brings() {
 }
 
 #[tokio::test]
-async fn time_that_a_person_allows_ends_an_endless_stream_in_the_daemon() {
+async fn timeout_ends_an_endless_stream_in_the_daemon() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
         let (items, ended) =
@@ -269,7 +269,7 @@ async fn endless_stream_ends_in_the_daemon_when_its_reader_closes() {
 }
 
 #[tokio::test]
-async fn item_that_fails_is_the_last_and_says_why() {
+async fn failing_item_ends_the_stream_with_its_exception() {
     for board in boards().await {
         let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
         let (items, ended) =
@@ -283,16 +283,16 @@ async fn item_that_fails_is_the_last_and_says_why() {
 }
 
 #[tokio::test]
-async fn person_is_told_which_rpc_a_method_is_called_by() {
+async fn error_names_the_rpc_for_a_method() {
     let board = BoardProxy::new().await.expect("a daemon can be made");
     let Some(grpcurl) = Grpcurl::of(board.daemon()) else { return };
     let error =
         grpcurl.method(&Value::Null, "endless", json!([])).await.expect_err("it is a stream");
     let expected =
-        "`endless` returns a stream, and a call has one answer; call it by `Objects.Iterate`";
+        "`endless` returns a stream, but `Call` has a single response; use `Objects.Iterate`";
     assert!(error.contains("InvalidArgument") && error.contains(expected), "{error}");
     let (items, ended) = grpcurl.iterate(&[], json!({"method": "notes"})).await;
-    let expected = "`notes` returns no stream; call it by `Objects.Call`";
+    let expected = "`notes` does not return a stream; use `Objects.Call`";
     assert!(
         items.is_empty()
             && ended

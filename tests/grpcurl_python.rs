@@ -282,7 +282,7 @@ async fn person_is_told_whose_interpreter_has_died() {
         .call(CHECK, json!({"service": "oad.v1.Objects/99"}))
         .await
         .expect_err("there is none");
-    assert!(error.contains("NotFound") && error.contains("no object of this number"), "{error}");
+    assert!(error.contains("NotFound") && error.contains("no object with this id"), "{error}");
     daemon.shutdown().await.expect("it ends");
     assert!(watch.wait().expect("it is ours").success(), "the stream ended in order");
 }

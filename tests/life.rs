@@ -1,4 +1,4 @@
-//! How a daemon ends, seen from outside and from inside.
+//! The end of a daemon, seen from outside and from inside.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,18 @@ async fn lab() -> LabProxy {
 }
 
 fn directory_of(lab: &LabProxy) -> std::path::PathBuf {
-    lab.daemon().socket().and_then(std::path::Path::parent).expect("it listens in one").to_owned()
+    lab.daemon()
+        .socket()
+        .and_then(std::path::Path::parent)
+        .expect("it listens on a socket in a directory")
+        .to_owned()
 }
 
-/// Asserts that nothing is left of a daemon, process and directory.
+/// Asserts that neither the process nor the directory of a daemon is left.
 #[track_caller]
 fn assert_gone(pid: u32, directory: &std::path::Path) {
-    assert_eq!(support::state(pid), None, "the process is there");
-    assert!(!directory.exists(), "{} is there", directory.display());
+    assert_eq!(support::state(pid), None, "the process still exists");
+    assert!(!directory.exists(), "{} still exists", directory.display());
 }
 
 #[tokio::test]
@@ -43,13 +47,13 @@ async fn shutdown_reports_once_everything_is_gone() {
     assert_eq!(error.kind(), ErrorKind::Closed);
     let (start, end) = (
         format!("calling Lab.echo on daemon {pid} (Lab): the daemon was shut down "),
-        "nothing was sent; make a new daemon",
+        "nothing was sent; start a new daemon",
     );
     assert!(error.to_string().starts_with(&start) && error.to_string().ends_with(end), "{error}");
 }
 
 #[tokio::test]
-async fn shutdowns_at_once_all_get_the_same_report() {
+async fn concurrent_shutdowns_get_the_same_report() {
     let lab = lab().await;
     let reports = futures_util::future::join_all((0..8).map(|_| lab.shutdown())).await;
     for ended in reports {
@@ -60,7 +64,7 @@ async fn shutdowns_at_once_all_get_the_same_report() {
 }
 
 #[tokio::test]
-async fn running_call_is_finished_within_the_grace() {
+async fn running_call_may_finish_within_the_grace() {
     let lab = lab().await;
     let call = tokio::spawn(lab.note("last".into(), Duration::from_millis(300)));
     tokio::task::yield_now().await;
@@ -97,7 +101,7 @@ fn dropping_outside_a_runtime_ends_daemon() {
 }
 
 #[test]
-fn end_of_the_runtime_ends_daemon_and_is_told() {
+fn end_of_the_runtime_ends_daemon_and_is_reported() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -106,7 +110,7 @@ fn end_of_the_runtime_ends_daemon_and_is_told() {
     let lab = runtime.block_on(lab());
     drop(runtime);
     let other = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let error = other.block_on(lab.echo(Value::Null)).expect_err("nobody carries it");
+    let error = other.block_on(lab.echo(Value::Null)).expect_err("its runtime has ended");
     assert_eq!(error.kind(), ErrorKind::RuntimeEnded, "{error}");
     wait_until_gone(lab.pid(), SECOND);
 }
@@ -125,7 +129,7 @@ fn daemon_can_be_made_and_called_without_a_runtime() {
 }
 
 #[tokio::test]
-async fn daemon_lives_when_the_thread_that_made_it_ends() {
+async fn daemon_outlives_the_thread_that_made_it() {
     let runtime = tokio::runtime::Handle::current();
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let (made, making) = tokio::sync::oneshot::channel();
@@ -134,18 +138,19 @@ async fn daemon_lives_when_the_thread_that_made_it_ends() {
         stopped.recv().expect_err("the sender is dropped");
     });
     let lab = making.await.expect("it is made");
-    // The death signal is SIGCONT. A daemon that is stopped shows whether it gets it.
-    support::signal(lab.pid(), "-STOP");
+    // The parent death signal is SIGCONT, so a stopped daemon shows whether it receives
+    // it.
+    support::stop(lab.pid());
     let is_stopped = || {
         (support::state(lab.pid()) == Some('T')).then_some(()).ok_or_else(|| "it runs".to_owned())
     };
-    support::wait_until(SECOND, is_stopped);
+    assert_eq!(is_stopped(), Ok(()));
     drop(stop);
     tokio::task::spawn_blocking(move || thread.join())
         .await
         .expect("it does not panic")
         .expect("it does not panic");
-    assert_eq!(is_stopped(), Ok(()), "it has got no signal");
+    assert_eq!(is_stopped(), Ok(()), "it received no signal");
     support::signal(lab.pid(), "-CONT");
     assert_eq!(lab.echo(Value::Int(1)).await.expect("it lives"), Value::Int(1));
 }
@@ -167,7 +172,7 @@ async fn proxy_works_from_many_tasks_and_moves_between_them() {
 }
 
 #[tokio::test]
-async fn object_is_dropped_before_the_report_and_when_the_proxy_goes() {
+async fn object_is_dropped_before_the_report_and_with_the_last_proxy() {
     let marks = tempfile::tempdir().expect("the temporary directory can be written to");
     let (first, second) = (marks.path().join("shutdown"), marks.path().join("drop"));
     let lab =
@@ -191,13 +196,13 @@ async fn drop_that_hangs_is_bounded() {
     let ended = lab.shutdown().await.expect("it ends");
     assert!(ended.duration() < Duration::from_millis(900), "{ended}");
     assert!(
-        !ended.is_clean() && ended.to_string().ends_with(", and an object's drop did not end"),
+        !ended.is_clean() && ended.to_string().ends_with(", and an object was still being dropped"),
         "{ended}"
     );
 }
 
 #[tokio::test]
-async fn exit_of_the_object_during_the_grace_is_not_a_clean_end() {
+async fn exit_during_the_grace_is_not_clean() {
     let lab = lab().await;
     let call = tokio::spawn(lab.exit_after(Duration::from_millis(300), 0));
     tokio::task::yield_now().await;
@@ -219,7 +224,7 @@ async fn stray_process_of_the_object_is_ended_with_the_daemon() {
     let stray = lab.stray().await.expect("setsid can be run");
     assert!(support::state(stray).is_some());
     lab.shutdown().await.expect("it ends");
-    assert_eq!(support::state(stray), None, "the stray is there");
+    assert_eq!(support::state(stray), None, "the stray process still exists");
 }
 
 #[tokio::test]
@@ -235,7 +240,7 @@ async fn stray_process_is_ended_when_its_daemon_is_killed() {
 #[tokio::test]
 async fn stopped_daemon_is_shut_down_within_its_grace() {
     let lab = lab().await;
-    support::signal(lab.pid(), "-STOP");
+    support::stop(lab.pid());
     let start = Instant::now();
     let ended = lab.shutdown().await.expect("it ends");
     assert!(ended.was_killed(), "{ended}");
@@ -269,7 +274,7 @@ fn parent_of_dropped_spawns() {
 }
 
 #[tokio::test]
-async fn endless_grace_is_no_trouble() {
+async fn longest_durations_do_not_overflow() {
     let lab = LabProxy::new()
         .grace(Duration::MAX)
         .start_timeout(Duration::MAX)
@@ -279,7 +284,7 @@ async fn endless_grace_is_no_trouble() {
 }
 
 #[tokio::test]
-async fn signal_that_asks_a_program_to_end_ends_the_daemon_in_order() {
+async fn termination_signals_end_the_daemon_in_order() {
     for signal in ["-TERM", "-INT", "-HUP"] {
         let marks = tempfile::tempdir().expect("the temporary directory can be written to");
         let mark = marks.path().join("dropped");
@@ -302,11 +307,11 @@ async fn daemon_made_by_an_object_ends_with_it_in_order() {
     assert!(support::state(nested).is_some() && nested != lab.pid());
     assert!(lab.shutdown().await.expect("it ends").is_clean());
     assert!(mark.exists(), "the nested object was dropped");
-    assert_eq!(support::state(nested), None, "it is there");
+    assert_eq!(support::state(nested), None, "the nested daemon still exists");
 }
 
 #[tokio::test]
-async fn closed_tells_the_true_cause_and_keeps_nothing_alive() {
+async fn closed_returns_the_true_cause_and_keeps_nothing_alive() {
     let lab = lab().await;
     let closed = lab.closed();
     drop(lab);
@@ -326,12 +331,12 @@ async fn closed_tells_the_true_cause_and_keeps_nothing_alive() {
 }
 
 #[tokio::test]
-async fn health_tells_a_busy_daemon_from_a_stopped_and_a_dead_one() {
+async fn health_distinguishes_busy_stopped_and_dead_daemons() {
     let lab = lab().await;
     let busy = tokio::spawn(lab.note("busy".into(), SECOND * 60));
     tokio::task::yield_now().await;
     assert_eq!(lab.health().await.expect("it answers"), Health::Serving);
-    support::signal(lab.pid(), "-STOP");
+    support::stop(lab.pid());
     let start = Instant::now();
     assert_eq!(lab.health().await.expect("it lives"), Health::Unresponsive);
     assert!(start.elapsed() < SECOND * 2, "{:?}", start.elapsed());
@@ -339,7 +344,7 @@ async fn health_tells_a_busy_daemon_from_a_stopped_and_a_dead_one() {
     assert_eq!(lab.health().await.expect("it answers again"), Health::Serving);
     support::signal(lab.pid(), "-KILL");
     let error = loop {
-        // The kernel takes a moment to end it.
+        // The kernel takes a moment to kill it.
         if let Err(error) = lab.health().await {
             break error;
         }

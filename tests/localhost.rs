@@ -154,8 +154,8 @@ async fn nobody_without_the_token_is_answered_by_any_service() {
                 Code::Unauthenticated,
                 "{path} with {authorization:?}: {status}"
             );
-            let expected = "this daemon answers only who has its token, as `authorization: Bearer <token>`; its parent has it, \
-                            and `Daemon::grpcurl` prints a command line with it";
+            let expected = "missing or wrong token: send `authorization: Bearer <token>`; \
+                            `Daemon::grpcurl` in the parent returns a command line with the token";
             assert_eq!(status.message(), expected);
             assert!(!format!("{status:?}").contains(&token));
         }
@@ -321,9 +321,9 @@ fn nothing_listens_after_the_parent_is_killed() {
 
 /// What was told, as text.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<u8>>>);
+struct LogCapture(Arc<Mutex<Vec<u8>>>);
 
-impl std::io::Write for Told {
+impl std::io::Write for LogCapture {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -368,7 +368,7 @@ async fn follow(channel: oad::Channel, listening: Arc<tokio::sync::Notify>) -> V
 
 #[tokio::test]
 async fn token_stands_in_no_argument_environment_log_or_debug() {
-    let here = Told::default();
+    let here = LogCapture::default();
     let writer = here.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)

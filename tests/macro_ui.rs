@@ -1,15 +1,14 @@
-//! What the macros refuse, and the sentence they say: each case beside the whole text
-//! that its author reads.
+//! What the macros refuse: each case beside the whole text that its author reads.
 //!
 //! trybuild builds the dependencies once more, in `target/tests/trybuild`: it checks with
 //! `--cfg trybuild` and other flags of its own, which makes every artifact another one,
 //! so a shared folder would save nothing. It only checks them, and keeps them for the
 //! next run.
 //!
-//! `error_that_cannot_cross` and `shared_without_sync` are judged by the compiler,
-//! through assertions of `oad::__private`.
+//! The compiler reports some of the sentences, through assertions and names of
+//! `oad::__private`.
 
 #[test]
-fn refused_source_reads_the_sentence() {
+fn refused_source_fails_with_its_message() {
     trybuild::TestCases::new().compile_fail("tests/ui/refused/*.rs");
 }

@@ -63,31 +63,73 @@ async fn errors_say_what_was_tried() {
 }
 
 #[tokio::test]
+async fn errors_name_classes_and_functions_by_their_own_names() {
+    let script = script(
+        r#"
+        class Meta(type): pass
+        class Order(metaclass=Meta):
+            @classmethod
+            def model_validate(cls, data): raise ValueError(data)
+        def refuse(): raise ValueError
+        "#,
+    )
+    .await;
+    let [order, refuse]: [PythonProxy; 2] = [
+        script.getattr("Order").await.expect("it answers"),
+        script.getattr("refuse").await.expect("it answers"),
+    ];
+    assert_eq!((order.type_name(), refuse.type_name()), ("script.Meta", "function"));
+    for (error, act) in [
+        (order.call::<Value>("model_validate", (1,)).await, "calling script.Order.model_validate"),
+        (order.getattr("missing").await, "getting script.Order.missing"),
+        (order.operate("len", ()).await, "applying `len` to script.Order"),
+        (refuse.invoke(()).await, "calling script.refuse"),
+    ] {
+        let error = error.expect_err("it fails");
+        assert!(error.to_string().starts_with(&format!("{act} on daemon")), "{error}");
+    }
+    let description = order.describe().await.expect("it describes");
+    assert_eq!(description.type_name(), "script.Order");
+}
+
+#[tokio::test]
+async fn missing_module_names_the_interpreter_and_how_to_choose_another() {
+    let text = with(oad::python_value("x")).await.expect("it is made");
+    let missing = with(oad::python_module("no_such_module")).within(text.daemon());
+    let error = missing.await.expect_err("there is no such module").to_string();
+    let interpreter = text.interpreter();
+    let expected = format!(
+        "ModuleNotFoundError: No module named 'no_such_module'; the interpreter is `{}` (Python \
+         {}): install the module there, or choose another interpreter with `.interpreter(…)`",
+        interpreter.executable().display(),
+        interpreter.version()
+    );
+    assert!(error.ends_with(&expected), "{error}");
+}
+
+#[tokio::test]
 async fn operators_are_listed_and_say_how_many_operands_they_take() {
     let number = with(oad::python_value(4)).await.expect("it is made");
     let error = number.operate::<Value>("system", ()).await.expect_err("there is no such operator");
     let message = error.to_string();
-    let (_, listed) =
-        message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
-    let in_the_code =
-        include_str!("../src/parent/proxy/python.rs").split("| what | operators |").nth(1);
-    let in_the_guide =
-        include_str!("../docs/python-objects.md").split("| kind | operators |").nth(1);
-    for (text, start) in [(in_the_code, "    /// |"), (in_the_guide, "|")] {
-        let rows = text
-            .expect("there is a table")
-            .lines()
-            .skip(1)
-            .take_while(|line| line.starts_with(start));
-        let documented: BTreeSet<&str> =
-            rows.flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
-        assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
-    }
+    let (_, listed) = message
+        .split_once("there is no operator 'system'; the operators are: ")
+        .expect("it lists them");
+    let source = include_str!("../src/parent/proxy/operator.rs");
+    let documented: BTreeSet<&str> = source
+        .lines()
+        .skip_while(|line| !line.starts_with("/// | operators |"))
+        .skip(2)
+        .take_while(|line| line.starts_with("/// |"))
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
     for (operator, operands, told) in [
-        ("add", vec![], "add takes 1 more operand"),
-        ("len", vec![1], "len takes no more operands"),
-        ("pow", vec![], "pow takes 1 to 2 more operands"),
-        ("round", vec![1, 2], "round takes 0 to 1 more operand"),
+        ("add", vec![], "`add` takes 1 more operand"),
+        ("len", vec![1], "`len` takes no more operands"),
+        ("pow", vec![], "`pow` takes 1 to 2 more operands"),
+        ("round", vec![1, 2], "`round` takes 0 to 1 more operand"),
     ] {
         let error = number.operate::<Value>(operator, operands).await.expect_err("they do not fit");
         assert_eq!(error.kind(), ErrorKind::BadArguments);
@@ -162,7 +204,7 @@ async fn argument_that_is_given_twice_by_its_name_is_refused() {
         .await
         .expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::BadArguments);
-    assert_eq!(error.to_string(), "making dict: `a` is given twice by its name");
+    assert_eq!(error.to_string(), "making dict: keyword argument `a` is given twice");
     let script = script("def f(**names): return names\n").await;
     let error = script
         .call::<Value>("f", ())
@@ -170,7 +212,7 @@ async fn argument_that_is_given_twice_by_its_name_is_refused() {
         .keyword("a", 1)
         .await
         .expect_err("it is refused");
-    assert!(error.to_string().ends_with("`a` is given twice by its name"), "{error}");
+    assert!(error.to_string().ends_with("keyword argument `a` is given twice"), "{error}");
 }
 
 #[tokio::test]
@@ -187,7 +229,7 @@ async fn setting_of_a_daemon_that_is_there_is_refused() {
     ] {
         let error = refused.await.expect_err("it is refused");
         assert_eq!(error.kind(), ErrorKind::BadArguments);
-        let told = format!("`{name}` is a setting of a new daemon, and this one is there already");
+        let told = format!("`{name}` is a setting of a new daemon, but this daemon already runs");
         assert!(error.to_string().contains(&told), "{error}");
     }
     let again =

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use oad::value::Array;
 use oad::{Daemon, ErrorKind, PythonProxy, Remote as _, Value};
+use support::log_capture::LogCapture;
 use support::python::{
     absent, environment_with_numpy, interpreter, make_environment, script, skip, with,
 };
-use support::told::Told;
 use tracing::instrument::WithSubscriber as _;
 
 mod support;
@@ -257,7 +257,7 @@ async fn python_2_is_refused_by_name() {
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
     let version = old.file_name().to_string_lossy().into_owned();
     let told = format!(
-        "`{}` will not do: it is Python {version}, and oad needs 3.6 or newer",
+        "cannot use the interpreter `{}`: it is Python {version}, and oad needs 3.6 or newer",
         python.display()
     );
     assert!(error.to_string().contains(&told), "{error}");
@@ -411,7 +411,7 @@ async fn what_runs_before_the_agent_may_print() {
         &folder.path().join("sitecustomize.py"),
         "import sys\nprint('x' * 200000)\nprint('y', file=sys.stderr)\n",
     );
-    let told = Told::default();
+    let told = LogCapture::default();
     let made = async {
         let text = with(oad::python("", "str")).arg("text").env("PYTHONPATH", folder.path()).await;
         let text = text.expect("it disturbs nothing");
@@ -433,7 +433,7 @@ async fn wrong_home_is_told_at_once() {
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
     let told = format!(
-        "the interpreter `{}` will not do: it ended, or is no Python",
+        "cannot use the interpreter `{}`: it exited or is not Python",
         interpreter().display()
     );
     assert!(error.to_string().contains(&told), "{error}");
@@ -458,7 +458,7 @@ async fn interpreter_that_hangs_is_given_up_and_ended() {
     let error = error.expect_err("it hangs");
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
-    assert!(error.to_string().contains("will not do: it has not started within 1s"), "{error}");
+    assert!(error.to_string().contains("it did not start within 1s"), "{error}");
     let pid =
         fs::read_to_string(noted).expect("it had started").trim().parse().expect("it is a number");
     support::wait_until_gone(pid, Duration::from_secs(5));
@@ -469,7 +469,7 @@ async fn output_arrives_line_by_line_with_the_pid() {
     let source = "import faulthandler, os, sys\ndef pid(): return os.getpid()\ndef noise():\n    print('one\\x1b[31m')\n    sys.stderr.write('two\\n')\n    \
                   os.write(1, b'three\\xff\\n')\n    os.system('echo four; echo five >&2')\n    \
                   faulthandler.dump_traceback(2)\n";
-    let told = Told::default();
+    let told = LogCapture::default();
     let pids = async {
         let script = script(source).await;
         let pid: u32 = script.call("pid", ()).await.expect("it answers");

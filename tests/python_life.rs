@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use oad::{Daemon, ErrorKind, Health, Proxy, PythonProxy, Remote as _};
 use support::lab::LabProxy;
-use support::python::{script, with};
-use support::told::Told;
+use support::log_capture::LogCapture;
+use support::python::{interpreter, script, with};
 use support::until;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -38,7 +38,7 @@ const LEAVE: &str = "import os, subprocess, time\nkept = []\ndef leave():\n    k
                      return pids + [forked]\n";
 
 /// What `NOISE` is told as.
-fn assert_noise_is_told(told: &Told, pid: u32, daemon: u32) {
+fn assert_noise_is_told(told: &LogCapture, pid: u32, daemon: u32) {
     let expected = [
         ("INFO", "stdout", "printed"),
         ("WARN", "stderr", "complained"),
@@ -57,7 +57,7 @@ fn assert_noise_is_told(told: &Told, pid: u32, daemon: u32) {
 
 #[tokio::test]
 async fn output_of_an_interpreter_is_told_with_its_pid_and_its_daemons() {
-    let told = Told::default();
+    let told = LogCapture::default();
     let (pid, daemon) = async {
         let script = script(NOISE).await;
         let pid: u32 = script.call("pid", ()).await.expect("it answers");
@@ -73,7 +73,7 @@ async fn output_of_an_interpreter_is_told_with_its_pid_and_its_daemons() {
 
 #[tokio::test]
 async fn output_of_an_interpreter_below_a_daemon_in_process_goes_to_the_programs_subscriber() {
-    let told = Told::default();
+    let told = LogCapture::default();
     tracing::subscriber::set_global_default(told.subscriber()).expect("no other test does that");
     let daemon = oad::daemon().in_process().await.expect("a daemon can be made");
     let script =
@@ -87,7 +87,7 @@ async fn output_of_an_interpreter_below_a_daemon_in_process_goes_to_the_programs
 
 #[tokio::test]
 async fn last_words_of_a_daemon_hold_those_of_its_interpreter_as_they_were() {
-    let told = Told::default();
+    let told = LogCapture::default();
     let words = async {
         let script: PythonProxy =
             script("import sys\ndef say(x): print(x, file=sys.stderr)\n").await;
@@ -135,7 +135,7 @@ async fn kill_of_an_interpreter_is_told_at_once_to_every_call_with_all_that_is_k
     let mut took = Vec::new();
     for _ in 0..5 {
         let source = "import sys, time\ndef wait(x):\n    print('waiting', x, file=sys.stderr)\n    time.sleep(600)\n";
-        let told = Told::default();
+        let told = LogCapture::default();
         let script: PythonProxy =
             async { script(source).await }.with_subscriber(told.subscriber()).await;
         let interpreter = interpreter_of(&script);
@@ -267,12 +267,9 @@ async fn next(watch: &mut tonic::Streaming<HealthCheckResponse>) -> Option<Servi
 async fn health_tells_whose_interpreter_has_died() {
     let root: PythonProxy = script("import os\ndef die(): os._exit(3)\n").await;
     let daemon = root.daemon();
-    // Asked for otherwise, it lives in an interpreter of its own.
-    let other = with(oad::python_value("x"))
-        .path_entry("/nowhere")
-        .within(daemon)
-        .await
-        .expect("it is made");
+    let second = oad::interpreter(interpreter()).within(daemon).await.expect("it starts");
+    let other = second.value("x").await.expect("it is made");
+    drop(second);
     let rust: LabProxy = LabProxy::new().within(daemon).await.expect("it is made");
     let mut watched = [
         watch(daemon, "").await,

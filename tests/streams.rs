@@ -432,10 +432,7 @@ async fn producer_of_an_upload_waits_and_ends_with_the_call() {
             other => break other.expect_err("it ends with its call"),
         }
     };
-    assert!(
-        error.to_string().contains("the call that the stream was given to has ended"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("the call that received the stream has ended"), "{error}");
     until(async || dropped.load(Ordering::SeqCst) == 3).await;
 }
 

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
 
+#[path = "tidy/circles.rs"]
+mod circles;
+
 /// `max_width` in `rustfmt.toml`.
 const CODE_WIDTH: usize = 100;
 
@@ -37,7 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Decides which of the two processes this is.
     ("init", &["process", "server"]),
     // Both processes in one, and so both wings.
-    ("in_process", &["daemon", "host", "server", "transport"]),
+    ("in_process", &["daemon", "host", "proxy", "server", "transport"]),
     // The parent's wing.
     ("proxy", &["client", "daemon", "definition", "error", "park", "scoped", "stream", "value"]),
     ("daemon", &["client", "definition", "error", "handshake", "process", "transport", "value"]),

@@ -1,5 +1,5 @@
-//! What `#[oad::object]` makes: every kind of constructor, method, receiver, argument and
-//! error, through a real daemon.
+//! The code that `#[oad::object]` generates: every kind of constructor, method, receiver,
+//! argument and error, through a real daemon.
 #![deny(warnings, missing_docs, unreachable_pub, missing_debug_implementations, clippy::all)]
 #![forbid(unsafe_code)]
 
@@ -20,12 +20,12 @@ pub struct Account {
     owner: String,
 }
 
-/// Why not.
+/// Why a payment was refused.
 #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Refusal {
-    /// More than there is.
+    /// The balance is too low by this much.
     Short(i64),
-    /// The daemon could not be asked.
+    /// The daemon could not be reached.
     Unreachable(String),
 }
 
@@ -43,10 +43,10 @@ struct Mute;
 ///   Indented.
 #[oad::object]
 impl Account {
-    /// Not a method, and left alone.
+    /// Not a method, so the macro ignores it.
     pub const DIGITS: usize = 2;
 
-    /// Opens one.
+    /// Opens an account.
     pub fn open(balance: i64) -> Self {
         Account { balance, owner: String::new() }
     }
@@ -66,7 +66,7 @@ impl Account {
 
     /// Pays in.
     ///
-    /// And tells the balance.
+    /// Returns the balance.
     pub fn pay_in(&mut self, amount: i64) -> i64 {
         self.balance += amount;
         self.balance
@@ -132,7 +132,7 @@ impl Account {
     }
 
     fn nested(&self) -> io::Result<()> {
-        let cause = "x".parse::<u8>().expect_err("it is no number");
+        let cause = "x".parse::<u8>().expect_err("it is not a number");
         Err(io::Error::other(Chained(cause)))
     }
 
@@ -211,8 +211,8 @@ async fn constructors_make_the_object_in_the_daemon() {
     );
     let later = AccountProxy::later(1, Some("me")).await.expect("it is not in debt");
     assert_eq!(later.owner().await.expect("it answers"), "me");
-    let error = AccountProxy::parse("five").await.expect_err("it is no number");
-    let exception = error.exception().expect("it is the object's own");
+    let error = AccountProxy::parse("five").await.expect_err("it is not a number");
+    let exception = error.exception().expect("it has an exception");
     assert_eq!(exception.type_name(), "core::num::error::ParseIntError");
     assert!(error.to_string().ends_with("invalid digit found in string"), "{error}");
     let error = AccountProxy::later(-9, None).await.expect_err("it is in debt");
@@ -220,7 +220,7 @@ async fn constructors_make_the_object_in_the_daemon() {
 }
 
 #[tokio::test]
-async fn object_made_here_is_sent_there() {
+async fn local_object_is_sent_by_value() {
     let here = Account { balance: 3, owner: "me".into() };
     let there = AccountProxy::spawn(here.clone()).await.expect("a daemon can be made");
     assert_ne!(there.pid(), std::process::id());
@@ -249,13 +249,13 @@ async fn errors_of_every_type_become_exceptions() {
     let error = account.boxed().await.expect_err("it fails");
     assert_eq!(error.exception().map(oad::Exception::message), Some("boxed"));
     let error = account.mute().await.expect_err("it fails");
-    let message = "the error's type implements neither Display nor Debug";
+    let message = "the error's type implements neither `Display` nor `Debug`";
     assert_eq!(
         error.exception().map(|exception| (exception.message(), exception.type_name())),
         Some((message, "typed::Mute"))
     );
     let error = account.nested().await.expect_err("it fails");
-    let causes: Vec<&str> = error.exception().expect("it is the object's own").causes().collect();
+    let causes: Vec<&str> = error.exception().expect("it has an exception").causes().collect();
     assert_eq!(causes, ["invalid digit found in string"]);
     assert!(
         format!("{error:?}").ends_with("caused in the object by: invalid digit found in string"),
@@ -264,7 +264,7 @@ async fn errors_of_every_type_become_exceptions() {
 }
 
 #[tokio::test]
-async fn marked_error_crosses_as_itself_and_is_found_in_the_exception_too() {
+async fn marked_error_arrives_as_itself() {
     let account = account().await;
     assert_eq!(account.pay_out(4).await, Ok(6));
     assert_eq!(account.pay_out(8).await, Err(Refusal::Short(2)));
@@ -274,7 +274,7 @@ async fn marked_error_crosses_as_itself_and_is_found_in_the_exception_too() {
 }
 
 #[tokio::test]
-async fn method_that_takes_self_ends_the_object_but_not_the_daemon() {
+async fn method_that_takes_self_consumes_the_object_but_not_the_daemon() {
     let account = account().await;
     let other = account.clone();
     assert_eq!(account.close_later().await.expect("it answers"), 11);
@@ -332,7 +332,7 @@ async fn debug_of_a_proxy_shows_pid_and_handle() {
 }
 
 #[test]
-fn description_tells_the_source() {
+fn description_matches_the_source() {
     let description = Account::DESCRIPTION;
     assert_eq!(description.name, "typed::Account");
     assert!(description.declared.contains("tests/typed.rs:"), "{}", description.declared);
@@ -341,10 +341,10 @@ fn description_tells_the_source() {
         "Keeps money. See [`AccountProxy::pay_in`].\n\n  Indented."
     );
     let pay_in = &description.methods[0];
-    assert_eq!(pay_in.documentation, "Pays in.\n\nAnd tells the balance.");
+    assert_eq!(pay_in.documentation, "Pays in.\n\nReturns the balance.");
     assert_eq!(pay_in.signature, "fn pay_in(&mut self, amount: i64) -> i64");
     let skipped = description.methods.iter().any(|method| method.name == "generic");
-    assert!(!skipped, "it is left out");
+    assert!(!skipped, "a skipped method is not described");
 }
 
 mod elsewhere {

@@ -1,24 +1,25 @@
 //! The attribute macros of [`oad`](https://docs.rs/oad): [`macro@object`] and
 //! [`macro@main`].
 //!
-//! A program depends on `oad`, which re-exports both; what they generate names everything
-//! by its path from `::oad`. Here the source is read, refused or written again.
-//! Deliberately absent: anything that runs in the program itself, which is `oad`'s.
+//! A program depends on `oad`, which re-exports both. Generated code names everything by its
+//! path from `::oad`, or from the path of the option `crate = "…"`. This crate reads source,
+//! refuses it or writes it again; everything that runs in the program itself is in `oad`.
 
 use proc_macro::TokenStream;
 
+mod crate_path;
 mod entry;
 mod interface;
 mod object;
 mod refusals;
 
-/// Lets values of a type live in a daemon of their own, and generates the proxy through
-/// which they are called.
+/// Lets values of a type live in their own daemon, and generates the proxy through which
+/// they are called.
 ///
-/// It goes on the type's own `impl` block and leaves that block as it is. For a type
-/// `Counter` it adds the implementation of `oad::Object`, the registration under which a
-/// daemon of the same program finds the type, and the type `CounterProxy`. On a trait,
-/// and on an `impl` of that trait, it makes an [interface](#interfaces).
+/// Place it on the type's own `impl` block, which it leaves as it is. For a type `Counter`
+/// it adds the implementation of `oad::Object`, the registration under which a daemon of
+/// the same program finds the type, and the type `CounterProxy`. On a trait, and on an
+/// `impl` of that trait, it makes an [interface](#interfaces).
 ///
 /// ```text
 /// #[oad::object(pub)]
@@ -27,59 +28,66 @@ mod refusals;
 ///     fn add(&mut self, n: i64) -> i64 { … }          // counter.add(n: i64) -> oad::Call<i64>
 ///     fn name(&self) -> &str { … }                    // counter.name() -> oad::Call<String>
 ///     fn load(&self, from: &Path) -> Result<u8> { … } // counter.load(from: &Path) -> oad::Call<u8>
-///     fn finish(self) -> i64 { … }                    // counter.finish() -> oad::Call<i64>, and the object is gone
+///     fn finish(self) -> i64 { … }                    // counter.finish() -> oad::Call<i64>, which ends the object
 /// }
 /// ```
+///
+/// A type has one such block. Further `impl` blocks, without the attribute, hold what is not
+/// called through the proxy.
 ///
 /// # Options
 ///
 /// In any order, separated by commas, each at most once:
 ///
-/// * `pub`, `pub(crate)`, `pub(super)`, `pub(in path)`: the visibility of the proxy.
-///   Without it the proxy is private. Each method of the proxy has the visibility of the
-///   function it stands for.
-/// * `serial`: all methods run one at a time, so that the type need not be `Sync`. Two
-///   `&self` calls then no longer overlap.
-/// * `name = "…"`: the name the type is registered under. Without it that is its path,
-///   such as `my_crate::module::Counter`.
+/// * `pub`, `pub(crate)`, `pub(super)`, `pub(in path)`: the visibility of the proxy. The
+///   default is private. Each method of the proxy has the visibility of the function it
+///   calls.
+/// * `serial`: methods run one at a time, so the type need not be `Sync`. Two `&self` calls
+///   then do not run in parallel.
+/// * `name = "…"`: the name the type is registered under. The default is its path, such as
+///   `my_crate::module::Counter`.
+/// * `crate = "…"`: the path of oad, for a crate that has it by way of another, such as
+///   `crate = "my_library::oad"`; the default is `::oad`. The path is used in several
+///   modules, so it must start with a crate's name or with `crate`. Written without quotes
+///   it may also start with the `$crate` of a `macro_rules` macro.
 ///
-/// # What becomes of each function
+/// # How functions are translated
 ///
 /// | function | on the proxy |
 /// |---|---|
-/// | no `self`, returns `Self` or `Result<Self, E>` | a constructor: gives `oad::Spawn`, which starts a daemon and makes the object there |
-/// | `&self` | gives `oad::Call`; such calls overlap, so the type must be `Sync`, or `serial` |
-/// | `&mut self` | gives `oad::Call`; such calls run alone and in the order they were made |
-/// | `self` | gives `oad::Call`, takes the proxy and ends the object |
+/// | no `self`, returns `Self` or `Result<Self, E>` | a constructor: returns `oad::Spawn`, which starts a daemon and creates the object there |
+/// | `&self` | returns `oad::Call`; such calls run in parallel, so the type must be `Sync`, or `serial` |
+/// | `&mut self` | returns `oad::Call`; such calls run alone, in the order they were made |
+/// | `self` | returns `oad::Call`; takes the proxy and ends the object |
 ///
-/// Each may be an `async fn`; on the proxy none is, because `Spawn` and `Call` are
-/// themselves awaited. A proxy also has `spawn`, which sends an object that was made
-/// here, if the type is `serde::Serialize` and `serde::Deserialize` and has no function
-/// `spawn` of its own. Constants and types in the block are left alone.
+/// Each may be an `async fn`. None is on the proxy, because `Spawn` and `Call` are awaited
+/// themselves. A proxy also has `spawn`, which sends an object that was created here, if the
+/// type is `serde::Serialize` and `serde::Deserialize` and has no function `spawn` of its
+/// own. Constants and types in the block are left alone.
 ///
 /// # Arguments and returned values
 ///
-/// Both cross as serde values, so borrowed ones cross as owned: the daemon reads a
-/// `String` for a `&str`, a `Vec<T>` for a `&[T]`, a `PathBuf` for a `&Path`, a `T` for a
-/// `&T`, and lends it to the method; the same inside an `Option`. What a method returns
-/// borrowed, at any depth, arrives owned, and lifetimes become `'static`.
+/// Both are sent as serde values, so borrowed ones are sent as owned. The daemon reads a
+/// `String` for a `&str`, a `Vec<T>` for a `&[T]`, a `PathBuf` for a `&Path` and a `T` for a
+/// `&T`, and lends it to the method; the same inside an `Option`. A borrowed return value
+/// arrives owned, at any depth, and lifetimes become `'static`.
 ///
-/// A method that returns a `Result` gives `Call<T>` whose `oad::Error` carries the
-/// method's error as an exception, whatever type it is.
+/// A method that returns a `Result` becomes a `Call<T>`, whose `oad::Error` carries the
+/// method's error, of any type, as an exception.
 ///
-/// # Words on a function
+/// # Options of a function
 ///
-/// * `#[oad(error)]`: the call gives the method's own `Result<T, E>`. `E` must be
+/// * `#[oad(error)]`: the call returns the method's own `Result<T, E>`. `E` must be
 ///   `serde::Serialize`, `serde::Deserialize` and `From<oad::Error>`.
-/// * `#[oad(finish)]`: the `async fn` runs to its end even if nobody waits for it any
-///   more. Without it, dropping the call cancels it.
-/// * `#[oad(skip)]`: the function is not reached through the proxy; it may have any
-///   shape.
+/// * `#[oad(finish)]`: the `async fn` runs to its end even if its caller is gone. By
+///   default, dropping the call cancels it.
+/// * `#[oad(skip)]`: the function is not called through the proxy; it may have any
+///   signature.
 ///
 /// # Interfaces
 ///
-/// On a trait it adds a proxy that implements the trait, for a caller that has nothing
-/// but the trait: the types that implement it may be in another executable.
+/// On a trait, the attribute adds a proxy that implements the trait, for a caller that has
+/// only the trait: the types that implement it may be in another executable.
 ///
 /// ```text
 /// #[oad::object(pub)]
@@ -89,91 +97,93 @@ mod refusals;
 ///     fn len(&self) -> usize;
 /// }
 ///
-/// #[oad::object] impl MemoryStore { fn new(capacity: usize) -> Self { … } } // a type that implements it, and is an object
-/// #[oad::object] impl Store for MemoryStore { … }                           // this too is reached through the object
+/// #[oad::object] impl MemoryStore { fn new(capacity: usize) -> Self { … } } // an object that implements it
+/// #[oad::object] impl Store for MemoryStore { … }                           // this too is called through the proxy
 ///
 /// let mut store = StoreProxy::spawn("MemoryStore::new", (16,)).executable("target/debug/stores").await?;
-/// store.get("a").await?;              // its own methods are calls, as those of any proxy
+/// store.get("a").await?;              // its own methods are calls, as on any proxy
 /// fn fill(store: &mut impl Store) { … }
 /// fill(&mut store);                   // and it stands in for the local type
 /// ```
 ///
 /// `StoreProxy::spawn` takes the registered name of the type, whole or its last part,
-/// with the constructor behind it, and a tuple of the constructor's arguments. A type
-/// that does not implement the interface is refused by the daemon before it is made.
+/// followed by the constructor, and a tuple of the constructor's arguments. The daemon
+/// refuses a type that does not implement the interface before it creates the object.
 ///
-/// In the trait's implementation by the proxy
+/// In the proxy's implementation of the trait
 ///
 /// * an `async fn`, or a method that returns an `impl Future`, awaits the call.
-///   `#[async_trait]`, from whatever crate, works if it stands below `#[oad::object]`: it
-///   is copied onto the implementation;
-/// * a sync method waits on its thread. Where that thread would have to fetch the answer
-///   itself, because it is the only one of the async runtime that the daemon was made in,
-///   it fails with `oad::ErrorKind::WouldDeadlock`. In a `LocalSet` of a multi-thread
-///   runtime tokio panics;
-/// * a `Result<T, E>` gives the method's own error if `E` is `serde::Serialize` and
+///   `#[async_trait]`, from any crate, works if it stands below `#[oad::object]`: it is
+///   copied onto the implementation;
+/// * a sync method blocks its thread. On the only thread of the async runtime in which the
+///   daemon was started, which would have to receive the response itself, it fails with
+///   `oad::ErrorKind::WouldDeadlock`. In a `LocalSet` of a multi-thread runtime tokio
+///   panics;
+/// * a `Result<T, E>` holds the method's own error if `E` is `serde::Serialize` and
 ///   `serde::Deserialize`, and else `E::from(oad::Error)`, which every `E` must have. A
 ///   method without a `Result` panics with the error's message;
 /// * methods with a default body are calls like all others; constants have their default.
 ///
-/// An own method of the type wins over an interface's of the same name in calls by name;
-/// `Store::get` always means the interface's, and so does the proxy. `&self` methods
-/// overlap unless the type is `serial` or, without `&self` methods of its own, not
-/// `Sync`.
+/// In calls by name, a type's own method wins over an interface's method of the same name;
+/// `Store::get` always means the interface's, on the proxy too. `&self` methods run in
+/// parallel unless the type is `serial` or, without `&self` methods of its own, not `Sync`.
 ///
-/// The options `pub` and `name` go on the trait, and so do all the words; on the `impl`
-/// there are none. `error` then counts for the proxy's own methods. `skip` is for methods
-/// with a default body, which the proxy then has as they are.
+/// The options `pub` and `name` and all options of functions belong on the trait; the `impl`
+/// takes only `crate`. `error` applies to the proxy's own methods. `skip` is for methods
+/// with a default body, which the proxy keeps.
 ///
-/// The trait gets one hidden function more, by which an implementation elsewhere finds
-/// its interface, and `#[allow(async_fn_in_trait)]`: whoever implements it with
-/// `#[oad::object]` is asked for futures that are `Send`.
+/// The trait gets one more, hidden function, by which an implementation elsewhere finds its
+/// interface, and `#[allow(async_fn_in_trait)]`: an implementation with `#[oad::object]`
+/// must have futures that are `Send`.
 ///
-/// # What is refused
+/// # Errors at compile time
 ///
-/// At compile time, with the reason, at the place:
+/// The macro refuses, with the reason and at the right place:
 ///
 /// * anything but an `impl` block or a trait, and a block or a trait with type parameters
 ///   or lifetimes;
-/// * a function without `self` that makes no object, and a `self` other than `self`,
-///   `&self` and `&mut self`;
-/// * type and const parameters, `unsafe`, `extern` and variadic functions, and `#[cfg]`
-///   on one function or parameter;
-/// * parameters that are patterns, `&mut` in a parameter or a returned type, references
-///   deep inside a parameter, `impl Trait`, and `dyn Trait` anywhere but in the error of
-///   a `Result`;
-/// * `!` as the returned type;
+/// * a function without `self` that does not return the object, and a `self` other than
+///   `self`, `&self` and `&mut self`;
+/// * type and const parameters, `unsafe`, `extern` and variadic functions, and `#[cfg]` on
+///   one function or parameter;
+/// * parameters that are patterns, `&mut` in a parameter or a return type, references deep
+///   inside a parameter, `impl Trait`, and `dyn Trait` anywhere but in the error of a
+///   `Result`;
+/// * `!` as the return type;
 /// * an `async fn` with `&self` in a `serial` object;
-/// * options and words that are unknown, given twice, or without effect where they stand;
+/// * options that are unknown, given twice, or without effect where they stand;
 /// * in an interface: associated types, constants without a default, functions without
-///   `self` (but `#[oad(skip)]` ones), `Self` in a parameter or a returned type, a
-///   borrowed or boxed-future return, a method named `spawn`, an error that is not
+///   `self` (except `#[oad(skip)]` ones), `Self` in a parameter or a return type, a borrowed
+///   or boxed-future return, a method named `spawn`, an error that is not
 ///   `From<oad::Error>`, and `unsafe trait`;
-/// * an `impl` of a trait that is no interface, for a type that is no object, or whose
-///   futures are not `Send`.
+/// * an `impl` of a trait that is not an interface, for a type that is not an object, or
+///   whose futures are not `Send`;
+/// * a second block with `#[oad::object]` for one type.
 #[proc_macro_attribute]
 pub fn object(options: TokenStream, item: TokenStream) -> TokenStream {
     object::expand(options.into(), item.into()).into()
 }
 
-/// Makes an `async fn main` the start of a program that can be its own daemon.
+/// Makes an `async fn main` the entry point of a program that can be its own daemon.
 ///
-/// The function first asks `oad::init()` whether this process was started as a daemon,
-/// which then never returns, and else runs the body on a runtime. Attributes, visibility,
-/// documentation and the returned type stay.
+/// The function first calls `oad::init()`, which never returns in a process that was started
+/// as a daemon, and else runs the body on a runtime of one thread. Attributes, visibility,
+/// documentation and the return type stay.
 ///
 /// ```text
 /// #[oad::main]
 /// async fn main() -> oad::Result<()> { … }
 /// ```
 ///
-/// A program with a runtime of its own calls `oad::init()` first thing in `main` instead.
+/// `#[oad::main(crate = "my_library::oad")]` is for a program that has oad by way of another
+/// crate. A program with its own runtime calls `oad::init()` on the first line of `main`
+/// instead.
 ///
-/// # What is refused
+/// # Errors at compile time
 ///
-/// A function that is not `async`, has parameters or is generic, and arguments to the
-/// attribute.
+/// The macro refuses a function that is not `async`, has parameters or is generic, and any
+/// option but `crate`.
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(&arguments.into(), item.into()).into()
+    entry::expand(arguments.into(), item.into()).into()
 }

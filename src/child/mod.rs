@@ -1,8 +1,8 @@
-//! What runs in the daemon's process: the server, its services, the host that owns the
-//! objects, and the kinds of object there are.
+//! The daemon's half of oad: the server, its services, the host that owns the objects,
+//! and the kinds of objects.
 //!
-//! Nothing here may import from [`parent`](crate::parent). Both wings stand on
-//! [`common`](crate::common); `tests/tidy.rs` checks this.
+//! Nothing here imports from [`parent`](crate::parent); both wings build on
+//! [`common`](crate::common). `tests/tidy.rs` checks this.
 
 pub(crate) mod host;
 pub(crate) mod object;

@@ -111,7 +111,8 @@ async fn interfaces_of_a_serial_object_need_not_be_sync() {
         3
     );
     let error = bare.as_proxy().call::<u8>("number", ()).await.expect_err("there are two");
-    let expected = "`interfaces::order::Bare` has no method `number`; it has: Local::number, Other::number, the.Numbered::number, next, set";
+    let expected = "`interfaces::order::Bare` has no method `number`; its methods are: \
+                    Local::number, Other::number, the.Numbered::number, next, set";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 

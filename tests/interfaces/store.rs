@@ -301,7 +301,7 @@ async fn sync_method_on_the_thread_of_the_connection_fails_instead_of_hanging() 
     let Err(StoreError::Unreachable(message)) = Store::get(&store, "a") else {
         panic!("it would hang")
     };
-    let expected = "a sync method waits for its answer, but this is the very thread that would have to fetch it";
+    let expected = "this sync method would block the thread that carries the daemon's connection";
     assert!(message.contains(expected), "{message}");
     let elsewhere = store.clone();
     let got = tokio::task::spawn_blocking(move || Store::get(&elsewhere, "a"))
@@ -388,15 +388,19 @@ async fn what_cannot_be_made_says_why() {
     }
     for spelling in ["MemoryStore", "::new", "MemoryStore::", ""] {
         let expected = format!(
-            "`{spelling}` names no constructor; write its type and its name, such as `MemoryStore::new`"
+            "`{spelling}` is not the path of a constructor; write its type and its name, such as `MemoryStore::new`"
         );
         assert_eq!(complaint(spelling).await, (ErrorKind::BadArguments, expected));
     }
-    let expected = "`interfaces::order::Bare` does not implement the interface `interfaces::store::Store`; these types do: interfaces::store::MemoryStore";
+    let expected = "`interfaces::order::Bare` does not implement the interface \
+                    `interfaces::store::Store`; types that implement it: \
+                    interfaces::store::MemoryStore";
     assert_eq!(complaint("Bare::new").await, (ErrorKind::NoSuchMethod, expected.to_owned()));
     let (kind, message) = complaint("Nope::new").await;
     assert_eq!(kind, ErrorKind::NoSuchMethod);
     assert!(message.starts_with("the daemon's program has no object type `Nope`"), "{message}");
     let (_, message) = complaint("MemoryStore::old").await;
-    assert_eq!(message, "`interfaces::store::MemoryStore` has no constructor `old`; it has: new");
+    let expected =
+        "`interfaces::store::MemoryStore` has no constructor `old`; its constructors are: new";
+    assert_eq!(message, expected);
 }

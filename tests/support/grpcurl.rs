@@ -1,7 +1,7 @@
-//! A person at a terminal: the real grpcurl, by the line that a daemon prints for it.
+//! Runs the real grpcurl with the command line that a daemon returns.
 //!
-//! It is found on `PATH`, in Go's folder, or where `GRPCURL` says. Without it a test that
-//! wants it fails in CI, and says loudly elsewhere that it has not run.
+//! The program is found on `PATH`, in Go's folder, or at the path in `GRPCURL`. Without
+//! it a test fails in CI, and elsewhere prints that it was skipped.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 
 pub struct Grpcurl {
     program: PathBuf,
-    line: String,
+    command_line: String,
 }
 
-/// What it printed, or its complaint.
+/// The output, or what it printed to stderr.
 pub type Printed = Result<String, String>;
 
 impl Grpcurl {
-    /// For this daemon; `None` where there is none to be had.
+    /// Returns grpcurl for a daemon; `None` if it is not installed.
     pub fn of(daemon: &oad::Daemon) -> Option<Self> {
-        Grpcurl::by(daemon.grpcurl())
+        Grpcurl::with_command_line(daemon.grpcurl())
     }
 
-    /// By a line of one's own, whose last word is the address.
-    pub fn by(line: String) -> Option<Self> {
+    /// Returns grpcurl with a custom command line, whose last word is the address.
+    pub fn with_command_line(command_line: String) -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let go = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
         let named = std::env::var_os("GRPCURL").map(PathBuf::from);
@@ -35,17 +35,19 @@ impl Grpcurl {
                 std::env::var_os("CI").is_none(),
                 "grpcurl is not installed, and CI must have it"
             );
-            // Not by `eprintln!`, which is not shown of a test that passes.
+            // `eprintln!` is captured in a test that passes.
             let skipped =
                 b"\n*** SKIPPED: grpcurl is not installed, so nothing was tested here ***\n";
             std::io::stderr().write_all(skipped).expect("stderr is open");
         }
-        found.map(|program| Grpcurl { program, line })
+        found.map(|program| Grpcurl { program, command_line })
     }
 
-    /// A shell that runs the line, with flags before the address and words after it.
+    /// Returns a shell that runs the command line, with flags before the address and
+    /// words after it.
     pub fn command(&self, flags: &[&str], words: &[&str]) -> Command {
-        let (start, address) = self.line.rsplit_once(' ').expect("the address is its last word");
+        let (start, address) =
+            self.command_line.rsplit_once(' ').expect("the address is its last word");
         let folder = self.program.parent().expect("a program is in a folder").to_owned();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path =
@@ -61,13 +63,13 @@ impl Grpcurl {
         ended.map(|()| printed)
     }
 
-    /// Sends one message, and gives the answer; of a stream, the first.
+    /// Sends one message and returns the response; for a stream, the first one.
     pub async fn call(&self, rpc: &str, body: Value) -> Result<Value, String> {
         let printed = self.run(&["-d", &body.to_string()], &[rpc]).await?;
         Ok(answers(&printed).into_iter().next().unwrap_or(Value::Null))
     }
 
-    /// All that a method gives which returns a stream, and how it ended.
+    /// Returns all items of a method that returns a stream, and how the stream ended.
     pub async fn iterate(&self, flags: &[&str], body: Value) -> (Vec<Value>, Result<(), String>) {
         let body = body.to_string();
         let flags = [&["-d", &body], flags].concat();
@@ -75,8 +77,8 @@ impl Grpcurl {
         (answers(&printed), ended)
     }
 
-    /// What a method of an object gives, or of the root object where the handle is
-    /// `null`.
+    /// Returns the result of a method of an object, or of the root object if the handle
+    /// is `null`.
     pub async fn method(
         &self,
         handle: &Value,

@@ -1,14 +1,14 @@
-//! The object that the tests of life and time make: what it does is what is tested.
+//! An object for tests of calls, timeouts and shutdown.
 
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Does as it is told.
+/// Does what its caller asks for: waits, blocks, fails, exits.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 pub struct Lab {
     log: Mutex<Vec<String>>,
-    /// Where the drop leaves its mark.
+    /// A file that the drop creates.
     on_drop: Option<std::path::PathBuf>,
     drop_takes: Duration,
     #[serde(skip)]
@@ -30,7 +30,7 @@ impl Lab {
         Err(why)
     }
 
-    /// A constructor that takes its time.
+    /// A slow constructor.
     pub async fn slowly(takes: Duration) -> Self {
         tokio::time::sleep(takes).await;
         Lab::default()
@@ -48,12 +48,12 @@ impl Lab {
         vec![7; len].into()
     }
 
-    /// Blocks, beside others.
+    /// Blocks; calls may overlap.
     pub fn block(&self, time: Duration) {
         std::thread::sleep(time);
     }
 
-    /// Does what a blocking client of an async library does.
+    /// Blocks on a future, as a blocking client of an async library does.
     pub fn block_on_a_future(&self, time: Duration) -> u8 {
         tokio::runtime::Handle::current().block_on(async move {
             tokio::time::sleep(time).await;
@@ -61,7 +61,7 @@ impl Lab {
         })
     }
 
-    /// Computes, beside others.
+    /// Computes; calls may overlap.
     pub fn spin(&self, time: Duration) -> u64 {
         let start = std::time::Instant::now();
         let mut turns = 0;
@@ -71,14 +71,14 @@ impl Lab {
         turns
     }
 
-    /// Blocks alone, and notes when it began.
+    /// Records its start and blocks, exclusively.
     pub fn note(&mut self, what: String, takes: Duration) -> Vec<String> {
         self.log.lock().unwrap().push(what);
         std::thread::sleep(takes);
         self.log()
     }
 
-    /// Notes when it began and when it was dropped or done.
+    /// Records its start, and its end when it is dropped or done.
     pub async fn wait(&self, what: String, takes: Duration) {
         let _note = Note(&self.log, what.clone());
         self.log.lock().unwrap().push(format!("{what} began"));
@@ -86,12 +86,12 @@ impl Lab {
         self.log.lock().unwrap().push(format!("{what} finished"));
     }
 
-    /// The same, alone.
+    /// The same, exclusively.
     pub async fn wait_alone(&mut self, what: String, takes: Duration) {
         self.wait(what, takes).await;
     }
 
-    /// The same, to its end.
+    /// The same, but is not cancelled.
     #[oad(finish)]
     pub async fn wait_to_the_end(&self, what: String, takes: Duration) {
         self.wait(what, takes).await;
@@ -133,7 +133,7 @@ impl Lab {
         eprint!("{text}");
     }
 
-    /// Starts a process that leaves the daemon's session, and forgets it.
+    /// Starts a process in a session of its own and does not wait for it.
     pub fn stray(&self) -> u32 {
         let stray = Command::new("setsid")
             .args(["sleep", "1000"])
@@ -143,12 +143,12 @@ impl Lab {
         stray.id()
     }
 
-    /// Ends this object.
+    /// Consumes the object.
     pub fn consume(self, note: String) -> usize {
         self.log.lock().unwrap().len() + note.len()
     }
 
-    /// Makes a daemon from within this one, keeps it, and gives its pid.
+    /// Makes a daemon within this one, keeps it, and returns its pid.
     pub async fn nest(&mut self, mark: &std::path::Path) -> Result<u32, oad::Error> {
         let nested = LabProxy::marking(mark, Duration::ZERO).await?;
         let pid = oad::Remote::pid(&nested);
@@ -156,7 +156,7 @@ impl Lab {
         Ok(pid)
     }
 
-    /// Runs a program, and gives what it printed.
+    /// Runs a program and returns its output.
     pub fn run(
         &self,
         program: &str,

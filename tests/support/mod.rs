@@ -1,5 +1,5 @@
-//! What several test binaries need: looking at processes from outside, waiting with a
-//! bound, and a parent that can be killed.
+//! Shared by the test binaries: inspecting processes from outside, bounded waits, and a
+//! parent process that can be killed.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::zombie_processes, reason = "it is for tests")]
@@ -7,9 +7,9 @@
 
 pub mod grpcurl;
 pub mod lab;
+pub mod log_capture;
 #[cfg(feature = "python")]
 pub mod python;
-pub mod told;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -17,24 +17,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Asks until it is so; a machine that has much else to do has its time.
+/// Polls until `test` is true. The limit is generous for a loaded machine.
 pub async fn until(mut test: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !test().await {
-        assert!(Instant::now() < end, "it has not come to that");
+        assert!(Instant::now() < end, "timed out waiting for a condition");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// The environment variable by which everything a test has started is found, however it
-/// was started.
+/// The environment variable that marks every process a test has started, directly or not.
 const TAG: &str = "OAD_TEST_RUN";
 
-/// Which part a re-run test binary is to play.
+/// The role of a test binary that was started again.
 pub const PART: &str = "OAD_TEST_PART";
 
-/// A process of the test binary itself, started again to be a parent of daemons in its
-/// own right, with a runtime directory of its own.
+/// The test binary, started again as a parent of its own daemons, with its own runtime
+/// directory.
 pub struct Parent {
     pub process: Child,
     output: BufReader<ChildStdout>,
@@ -43,7 +42,7 @@ pub struct Parent {
 }
 
 impl Parent {
-    /// Runs the test `name` of this binary in a process of its own, to play `part`.
+    /// Runs the test `name` of this binary in another process, with the role `part`.
     pub fn start(name: &str, part: &str) -> Self {
         let tag = uuid::Uuid::new_v4().to_string();
         let runtime_dir = tempfile::Builder::new()
@@ -67,7 +66,7 @@ impl Parent {
         self.process.id()
     }
 
-    /// The words of the next line that it prints after `say:`.
+    /// Returns the words of the next line that the process prints after `say:`.
     pub fn hear(&mut self) -> Vec<String> {
         let mut line = String::new();
         while self.output.read_line(&mut line).expect("its output can be read") > 0 {
@@ -76,15 +75,15 @@ impl Parent {
             }
             line.clear();
         }
-        panic!("the parent ended without a word: {:?}", self.process.wait());
+        panic!("the parent exited without printing a line: {:?}", self.process.wait());
     }
 
-    /// The one number of the next line.
+    /// Returns the number on the next line.
     pub fn hear_number<T: std::str::FromStr<Err: std::fmt::Debug>>(&mut self) -> T {
         self.hear()[0].parse().expect("it is a number")
     }
 
-    /// Everything that this parent has started and that still runs, itself included.
+    /// Returns every running process that this parent has started, and itself.
     pub fn census(&self) -> Vec<(u32, String)> {
         let wanted = format!("{TAG}={}", self.tag);
         let tagged = |pid: &u32| {
@@ -99,18 +98,18 @@ impl Parent {
         pids().filter(tagged).map(command).collect()
     }
 
-    /// What stands in its runtime directory.
+    /// Returns the contents of its runtime directory.
     pub fn directories(&self) -> Vec<PathBuf> {
         entries(self.runtime_dir.path())
     }
 
-    /// Kills it, and only it.
+    /// Kills the parent, but not its children.
     pub fn kill(&mut self) {
         self.process.kill().expect("it is ours");
         self.process.wait().expect("it is ours");
     }
 
-    /// Waits until nothing that it started is left, but itself.
+    /// Waits until the parent is the only process left.
     pub fn wait_until_gone_but_itself(&self, limit: Duration) {
         wait_until(limit, || match (self.census(), self.directories()) {
             (processes, directories) if processes.len() == 1 && directories.is_empty() => Ok(()),
@@ -118,7 +117,7 @@ impl Parent {
         });
     }
 
-    /// Waits until nothing that it started is left, and gives how long that took.
+    /// Waits until no process is left, and returns how long that took.
     pub fn wait_until_nothing_is_left(&self, limit: Duration) -> Duration {
         let start = Instant::now();
         wait_until(limit, || match (self.census(), self.directories()) {
@@ -129,7 +128,7 @@ impl Parent {
     }
 }
 
-/// A test that fails halfway must leave nothing either.
+/// A test that fails halfway must not leave processes either.
 impl Drop for Parent {
     fn drop(&mut self) {
         for (pid, _) in self.census() {
@@ -141,31 +140,32 @@ impl Drop for Parent {
 
 /// Prints a line for [`Parent::hear`].
 pub fn say(words: impl std::fmt::Display) {
-    // libtest may have printed the beginning of the line.
+    // libtest may have printed the beginning of the line already.
     println!("\nsay: {words}");
 }
 
-/// Polls until `test` is content, because the kernel tells of strangers in no other way.
+/// Polls until `test` succeeds. The kernel offers no notification for processes that are
+/// not children.
 #[track_caller]
 pub fn wait_until(limit: Duration, mut test: impl FnMut() -> Result<(), String>) {
     let end = Instant::now() + limit;
     loop {
         match test() {
             Ok(()) => return,
-            Err(why) if Instant::now() > end => panic!("not within {limit:?}: {why}"),
+            Err(why) if Instant::now() > end => panic!("timed out after {limit:?}: {why}"),
             Err(_) => std::thread::sleep(Duration::from_millis(2)),
         }
     }
 }
 
-/// Waits until a process is neither running nor a zombie. An orphan's zombie is for
-/// process 1 to reap, which some containers' does not.
+/// Waits until a process is neither running nor a zombie. The zombie of an orphan is left
+/// to process 1, which does not reap in some containers.
 #[track_caller]
 pub fn wait_until_gone(pid: u32, limit: Duration) {
     wait_until(limit, || match state(pid) {
         None => Ok(()),
         Some('Z') if children(1).contains(&pid) => Ok(()),
-        Some(state) => Err(format!("process {pid} is there, in state {state}")),
+        Some(state) => Err(format!("process {pid} still exists, in state {state}")),
     });
 }
 
@@ -175,19 +175,19 @@ pub fn pids() -> impl Iterator<Item = u32> {
         .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
 }
 
-/// The state of a process as `/proc` has it: R, S, T (stopped), Z (zombie) …
+/// Returns the state of a process as in `/proc`: R, S, T (stopped), Z (zombie) …
 pub fn state(pid: u32) -> Option<char> {
     stat(pid).and_then(|fields| fields.first()?.chars().next())
 }
 
-/// The children of a process, zombies too.
+/// Returns the children of a process, including zombies.
 pub fn children(parent: u32) -> Vec<u32> {
     let is_child =
         |pid: &u32| stat(*pid).is_some_and(|fields| fields.get(1) == Some(&parent.to_string()));
     pids().filter(is_child).collect()
 }
 
-/// How many descriptors, threads and Unix sockets a process has.
+/// Returns how many descriptors, threads and sockets a process has.
 pub fn holdings(pid: u32) -> (usize, usize, usize) {
     let fds = entries(&PathBuf::from(format!("/proc/{pid}/fd")));
     let sockets = fds
@@ -198,7 +198,7 @@ pub fn holdings(pid: u32) -> (usize, usize, usize) {
     (fds.len(), entries(&PathBuf::from(format!("/proc/{pid}/task"))).len(), sockets)
 }
 
-/// The memory of a process that is in RAM, in KiB.
+/// Returns the resident memory of a process, in KiB.
 pub fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it has memory");
@@ -211,13 +211,31 @@ pub fn signal(pid: u32, signal: &str) {
     assert!(status.success(), "process {pid} takes {signal}");
 }
 
+/// Stops a process and waits until all of its threads are stopped.
+#[track_caller]
+pub fn stop(pid: u32) {
+    signal(pid, "-STOP");
+    wait_until(Duration::from_secs(10), || {
+        let threads = entries(&PathBuf::from(format!("/proc/{pid}/task")));
+        let states = threads.iter().filter_map(|thread| stat_of(thread)?.into_iter().next());
+        match states.filter(|state| state != "T").count() {
+            0 => Ok(()),
+            running => Err(format!("{running} threads of process {pid} still run")),
+        }
+    });
+}
+
 pub fn median(mut values: Vec<Duration>) -> Duration {
     values.sort_unstable();
     values[values.len() / 2]
 }
 
 fn stat(pid: u32) -> Option<Vec<String>> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat_of(&PathBuf::from(format!("/proc/{pid}")))
+}
+
+fn stat_of(directory: &Path) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(directory.join("stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     Some(fields.split_whitespace().map(str::to_owned).collect())
 }

@@ -6,8 +6,8 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Error, ItemTrait, Result, TraitItem, parse_quote};
 
 use crate::interface::function::Function;
+use crate::object::method_options;
 use crate::object::options::Options;
-use crate::object::words;
 use crate::refusals::{Refusals, all, both};
 
 /// A trait that is to be an interface.
@@ -22,7 +22,7 @@ impl Declaration {
     pub(crate) fn read(options: TokenStream, source: &ItemTrait) -> Result<Self> {
         let options = syn::parse2::<Options>(options).and_then(|options| match &options.serial {
             Some(word) => {
-                let sentence = "`serial` is for a type: whether its calls overlap is not the interface's to say";
+                let sentence = "`serial` belongs on the `impl` block of a type: each type decides whether its calls overlap";
                 Err(Error::new_spanned(word, sentence))
             }
             None => Ok(options),
@@ -31,9 +31,11 @@ impl Declaration {
             .as_ref()
             .map(|options| options.visibility.clone())
             .unwrap_or(source.vis.clone());
+        let crate_path =
+            options.as_ref().map(|options| options.crate_path.clone()).unwrap_or_default();
         let functions = all(source.items.iter().filter_map(|item| match item {
             TraitItem::Fn(function) => {
-                Function::read(function, &source.ident, &visibility).transpose()
+                Function::read(function, &source.ident, &visibility, &crate_path).transpose()
             }
             other => associated(other).err().map(Err),
         }));
@@ -84,30 +86,31 @@ impl Declaration {
         })
     }
 
-    /// Adds to the trait the way from it to its interface: an implementation elsewhere
-    /// knows no more than the trait's path.
+    /// Adds a function to the trait that returns its interface: an implementation elsewhere
+    /// knows only the trait's path. The function's name is what the compiler reports for a
+    /// trait without it.
     pub(crate) fn link(&self, source: &mut ItemTrait) {
         let interface = self.interface();
         source.items.push(parse_quote! {
             #[doc(hidden)]
-            fn __oad_object_on_the_trait() -> #interface
+            fn __add_oad_object_to_the_trait() -> #interface
             where
                 Self: ::core::marker::Sized,
             {
                 #interface
             }
         });
-        // What the lint is about is said elsewhere: whoever registers an implementation
-        // is asked for futures that are `Send`, and the proxy's are.
+        // The lint asks for `Send` futures. The registration of an implementation requires
+        // them, and the proxy's are.
         source.attrs.push(parse_quote!(#[allow(async_fn_in_trait)]));
     }
 }
 
-/// Takes the words off, so that the compiler does not look for a macro `oad`.
+/// Removes the attributes, which the compiler would take for those of a macro `oad`.
 pub(crate) fn strip(source: &mut ItemTrait) {
     for item in &mut source.items {
         if let TraitItem::Fn(function) = item {
-            function.attrs.retain(|attribute| !words::is_ours(attribute));
+            function.attrs.retain(|attribute| !method_options::is_ours(attribute));
         }
     }
 }
@@ -115,12 +118,12 @@ pub(crate) fn strip(source: &mut ItemTrait) {
 fn whole(source: &ItemTrait) -> Result<()> {
     let mut refusals = Refusals::default();
     if !source.generics.params.is_empty() {
-        let sentence = "an interface has no parameters: a daemon finds it by a name, which stands for one trait";
+        let sentence = "an interface cannot be generic: a daemon finds it by its name, which must mean one trait";
         refusals.push(Error::new_spanned(&source.generics, sentence));
     }
     if let Some(token) = &source.unsafety {
         let sentence =
-            "an `unsafe trait` cannot be an interface: its proxy could not keep what it asks for";
+            "an `unsafe trait` cannot be an interface: its proxy cannot uphold its safety contract";
         refusals.push(Error::new_spanned(token, sentence));
     }
     refusals.finish()
@@ -129,14 +132,14 @@ fn whole(source: &ItemTrait) -> Result<()> {
 fn associated(item: &TraitItem) -> Result<()> {
     let sentence = match item {
         TraitItem::Const(constant) if constant.default.is_none() => {
-            "the proxy cannot know what the constant is in the daemon: give it a default, or make it a method"
+            "the proxy cannot know the constant's value in the daemon: give it a default, or make it a method"
         }
         TraitItem::Const(_) => return Ok(()),
         TraitItem::Type(_) => {
-            "the proxy cannot know which type it is in the daemon: name one type that crosses in the signatures"
+            "the proxy cannot know which type the daemon uses: name a concrete type in the signatures"
         }
         _ => {
-            "what a macro makes of this cannot be seen here, and the proxy could lack it: write it out"
+            "a macro call is not expanded here, so the proxy could lack its methods: write them out"
         }
     };
     Err(Error::new_spanned(item, sentence))

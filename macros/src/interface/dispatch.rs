@@ -30,8 +30,8 @@ pub(crate) fn dispatch(declaration: &Declaration) -> TokenStream {
                 self,
                 __oad_object: #taken,
                 __oad_method: usize,
-                mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::Reply<impl ::core::future::Future<Output = ::oad::Result<::oad::Value>>> {
+                mut __oad_arguments: __oad::__private::Arguments,
+            ) -> __oad::__private::Reply<impl ::core::future::Future<Output = __oad::Result<__oad::Value>>> {
                 #arms
             }
         }
@@ -48,19 +48,19 @@ pub(crate) fn dispatch(declaration: &Declaration) -> TokenStream {
 
         #[allow(clippy::all, deprecated, non_local_definitions, unused, unreachable_pub)]
         const _: () = {
-            static __OAD_INTERFACE: ::oad::__private::Interface = ::oad::__private::Interface {
+            static __OAD_INTERFACE: __oad::__private::Interface = __oad::__private::Interface {
                 name: #registered,
                 methods: &[#(#methods),*],
                 declared: ::core::concat!(::core::file!(), ":", ::core::line!()),
             };
 
             impl #interface {
-                pub fn described(self) -> &'static ::oad::__private::Interface {
+                pub fn described(self) -> &'static __oad::__private::Interface {
                     &__OAD_INTERFACE
                 }
             }
 
-            impl<#object: #ident> ::oad::__private::InterfaceDispatch<#object> for #interface {
+            impl<#object: #ident> __oad::__private::InterfaceDispatch<#object> for #interface {
                 #(#called)*
             }
         };
@@ -80,7 +80,7 @@ fn arms(declaration: &Declaration, receiver: Receiver) -> TokenStream {
     };
     let now = with_receiver(false).map(|(number, method)| {
         let (body, called) = (body(&path, method), at(method.ident().span()));
-        quote_spanned!(called=> #number => ::oad::__private::Reply::Now((|| -> ::oad::Result<::oad::Value> { #body })()),)
+        quote_spanned!(called=> #number => __oad::__private::Reply::Now((|| -> __oad::Result<__oad::Value> { #body })()),)
     });
     let later = with_receiver(true).map(|(number, method)| {
         let body = body(&path, method);
@@ -89,10 +89,10 @@ fn arms(declaration: &Declaration, receiver: Receiver) -> TokenStream {
     quote! {
         match __oad_method {
             #(#now)*
-            _ => ::oad::__private::Reply::later(async move {
+            _ => __oad::__private::Reply::later(async move {
                 match __oad_method {
                     #(#later)*
-                    _ => ::oad::__private::no_such_method(),
+                    _ => __oad::__private::no_such_method(),
                 }
             }),
         }
@@ -110,7 +110,7 @@ fn body(path: &Path, method: &Method) -> TokenStream {
     if let Some(items) = &method.returned.items {
         return invoke(path, &quote!(__oad_object), method, |value| {
             let items = sent(method, items, &value);
-            quote_spanned!(returned=> { let __oad_items: ::oad::Result<::oad::__private::OwnedItems> = #items; __oad_items?.send().await })
+            quote_spanned!(returned=> { let __oad_items: __oad::Result<__oad::__private::OwnedItems> = #items; __oad_items?.send().await })
         });
     }
     let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(&#value));

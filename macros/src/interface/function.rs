@@ -2,15 +2,17 @@
 
 use proc_macro2::Ident;
 use quote::quote;
+use syn::visit_mut::VisitMut;
 use syn::{
     Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signature, TraitItemFn, Type,
     TypeParamBound, Visibility, parse_quote_spanned,
 };
 
+use crate::crate_path::CratePath;
 use crate::interface::refused;
 use crate::object::method::Method;
+use crate::object::method_options::MethodOptions;
 use crate::object::returned::error_of;
-use crate::object::words::Words;
 use crate::refusals::both;
 
 /// A function of the trait that is reached through the proxy.
@@ -25,62 +27,66 @@ pub(crate) struct Function {
     pub(crate) error: Option<Type>,
 }
 
-/// How the function gives what it gives.
+/// How the function returns its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Sync,
     Async,
-    /// It is no `async fn`, but returns an `impl Future`.
+    /// It is not an `async fn`, but returns an `impl Future`.
     Future,
 }
 
 impl Function {
-    /// Reads a function, unless it is marked to be left out.
+    /// Reads a function; `None` if it is skipped.
     pub(crate) fn read(
         source: &TraitItemFn,
         interface: &Ident,
         visibility: &Visibility,
+        crate_path: &CratePath,
     ) -> Result<Option<Self>> {
-        let is_left_out = Words::read(&source.attrs)?.skip.is_some();
-        if is_left_out {
-            return skipped(source).map(|()| None);
+        let is_skipped = MethodOptions::read(&source.attrs)?.skip.is_some();
+        if is_skipped {
+            return has_default_body(source).map(|()| None);
         }
-        has_object(source)?;
+        has_self(source)?;
         let (signature, form) = as_method(&source.sig);
         let (attributes, path) = (&source.attrs, Path::from(interface.clone()));
         let function = syn::parse2(quote!(#(#attributes)* #visibility #signature {}))?;
-        // What is refused here would be refused there as well, but for a reason that is
-        // not the nearest.
-        refused::check(&signature)?;
-        let (method, ()) = both(Method::read(&function, &path, false), own_name(source))?;
+        // `Method::read` would refuse these too, but for a less exact reason.
+        let mut recognized = signature.clone();
+        VisitMut::visit_signature_mut(&mut &*crate_path, &mut recognized);
+        refused::check(&recognized)?;
+        let (method, ()) =
+            both(Method::read(&function, &path, crate_path, false), not_spawn(source))?;
         let error = error_of(&signature);
         Ok(method.map(|method| Function { method, signature: source.sig.clone(), form, error }))
     }
 }
 
-fn skipped(source: &TraitItemFn) -> Result<()> {
+fn has_default_body(source: &TraitItemFn) -> Result<()> {
     if source.default.is_some() {
         return Ok(());
     }
     let sentence =
-        "the proxy implements the trait, so that what it leaves out needs a default body";
+        "a skipped method needs a default body, because the proxy implements the trait too";
     Err(Error::new_spanned(&source.sig, sentence))
 }
 
-fn has_object(source: &TraitItemFn) -> Result<()> {
+fn has_self(source: &TraitItemFn) -> Result<()> {
     if source.sig.receiver().is_some() {
         return Ok(());
     }
-    let sentence = "a function without `self` has no object to be called on: mark it `#[oad(skip)]` and give it a \
-                    default body, or leave it to the types themselves";
+    let sentence = "a function without `self` cannot be called through a proxy: mark it `#[oad(skip)]` and give it \
+                    a default body, or move it to the types themselves";
     Err(Error::new_spanned(&source.sig.ident, sentence))
 }
 
-fn own_name(source: &TraitItemFn) -> Result<()> {
+fn not_spawn(source: &TraitItemFn) -> Result<()> {
     if source.sig.ident != "spawn" {
         return Ok(());
     }
-    let sentence = "`spawn` is how the proxy of an interface is made: name the method otherwise";
+    let sentence =
+        "`spawn` is the constructor of an interface's proxy: give the method another name";
     Err(Error::new_spanned(&source.sig.ident, sentence))
 }
 

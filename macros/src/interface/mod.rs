@@ -28,7 +28,8 @@ pub(crate) fn declaration(options: TokenStream, mut source: ItemTrait) -> TokenS
         Ok(declaration) => {
             declaration.link(&mut source);
             let (dispatch, proxy) = (dispatch::dispatch(&declaration), proxy::proxy(&declaration));
-            quote!(#source #dispatch #proxy)
+            let generated = declaration.options.crate_path.resolve(quote!(#dispatch #proxy));
+            quote!(#source #generated)
         }
         Err(refusal) => {
             let refusal = refusal.into_compile_error();
@@ -42,6 +43,6 @@ pub(crate) fn declaration(options: TokenStream, mut source: ItemTrait) -> TokenS
 pub(crate) fn implementation(options: TokenStream, mut source: ItemImpl) -> TokenStream {
     let registration = implementation::registration(options, &source)
         .unwrap_or_else(syn::Error::into_compile_error);
-    crate::object::words::strip(&mut source);
+    crate::object::method_options::strip(&mut source);
     quote!(#source #registration)
 }

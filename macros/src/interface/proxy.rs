@@ -23,7 +23,7 @@ pub(crate) fn proxy(declaration: &Declaration) -> TokenStream {
         visibility,
         attributes: &declaration.attributes,
         summary: format!(
-            " A proxy of an object that lives in a daemon and implements [`{name}`], which it does itself."
+            " A proxy for an object that lives in a daemon; both implement [`{name}`]."
         ),
         check: quote! {
             fn interface() -> ::core::option::Option<&'static str> {
@@ -32,14 +32,14 @@ pub(crate) fn proxy(declaration: &Declaration) -> TokenStream {
         },
     };
     let spawn = quote! {
-        /// Makes an object in a daemon: `constructor` is the type that implements the
-        /// interface there and its function, such as `"MemoryStore::new"`, and
-        /// `arguments` a tuple of what that takes.
+        /// Creates an object in a daemon. `constructor` names a type that implements the
+        /// interface there and its constructor, such as `"MemoryStore::new"`;
+        /// `arguments` is a tuple of the constructor's arguments.
         #visibility fn spawn(
             constructor: &str,
-            arguments: impl ::oad::__private::serde::Serialize,
-        ) -> ::oad::Spawn<#proxy> {
-            ::oad::Spawn::implementing(#registered, constructor, arguments)
+            arguments: impl __oad::__private::serde::Serialize,
+        ) -> __oad::Spawn<#proxy> {
+            __oad::Spawn::implementing(#registered, constructor, arguments)
         }
     };
     let shell = shell(&shell_of, &quote!(#spawn #(#methods)*));
@@ -70,11 +70,11 @@ fn implemented(declaration: &Declaration, function: &Function) -> TokenStream {
     let this = signature.receiver().map(|receiver| &receiver.self_token);
     let body = match form {
         Form::Sync => {
-            let call = quote_spanned!(place=> ::oad::__private::call_blocking::<#owned>);
+            let call = quote_spanned!(place=> __oad::__private::call_blocking::<#owned>);
             finished(function, &quote!(#call(&#this.0, #name, #packed)))
         }
         Form::Async | Form::Future => {
-            let call = quote_spanned!(place=> ::oad::__private::call::<#owned>);
+            let call = quote_spanned!(place=> __oad::__private::call::<#owned>);
             let finished = finished(function, &quote!(__oad_call.await));
             let answer =
                 if *form == Form::Async { finished } else { quote!(async move { #finished }) };
@@ -89,14 +89,14 @@ fn implemented(declaration: &Declaration, function: &Function) -> TokenStream {
 
 /// What the trait's function returns, from the answer.
 fn finished(function: &Function, answer: &TokenStream) -> TokenStream {
-    let Some(error) = &function.error else { return quote!(::oad::__private::infallible(#answer)) };
-    let convert = quote_spanned!(at(error.span())=> <#error as ::oad::__private::FromError>::from_error(__oad_error));
+    let Some(error) = &function.error else { return quote!(__oad::__private::infallible(#answer)) };
+    let convert = quote_spanned!(at(error.span())=> <#error as __oad::__private::FromError>::from_error(__oad_error));
     quote! {
         match #answer {
             ::core::result::Result::Ok(__oad_value) => ::core::result::Result::Ok(__oad_value),
             ::core::result::Result::Err(__oad_error) => {
-                use ::oad::__private::{Opaque as _, Readable as _};
-                let __oad_type = ::oad::__private::Recover::<#error>(::core::marker::PhantomData);
+                use __oad::__private::{Opaque as _, Readable as _};
+                let __oad_type = __oad::__private::Recover::<#error>(::core::marker::PhantomData);
                 match (&&__oad_type).own(&__oad_error) {
                     ::core::option::Option::Some(__oad_own) => ::core::result::Result::Err(__oad_own),
                     ::core::option::Option::None => ::core::result::Result::Err(#convert),

@@ -37,7 +37,8 @@ impl VisitMut for Search {
         if path.leading_colon.is_none()
             && path.segments.first().is_some_and(|first| first.ident == "Self")
         {
-            let sentence = "`Self` is one type in the proxy and another in the daemon: name a type that crosses";
+            let sentence =
+                "`Self` is one type in the proxy and another in the daemon: name a concrete type";
             self.refusals.push(Error::new_spanned(&*path, sentence));
         }
         visit_mut::visit_path_mut(self, path);
@@ -45,8 +46,8 @@ impl VisitMut for Search {
 
     fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
         if self.is_returned {
-            let sentence = "what a proxy returns comes from another process and cannot be borrowed from it: return it \
-                            owned";
+            let sentence =
+                "a proxy cannot return a reference into another process: return an owned value";
             self.refusals.push(Error::new_spanned(&*reference, sentence));
         }
         visit_mut::visit_type_reference_mut(self, reference);
@@ -58,20 +59,20 @@ impl VisitMut for Search {
             text.contains("Pin<") && text.contains("Future")
         };
         if text(&remoted(visited.clone())) != text(visited) {
-            let sentence = "a shared object is another type at its caller's, and a trait has one for both: give its own \
-                            methods to the type's `impl` block";
+            let sentence = "`Shared<T>` is a proxy on the caller's side, and a trait has one signature for both sides: \
+                            move the method to the type's own `impl` block";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;
         }
         if self.is_returned
             && Streamed::read(visited).is_some_and(|streamed| streamed.kind != Kind::Ours)
         {
-            let sentence = "a proxy cannot give the iterator or stream of another process: return an `oad::Stream`";
+            let sentence = "a proxy cannot return the iterator or stream of another process: return an `oad::Stream`";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;
         }
         if is_boxed_future {
-            let sentence = "a boxed future hides what it gives: write an `async fn`, and `#[oad::object]` above \
+            let sentence = "a boxed future hides its output type: write an `async fn`, and place `#[oad::object]` above \
                             `#[async_trait]`";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;

@@ -23,11 +23,15 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) fn read(options: TokenStream, source: &ItemImpl) -> Result<Self> {
         let options: Result<Options> = syn::parse2(options);
+        let crate_path =
+            options.as_ref().map(|options| options.crate_path.clone()).unwrap_or_default();
         let is_serial = options.as_ref().is_ok_and(|options| options.serial.is_some());
         let self_path = self_path(source);
         let functions = match &self_path {
             Ok(self_path) => all(source.items.iter().filter_map(|item| match item {
-                ImplItem::Fn(function) => Method::read(function, self_path, is_serial).transpose(),
+                ImplItem::Fn(function) => {
+                    Method::read(function, self_path, &crate_path, is_serial).transpose()
+                }
                 _ => None,
             })),
             // Without the type's name no constructor can be told from another function.
@@ -64,7 +68,7 @@ impl Block {
 /// The path of the type that a block is for.
 pub(crate) fn self_path(source: &ItemImpl) -> Result<Path> {
     if !source.generics.params.is_empty() {
-        let sentence = "the type of an object has no parameters: a daemon finds it by a name, which stands for one type";
+        let sentence = "the type of an object cannot be generic: a daemon finds it by its name, which must mean one type";
         return Err(Error::new_spanned(&source.generics, sentence));
     }
     match peel(&source.self_ty) {
@@ -73,7 +77,7 @@ pub(crate) fn self_path(source: &ItemImpl) -> Result<Path> {
         }
         other => Err(Error::new_spanned(
             other,
-            "the type of an object is a plain path such as `Counter`",
+            "the type of an object must be a plain path such as `Counter`",
         )),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn description(block: &Block) -> TokenStream {
     let constructors = block.constructors.iter().map(method);
     let methods = block.methods.iter().map(method);
     quote! {
-        static __OAD_DESCRIPTION: ::oad::__private::TypeDescription = ::oad::__private::TypeDescription {
+        static __OAD_DESCRIPTION: __oad::__private::TypeDescription = __oad::__private::TypeDescription {
             name: #name,
             documentation: #documentation,
             constructors: &[#(#constructors),*],
@@ -38,7 +38,7 @@ pub(crate) fn method(method: &Method) -> TokenStream {
     let parameters =
         method.parameters.iter().zip(written_types(method)).map(|(parameter, type_name)| {
             let name = parameter.name();
-            quote!(::oad::__private::Parameter { name: #name, type_name: #type_name })
+            quote!(__oad::__private::Parameter { name: #name, type_name: #type_name })
         });
     let returns = match &method.signature.output {
         ReturnType::Default => String::new(),
@@ -54,13 +54,13 @@ pub(crate) fn method(method: &Method) -> TokenStream {
     let (is_async, finishes, streams) =
         (method.is_async(), method.finishes, method.returned.items.is_some());
     quote! {
-        ::oad::__private::Method {
+        __oad::__private::Method {
             name: #name,
             documentation: #documentation,
             parameters: &[#(#parameters),*],
             returns: #returns,
             signature: #signature,
-            receiver: ::oad::__private::Receiver::#receiver,
+            receiver: __oad::__private::Receiver::#receiver,
             is_async: #is_async,
             finishes: #finishes,
             streams: #streams,

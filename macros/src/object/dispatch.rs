@@ -18,52 +18,52 @@ pub(crate) fn object(block: &Block) -> TokenStream {
             .map(|receiver| arms(block, receiver));
     let place = at(self_path.span());
     let host = if block.options.serial.is_some() {
-        quote_spanned!(place=> ::oad::__private::serial::<#self_path>(self))
+        quote_spanned!(place=> __oad::__private::serial::<#self_path>(self))
     } else if block.overlaps() {
         // Both in one function and at one place, so that the compiler says once what the
         // type lacks.
         quote_spanned! {place=>
-            ::oad::__private::assert_overlaps::<#self_path>();
-            ::oad::__private::overlapping::<#self_path>(self)
+            __oad::__private::assert_parallel::<#self_path>();
+            __oad::__private::overlapping::<#self_path>(self)
         }
     } else {
         // No method of its own takes `&self`, so that the type need not be `Sync`; but an
         // interface's may.
         quote_spanned! {place=>
-            use ::oad::__private::{SerialKind as _, OverlappingKind as _};
-            (&&::oad::__private::HostedAs::<#self_path>(::core::marker::PhantomData)).host(self)
+            use __oad::__private::{SerialKind as _, OverlappingKind as _};
+            (&&__oad::__private::HostedAs::<#self_path>(::core::marker::PhantomData)).host(self)
         }
     };
     quote! {
-        impl ::oad::Object for #self_path {
+        impl __oad::Object for #self_path {
             type Proxy = #proxy;
-            const DESCRIPTION: &'static ::oad::__private::TypeDescription = &__OAD_DESCRIPTION;
+            const DESCRIPTION: &'static __oad::__private::TypeDescription = &__OAD_DESCRIPTION;
 
-            fn host(self) -> ::std::boxed::Box<dyn ::oad::__private::Hosted> {
+            fn host(self) -> ::std::boxed::Box<dyn __oad::__private::Hosted> {
                 #host
             }
 
             fn call_shared(
                 &self,
                 __oad_method: usize,
-                mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::MethodOutput<'_> {
+                mut __oad_arguments: __oad::__private::Arguments,
+            ) -> __oad::__private::MethodOutput<'_> {
                 match __oad_method { #shared }
             }
 
             fn call_exclusive(
                 &mut self,
                 __oad_method: usize,
-                mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::MethodOutput<'_> {
+                mut __oad_arguments: __oad::__private::Arguments,
+            ) -> __oad::__private::MethodOutput<'_> {
                 match __oad_method { #exclusive }
             }
 
             fn call_consuming(
                 __oad_object: &mut ::core::option::Option<Self>,
                 __oad_method: usize,
-                mut __oad_arguments: ::oad::__private::Arguments,
-            ) -> ::oad::__private::MethodOutput<'_> {
+                mut __oad_arguments: __oad::__private::Arguments,
+            ) -> __oad::__private::MethodOutput<'_> {
                 match __oad_method { #consuming }
             }
         }
@@ -80,7 +80,7 @@ fn arms(block: &Block, receiver: Receiver) -> TokenStream {
     });
     quote! {
         #(#arms)*
-        _ => ::oad::__private::MethodOutput::no_such_method(),
+        _ => __oad::__private::MethodOutput::no_such_method(),
     }
 }
 
@@ -93,8 +93,8 @@ fn answer(block: &Block, method: &Method) -> TokenStream {
     let body = invoke(&block.self_path, &quote!(self), method, reply);
     let called = at(method.ident().span());
     if method.is_async() {
-        quote_spanned!(called=> ::oad::__private::MethodOutput::Later(::std::boxed::Box::pin(async move { #body })))
+        quote_spanned!(called=> __oad::__private::MethodOutput::Later(::std::boxed::Box::pin(async move { #body })))
     } else {
-        quote_spanned!(called=> ::oad::__private::MethodOutput::Now((|| -> ::oad::Result<::oad::Value> { #body })()))
+        quote_spanned!(called=> __oad::__private::MethodOutput::Now((|| -> __oad::Result<__oad::Value> { #body })()))
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn taken(method: &Method) -> TokenStream {
 pub(crate) fn object(method: &Method, object: &TokenStream) -> Option<TokenStream> {
     match method.receiver {
         Receiver::None => None,
-        Receiver::Consuming => Some(quote!(::oad::__private::take(__oad_object)?)),
+        Receiver::Consuming => Some(quote!(__oad::__private::take(__oad_object)?)),
         Receiver::Shared | Receiver::Exclusive => Some(object.clone()),
     }
 }
@@ -75,7 +75,7 @@ pub(crate) fn outcome(method: &Method, keep: impl Fn(TokenStream) -> TokenStream
                 match __oad_returned {
                     ::core::result::Result::Ok(__oad_value) => #kept,
                     ::core::result::Result::Err(__oad_error) => {
-                        ::core::result::Result::Err(::oad::__raise!(__oad_error, __oad_arguments))
+                        ::core::result::Result::Err(__oad::__raise!(__oad_error, __oad_arguments))
                     }
                 }
             }

@@ -6,13 +6,14 @@ use syn::{
     Signature, Visibility,
 };
 
+use crate::crate_path::CratePath;
 use crate::object::concrete::Concrete;
+use crate::object::method_options::MethodOptions;
 use crate::object::parameter::Parameter;
 use crate::object::returned::Returned;
-use crate::object::words::Words;
 use crate::refusals::{Refusals, all, both};
 
-/// A function that is reached through the proxy.
+/// A function that is called through the proxy.
 pub(crate) struct Method {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
@@ -21,7 +22,7 @@ pub(crate) struct Method {
     pub(crate) receiver: Receiver,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) returned: Returned,
-    /// Whether it runs to its end even if nobody waits for it any more.
+    /// Whether it runs to its end even if its caller is gone.
     pub(crate) finishes: bool,
 }
 
@@ -35,31 +36,34 @@ pub(crate) enum Receiver {
 }
 
 impl Method {
-    /// Reads a function, unless it is marked to be left out.
+    /// Reads a function; `None` if it is skipped.
     pub(crate) fn read(
         source: &ImplItemFn,
         self_path: &Path,
+        crate_path: &CratePath,
         is_serial: bool,
     ) -> Result<Option<Self>> {
-        let words = Words::read(&source.attrs)?;
-        if words.skip.is_some() {
+        let options = MethodOptions::read(&source.attrs)?;
+        if options.skip.is_some() {
             return Ok(None);
         }
         let mut signature = source.sig.clone();
         Concrete(self_path).visit_signature_mut(&mut signature);
+        VisitMut::visit_signature_mut(&mut &*crate_path, &mut signature);
         let receiver = Receiver::read(&signature, is_serial);
         let parameters = all(signature.inputs.iter().filter_map(|input| match input {
             FnArg::Receiver(_) => None,
             FnArg::Typed(parameter) => Some(Parameter::read(parameter)),
         }));
         let returned = match receiver {
-            Ok(Receiver::None) => {
-                both(Returned::of_constructor(&signature, self_path), constructor_words(&words))
-            }
+            Ok(Receiver::None) => both(
+                Returned::of_constructor(&signature, self_path),
+                check_constructor_options(&options),
+            ),
             _ => {
-                let returned = Returned::of_method(&signature, &words);
+                let returned = Returned::of_method(&signature, &options);
                 let streams = returned.as_ref().is_ok_and(|returned| returned.items.is_some());
-                both(returned, method_words(&words, &signature, streams))
+                both(returned, check_method_options(&options, &signature, streams))
             }
         };
         let ((receiver, parameters), ((returned, ()), ())) =
@@ -71,7 +75,7 @@ impl Method {
             receiver,
             parameters,
             returned,
-            finishes: words.finish.is_some(),
+            finishes: options.finish.is_some(),
         }))
     }
 
@@ -97,73 +101,78 @@ impl Receiver {
                     None if !is_serial => Ok(Receiver::Shared),
                     None if signature.asyncness.is_none() => Ok(Receiver::Exclusive),
                     None => {
-                        let sentence = "an `async fn` of a `serial` object holds `&self` across an await, which needs \
-                                        `Sync`: take `&mut self`";
+                        let sentence = "an `async fn` holds `&self` across an await, which needs `Sync`, and a `serial` object \
+                                        need not be: take `&mut self`";
                         Err(Error::new_spanned(receiver, sentence))
                     }
                 }
             }
             _ => {
-                let sentence = "a method of an object takes `self`, `&self` or `&mut self`, because the daemon owns \
-                                the object and lends it for one call";
+                let sentence = "a method must take `self`, `&self` or `&mut self`, because the daemon owns the object \
+                                and lends it for one call";
                 Err(Error::new_spanned(receiver, sentence))
             }
         }
     }
 }
 
-/// Refuses what no caller in another process could call.
+/// Refuses functions that cannot be called from another process.
 fn callable(source: &ImplItemFn) -> Result<()> {
     let mut refusals = Refusals::default();
     let signature = &source.sig;
     if let Some(attribute) = source.attrs.iter().find(|attribute| attribute.path().is_ident("cfg"))
     {
-        let sentence = "a `#[cfg]` on one method would leave a gap in the object's description: put it on the whole \
-                        `impl` block or into the method's body";
+        let sentence = "`#[cfg]` on one method would leave a gap in the object's description: put it on the whole \
+                        `impl` block or inside the method's body";
         refusals.push(Error::new_spanned(attribute, sentence));
     }
     for parameter in &signature.generics.params {
         if !matches!(parameter, GenericParam::Lifetime(_)) {
-            let sentence = "a method of an object cannot be generic: a call carries the method's name and values, but no types";
+            let sentence = "a method cannot be generic: a call carries the method's name and values, not types";
             refusals.push(Error::new_spanned(parameter, sentence));
         }
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        let sentence = "an `unsafe fn` cannot be reached through a proxy, which could not keep what it asks for: mark \
+        let sentence = "an `unsafe fn` cannot be called through a proxy, which cannot uphold its safety contract: mark \
                         it `#[oad(skip)]`";
         refusals.push(Error::new_spanned(token, sentence));
     }
     // A variadic function is always one of these.
     if let Some(abi) = &signature.abi {
         let sentence =
-            "an `extern` function cannot be reached through a proxy: mark it `#[oad(skip)]`";
+            "an `extern` function cannot be called through a proxy: mark it `#[oad(skip)]`";
         refusals.push(Error::new_spanned(abi, sentence));
     }
     refusals.finish()
 }
 
-fn constructor_words(words: &Words) -> Result<()> {
+fn check_constructor_options(options: &MethodOptions) -> Result<()> {
     let mut refusals = Refusals::default();
-    if let Some(word) = &words.error {
-        let sentence = "`error` is for methods: a constructor that fails gives an `oad::Error` with its error as the exception";
-        refusals.push(Error::new_spanned(word, sentence));
+    if let Some(option) = &options.error {
+        let sentence = "`error` applies to methods: a constructor fails with an `oad::Error` whose exception holds its error";
+        refusals.push(Error::new_spanned(option, sentence));
     }
-    if let Some(word) = &words.finish {
-        let sentence = "`finish` is for methods: nobody would hold the object that a constructor makes when its caller is gone";
-        refusals.push(Error::new_spanned(word, sentence));
+    if let Some(option) = &options.finish {
+        let sentence = "`finish` applies to methods: without its caller, nobody would hold the constructed object";
+        refusals.push(Error::new_spanned(option, sentence));
     }
     refusals.finish()
 }
 
-fn method_words(words: &Words, signature: &Signature, streams: bool) -> Result<()> {
-    match &words.finish {
-        Some(word) if streams => {
-            let sentence = "`finish` is not for a method that returns a stream: it runs as long as its items are wanted";
-            Err(Error::new_spanned(word, sentence))
+fn check_method_options(
+    options: &MethodOptions,
+    signature: &Signature,
+    streams: bool,
+) -> Result<()> {
+    match &options.finish {
+        Some(option) if streams => {
+            let sentence = "`finish` does not apply to a method that returns a stream: it runs while its items are read";
+            Err(Error::new_spanned(option, sentence))
         }
-        Some(word) if signature.asyncness.is_none() => {
-            let sentence = "`finish` is for an `async fn`: a sync method always runs to its end";
-            Err(Error::new_spanned(word, sentence))
+        Some(option) if signature.asyncness.is_none() => {
+            let sentence =
+                "`finish` applies to an `async fn`: a sync method always runs to its end";
+            Err(Error::new_spanned(option, sentence))
         }
         _ => Ok(()),
     }

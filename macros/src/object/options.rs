@@ -6,7 +6,9 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, LitStr, Result, Token, Visibility};
 
-/// What stands in the brackets of `#[oad::object(…)]`.
+use crate::crate_path::CratePath;
+
+/// The options of `#[oad::object(…)]`.
 pub(crate) struct Options {
     /// The visibility of the proxy.
     pub(crate) visibility: Visibility,
@@ -14,11 +16,18 @@ pub(crate) struct Options {
     pub(crate) serial: Option<Ident>,
     /// The name to register the type under, if not its path.
     pub(crate) name: Option<LitStr>,
+    /// The path of oad.
+    pub(crate) crate_path: CratePath,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { visibility: Visibility::Inherited, serial: None, name: None }
+        Options {
+            visibility: Visibility::Inherited,
+            serial: None,
+            name: None,
+            crate_path: CratePath::default(),
+        }
     }
 }
 
@@ -47,28 +56,34 @@ impl Options {
                 _ => Err(twice(&visibility, "pub")),
             };
         }
-        let word = input.call(Ident::parse_any)?;
-        match word.to_string().as_str() {
-            "serial" if self.serial.is_some() => Err(twice(&word, "serial")),
+        let option = input.call(Ident::parse_any)?;
+        match option.to_string().as_str() {
+            "serial" if self.serial.is_some() => Err(twice(&option, "serial")),
             "serial" => {
-                self.serial = Some(word);
+                self.serial = Some(option);
                 Ok(())
             }
-            "name" if self.name.is_some() => Err(twice(&word, "name")),
+            "name" if self.name.is_some() => Err(twice(&option, "name")),
             "name" => {
                 input.parse::<Token![=]>()?;
                 let name = input.parse::<LitStr>()?;
                 if name.value().is_empty() {
-                    return Err(Error::new_spanned(name, "the name of an object cannot be empty"));
+                    return Err(Error::new_spanned(name, "the registered name cannot be empty"));
                 }
                 self.name = Some(name);
                 Ok(())
             }
+            "crate" if self.crate_path.is_set() => Err(twice(&option, "crate")),
+            "crate" => {
+                self.crate_path = input.parse()?;
+                Ok(())
+            }
             unknown => {
                 let sentence = format!(
-                    "unknown option `{unknown}`: `#[oad::object]` takes `pub`, `serial` and `name = \"…\"`"
+                    "unknown option `{unknown}`: expected `pub`, `serial`, `name = \"…\"` or \
+                     `crate = \"…\"`"
                 );
-                Err(Error::new_spanned(&word, sentence))
+                Err(Error::new_spanned(&option, sentence))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Writes the proxy: what a caller holds of the object.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -12,15 +12,15 @@ use crate::object::method::{Method, Receiver};
 use crate::object::returned::{ResultParts, Returned};
 use crate::object::text::text;
 
-/// What there is of a proxy around its methods.
+/// What surrounds the methods of a proxy.
 pub(crate) struct Shell<'a> {
     pub(crate) proxy: Ident,
     pub(crate) visibility: &'a Visibility,
-    /// Those of what it is a proxy of, for the documentation among them.
+    /// The attributes of the block or trait, for the documentation among them.
     pub(crate) attributes: &'a [Attribute],
     /// The first sentence of its documentation.
     pub(crate) summary: String,
-    /// What `oad::Remote` asks for to know whether an object is of this type.
+    /// The functions of `TypedProxy` that check whether an object is of this type.
     pub(crate) check: TokenStream,
 }
 
@@ -34,10 +34,10 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
         proxy: block.proxy(),
         visibility: &block.options.visibility,
         attributes: &block.attributes,
-        summary: format!(" A proxy of a [`{object}`] that lives in a daemon."),
+        summary: format!(" A proxy for a [`{object}`] that lives in a daemon."),
         check: quote! {
             fn object_type() -> ::core::option::Option<&'static str> {
-                ::core::option::Option::Some(<#self_path as ::oad::Object>::DESCRIPTION.name)
+                ::core::option::Option::Some(<#self_path as __oad::Object>::DESCRIPTION.name)
             }
         },
     };
@@ -53,18 +53,29 @@ pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
     // the visibility that was asked for; the documentation is there too, for its links.
     let module = format_ident!("__oad_{}", proxy);
     let documentation = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
+    // Where a private proxy is used elsewhere, the compiler reports each name that leads to
+    // it, with its place. So one of the names says what to do.
+    let (alias, imported) = match visibility {
+        Visibility::Inherited => {
+            let alias = format_ident!("write_oad_object_pub_to_use_it_elsewhere");
+            let declared = Ident::new(&name, Span::call_site());
+            (Some(quote!(pub use #proxy as #alias;)), quote!(#alias as #declared))
+        }
+        _ => (None, proxy.to_token_stream()),
+    };
     quote! {
         #[allow(missing_docs, non_snake_case, unreachable_pub)]
         mod #module {
             #[derive(::core::clone::Clone)]
-            pub struct #proxy(pub(super) ::oad::Proxy);
+            pub struct #proxy(pub(super) __oad::Proxy);
+            #alias
         }
 
         #[doc = #summary]
         #[doc = ""]
         #(#documentation)*
         #[allow(rustdoc::private_intra_doc_links, unreachable_pub, unused_imports)]
-        #visibility use #module::#proxy;
+        #visibility use #module::#imported;
 
         impl ::core::fmt::Debug for #proxy {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -72,36 +83,36 @@ pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
             }
         }
 
-        impl ::oad::Remote for #proxy {
-            fn as_proxy(&self) -> &::oad::Proxy {
+        impl __oad::Remote for #proxy {
+            fn as_proxy(&self) -> &__oad::Proxy {
                 &self.0
             }
         }
 
-        impl ::oad::__private::TypedProxy for #proxy {
-            fn from_proxy(proxy: ::oad::Proxy) -> Self {
+        impl __oad::__private::TypedProxy for #proxy {
+            fn from_proxy(proxy: __oad::Proxy) -> Self {
                 #proxy(proxy)
             }
 
             #check
         }
 
-        /// As a handle, among the arguments of a call.
-        impl ::oad::__private::serde::Serialize for #proxy {
-            fn serialize<__OadSerializer: ::oad::__private::serde::Serializer>(
+        /// Serializes to a handle, as an argument of a call.
+        impl __oad::__private::serde::Serialize for #proxy {
+            fn serialize<__OadSerializer: __oad::__private::serde::Serializer>(
                 &self,
                 serializer: __OadSerializer,
             ) -> ::core::result::Result<__OadSerializer::Ok, __OadSerializer::Error> {
-                ::oad::__private::serde::Serialize::serialize(&self.0, serializer)
+                __oad::__private::serde::Serialize::serialize(&self.0, serializer)
             }
         }
 
-        /// From a handle, in the answer of a call.
-        impl<'de> ::oad::__private::serde::Deserialize<'de> for #proxy {
-            fn deserialize<__OadDeserializer: ::oad::__private::serde::Deserializer<'de>>(
+        /// Deserializes from a handle, in the response of a call.
+        impl<'de> __oad::__private::serde::Deserialize<'de> for #proxy {
+            fn deserialize<__OadDeserializer: __oad::__private::serde::Deserializer<'de>>(
                 deserializer: __OadDeserializer,
             ) -> ::core::result::Result<Self, __OadDeserializer::Error> {
-                ::oad::__private::read_typed(deserializer)
+                __oad::__private::read_typed(deserializer)
             }
         }
 
@@ -114,19 +125,22 @@ pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
 
 fn constructor(block: &Block, method: &Method) -> TokenStream {
     let (proxy, self_path) = (block.proxy(), &block.self_path);
-    let (head, name, packed) =
-        (head(&path_text(block), method, "Makes an object by"), wire_name(method), packed(method));
+    let (head, name, packed) = (
+        head(&path_text(block), method, "Creates an object by calling"),
+        wire_name(method),
+        packed(method),
+    );
     let parameters = parameters(method);
     quote! {
-        #head(#(#parameters),*) -> ::oad::Spawn<#proxy> {
-            ::oad::Spawn::constructed(<#self_path as ::oad::Object>::DESCRIPTION, #name, #packed)
+        #head(#(#parameters),*) -> __oad::Spawn<#proxy> {
+            __oad::Spawn::constructed(<#self_path as __oad::Object>::DESCRIPTION, #name, #packed)
         }
     }
 }
 
-/// The way for an object that was made here, unless the type has a function of that name.
-/// The bound stands on a parameter, because one on the type itself would have to hold for
-/// all objects, spawned that way or not.
+/// `spawn`, for an object that was created here, unless the type has a function of that
+/// name. The bound is on a type parameter, because one on the type itself would have to
+/// hold for all objects, spawned or not.
 fn spawn(block: &Block) -> Option<TokenStream> {
     if block.constructors.iter().chain(&block.methods).any(|method| method.ident() == "spawn") {
         return None;
@@ -134,12 +148,12 @@ fn spawn(block: &Block) -> Option<TokenStream> {
     let (proxy, self_path, visibility) =
         (block.proxy(), &block.self_path, &block.options.visibility);
     Some(quote! {
-        /// Sends an object that was made here to a daemon of its own.
-        #visibility fn spawn<__OadObject>(object: __OadObject) -> ::oad::Spawn<#proxy>
+        /// Moves an object that was created here into its own daemon.
+        #visibility fn spawn<__OadObject>(object: __OadObject) -> __oad::Spawn<#proxy>
         where
-            __OadObject: ::oad::Object<Proxy = #proxy> + ::oad::__private::serde::Serialize,
+            __OadObject: __oad::Object<Proxy = #proxy> + __oad::__private::serde::Serialize,
         {
-            ::oad::Spawn::by_value(<#self_path as ::oad::Object>::DESCRIPTION, &object)
+            __oad::Spawn::by_value(<#self_path as __oad::Object>::DESCRIPTION, &object)
         }
     })
 }
@@ -153,28 +167,27 @@ pub(crate) fn method(subject: &str, method: &Method, name: &impl ToTokens) -> To
     let Returned { owned, outcome, place, .. } = &method.returned;
     let (call, types) = match outcome {
         ResultParts::Value | ResultParts::Exception => {
-            (quote_spanned!(at(*place)=> ::oad::__private::call::<#owned>), quote!(#owned))
+            (quote_spanned!(at(*place)=> __oad::__private::call::<#owned>), quote!(#owned))
         }
-        // The assertion and the call at one place, so that the compiler says once what
-        // the error's type lacks.
+        // The assertion and the call have one place, so that the compiler reports once
+        // what the error's type lacks.
         ResultParts::Error(error) => (
             quote_spanned! {at(error.span())=>
-                ::oad::__private::assert_error::<#error>();
-                ::oad::__private::call_fallible::<#owned, #error>
+                __oad::__private::assert_error::<#error>();
+                __oad::__private::call_fallible::<#owned, #error>
             },
             quote!(#owned, #error),
         ),
     };
     quote! {
-        #head(#receiver #(, #parameters)*) -> ::oad::Call<#types> {
+        #head(#receiver #(, #parameters)*) -> __oad::Call<#types> {
             #call(&self.0, #name, #packed)
         }
     }
 }
 
-/// All that stands before the parameters. What is not documented in the source says what
-/// it is, so that a proxy that is more visible than its object passes
-/// `deny(missing_docs)`.
+/// The part before the parameters. A function without documentation gets a summary, so
+/// that a proxy that is more visible than its object passes `deny(missing_docs)`.
 fn head(subject: &str, method: &Method, does: &str) -> TokenStream {
     let (visibility, ident) = (&method.visibility, method.ident());
     let carried = |attribute: &&Attribute| {
@@ -201,7 +214,7 @@ pub(crate) fn packed(method: &Method) -> TokenStream {
         let ident = &parameter.ident;
         quote_spanned!(at(parameter.written.span())=> .with(&#ident))
     });
-    quote!(::oad::__private::ArgumentsBuilder::new() #(#arguments)*)
+    quote!(__oad::__private::ArgumentsBuilder::new() #(#arguments)*)
 }
 
 fn wire_name(method: &Method) -> String {

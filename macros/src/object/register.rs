@@ -16,45 +16,45 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
         quote!(#number => #construction,)
     });
     quote! {
-        ::oad::__private::inventory::submit! {
-            ::oad::__private::Registration {
+        __oad::__private::inventory::submit! {
+            __oad::__private::Registration {
                 object: ::core::any::TypeId::of::<#self_path>(),
                 description: &__OAD_DESCRIPTION,
                 construct: __oad_construct,
-                revive: __oad_revive,
+                from_value: __oad_from_value,
             }
         }
 
         fn __oad_construct(
             __oad_constructor: usize,
-            mut __oad_arguments: ::oad::__private::Arguments,
-        ) -> ::oad::__private::Construction {
+            mut __oad_arguments: __oad::__private::Arguments,
+        ) -> __oad::__private::Construction {
             match __oad_constructor {
                 #(#arms)*
-                _ => ::oad::__private::Construction::no_such_constructor(),
+                _ => __oad::__private::Construction::no_such_constructor(),
             }
         }
 
-        fn __oad_revive(
-            __oad_value: ::oad::Value,
-        ) -> ::oad::Result<::std::boxed::Box<dyn ::oad::__private::Hosted>> {
-            use ::oad::__private::{Deserialized as _, NotDeserialized as _};
-            let __oad_type = ::oad::__private::Revive::<#self_path>(::core::marker::PhantomData);
-            ::core::result::Result::Ok(::oad::Object::host((&&__oad_type).revive(__oad_value)?))
+        fn __oad_from_value(
+            __oad_value: __oad::Value,
+        ) -> __oad::Result<::std::boxed::Box<dyn __oad::__private::Hosted>> {
+            use __oad::__private::{Deserialized as _, NotDeserialized as _};
+            let __oad_type = __oad::__private::ByValue::<#self_path>(::core::marker::PhantomData);
+            ::core::result::Result::Ok(__oad::Object::host((&&__oad_type).convert(__oad_value)?))
         }
     }
 }
 
 fn construction(block: &Block, constructor: &Method) -> TokenStream {
-    let host = |object| quote!(::core::result::Result::Ok(::oad::Object::host(#object)));
+    let host = |object| quote!(::core::result::Result::Ok(__oad::Object::host(#object)));
     let body = invoke(&block.self_path, &TokenStream::new(), constructor, host);
     let called = at(constructor.ident().span());
     if constructor.is_async() {
-        quote_spanned!(called=> ::oad::__private::construction(async move { #body }))
+        quote_spanned!(called=> __oad::__private::construction(async move { #body }))
     } else {
         quote_spanned! {called=>
-            ::oad::__private::Construction::Now(
-                (|| -> ::oad::Result<::std::boxed::Box<dyn ::oad::__private::Hosted>> { #body })(),
+            __oad::__private::Construction::Now(
+                (|| -> __oad::Result<::std::boxed::Box<dyn __oad::__private::Hosted>> { #body })(),
             )
         }
     }

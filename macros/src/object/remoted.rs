@@ -4,6 +4,8 @@
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, Path, PathArguments, Type, parse_quote};
 
+use crate::crate_path::is_oad;
+
 /// The type that a caller has for one in the daemon: the same, but for each `Shared<T>`
 /// in it the proxy of `T`.
 pub(crate) fn remoted(mut written: Type) -> Type {
@@ -17,7 +19,7 @@ impl VisitMut for Remoted {
     fn visit_type_mut(&mut self, visited: &mut Type) {
         match visited {
             Type::Path(path) if path.qself.is_none() => match shared(&path.path) {
-                Some(object) => *visited = parse_quote!(<#object as ::oad::Object>::Proxy),
+                Some(object) => *visited = parse_quote!(<#object as __oad::Object>::Proxy),
                 None => visit_mut::visit_type_mut(self, visited),
             },
             _ => visit_mut::visit_type_mut(self, visited),
@@ -31,7 +33,7 @@ fn shared(path: &Path) -> Option<Type> {
     let last = path.segments.last().filter(|last| last.ident == "Shared")?;
     let is_ours = match path.segments.len() {
         1 => path.leading_colon.is_none(),
-        2 => path.segments[0].ident == "oad",
+        2 => is_oad(&path.segments[0]),
         _ => false,
     };
     match &last.arguments {
@@ -55,14 +57,14 @@ mod tests {
     #[test]
     fn shared_objects_are_proxies_at_any_depth() {
         let caller_has = |written: Type| text(&remoted(written));
-        assert_eq!(caller_has(parse_quote!(Shared<Account>)), "<Account as ::oad::Object>::Proxy");
+        assert_eq!(caller_has(parse_quote!(Shared<Account>)), "<Account as __oad::Object>::Proxy");
         assert_eq!(
             caller_has(parse_quote!(Option<(Vec<::oad::Shared<bank::Account>>, u8)>)),
-            "Option<(Vec<<bank::Account as ::oad::Object>::Proxy>, u8)>"
+            "Option<(Vec<<bank::Account as __oad::Object>::Proxy>, u8)>"
         );
         assert_eq!(
             caller_has(parse_quote!(&Shared<Account>)),
-            "&<Account as ::oad::Object>::Proxy"
+            "&<Account as __oad::Object>::Proxy"
         );
     }
 

@@ -5,19 +5,19 @@ use syn::spanned::Spanned;
 use syn::{Error, GenericArgument, Path, PathArguments, Result, ReturnType, Signature, Type};
 use syn::{parse_quote, parse_quote_spanned};
 
+use crate::object::method_options::MethodOptions;
 use crate::object::remoted::remoted;
 use crate::object::streamed::{Kind, Streamed};
 use crate::object::types::{owned_return, peel};
-use crate::object::words::Words;
 
 /// What a function returns.
 pub(crate) struct Returned {
     /// The type that arrives at the caller if all goes well.
     pub(crate) owned: Type,
     pub(crate) outcome: ResultParts,
-    /// What is known of it if it is a stream of items.
+    /// Set if it is a stream of items.
     pub(crate) items: Option<Items>,
-    /// Where the type stands, for what the compiler has to say of it.
+    /// The place of the type, for the compiler's errors.
     pub(crate) place: Span,
 }
 
@@ -29,13 +29,13 @@ pub(crate) struct Items {
     pub(crate) is_fallible: bool,
 }
 
-/// Whether a function can fail, and what the caller then gets.
+/// Whether a function can fail, and what the caller receives then.
 pub(crate) enum ResultParts {
-    /// It cannot.
+    /// It cannot fail.
     Value,
     /// Its error becomes an exception.
     Exception,
-    /// Its error arrives as itself; the type of it.
+    /// Its error arrives as a value of this type.
     Error(Box<Type>),
 }
 
@@ -48,7 +48,7 @@ impl Returned {
             None if is_object(&written, self_path) => ResultParts::Value,
             Some([made, ..]) if is_object(made, self_path) => ResultParts::Exception,
             _ => {
-                let sentence = "an associated function that does not return `Self` cannot be reached through a proxy; \
+                let sentence = "an associated function that does not return `Self` cannot be called through a proxy: \
                                 mark it `#[oad(skip)]` or move it to another `impl` block";
                 return Err(Error::new_spanned(&signature.ident, sentence));
             }
@@ -57,11 +57,11 @@ impl Returned {
     }
 
     /// Reads what a method returns.
-    pub(crate) fn of_method(signature: &Signature, words: &Words) -> Result<Self> {
+    pub(crate) fn of_method(signature: &Signature, options: &MethodOptions) -> Result<Self> {
         let (mut written, place) = written(signature);
         let items = take_stream(&mut written, place)?;
         let owned = remoted(owned_return(&written)?);
-        match (&words.error, sides(&owned, place)) {
+        match (&options.error, sides(&owned, place)) {
             (None, None) => Ok(Returned { owned, outcome: ResultParts::Value, items, place }),
             (None, Some((owned, _))) => {
                 Ok(Returned { owned, outcome: ResultParts::Exception, items, place })
@@ -69,9 +69,9 @@ impl Returned {
             (Some(_), Some((owned, error))) => {
                 Ok(Returned { owned, outcome: ResultParts::Error(Box::new(error)), items, place })
             }
-            (Some(word), None) => Err(Error::new_spanned(
-                word,
-                "`error` is for a method whose returned type is called `Result`",
+            (Some(option), None) => Err(Error::new_spanned(
+                option,
+                "`error` applies to a method whose return type is spelled `Result`",
             )),
         }
     }
@@ -89,7 +89,7 @@ fn take_stream(written: &mut Type, place: Span) -> Result<Option<Items>> {
     let fallible = sides(&item, place);
     let is_fallible = fallible.is_some();
     let item = fallible.map_or(item, |(value, _)| value);
-    *stream = parse_quote!(::oad::Stream<#item>);
+    *stream = parse_quote!(__oad::Stream<#item>);
     Ok(Some(Items { kind, is_apart, is_fallible }))
 }
 
@@ -131,8 +131,8 @@ fn sides(written: &Type, place: Span) -> Option<(Type, Type)> {
     Some(match *result_arguments(written)? {
         [value, error] => (value.clone(), error.clone()),
         _ => (
-            parse_quote_spanned!(place=> <#written as ::oad::__private::ResultParts>::Ok),
-            parse_quote_spanned!(place=> <#written as ::oad::__private::ResultParts>::Err),
+            parse_quote_spanned!(place=> <#written as __oad::__private::ResultParts>::Ok),
+            parse_quote_spanned!(place=> <#written as __oad::__private::ResultParts>::Err),
         ),
     })
 }

@@ -26,13 +26,13 @@ pub(crate) fn answer(self_path: &Path, method: &Method, items: &Items) -> TokenS
     let returned = match method.is_async() {
         true => quote!(#call.await),
         // It may block, and so may its items.
-        false => quote!(::oad::__private::in_place(move || #call).await),
+        false => quote!(__oad::__private::in_place(move || #call).await),
     };
     let kept = outcome(method, |value| sent(method, items, &value));
     let variant = if items.is_apart { quote!(Items) } else { quote!(Later) };
     let called = at(method.ident().span());
     quote_spanned! {called=>
-        ::oad::__private::MethodOutput::#variant(::std::boxed::Box::pin(async move {
+        __oad::__private::MethodOutput::#variant(::std::boxed::Box::pin(async move {
             #taken
             #(let #locals = #inputs;)*
             let __oad_returned = #returned;
@@ -50,26 +50,26 @@ pub(crate) fn sent(method: &Method, items: &Items, value: &TokenStream) -> Token
             match __oad_item {
                 ::core::result::Result::Ok(__oad_item) => __oad_arguments.reply(&__oad_item),
                 ::core::result::Result::Err(__oad_error) => {
-                    ::core::result::Result::Err(::oad::__raise!(__oad_error, __oad_arguments))
+                    ::core::result::Result::Err(__oad::__raise!(__oad_error, __oad_arguments))
                 }
             }
         },
     };
     match (items.is_apart, items.kind) {
         (false, Kind::Iterator) => quote_spanned! {place=>
-            ::oad::__private::send_iterator(&__oad_arguments, #value, |__oad_item| #reply).await
+            __oad::__private::send_iterator(&__oad_arguments, #value, |__oad_item| #reply).await
         },
         (false, _) => quote_spanned! {place=>
-            ::oad::__private::send_stream(&__oad_arguments, #value, |__oad_item| #reply).await
+            __oad::__private::send_stream(&__oad_arguments, #value, |__oad_item| #reply).await
         },
         (true, kind) => {
             let function = match kind {
                 Kind::Iterator => quote!(iterator),
                 Kind::Stream => quote!(stream),
-                Kind::Ours => quote!(ours),
+                Kind::Ours => quote!(oad_stream),
             };
             quote_spanned! {place=>
-                ::core::result::Result::Ok(::oad::__private::OwnedItems::#function(
+                ::core::result::Result::Ok(__oad::__private::OwnedItems::#function(
                     __oad_arguments,
                     #value,
                     |__oad_arguments, __oad_item| #reply,

@@ -3,6 +3,7 @@
 use syn::punctuated::Punctuated;
 use syn::{GenericArgument, Path, PathArguments, PathSegment, Token, Type, TypeParamBound};
 
+use crate::crate_path::is_oad;
 use crate::object::types::peel;
 
 /// What is known of a stream by its type as written.
@@ -15,7 +16,7 @@ pub(crate) struct Streamed {
     pub(crate) is_apart: bool,
 }
 
-/// How the items are had.
+/// The type that yields the items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Iterator,
@@ -25,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Streamed {
-    /// Reads a returned type; `None` if it is no stream.
+    /// Reads a returned type; `None` if it is not a stream.
     pub(crate) fn read(written: &Type) -> Option<Self> {
         match peel(written) {
             Type::ImplTrait(opaque) => {
@@ -53,7 +54,7 @@ impl Streamed {
                 let is_apart = lifetime_argument(last).is_some_and(|name| name == "static");
                 Some(Streamed { kind: Kind::Stream, item: (*item).clone(), is_apart })
             }
-            ("Stream", [item]) if path.segments.len() == 1 || path.segments[0].ident == "oad" => {
+            ("Stream", [item]) if path.segments.len() == 1 || is_oad(&path.segments[0]) => {
                 Some(Streamed { kind: Kind::Ours, item: (*item).clone(), is_apart: true })
             }
             _ => None,
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn other_types_are_no_streams() {
+    fn other_types_are_not_streams() {
         for written in
             ["Vec<u8>", "Box<dyn Error>", "impl Into<String>", "other::Stream<u8>", "Box<u8>"]
         {

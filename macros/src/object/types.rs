@@ -144,10 +144,10 @@ impl Owning {
         if reference.mutability.is_some() {
             let sentence = match self.position {
                 Position::Parameter => {
-                    "a `&mut` argument would change only a copy in the daemon: return the new value instead"
+                    "a `&mut` argument would change only the daemon's copy: return the new value instead"
                 }
                 Position::Returned | Position::Error => {
-                    "a `&mut` returned through a proxy would change only a copy of what is in the daemon: return it owned"
+                    "a returned `&mut` would change only the caller's copy: return an owned value"
                 }
             };
             self.refusals.push(Error::new_spanned(reference, sentence));
@@ -156,7 +156,7 @@ impl Owning {
             reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static");
         if self.position == Position::Parameter && is_static {
             let sentence =
-                "an argument cannot be lent for `'static`: the daemon owns it for one call";
+                "an argument cannot be borrowed for `'static`: the daemon keeps it for one call";
             self.refusals.push(Error::new_spanned(reference, sentence));
         }
         owned_form(&reference.elem).unwrap_or_else(|| peel(&reference.elem).clone())
@@ -177,16 +177,16 @@ impl VisitMut for Owning {
         }
         match visited {
             Type::ImplTrait(_) => {
-                let sentence =
-                    "`impl Trait` is no type that a proxy could name: write the type itself";
+                let sentence = "the proxy has to name this type, so it cannot be an `impl Trait`: write the type itself";
                 self.refusals.push(Error::new_spanned(visited, sentence));
             }
             Type::TraitObject(_) if self.position != Position::Error => {
-                let sentence = "a `dyn Trait` cannot cross to another process: write a type that serde can read";
+                let sentence = "a `dyn Trait` cannot be sent to another process: use a type that implements serde's traits";
                 self.refusals.push(Error::new_spanned(visited, sentence));
             }
             Type::Never(_) => {
-                let sentence = "what never returns gives no answer: mark the method `#[oad(skip)]`";
+                let sentence =
+                    "a method that never returns has no result to send: mark it `#[oad(skip)]`";
                 self.refusals.push(Error::new_spanned(visited, sentence));
             }
             _ => visit_mut::visit_type_mut(self, visited),
@@ -205,8 +205,8 @@ impl VisitMut for Owning {
 }
 
 fn borrowed_inside(place: &impl ToTokens) -> Error {
-    let sentence = "what is borrowed inside an argument cannot cross to another process: only `&T`, `&str`, `&[T]` \
-                    and an `Option` of one are lent in the daemon; own it here";
+    let sentence = "a reference inside a parameter's type cannot be sent to another process: only `&T`, `&str`, \
+                    `&[T]` and an `Option` of one can; use an owned type";
     Error::new_spanned(place, sentence)
 }
 

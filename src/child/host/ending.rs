@@ -1,5 +1,5 @@
-//! The request to end, whoever made it: the parent, a client's shutdown, a signal, or the
-//! parent's death.
+//! The request to end a daemon. It can come from the parent, a client's `Shutdown`, a
+//! signal, or the parent's death.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::error::{Error, ErrorKind, Result};
 
-/// The longest grace there is. Time cannot be added to without end.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest grace, because an `Instant` overflows.
+const MAX_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Whether the daemon is to end, and by when. Once requested it is never taken back; a
-/// later request can only bring it nearer.
+/// Whether the daemon is asked to end, and by when. A request is never withdrawn; a later
+/// request can only move the deadline closer.
 #[derive(Debug)]
 pub(crate) struct Ending {
     deadline: watch::Sender<Option<Instant>>,
     drained: watch::Sender<Option<Drained>>,
-    told: CancellationToken,
+    reported: CancellationToken,
 }
 
-/// How the drain went.
+/// The result of draining the daemon.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drained {
-    /// How many calls get no answer.
+    /// How many calls get no response.
     pub(crate) abandoned: u64,
-    /// Whether the objects were all dropped.
+    /// Whether every object was dropped.
     pub(crate) dropped: bool,
 }
 
@@ -35,77 +35,80 @@ impl Ending {
         Ending {
             deadline: watch::Sender::new(None),
             drained: watch::Sender::new(None),
-            told: CancellationToken::new(),
+            reported: CancellationToken::new(),
         }
     }
 
-    /// Asks the daemon to end: calls that run now may still take `grace`, a day at most.
+    /// Asks the daemon to end. Running calls may take up to `grace` longer, at most a
+    /// day.
     pub(crate) fn request(&self, grace: Duration) {
-        let new = Instant::now() + grace.min(LONGEST);
+        let new = Instant::now() + grace.min(MAX_GRACE);
         self.deadline.send_if_modified(|deadline| {
-            let nearer = deadline.is_none_or(|old| new < old);
-            if nearer {
+            let is_closer = deadline.is_none_or(|old| new < old);
+            if is_closer {
                 *deadline = Some(new);
             }
-            nearer
+            is_closer
         });
     }
 
-    /// Waits for the request; gives the moment by which calls must be done.
+    /// Waits for the request and returns the deadline for running calls.
     pub(crate) async fn requested(&self) -> Instant {
         let mut deadline = self.deadline.subscribe();
-        let requested = deadline.wait_for(Option::is_some).await.expect("the sender is in self");
-        requested.expect("it was waited for")
+        let requested = deadline.wait_for(Option::is_some).await.expect("`self` owns the sender");
+        requested.expect("`wait_for` returns once it is set")
     }
 
-    /// Waits until the deadline has passed, also when it is brought nearer meanwhile.
+    /// Waits until the deadline has passed, even if it is moved closer meanwhile.
     pub(crate) async fn deadline_passed(&self) {
         let mut changes = self.deadline.subscribe();
         loop {
-            // What is seen here is marked as seen, so that a change right after it is not
+            // `wait_for` marks the value as seen, so a change right after it is not
             // missed.
-            let deadline = *changes.wait_for(Option::is_some).await.expect("the sender is in self");
+            let deadline =
+                *changes.wait_for(Option::is_some).await.expect("`self` owns the sender");
+            let deadline = deadline.expect("`wait_for` returns once it is set");
             tokio::select! {
-                () = tokio::time::sleep_until(deadline.expect("it was waited for")) => return,
+                () = tokio::time::sleep_until(deadline) => return,
                 _ = changes.changed() => {}
             }
         }
     }
 
-    /// How long it is until the deadline, as it is now; nothing if there is none.
-    pub(crate) fn left(&self) -> Duration {
+    /// Returns the time left until the deadline; zero if there is none.
+    pub(crate) fn remaining(&self) -> Duration {
         self.deadline
             .borrow()
             .map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// Tells the sessions and the parent that the last answer has been given.
-    pub(crate) fn tell_drained(&self, drained: Drained) {
+    /// Records that the last response has been produced, for the sessions and the parent.
+    pub(crate) fn set_drained(&self, drained: Drained) {
         self.drained.send_replace(Some(drained));
     }
 
-    /// Waits until the last answer has been given.
+    /// Waits until the last response has been produced.
     pub(crate) async fn drained(&self) -> Drained {
         let mut drained = self.drained.subscribe();
-        let drained = *drained.wait_for(Option::is_some).await.expect("the sender is in self");
-        drained.expect("it was waited for")
+        let drained = *drained.wait_for(Option::is_some).await.expect("`self` owns the sender");
+        drained.expect("`wait_for` returns once it is set")
     }
 
-    /// Says that the parent knows it.
-    pub(crate) fn note_told(&self) {
-        self.told.cancel();
+    /// Records that the parent has been informed.
+    pub(crate) fn set_reported(&self) {
+        self.reported.cancel();
     }
 
-    /// Waits until the parent knows it.
-    pub(crate) async fn told(&self) {
-        self.told.cancelled().await;
+    /// Waits until the parent has been informed.
+    pub(crate) async fn reported(&self) {
+        self.reported.cancelled().await;
     }
 
     pub(super) fn refuse_if_requested(&self) -> Result<()> {
         if self.deadline.borrow().is_some() {
             return Err(Error::new(
                 ErrorKind::Closed,
-                "the daemon is ending and takes no more calls",
+                "the daemon is shutting down and accepts no more calls",
             ));
         }
         Ok(())
@@ -117,22 +120,22 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn nearer_request_counts_and_a_later_one_does_not() {
+    async fn closer_request_counts_and_a_later_one_does_not() {
         let ending = Ending::new();
         let start = Instant::now();
         ending.request(Duration::MAX);
         ending.request(Duration::from_secs(10));
         ending.request(Duration::from_secs(20));
-        let nearer = async {
+        let closer = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             ending.request(Duration::from_secs(2));
         };
-        tokio::join!(ending.deadline_passed(), nearer);
+        tokio::join!(ending.deadline_passed(), closer);
         assert_eq!(start.elapsed(), Duration::from_secs(3));
     }
 
     #[test]
-    fn nothing_is_begun_once_the_end_is_requested() {
+    fn nothing_starts_once_the_end_is_requested() {
         let ending = Ending::new();
         assert!(ending.refuse_if_requested().is_ok());
         ending.request(Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Whether an object can be called, as the health service tells it.
+//! Whether an object can be called, for the health service.
 
 use std::future::pending;
 
@@ -7,38 +7,39 @@ use futures_util::{Stream, stream};
 
 use crate::child::host::Host;
 
-/// Of what it is asked.
+/// The subject of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
-    /// The daemon, whatever its objects are.
+pub(crate) enum HealthSubject {
+    /// The daemon, regardless of its objects.
     Daemon,
-    /// The root object; while there is none, the daemon.
+    /// The root object, or the daemon while it has none.
     Root,
-    /// The object of this number.
+    /// The object with this id.
     Object(u64),
 }
 
-/// How it is. An object that is busy is as well as any other.
+/// The health of a subject. A busy object still counts as serving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ObjectHealth {
-    /// It takes calls.
+    /// It accepts calls.
     Serving,
-    /// It takes none: the daemon ends, or what the object lives in has died.
+    /// It accepts no calls: the daemon is shutting down, or the object's interpreter has
+    /// died.
     NotServing,
-    /// There is no such object, or no longer.
+    /// The object does not exist, or no longer does.
     Unknown,
 }
 
 impl Host {
-    pub(crate) fn health(&self, subject: Subject) -> ObjectHealth {
-        self.examine(subject).0
+    pub(crate) fn health(&self, subject: HealthSubject) -> ObjectHealth {
+        self.check_health(subject).0
     }
 
-    /// Tells how it is, and then each time that this has changed, until the object is
-    /// gone, whose number no other gets, or the daemon has given its last answer.
+    /// Returns the health now and after every change. The stream ends when the object is
+    /// gone, because ids are not reused, or when the daemon has drained.
     pub(crate) fn watch_health(
         &self,
-        subject: Subject,
+        subject: HealthSubject,
     ) -> impl Stream<Item = ObjectHealth> + Send + 'static + use<> {
         stream::unfold((self.clone(), None), move |(host, last)| async move {
             let health = host.next_health(subject, last).await?;
@@ -48,16 +49,16 @@ impl Host {
 
     async fn next_health(
         &self,
-        subject: Subject,
+        subject: HealthSubject,
         last: Option<ObjectHealth>,
     ) -> Option<ObjectHealth> {
         if last == Some(ObjectHealth::Unknown) {
             return None;
         }
         loop {
-            // The changes come first, so that none is missed after the look.
-            let mut changes = self.table().changes();
-            let (health, died) = self.examine(subject);
+            // Subscribe before looking, so that no change in between is missed.
+            let mut changes = self.0.table().changes();
+            let (health, died) = self.check_health(subject);
             if last != Some(health) {
                 return Some(health);
             }
@@ -72,16 +73,20 @@ impl Host {
         }
     }
 
-    /// How it is, and what tells that an object which is well has died.
-    fn examine(&self, subject: Subject) -> (ObjectHealth, Option<BoxFuture<'static, ()>>) {
+    /// Returns the health, and for a healthy object in an interpreter a future that
+    /// completes when that interpreter dies.
+    fn check_health(
+        &self,
+        subject: HealthSubject,
+    ) -> (ObjectHealth, Option<BoxFuture<'static, ()>>) {
         if self.ending().refuse_if_requested().is_err() {
             return (ObjectHealth::NotServing, None);
         }
-        let table = self.table();
+        let table = self.0.table();
         let object = match subject {
-            Subject::Daemon => return (ObjectHealth::Serving, None),
-            Subject::Root => table.root().and_then(|root| table.get(root)),
-            Subject::Object(number) => table.get(number),
+            HealthSubject::Daemon => return (ObjectHealth::Serving, None),
+            HealthSubject::Root => table.root().and_then(|root| table.get(root)),
+            HealthSubject::Object(number) => table.get(number),
         };
         match object.map(|object| object.dynamic()) {
             Ok(Some(dynamic)) => match dynamic.died() {
@@ -89,7 +94,7 @@ impl Host {
                 None => (ObjectHealth::NotServing, None),
             },
             Ok(None) => (ObjectHealth::Serving, None),
-            Err(_) if subject == Subject::Root => (ObjectHealth::Serving, None),
+            Err(_) if subject == HealthSubject::Root => (ObjectHealth::Serving, None),
             Err(_) => (ObjectHealth::Unknown, None),
         }
     }

@@ -1,4 +1,4 @@
-//! How far a call has come, for whoever gives it up.
+//! How far a call has come, for the error of a call that timed out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress(Arc<AtomicU8>);
 
-/// What it runs as, once its turn has come.
+/// How a call runs, once its turn has come.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 pub(super) enum RunMode {
     Sync = 1,
     Async,
-    Elsewhere,
+    External,
 }
 
 impl Progress {
@@ -21,21 +21,20 @@ impl Progress {
         self.0.store(runs as u8, Ordering::Relaxed);
     }
 
-    /// What becomes of a call that is given up now.
+    /// Describes what happens to the call if it is given up now.
     pub(crate) fn advice(&self) -> &'static str {
         const SYNC: u8 = RunMode::Sync as u8;
         const ASYNC: u8 = RunMode::Async as u8;
-        const ELSEWHERE: u8 = RunMode::Elsewhere as u8;
+        const EXTERNAL: u8 = RunMode::External as u8;
         match self.0.load(Ordering::Relaxed) {
-            SYNC => {
-                "a sync method that runs is not stopped by this, and keeps its object meanwhile"
+            SYNC => "the sync method cannot be stopped and keeps its object busy until it returns",
+            ASYNC => "the method had started and was dropped at an await",
+            EXTERNAL => {
+                "the running code was interrupted; code that cannot be interrupted, such as C \
+                 code, keeps the object busy until it returns or `kill_when_stuck` kills the \
+                 interpreter"
             }
-            ASYNC => "it had begun, and was dropped at an await",
-            ELSEWHERE => {
-                "its code is interrupted; what cannot be, as code in C, keeps the object busy until it returns, or is \
-                 killed by `kill_when_stuck`"
-            }
-            _ => "it had not begun: the object is busy with a call before it",
+            _ => "the call had not started: the object is busy with an earlier call",
         }
     }
 }

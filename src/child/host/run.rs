@@ -1,4 +1,4 @@
-//! One call of a method: its turn, its run, its answer.
+//! Runs one method call: its turn, the method itself, and its result.
 
 use std::future::{Future, ready};
 use std::panic::AssertUnwindSafe;
@@ -13,20 +13,20 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::child::host::progress::{Progress, RunMode};
 use crate::child::object::{
-    Arguments, MethodOutput, ObjectCell, ObjectRef, OwnedItems, panic, place_on_other_threads,
+    Arguments, MethodOutput, ObjectCell, ObjectRef, OwnedItems, other_thread_permit, panic,
     try_in_place,
 };
 use crate::common::definition::{Method, Receiver};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
 
-/// A place in an object's queue, taken when it is made.
+/// A place in an object's queue, taken on construction.
 pub(super) struct QueueTurn {
     index: usize,
     guard: BoxFuture<'static, ObjectGuard>,
 }
 
-/// The object, for as long as the call lasts.
+/// The locked object, for the duration of the call.
 enum ObjectGuard {
     Shared(OwnedRwLockReadGuard<ObjectCell>),
     Exclusive(OwnedRwLockWriteGuard<ObjectCell>),
@@ -34,15 +34,15 @@ enum ObjectGuard {
     Consuming(Consuming),
 }
 
-/// The object and what is to be done once it is known to have been taken.
+/// The object, and what to do once the method has taken it.
 struct Consuming {
     object: OwnedRwLockWriteGuard<ObjectCell>,
     when_taken: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// Runs a method when its turn has come. Dropping the future gives the turn up, or
-/// cancels an async method at its next await; a sync one runs on and keeps its object
-/// meanwhile.
+/// Runs a method when its turn has come. Dropping the future gives up the turn, or
+/// cancels an async method at its next await. A sync method runs on and keeps its object
+/// busy.
 pub(super) async fn method(
     turn: QueueTurn,
     method: &'static Method,
@@ -63,15 +63,15 @@ pub(super) async fn method(
         guard.run_async(index, arguments).await
     };
     if method.finishes {
-        // On a task of its own, so that it goes on when this future is dropped. Its
-        // panics are caught inside.
+        // Its own task keeps running when this future is dropped. Panics are caught
+        // inside.
         return tokio::spawn(running).await.unwrap_or_else(|_| Err(runtime_ended()));
     }
     running.await
 }
 
-/// Runs an object's sync code where it may take as long as it likes, and holds up nobody.
-/// Dropped before it has begun, it never does.
+/// Runs an object's sync code where it may block without delaying others. If the future
+/// is dropped before the code has started, it never runs.
 pub(super) async fn blocking<T: Send + 'static>(
     token: TaskTrackerToken,
     run: impl FnOnce() -> Result<T> + Send + 'static,
@@ -84,17 +84,17 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => return result,
         Err(run) => run,
     };
-    let place = place_on_other_threads().await;
+    let permit = other_thread_permit().await;
     let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
-        let _place = place;
+        let _permit = permit;
         run()
     }));
     running.await.unwrap_or_else(|_| Err(runtime_ended()))
 }
 
-/// Polls an object's async code; its panic is an exception.
-pub(super) async fn unwinding<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    // The object is used again after a panic, as a local one behind a lock would be.
+/// Polls an object's async code and turns a panic into an exception.
+pub(super) async fn catching_panics<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    // The object stays usable after a panic, like a local one behind a lock.
     AssertUnwindSafe(future)
         .catch_unwind()
         .await
@@ -102,14 +102,14 @@ pub(super) async fn unwinding<T>(future: impl Future<Output = Result<T>>) -> Res
 }
 
 fn runtime_ended() -> Error {
-    Error::new(ErrorKind::Closed, "the daemon ended before the call did")
+    Error::new(ErrorKind::Closed, "the daemon shut down before the call completed")
 }
 
-// === impl Turn ===
+// === impl QueueTurn ===
 
 impl QueueTurn {
-    /// Takes a place in the queue of `object` for the method `index`. A method that takes
-    /// the object calls `when_taken`.
+    /// Queues a call of the method `index` of `object`. `when_taken` runs if the method
+    /// takes the object.
     pub(super) fn enqueue(
         object: &ObjectRef,
         index: usize,
@@ -132,8 +132,8 @@ impl QueueTurn {
 }
 
 impl QueueTurn {
-    /// Takes a place in the queue of `object`, to have it alone.
-    pub(super) fn alone(object: &ObjectRef) -> Self {
+    /// Queues exclusive access to `object`.
+    pub(super) fn exclusive(object: &ObjectRef) -> Self {
         let cell = object.cell.clone();
         QueueTurn {
             index: 0,
@@ -141,15 +141,15 @@ impl QueueTurn {
         }
     }
 
-    /// Waits for the turn, and holds the object until what comes of this is dropped.
-    pub(super) async fn taken(self) -> impl Send + 'static {
+    /// Waits for the turn. The object stays locked until the returned guard is dropped.
+    pub(super) async fn acquire(self) -> impl Send + 'static {
         self.guard.await
     }
 }
 
-/// Polls the lock once, because that is when it puts its future in its queue. Its budget
-/// is lifted for this: a task that has used its own up would be told to come again
-/// without having been queued.
+/// Polls the lock once, because the first poll puts the future in the lock's queue. The
+/// task's budget is lifted for this poll: with an exhausted budget the lock would return
+/// `Pending` without queueing.
 fn enqueue(
     lock: impl Future<Output = ObjectGuard> + Send + 'static,
 ) -> BoxFuture<'static, ObjectGuard> {
@@ -160,15 +160,16 @@ fn enqueue(
     }
 }
 
-// === impl Guard ===
+// === impl ObjectGuard ===
 
 impl ObjectGuard {
     fn run_sync(self, index: usize, arguments: Arguments) -> Result<Value> {
-        let now = |answer: MethodOutput<'_>| match answer {
+        let now = |output: MethodOutput<'_>| match output {
             MethodOutput::Now(result) => result,
-            MethodOutput::Later(_) | MethodOutput::Items(_) => {
-                Err(Error::new(ErrorKind::Protocol, "a method described as sync is async"))
-            }
+            MethodOutput::Later(_) | MethodOutput::Items(_) => Err(Error::new(
+                ErrorKind::Protocol,
+                "a method that is described as sync turned out to be async",
+            )),
         };
         match self {
             ObjectGuard::Shared(object) => now(object.call_shared(index, arguments)),
@@ -178,39 +179,40 @@ impl ObjectGuard {
     }
 
     async fn run_async(self, index: usize, arguments: Arguments) -> Result<Value> {
-        let apart = match self {
-            ObjectGuard::Shared(object) => later(object.call_shared(index, arguments)).await?,
+        let end = match self {
+            ObjectGuard::Shared(object) => finish(object.call_shared(index, arguments)).await?,
             ObjectGuard::Exclusive(mut object) => {
-                later(object.call_exclusive(index, arguments)).await?
+                finish(object.call_exclusive(index, arguments)).await?
             }
             ObjectGuard::Consuming(mut guard) => {
-                later(guard.object.call_consuming(index, arguments)).await?
+                finish(guard.object.call_consuming(index, arguments)).await?
             }
         };
-        match apart {
-            MethodEnd::With(value) => Ok(value),
-            // The guard is gone: others have their turns while the items are sent.
-            MethodEnd::Items(stream) => unwinding(stream.send()).await,
+        match end {
+            MethodEnd::Value(value) => Ok(value),
+            // The guard is dropped, so other calls proceed while the items are sent.
+            MethodEnd::Items(stream) => catching_panics(stream.send()).await,
         }
     }
 }
 
-/// How a method has ended.
+/// The outcome of a method.
 enum MethodEnd {
-    With(Value),
-    /// With a stream that does not need the object.
+    Value(Value),
+    /// A stream that does not borrow the object.
     Items(OwnedItems),
 }
 
-async fn later(answer: MethodOutput<'_>) -> Result<MethodEnd> {
-    match answer {
-        MethodOutput::Now(result) => result.map(MethodEnd::With),
-        MethodOutput::Later(future) => unwinding(future).await.map(MethodEnd::With),
-        MethodOutput::Items(future) => unwinding(future).await.map(MethodEnd::Items),
+async fn finish(output: MethodOutput<'_>) -> Result<MethodEnd> {
+    match output {
+        MethodOutput::Now(result) => result.map(MethodEnd::Value),
+        MethodOutput::Later(future) => catching_panics(future).await.map(MethodEnd::Value),
+        MethodOutput::Items(future) => catching_panics(future).await.map(MethodEnd::Items),
     }
 }
 
-/// However the call has ended: also by its cancel, after it had taken the object.
+/// Runs however the call ends, including by cancellation after the method took the
+/// object.
 impl Drop for Consuming {
     fn drop(&mut self) {
         if self.object.is_taken()

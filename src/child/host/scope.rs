@@ -1,4 +1,4 @@
-//! What one call can reach, and what it has handed out.
+//! The objects that one call can refer to, and the handles that it has handed out.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,83 +7,87 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-use crate::child::host::{Host, SessionId, drop_aside};
+use crate::child::host::state::{HostState, drop_in_background};
+use crate::child::host::table::SessionId;
 use crate::child::object::{CallScope, ObjectRef, ReplyChannel};
+use crate::common::definition::InterpreterFacts;
 use crate::common::error::Result;
 use crate::common::value::{Handle, Value};
 
-/// What one call can reach, and what it has handed out.
+/// The objects that one call can refer to, and the handles that it has handed out.
 pub(crate) struct Scope {
-    host: Host,
+    host: Arc<HostState>,
     session: Option<SessionId>,
     channel: Option<Arc<dyn ReplyChannel>>,
-    handed_out: Mutex<HandedIds>,
+    counts: Mutex<HandleCounts>,
 }
 
-/// The numbers of objects that a call has handed out.
+/// The ids of the objects that a call has handed out.
 #[derive(Debug, Default)]
-struct HandedIds {
-    /// For the value that is being made, each as often as its handle was asked for.
-    making: Vec<u64>,
-    /// In values that have not gone out, with how often they are there.
+struct HandleCounts {
+    /// In the value being built, once per requested handle.
+    building: Vec<u64>,
+    /// In values that have not been sent, with how often they occur.
     unsent: HashMap<u64, u64>,
-    /// Whether the call is over, so that nobody receives what is still made.
+    /// Whether the call is over, so that nobody receives what is still built.
     is_over: bool,
 }
 
-/// What a method has returned, and what that hands out.
+/// The value that a method returned, and the handles in it.
 #[derive(Debug)]
 pub(crate) struct MethodResult {
     pub(crate) value: Value,
-    pub(crate) handed_out: HandedOut,
+    pub(crate) handles: HandleGuard,
 }
 
-/// An object that was made, and the handing out of its handle.
+/// The handle of a new object.
 #[derive(Debug)]
 pub(crate) struct Created {
     pub(crate) handle: Handle,
-    pub(crate) handed_out: HandedOut,
+    /// The interpreter that the object lives in, if it is a Python object.
+    pub(crate) interpreter: Option<InterpreterFacts>,
+    pub(crate) handles: HandleGuard,
 }
 
-/// What a call hands out, for as long as the call and the sending of its answer last.
-/// What has not gone out when this is dropped is taken back.
+/// Owns the handles that a call hands out until the response is sent. Handles that have
+/// not been sent when this is dropped are released.
 #[derive(Debug)]
-pub(crate) struct HandedOut(Arc<Scope>);
+pub(crate) struct HandleGuard(Arc<Scope>);
 
 // === impl Scope ===
 
 impl Scope {
     pub(super) fn new(
-        host: Host,
+        host: Arc<HostState>,
         session: Option<SessionId>,
         channel: Option<Arc<dyn ReplyChannel>>,
     ) -> Arc<Self> {
-        Arc::new(Scope { host, session, channel, handed_out: Mutex::default() })
+        Arc::new(Scope { host, session, channel, counts: Mutex::default() })
     }
 
-    /// Takes a new object in; its handle is handed out.
+    /// Registers a new object and hands out its handle.
     pub(super) fn insert(&self, object: &ObjectRef) -> u64 {
         let id = self.host.table().insert(object, self.session);
-        *self.handed_out().unsent.entry(id).or_default() += 1;
+        *self.counts().unsent.entry(id).or_default() += 1;
         id
     }
 
-    /// Releases objects, each so many times.
-    fn release(&self, handed_out: impl IntoIterator<Item = (u64, u64)>) {
-        let token = self.host.answer_pending();
+    /// Releases objects, each as often as given.
+    fn release(&self, counts: impl IntoIterator<Item = (u64, u64)>) {
+        let token = self.host.responses.token();
         let mut table = self.host.table();
-        // One that a method has taken meanwhile is gone already.
-        let released: Vec<ObjectRef> = handed_out
+        // An object that a method took meanwhile is gone already.
+        let released: Vec<ObjectRef> = counts
             .into_iter()
             .filter_map(|(id, count)| table.release(id, self.session, count).ok().flatten())
             .collect();
         drop(table);
-        drop_aside(released, token);
+        drop_in_background(released, token);
     }
 
-    /// Before the table's lock, where both are held.
-    fn handed_out(&self) -> MutexGuard<'_, HandedIds> {
-        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lock order: before the table, where both are held.
+    fn counts(&self) -> MutexGuard<'_, HandleCounts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,33 +100,33 @@ impl CallScope for Scope {
 
     fn hand_out(&self, object: &ObjectRef) -> Handle {
         let id = self.host.table().hand_out(object, self.session);
-        self.handed_out().making.push(id);
+        self.counts().building.push(id);
         self.host.handle(id, object.description())
     }
 
-    fn hand_over(&self, value: &Value) {
+    fn count_handles(&self, value: &Value) {
         let handles = value.handles();
         if handles.is_empty() {
             return;
         }
-        let mut handed_out = self.handed_out();
-        if handed_out.is_over {
+        let mut counts = self.counts();
+        if counts.is_over {
             return;
         }
         let mut table = self.host.table();
-        // Another daemon's is not this one's to count, and the caller does not take it
-        // for one that it has received.
-        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon()) {
+        // Handles of other daemons are not counted here, and the caller does not count
+        // them either.
+        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon) {
             if table.count(handle.id(), self.session) {
-                *handed_out.unsent.entry(handle.id()).or_default() += 1;
+                *counts.unsent.entry(handle.id()).or_default() += 1;
             }
         }
     }
 
     fn made(&self) {
-        let making = std::mem::take(&mut self.handed_out().making);
-        if !making.is_empty() {
-            self.release(making.into_iter().map(|id| (id, 1)));
+        let building = std::mem::take(&mut self.counts().building);
+        if !building.is_empty() {
+            self.release(building.into_iter().map(|id| (id, 1)));
         }
     }
 
@@ -130,9 +134,9 @@ impl CallScope for Scope {
         if handles.is_empty() {
             return;
         }
-        let mut handed_out = self.handed_out();
-        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon()) {
-            if let Entry::Occupied(mut entry) = handed_out.unsent.entry(handle.id()) {
+        let mut counts = self.counts();
+        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon) {
+            if let Entry::Occupied(mut entry) = counts.unsent.entry(handle.id()) {
                 *entry.get_mut() -= 1;
                 if *entry.get() == 0 {
                     entry.remove();
@@ -146,15 +150,15 @@ impl CallScope for Scope {
     }
 
     fn daemon(&self) -> Uuid {
-        self.host.daemon()
+        self.host.daemon
     }
 
     fn depth_limit(&self) -> usize {
-        self.host.depth_limit()
+        self.host.depth_limit
     }
 
     fn message_limit(&self) -> usize {
-        self.host.message_limit()
+        self.host.message_limit
     }
 }
 
@@ -164,28 +168,28 @@ impl fmt::Debug for Scope {
     }
 }
 
-// === impl HandedOut ===
+// === impl HandleGuard ===
 
-impl HandedOut {
-    /// For a call that begins.
+impl HandleGuard {
+    /// Returns the guard for a call that starts.
     pub(super) fn of(scope: &Arc<Scope>) -> Self {
-        HandedOut(Arc::clone(scope))
+        HandleGuard(Arc::clone(scope))
     }
 
-    /// The answer has gone out, so all is the caller's.
+    /// Leaves the handles with the caller, because the response has been sent.
     pub(crate) fn keep(self) {
-        self.0.handed_out().unsent.clear();
+        self.0.counts().unsent.clear();
     }
 }
 
-/// Not the scope's own drop, because a stream among the arguments keeps that for as long
-/// as the object keeps the stream.
-impl Drop for HandedOut {
+/// Not done in the scope's own drop, because a stream argument keeps the scope alive for
+/// as long as the object keeps the stream.
+impl Drop for HandleGuard {
     fn drop(&mut self) {
         let unsent = {
-            let mut handed_out = self.0.handed_out();
-            handed_out.is_over = true;
-            std::mem::take(&mut handed_out.unsent)
+            let mut counts = self.0.counts();
+            counts.is_over = true;
+            std::mem::take(&mut counts.unsent)
         };
         if !unsent.is_empty() {
             self.0.release(unsent);

@@ -1,47 +1,51 @@
-//! The objects of a daemon by number.
+//! The objects of a daemon by id.
 
 use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::watch;
 
-use crate::child::host::SessionId;
 use crate::child::object::{ObjectRef, no_such_object};
 use crate::common::definition::TypeDescription;
 use crate::common::error::{Error, ErrorKind, Result};
 
-/// The objects of a daemon by number, counting from 1; numbers are not used again.
+/// Identifies a session of a daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionId(pub(super) u64);
+
+/// The objects of a daemon by id. Ids count from 1 and are not reused.
 #[derive(Debug, Default)]
 pub(super) struct ObjectTable {
     objects: BTreeMap<u64, Entry>,
-    /// The numbers by the objects' addresses, so that one handed out again has the same.
-    numbers: HashMap<usize, u64>,
+    /// The ids by the objects' addresses, so that an object always gets the same handle.
+    ids: HashMap<usize, u64>,
     root: Option<u64>,
-    last: u64,
-    /// Told when an object has come or gone.
+    last_id: u64,
+    /// Notified when an object is added or removed.
     changes: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 struct Entry {
     object: ObjectRef,
-    /// How often its handle was given to each session, less how often it was released.
-    /// Without a session: over unary RPCs.
+    /// How often each session has received the handle, less how often it has released it.
+    /// `None` stands for unary RPCs.
     received: Vec<(Option<SessionId>, u64)>,
 }
 
 impl ObjectTable {
-    /// Takes a new object in, and counts the handle that its maker is given.
+    /// Adds a new object and counts the handle that its creator receives.
     pub(super) fn insert(&mut self, object: &ObjectRef, session: Option<SessionId>) -> u64 {
         let id = self.hand_out(object, session);
         self.root.get_or_insert(id);
         id
     }
 
-    /// Counts one more handle of an object that is given to a session.
+    /// Counts one more handle of an object for a session, and adds the object if it is
+    /// new.
     pub(super) fn hand_out(&mut self, object: &ObjectRef, session: Option<SessionId>) -> u64 {
-        let id = *self.numbers.entry(object.address()).or_insert_with(|| {
-            self.last += 1;
-            self.last
+        let id = *self.ids.entry(object.address()).or_insert_with(|| {
+            self.last_id += 1;
+            self.last_id
         });
         let entry = self.objects.entry(id).or_insert_with(|| {
             self.changes.send_replace(());
@@ -51,15 +55,15 @@ impl ObjectTable {
         id
     }
 
-    /// Counts one more handle of an object that is there already; gives whether it is.
+    /// Counts one more handle of a known object; returns whether it is known.
     pub(super) fn count(&mut self, id: u64, session: Option<SessionId>) -> bool {
         self.objects.get_mut(&id).map(|entry| entry.count(session)).is_some()
     }
 
     pub(super) fn root(&self) -> Result<u64> {
         self.root.ok_or_else(|| {
-            Error::new(ErrorKind::NoSuchObject, "the daemon holds no object yet")
-                .advise("make one with `Objects.Create`")
+            Error::new(ErrorKind::NoSuchObject, "the daemon has no objects yet")
+                .advise("create one with `Objects.Create`")
         })
     }
 
@@ -69,18 +73,18 @@ impl ObjectTable {
 
     pub(super) fn remove(&mut self, id: u64) -> Option<ObjectRef> {
         let object = self.objects.remove(&id)?.object;
-        self.numbers.remove(&object.address());
+        self.ids.remove(&object.address());
         self.changes.send_replace(());
         Some(object)
     }
 
-    /// Tells when an object has come or gone, from now on.
+    /// Notifies when an object is added or removed, from now on.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 
-    /// Takes `count` from what the session has received, and gives the object if nothing
-    /// is left; 0 takes all, of all sessions.
+    /// Subtracts `count` from the session's handles, and returns the object if nobody has
+    /// a handle left. A count of 0 releases the handles of all sessions.
     pub(super) fn release(
         &mut self,
         id: u64,
@@ -97,7 +101,8 @@ impl ObjectTable {
         Ok(if entry.received.is_empty() { self.remove(id) } else { None })
     }
 
-    /// Gives what only this session has received, but for the root, which is for all.
+    /// Removes and returns the objects that only this session has handles of, except the
+    /// root, which belongs to everybody.
     pub(super) fn release_session(&mut self, session: SessionId) -> Vec<ObjectRef> {
         let root = self.root;
         let mut left = Vec::new();

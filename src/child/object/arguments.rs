@@ -12,24 +12,25 @@ use crate::common::definition::{Method, Parameter};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{self, Value};
 
-/// The arguments of one call in the order of the parameters; generated code takes them
-/// one by one and then replies.
+/// The arguments of one call in the order of the parameters. Generated code takes them
+/// one by one and then calls [`reply`](Arguments::reply).
 pub struct Arguments {
     values: IntoIter<Value>,
     parameters: &'static [Parameter],
     scope: Arc<dyn CallScope>,
-    /// The objects that the values name, so that none is released before it is taken.
-    _named: Vec<ObjectRef>,
+    /// The objects that the arguments refer to, so that none is released before it is
+    /// taken.
+    _referenced: Vec<ObjectRef>,
 }
 
 impl Arguments {
-    /// Gives each parameter of `method` its value, by position or by name.
+    /// Assigns a value to each parameter of `method`, by position or by name.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadArguments`] if there are too many, one is missing, given twice, or
-    /// has an unknown name; [`ErrorKind::NoSuchObject`] if one names an object that is
-    /// not there.
+    /// [`ErrorKind::BadArguments`] if there are too many arguments, or if one is missing,
+    /// given twice or has an unknown name; [`ErrorKind::NoSuchObject`] if one refers to
+    /// an object that does not exist.
     pub(crate) fn bind(
         method: &'static Method,
         positional: Vec<Value>,
@@ -38,12 +39,12 @@ impl Arguments {
     ) -> Result<Self> {
         let parameters = method.parameters;
         let given = positional.iter().chain(keywords.iter().map(|(_, value)| value));
-        let _named = given
+        let _referenced = given
             .flat_map(Value::handles)
             .map(|handle| scope.find(&handle))
             .collect::<Result<_>>()?;
         if positional.len() > parameters.len() {
-            return Err(mismatch(method, &format!("{} were given", positional.len())));
+            return Err(mismatch(method, &were_given(positional.len())));
         }
         let mut values: Vec<Option<Value>> = positional.into_iter().map(Some).collect();
         values.resize_with(parameters.len(), || None);
@@ -51,7 +52,7 @@ impl Arguments {
             let Some(index) = parameters.iter().position(|parameter| parameter.name == name) else {
                 return Err(mismatch(
                     method,
-                    &format!("`{}` is none of them", name.escape_debug()),
+                    &format!("`{}` is not one of them", name.escape_debug()),
                 ));
             };
             if values[index].replace(value).is_some() {
@@ -60,58 +61,65 @@ impl Arguments {
         }
         let given = values.iter().flatten().count();
         match values.into_iter().collect::<Option<Vec<Value>>>() {
-            Some(values) => Ok(Arguments { values: values.into_iter(), parameters, scope, _named }),
-            None => Err(mismatch(method, &format!("{given} were given"))),
+            Some(values) => {
+                Ok(Arguments { values: values.into_iter(), parameters, scope, _referenced })
+            }
+            None => Err(mismatch(method, &were_given(given))),
         }
     }
 
-    /// The next argument.
+    /// Returns the next argument.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadArguments`], naming the parameter, if the value is not of its
-    /// type.
+    /// [`ErrorKind::BadArguments`], with the name of the parameter, if the value does not
+    /// have its type.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
         let position = self.parameters.len() - self.values.len();
         let value = self
             .values
             .next()
-            .ok_or_else(|| Error::new(ErrorKind::BadArguments, "an argument is missing"))?;
+            .ok_or_else(|| Error::new(ErrorKind::BadArguments, "too few arguments"))?;
         call_scope::within(&self.scope, || value::from_value(value)).map_err(|error| {
             let Parameter { name, type_name } = &self.parameters[position];
             Error::new(
                 ErrorKind::BadArguments,
-                format!("`{name}` is not a `{type_name}`: {}", error.detail()),
+                format!("invalid argument `{name}: {type_name}`: {}", error.detail()),
             )
         })
     }
 
-    /// Turns what the method returned into the answer.
+    /// Converts the value that the method returned.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if it cannot be serialized, [`ErrorKind::TooDeep`] if it
-    /// is nested too deep.
+    /// [`ErrorKind::WrongType`] if the value cannot be serialized, [`ErrorKind::TooDeep`]
+    /// if it is nested too deeply.
     pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
-        let _made = Made(&*self.scope);
+        let _built = BuiltOnDrop(&*self.scope);
         let value = call_scope::within(&self.scope, || {
-            value::to_value(returned, self.scope.depth_limit())
+            value::to_value_within(returned, self.scope.depth_limit())
         })?;
-        self.scope.hand_over(&value);
+        self.scope.count_handles(&value);
         Ok(value)
     }
 }
 
 impl Arguments {
-    /// The same call, for making values of its items: no argument is left to take.
+    /// Returns the same call without arguments, for converting its items.
     pub(super) fn for_items(&self) -> Self {
         let scope = Arc::clone(&self.scope);
-        Arguments { values: Vec::new().into_iter(), parameters: &[], scope, _named: Vec::new() }
+        Arguments {
+            values: Vec::new().into_iter(),
+            parameters: &[],
+            scope,
+            _referenced: Vec::new(),
+        }
     }
 
-    /// Hands on a value that has come from elsewhere.
-    pub(super) fn hand_on(&self, value: &Value) {
-        self.scope.hand_over(value);
+    /// Counts the handles in a value that is passed through.
+    pub(super) fn count_handles(&self, value: &Value) {
+        self.scope.count_handles(value);
     }
 
     pub(super) fn scope(&self) -> &Arc<dyn CallScope> {
@@ -119,10 +127,10 @@ impl Arguments {
     }
 }
 
-/// Also when the making panics: it is the object's own code.
-struct Made<'a>(&'a dyn CallScope);
+/// A guard, because the conversion runs the object's own code and may panic.
+struct BuiltOnDrop<'a>(&'a dyn CallScope);
 
-impl Drop for Made<'_> {
+impl Drop for BuiltOnDrop<'_> {
     fn drop(&mut self) {
         self.0.made();
     }
@@ -132,6 +140,10 @@ impl fmt::Debug for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Arguments").field("left", &self.values.len()).finish_non_exhaustive()
     }
+}
+
+fn were_given(count: usize) -> String {
+    format!("{count} {} given", if count == 1 { "was" } else { "were" })
 }
 
 fn mismatch(method: &Method, what: &str) -> Error {
@@ -171,7 +183,7 @@ mod tests {
         interface: "",
     };
 
-    /// An empty daemon.
+    /// A scope without objects.
     #[derive(Debug)]
     struct EmptyScope;
 
@@ -184,7 +196,7 @@ mod tests {
             unreachable!("there is no object")
         }
 
-        fn hand_over(&self, _: &Value) {}
+        fn count_handles(&self, _: &Value) {}
 
         fn made(&self) {}
 
@@ -221,13 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn mismatch_says_what_is_taken() {
+    fn mismatch_lists_the_parameters() {
         let takes = "`move_by` takes 2 arguments (x: i64, label: String), but ";
         for (positional, keywords, end) in [
             (vec![], vec![], "0 were given"),
+            (vec![Value::Null], vec![], "1 was given"),
             (vec![Value::Null; 3], vec![], "3 were given"),
             (vec![Value::Null], vec![("x", Value::Null)], "`x` was given twice"),
-            (vec![Value::Null], vec![("y", Value::Null)], "`y` is none of them"),
+            (vec![Value::Null], vec![("y", Value::Null)], "`y` is not one of them"),
         ] {
             let error = bind(positional, keywords).expect_err("it does not bind");
             assert_eq!(error.to_string(), format!("{takes}{end}"));
@@ -239,7 +252,7 @@ mod tests {
     fn wrong_type_names_the_parameter() {
         let mut arguments =
             bind(vec![Value::Text("one".into()), Value::Null], vec![]).expect("it binds");
-        let error = arguments.take::<i64>().expect_err("text is no i64");
-        assert!(error.to_string().starts_with("`x` is not a `i64`: "), "{error}");
+        let error = arguments.take::<i64>().expect_err("text is not an i64");
+        assert!(error.to_string().starts_with("invalid argument `x: i64`: "), "{error}");
     }
 }

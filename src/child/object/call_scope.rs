@@ -1,84 +1,118 @@
-//! The objects that a call can name and hand out: the way from a handle to an object, and
-//! back.
+//! The objects that a call can refer to: maps handles to objects and back.
 //!
-//! A [`Shared`](crate::Shared) object is a serde type like any other, and serde hands no
-//! context down. So the call that reads its arguments or writes its answer puts what it
-//! can reach where the type finds it: beside the thread, for as long as that takes.
+//! A [`Shared`](crate::Shared) object is an ordinary serde type, and serde passes no
+//! context. So a call that converts its arguments or its result puts its scope into a
+//! thread-local for the duration of the conversion.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::child::object::{ObjectRef, ReplyChannel};
+use crate::child::object::ObjectRef;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::scoped::{Slot, with_slot};
 use crate::common::stream::{Context, IncomingItems, finding};
 use crate::common::value::{Handle, Value};
 
-/// What one call can reach.
+/// The objects and the reply channel that one call has access to.
 pub(crate) trait CallScope: fmt::Debug + Send + Sync {
-    /// Finds the object of a handle that the caller has sent.
+    /// Returns the object of a handle that the caller sent.
     fn find(&self, handle: &Handle) -> Result<ObjectRef>;
 
-    /// Gives a handle of an object for a value that is being made. It holds the object
-    /// until that [has been](CallScope::made).
+    /// Returns a handle of an object for a value that is being built. The object is kept
+    /// until that value [has been built](CallScope::made).
     fn hand_out(&self, object: &ObjectRef) -> Handle;
 
-    /// Counts the handles in a value as received by the caller, whoever has put them
-    /// there. They are taken back at the call's end, unless the value is
+    /// Counts the handles in a value as received by the caller, whoever created them.
+    /// They are released at the end of the call unless the value is
     /// [sent](CallScope::note_sent) before.
-    fn hand_over(&self, value: &Value);
+    fn count_handles(&self, value: &Value);
 
-    /// A value has been made, or could not be.
+    /// Notes that a value has been built, or could not be.
     fn made(&self);
 
-    /// Takes note that a value with these handles has gone out.
+    /// Notes that a value with these handles has been sent.
     fn note_sent(&self, handles: &[Handle]);
 
-    /// The way back to the caller, if it can take streams.
+    /// Returns the reply channel, if the caller supports streams.
     fn channel(&self) -> Option<&dyn ReplyChannel>;
 
-    /// The daemon that all this is in.
+    /// Returns the UUID of the daemon.
     fn daemon(&self) -> Uuid;
 
-    /// How many levels deep a value may be nested.
+    /// Returns how many levels deep a value may be nested.
     fn depth_limit(&self) -> usize;
 
-    /// How large a message may be, in bytes.
+    /// Returns the largest size of a message, in bytes.
     fn message_limit(&self) -> usize;
+}
+
+/// The channel back to the caller of one call. When the caller goes away the call is
+/// dropped, so no method here reports that.
+pub(crate) trait ReplyChannel: fmt::Debug + Send + Sync {
+    /// Announces that the method has returned a stream.
+    fn open(&self);
+
+    /// Waits until items may be sent and returns how many; 0 if the caller wants no more.
+    fn room(&self) -> BoxFuture<'_, usize>;
+
+    /// Sends items, at most as many as `room` returned, and notes in `scope` the handles
+    /// of each item that has been sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] if an item is larger than the limit.
+    fn send<'a>(
+        &'a self,
+        items: Vec<Value>,
+        scope: &'a Arc<dyn CallScope>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Starts to receive a stream that is an argument.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadArguments`] if the caller has no such stream.
+    fn receive(&self, stream: u64) -> Result<IncomingItems>;
 }
 
 thread_local! {
     static SCOPE: Slot<Arc<dyn CallScope>> = const { RefCell::new(None) };
 }
 
-/// Converts values while what `call_scope` names can be found.
+/// Runs `convert` with `scope` as the current scope of this thread.
 pub(super) fn within<T>(scope: &Arc<dyn CallScope>, convert: impl FnOnce() -> T) -> T {
-    with_slot(&SCOPE, Arc::clone(scope), || finding(find_stream, convert)).0
+    with_slot(&SCOPE, Arc::clone(scope), || finding(receive_stream, convert)).0
 }
 
-/// Starts to receive a stream of the call whose values are being converted.
-fn find_stream(number: u64) -> Result<IncomingItems> {
-    let none = || Error::new(ErrorKind::BadArguments, "a stream can only be given over a session");
-    let scope = current().ok_or_else(none)?;
-    let incoming = scope.channel().ok_or_else(none)?.receive(number)?;
-    Ok(incoming.in_context(Arc::new(Streams(scope))))
+/// Starts to receive a stream argument of the call whose values are being converted.
+fn receive_stream(number: u64) -> Result<IncomingItems> {
+    let no_session = || {
+        Error::new(
+            ErrorKind::BadArguments,
+            "a stream can only be an argument of a call in a session",
+        )
+    };
+    let scope = current().ok_or_else(no_session)?;
+    let incoming = scope.channel().ok_or_else(no_session)?.receive(number)?;
+    Ok(incoming.in_context(Arc::new(StreamContext(scope))))
 }
 
-/// What the items of a stream among the arguments are read in.
+/// The context in which the items of a stream argument are converted.
 #[derive(Debug)]
-struct Streams(Arc<dyn CallScope>);
+struct StreamContext(Arc<dyn CallScope>);
 
-/// The items of such a stream may name objects too.
-impl Context for Streams {
+/// The items may refer to objects too.
+impl Context for StreamContext {
     fn within(&self, _: &Value, read: &mut dyn FnMut()) {
         within(&self.0, read);
     }
 }
 
-/// What the conversion under way can reach, if it is one of a call's.
+/// Returns the scope of the current conversion, if it belongs to a call.
 pub(super) fn current() -> Option<Arc<dyn CallScope>> {
     SCOPE.with_borrow(Clone::clone)
 }

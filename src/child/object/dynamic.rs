@@ -1,20 +1,20 @@
-//! Objects whose abilities are not known before they are asked: those of an interpreter.
+//! Objects whose methods are only known at run time: those in an interpreter.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::child::object::CallScope;
-use crate::common::definition::Operation;
+use crate::common::definition::{InterpreterFacts, Operation};
 use crate::common::error::Result;
 use crate::common::value::Value;
 use futures_util::future::BoxFuture;
 
-/// What is held until the interpreter has done with a call: the object's turn, and what
-/// keeps the ending waiting.
+/// Held until the interpreter has completed a call: the object's turn, and the token that
+/// the shutdown waits for.
 pub(crate) type CallHold = Box<dyn Any + Send>;
 
-/// What an object says of itself.
+/// A description that an object returns at run time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DynamicDescription {
     pub(crate) type_name: String,
@@ -23,7 +23,7 @@ pub(crate) struct DynamicDescription {
     pub(crate) attributes: Vec<String>,
 }
 
-/// What an object says of one of its methods.
+/// One method in such a description.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DynamicMethod {
     pub(crate) name: String,
@@ -33,24 +33,29 @@ pub(crate) struct DynamicMethod {
     pub(crate) returns: String,
 }
 
-/// An object whose abilities are not known before it is asked.
-pub(crate) trait Dynamic: Any + fmt::Debug + Send + Sync {
-    /// Asks it; what is asked is on its way when this returns. The future is of the
-    /// answer; dropping it interrupts the object, which may go on for all that. `hold` is
-    /// dropped when the object has really done.
-    fn ask(
-        self: Arc<Self>,
-        operation: Operation,
-        arguments: Vec<Value>,
-        keywords: Vec<(String, Value)>,
-        scope: Arc<dyn CallScope>,
-        hold: CallHold,
-    ) -> BoxFuture<'static, Result<Value>>;
+/// One operation on such an object.
+pub(crate) struct DynamicCall {
+    pub(crate) operation: Operation,
+    pub(crate) arguments: Vec<Value>,
+    pub(crate) keywords: Vec<(String, Value)>,
+    pub(crate) scope: Arc<dyn CallScope>,
+    /// Dropped once the object has really finished.
+    pub(crate) hold: CallHold,
+}
 
-    /// Asks what it can do.
+/// An object whose methods are only known at run time.
+pub(crate) trait Dynamic: Any + fmt::Debug + Send + Sync {
+    /// Starts an operation and returns a future of its result. Dropping the future
+    /// interrupts the object, which may keep running.
+    fn call(self: Arc<Self>, call: DynamicCall) -> BoxFuture<'static, Result<Value>>;
+
+    /// Returns the object's description.
     fn describe(self: Arc<Self>) -> BoxFuture<'static, Result<DynamicDescription>>;
 
-    /// Waits until it can never answer again, because what it lives in has died; `None`
-    /// if that is so already. The object is not kept by it.
+    /// Returns the interpreter that the object lives in.
+    fn interpreter(&self) -> Option<InterpreterFacts>;
+
+    /// Returns a future that completes when the object's interpreter dies, or `None` if
+    /// it is already dead. The future does not keep the object alive.
     fn died(&self) -> Option<BoxFuture<'static, ()>>;
 }

@@ -1,11 +1,11 @@
-//! How the error of a method becomes an exception, whatever its type can do.
+//! Turns a method's error into an exception, using whatever traits its type has.
 //!
-//! Generated code knows the error's type but not its traits. Method lookup does:
-//! `(&&&&Raise(&error)).describe()` takes the first of [`ByError`], [`ByDisplay`],
-//! [`ByDebug`] and [`ByNothing`] whose bound holds, because each is implemented for one
-//! reference less than the one before. The same way [`Serialized`] or [`NotSerialized`]
-//! gives the value that travels along, and [`Deserialized`] or [`NotDeserialized`] takes
-//! an object by value.
+//! Generated code knows the error's type but not its traits, so it uses autoref
+//! specialization: `(&&&&RaisedError(&error)).describe()` resolves to the first of
+//! [`ByError`], [`ByDisplay`], [`ByDebug`] and [`ByNothing`] whose bound holds, because
+//! each is implemented for one reference less than the one before. In the same way
+//! [`Serialized`] or [`NotSerialized`] returns the value that travels with the exception,
+//! and [`Deserialized`] or [`NotDeserialized`] accepts an object by value.
 
 use std::any::type_name;
 use std::error::Error as StdError;
@@ -20,16 +20,16 @@ use crate::child::object::Arguments;
 use crate::common::error::{Error, ErrorKind, Exception, Result};
 use crate::common::value::{self, Value};
 
-/// An error that is to become an exception.
+/// An error that becomes an exception.
 #[derive(Debug)]
 pub struct RaisedError<'a, E>(pub &'a E);
 
-/// The type of an object that has come by value.
+/// The type of an object that arrived by value.
 #[derive(Debug)]
-pub struct Revive<T>(pub PhantomData<T>);
+pub struct ByValue<T>(pub PhantomData<T>);
 
 impl<E> RaisedError<'_, E> {
-    /// Puts the parts together.
+    /// Builds the exception from its parts.
     #[must_use]
     pub fn to_error(&self, message: String, causes: Vec<String>, value: Option<Value>) -> Error {
         let value = value.map(|value| Arc::new(value) as _);
@@ -41,27 +41,27 @@ impl<E> RaisedError<'_, E> {
     }
 }
 
-/// The error is a [`std::error::Error`]: it has a message and causes.
+/// For a [`std::error::Error`], which has a message and causes.
 pub trait ByError {
-    /// Its message and causes.
+    /// Returns the message and the causes.
     fn describe(&self) -> (String, Vec<String>);
 }
 
-/// The error can be displayed.
+/// For an error with only [`Display`].
 pub trait ByDisplay {
-    /// Its message.
+    /// Returns the message.
     fn describe(&self) -> (String, Vec<String>);
 }
 
-/// The error can only be printed for a programmer.
+/// For an error with only [`Debug`].
 pub trait ByDebug {
-    /// Its debug text.
+    /// Returns the debug text.
     fn describe(&self) -> (String, Vec<String>);
 }
 
-/// The error can do nothing.
+/// For an error with neither.
 pub trait ByNothing {
-    /// A sentence that says so.
+    /// Returns a sentence that says so.
     fn describe(&self) -> (String, Vec<String>);
 }
 
@@ -91,25 +91,25 @@ impl<E: Debug> ByDebug for &RaisedError<'_, E> {
 
 impl<E> ByNothing for RaisedError<'_, E> {
     fn describe(&self) -> (String, Vec<String>) {
-        ("the error's type implements neither Display nor Debug".to_owned(), Vec::new())
+        ("the error's type implements neither `Display` nor `Debug`".to_owned(), Vec::new())
     }
 }
 
-/// The error can travel.
+/// For an error that can be serialized.
 pub trait Serialized {
-    /// Its value.
+    /// Returns the error as a value.
     fn value(&self, arguments: &Arguments) -> Option<Value>;
 }
 
-/// The error cannot travel.
+/// For an error that cannot be serialized.
 pub trait NotSerialized {
-    /// Nothing.
+    /// Returns `None`.
     fn value(&self, arguments: &Arguments) -> Option<Value>;
 }
 
 impl<E: Serialize> Serialized for &RaisedError<'_, E> {
     fn value(&self, arguments: &Arguments) -> Option<Value> {
-        // An error that will not serialize still arrives by its message; failing here
+        // An error that fails to serialize still arrives with its message; failing here
         // would hide it.
         arguments.reply(self.0).ok()
     }
@@ -121,45 +121,45 @@ impl<E> NotSerialized for RaisedError<'_, E> {
     }
 }
 
-/// The type can come by value.
+/// For a type that can be sent by value.
 pub trait Deserialized<T> {
-    /// The object.
+    /// Returns the object.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadArguments`] if the value is not one of the type.
-    fn revive(&self, value: Value) -> Result<T>;
+    /// [`ErrorKind::BadArguments`] if the value does not have the type.
+    fn convert(&self, value: Value) -> Result<T>;
 }
 
-/// The type cannot come by value.
+/// For a type that cannot be sent by value.
 pub trait NotDeserialized<T> {
-    /// Never the object.
+    /// Always fails.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::BadArguments`], always.
-    fn revive(&self, value: Value) -> Result<T>;
+    fn convert(&self, value: Value) -> Result<T>;
 }
 
-impl<T: DeserializeOwned> Deserialized<T> for &Revive<T> {
-    fn revive(&self, value: Value) -> Result<T> {
+impl<T: DeserializeOwned> Deserialized<T> for &ByValue<T> {
+    fn convert(&self, value: Value) -> Result<T> {
         value::from_value(value).map_err(|error| {
             let name = type_name::<T>();
             Error::new(
                 ErrorKind::BadArguments,
-                format!("the value is not a `{name}`: {}", error.detail()),
+                format!("failed to convert the value to `{name}`: {}", error.detail()),
             )
         })
     }
 }
 
-impl<T> NotDeserialized<T> for Revive<T> {
-    fn revive(&self, _: Value) -> Result<T> {
+impl<T> NotDeserialized<T> for ByValue<T> {
+    fn convert(&self, _: Value) -> Result<T> {
         let name = type_name::<T>();
         Err(Error::new(
             ErrorKind::BadArguments,
-            format!("a `{name}` cannot be sent: it is not `serde::Deserialize`"),
+            format!("`{name}` cannot be sent by value: it does not implement `serde::Deserialize`"),
         )
-        .advise("make it in the daemon by one of its constructors, or derive `Deserialize`"))
+        .advise("create it in the daemon with a constructor, or derive `Deserialize`"))
     }
 }

@@ -3,18 +3,18 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::child::object::{
-    Arguments, CallScope, Construction, ObjectRef, call_scope, interface, registry,
+    Arguments, CallScope, Construction, ObjectRef, call_scope, interface, registry, unknown_method,
 };
 use crate::common::definition::{Definition, PythonDefinition};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
 use futures_util::future::BoxFuture;
 
-/// What makes Python objects. The composition root says it: the room that does stands
+/// Makes Python objects. The composition root sets it, because the room that does stands
 /// above this one.
 static PYTHON: OnceLock<MakePython> = OnceLock::new();
 
-/// Makes a Python object.
+/// The signature of a function that makes a Python object.
 type MakePython = fn(
     PythonDefinition,
     Vec<Value>,
@@ -22,20 +22,20 @@ type MakePython = fn(
     Arc<dyn CallScope>,
 ) -> BoxFuture<'static, Result<ObjectRef>>;
 
-/// Says what makes Python objects.
+/// Sets the function that makes Python objects.
 #[cfg(feature = "python")]
 pub(crate) fn set_python(make: MakePython) {
-    // It is always the same.
+    // Fails if it is already set, always to the same function.
     let _ = PYTHON.set(make);
 }
 
-/// Makes the object that `definition` describes; a sync constructor runs here and now.
+/// Makes the object that `definition` describes. A sync constructor runs immediately.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoSuchMethod`] for an unknown type or constructor and for a type without
-/// the interface that is asked for, [`ErrorKind::BadArguments`] for arguments it does not
-/// take; what the constructor itself raises is in the [`Construction`].
+/// [`ErrorKind::NoSuchMethod`] for an unknown type or constructor, or a type that lacks
+/// the requested interface; [`ErrorKind::BadArguments`] for arguments that do not fit.
+/// The constructor's own error is in the [`Construction`].
 pub(crate) fn make(
     definition: &Definition,
     arguments: Vec<Value>,
@@ -43,10 +43,14 @@ pub(crate) fn make(
     scope: &Arc<dyn CallScope>,
 ) -> Result<Construction> {
     if let Some(python) = definition.as_python() {
-        let missing =
-            || Error::new(ErrorKind::NoSuchMethod, "this daemon's program makes no Python objects");
+        let missing = || {
+            Error::new(
+                ErrorKind::NoSuchMethod,
+                "the daemon's program does not support Python objects",
+            )
+        };
         let make = PYTHON.get().ok_or_else(missing)?;
-        return Ok(Construction::Elsewhere(make(
+        return Ok(Construction::External(make(
             python.clone(),
             arguments,
             keywords,
@@ -59,23 +63,25 @@ pub(crate) fn make(
     }
     let Some(constructor) = definition.constructor() else {
         let [value] = <[Value; 1]>::try_from(arguments).map_err(|arguments| {
-            let message =
-                format!("an object comes as one value, but {} were given", arguments.len());
+            let message = format!(
+                "expected 1 argument, the object itself, but {} were given",
+                arguments.len()
+            );
             Error::new(ErrorKind::BadArguments, message)
-                .advise("name a constructor to make it from arguments")
+                .advise("set `constructor` to create the object from arguments")
         })?;
-        return Ok(Construction::Now(call_scope::within(scope, || (registration.revive)(value))));
+        return Ok(Construction::Now(call_scope::within(scope, || {
+            (registration.from_value)(value)
+        })));
     };
     let description = registration.description;
     let Some((index, method)) = description.constructor(constructor) else {
-        let known: Vec<&str> = description.constructors.iter().map(|known| known.name).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        let message = format!(
-            "`{}` has no constructor `{}`; it has: {known}",
-            description.name,
-            constructor.escape_debug()
-        );
-        return Err(Error::new(ErrorKind::NoSuchMethod, message));
+        return Err(unknown_method(
+            "constructor",
+            description,
+            constructor,
+            description.constructors,
+        ));
     };
     let arguments = Arguments::bind(method, arguments, keywords, Arc::clone(scope))?;
     Ok((registration.construct)(index, arguments))

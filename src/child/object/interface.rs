@@ -1,67 +1,67 @@
-//! Interfaces: traits whose methods are reached through any object that implements them.
+//! Interfaces: traits whose methods can be called on any object that implements them.
 //!
-//! `#[oad::object]` on a trait writes how its methods are called on a value of any type
-//! ([`InterfaceDispatch`]). On an `impl` of the trait it registers that for one type
-//! ([`Implementation`]): only there does the compiler see whether the futures of async
-//! methods are `Send`.
+//! `#[oad::object]` on a trait generates an [`InterfaceDispatch`], which calls its
+//! methods on a value of any type. On an `impl` of the trait it registers an
+//! [`Implementation`] for that type: only there can the compiler check that the futures
+//! of async methods are `Send`.
 
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
 
+use crate::child::object::registry::{ambiguous, find_by_name};
 use crate::child::object::{Arguments, MethodOutput, Registration};
-use crate::common::definition::Method;
-use crate::common::definition::short_name;
+use crate::common::definition::{Method, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
 
-/// What a trait is called and what it asks for.
+/// The name and the methods of an interface.
 #[derive(Debug)]
 pub struct Interface {
-    /// The name it is registered under: its path, such as `my_crate::Store`.
+    /// The registered name: the trait's path, such as `my_crate::Store`.
     pub name: &'static str,
-    /// Its methods.
+    /// The methods.
     pub methods: &'static [Method],
-    /// Where it was declared, as `file:line`.
+    /// The place of the declaration, as `file:line`.
     pub declared: &'static str,
 }
 
-/// That a type implements an interface.
+/// Registers that a type implements an interface.
 pub struct Implementation {
-    /// Which interface.
+    /// The interface.
     pub interface: fn() -> &'static Interface,
-    /// Which type.
+    /// The type.
     pub object: TypeId,
-    /// The [`Calls`] of that type.
+    /// The [`Calls`] of the type.
     pub calls: &'static (dyn Any + Send + Sync),
 }
 
 inventory::collect!(Implementation);
 
-/// How the methods of an interface are called on an object of one type, by their numbers.
+/// Functions that call the methods of an interface, by index, on an object of one type.
 pub struct Calls<T: 'static> {
-    /// Those that take `&self`.
+    /// Calls a method that takes `&self`.
     pub shared: for<'a> fn(&'a T, usize, Arguments) -> MethodOutput<'a>,
-    /// Those that take `&mut self`.
+    /// Calls a method that takes `&mut self`.
     pub exclusive: for<'a> fn(&'a mut T, usize, Arguments) -> MethodOutput<'a>,
-    /// Those that take `self`.
+    /// Calls a method that takes `self`.
     pub consuming: for<'a> fn(&'a mut Option<T>, usize, Arguments) -> MethodOutput<'a>,
 }
 
-/// An answer, or a future of it whose type is still known.
+/// The result of a method, or a future of it whose type is still known.
 #[derive(Debug)]
 pub enum Reply<F> {
-    /// A sync method: it has run.
+    /// The result of a sync method, which has already run.
     Now(Result<Value>),
     /// An async method.
     Later(F),
 }
 
-/// How the methods of an interface are called on an object of a type that implements it,
-/// by their numbers.
+/// Calls the methods of an interface, by index, on an object of a type that implements
+/// it.
 ///
-/// Whether its futures are `Send` shows only once the type is known, so that nothing here
-/// asks for it.
+/// Whether the futures are `Send` is only known once the type is, so there is no such
+/// bound here.
 pub trait InterfaceDispatch<T> {
     /// Calls a method that takes `&self`.
     fn shared(
@@ -79,8 +79,8 @@ pub trait InterfaceDispatch<T> {
         arguments: Arguments,
     ) -> Reply<impl Future<Output = Result<Value>>>;
 
-    /// Calls a method that takes `self`: it takes the object out, once its arguments are
-    /// known to be good.
+    /// Calls a method that takes `self`. The object is taken out once its arguments have
+    /// been checked.
     fn consuming(
         self,
         object: &mut Option<T>,
@@ -95,8 +95,8 @@ impl<F: Future<Output = Result<Value>>> Reply<F> {
         Reply::Later(future)
     }
 
-    /// The same with the type of the future forgotten.
-    pub fn forget<'a>(self) -> MethodOutput<'a>
+    /// Erases the type of the future.
+    pub fn boxed<'a>(self) -> MethodOutput<'a>
     where
         F: Send + 'a,
     {
@@ -107,17 +107,16 @@ impl<F: Future<Output = Result<Value>>> Reply<F> {
     }
 }
 
-/// For a number that no method with this receiver has; generated code ends its `match`
-/// with it.
+/// The result for an unknown method index; generated code ends its `match` with it.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::NoSuchMethod`], always.
 pub fn no_such_method() -> Result<Value> {
-    Err(Error::new(ErrorKind::NoSuchMethod, "there is no method of this number and receiver"))
+    Err(Error::new(ErrorKind::NoSuchMethod, "unknown method index for this receiver"))
 }
 
-/// The implementations of a type, in the order of their interfaces' names.
+/// Returns the implementations of a type, sorted by the names of their interfaces.
 pub(super) fn implementations(object: TypeId) -> Vec<&'static Implementation> {
     let mut found: Vec<&Implementation> = inventory::iter::<Implementation>()
         .filter(|implementation| implementation.object == object)
@@ -128,10 +127,10 @@ pub(super) fn implementations(object: TypeId) -> Vec<&'static Implementation> {
 
 /// # Errors
 ///
-/// [`ErrorKind::NoSuchMethod`] if the type does not implement the interface of this name,
-/// whole or without the path; or if several interfaces are called so.
+/// [`ErrorKind::NoSuchMethod`] if the type does not implement the interface with this
+/// name, given with or without its path, or if several interfaces have the name.
 pub(super) fn require(registration: &Registration, name: &str) -> Result<()> {
-    let interface = choose(
+    let interface = select(
         name,
         inventory::iter::<Implementation>().map(|implementation| (implementation.interface)()),
     )?;
@@ -152,50 +151,32 @@ pub(super) fn require(registration: &Registration, name: &str) -> Result<()> {
         registration.description.name, interface.name
     );
     Err(Error::new(ErrorKind::NoSuchMethod, message)
-        .advise(format!("these types do: {}", others.join(", "))))
+        .advise(format!("types that implement it: {}", others.join(", "))))
 }
 
-fn choose(
+fn select(
     name: &str,
     all: impl Iterator<Item = &'static Interface> + Clone,
 ) -> Result<&'static Interface> {
-    let by = |is_it: &dyn Fn(&Interface) -> bool| {
-        let mut found: Vec<&'static Interface> = Vec::new();
-        for interface in all.clone().filter(|interface| is_it(interface)) {
-            if !found.iter().any(|known| std::ptr::eq(*known, interface)) {
-                found.push(interface);
-            }
-        }
-        found
-    };
-    let exact = by(&|interface| interface.name == name);
-    let found =
-        if exact.is_empty() { by(&|interface| short_name(interface.name) == name) } else { exact };
+    let mut found = find_by_name(name, all, |interface| interface.name);
+    // Several types may implement the same interface.
+    found.sort_unstable_by_key(|interface| std::ptr::from_ref(*interface));
+    found.dedup_by(|a, b| std::ptr::eq(*a, *b));
     match found.as_slice() {
         [one] => Ok(one),
         [] => {
             let name = name.escape_debug();
             let message =
-                format!("no type of the daemon's program implements an interface `{name}`");
+                format!("no type in the daemon's program implements an interface `{name}`");
             let advice = format!(
-                "write `#[oad::object]` on an `impl {} for …` in that program",
+                "add `#[oad::object]` to an `impl {} for …` in that program",
                 short_name(&name.to_string())
             );
             Err(Error::new(ErrorKind::NoSuchMethod, message).advise(advice))
         }
         several => {
-            let mut places: Vec<String> = several
-                .iter()
-                .map(|found| format!("`{}` at {}", found.name, found.declared))
-                .collect();
-            places.sort_unstable();
-            let message = format!(
-                "{} interfaces are called `{name}`: {}",
-                several.len(),
-                places.join(" and ")
-            );
-            Err(Error::new(ErrorKind::NoSuchMethod, message)
-                .advise("name one apart by `#[oad::object(name = \"…\")]`, or use its whole path"))
+            let places = several.iter().map(|found| (found.name, found.declared));
+            Err(ambiguous("interfaces", name, places))
         }
     }
 }
@@ -226,35 +207,36 @@ mod tests {
     static TWIN: Interface =
         Interface { name: "app::Clock", methods: &[], declared: "src/main.rs:9" };
 
-    fn choose_name(name: &str, of: &[&'static Interface]) -> Result<&'static str, String> {
-        choose(name, of.iter().copied())
+    fn declared_at(name: &str, of: &[&'static Interface]) -> Result<&'static str, String> {
+        select(name, of.iter().copied())
             .map(|found| found.declared)
             .map_err(|error| error.to_string())
     }
 
     #[test]
-    fn path_or_unique_last_name_finds_the_interface() {
-        assert_eq!(choose_name("app::b::Store", &[&A, &B, &C]), Ok("src/b.rs:7"));
+    fn path_or_unique_short_name_finds_the_interface() {
+        assert_eq!(declared_at("app::b::Store", &[&A, &B, &C]), Ok("src/b.rs:7"));
         assert_eq!(
-            choose_name("Clock", &[&A, &C, &C]),
+            declared_at("Clock", &[&A, &C, &C]),
             Ok("src/main.rs:3"),
             "several types may implement it"
         );
     }
 
     #[test]
-    fn two_interfaces_of_one_name_are_both_named() {
-        let expected = "2 interfaces are called `Store`: `app::a::Store` at src/a.rs:1 and `app::b::Store` at \
-                        src/b.rs:7; name one apart by `#[oad::object(name = \"…\")]`, or use its whole path";
-        assert_eq!(choose_name("Store", &[&B, &A]), Err(expected.to_owned()));
-        let error = choose_name("app::Clock", &[&C, &TWIN]).expect_err("two are there");
+    fn ambiguous_name_lists_both_interfaces() {
+        let expected = "2 interfaces are named `Store`: `app::a::Store` at src/a.rs:1 and \
+                        `app::b::Store` at src/b.rs:7; use the full path, or rename one with \
+                        `#[oad::object(name = \"…\")]`";
+        assert_eq!(declared_at("Store", &[&B, &A]), Err(expected.to_owned()));
+        let error = declared_at("app::Clock", &[&C, &TWIN]).expect_err("two are there");
         assert!(error.contains("src/main.rs:3") && error.contains("src/main.rs:9"), "{error}");
     }
 
     #[test]
-    fn interface_that_nobody_implements_says_what_to_write() {
-        let expected = "no type of the daemon's program implements an interface `api::Store`; write `#[oad::object]` on an \
-                        `impl Store for …` in that program";
-        assert_eq!(choose_name("api::Store", &[&C]), Err(expected.to_owned()));
+    fn unknown_interface_says_what_to_write() {
+        let expected = "no type in the daemon's program implements an interface `api::Store`; \
+                        add `#[oad::object]` to an `impl Store for …` in that program";
+        assert_eq!(declared_at("api::Store", &[&C]), Err(expected.to_owned()));
     }
 }

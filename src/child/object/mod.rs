@@ -1,9 +1,9 @@
-//! What can be called: the trait behind every object, and how a definition becomes one.
+//! What can be called: the trait behind every object, and how a definition becomes an
+//! object.
 //!
-//! [`Object`] is implemented by `#[oad::object]`; the host above knows only [`Hosted`],
-//! the same with its type forgotten, and with the methods of the interfaces that the type
-//! implements. Below are the ground's values and definitions. Deliberately absent: locks,
-//! order and handles, which are the host's.
+//! [`Object`] is implemented by `#[oad::object]`. The host above only knows [`Hosted`],
+//! its type-erased form, which includes the methods of the interfaces that the type
+//! implements. Deliberately absent: locks, order and handles, which belong to the host.
 
 mod arguments;
 mod blocking;
@@ -13,61 +13,59 @@ mod dynamic;
 mod exception;
 mod factory;
 mod hosted;
+mod hosted_as;
 mod interface;
-mod object_cell;
 mod object_ref;
+mod owned_items;
 pub(crate) mod panic;
 mod registry;
-mod reply_channel;
 mod shared;
 
 pub use arguments::Arguments;
 pub use blocking::in_place;
-pub(crate) use blocking::{BLOCKING_THREADS, place_on_other_threads, try_in_place};
-pub(crate) use call_scope::CallScope;
+pub(crate) use blocking::{BLOCKING_THREADS, other_thread_permit, try_in_place};
+pub(crate) use call_scope::{CallScope, ReplyChannel};
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;
-pub(crate) use dynamic::{Dynamic, DynamicDescription, DynamicMethod};
+pub(crate) use dynamic::{Dynamic, DynamicCall, DynamicDescription, DynamicMethod};
 pub use exception::{
-    ByDebug, ByDisplay, ByError, ByNothing, Deserialized, NotDeserialized, NotSerialized,
-    RaisedError, Revive, Serialized,
+    ByDebug, ByDisplay, ByError, ByNothing, ByValue, Deserialized, NotDeserialized, NotSerialized,
+    RaisedError, Serialized,
 };
 pub(crate) use factory::make;
 #[cfg(feature = "python")]
 pub(crate) use factory::set_python;
 pub(crate) use hosted::no_such_object;
-pub use hosted::{
-    Construction, Hosted, HostedAs, MethodOutput, OverlappingKind, SerialKind, construction,
-    overlapping, serial, take,
-};
+pub use hosted::{Construction, Hosted, MethodOutput, construction, take};
+pub use hosted_as::{HostedAs, OverlappingKind, SerialKind, overlapping, serial};
 pub use interface::{Calls, Implementation, Interface, InterfaceDispatch, Reply, no_such_method};
-pub(crate) use object_cell::{ObjectCell, drop_here};
-pub(crate) use object_ref::ObjectRef;
 #[cfg(feature = "python")]
 pub(crate) use object_ref::WeakObjectRef;
+pub(crate) use object_ref::{ObjectCell, ObjectRef, drop_blocking};
+pub use owned_items::{OwnedItems, send_iterator, send_stream};
 pub use registry::Registration;
-pub(crate) use reply_channel::ReplyChannel;
-pub use reply_channel::{OwnedItems, send_iterator, send_stream};
+pub(crate) use registry::unknown_method;
 pub use shared::{Shared, SharedMut, SharedRef};
 
 use crate::common::definition::TypeDescription;
 
-/// A type whose values can live in a daemon of their own; implemented by
-/// `#[oad::object]`, not by hand.
+/// A type whose values can live in their own daemon.
+///
+/// It is implemented by `#[oad::object]`, not by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no object",
-    label = "no `#[oad::object]` on an `impl` block of its own",
-    note = "write `#[oad::object]` on the type's own `impl` block: its constructors are there, and what it needs to live in a daemon"
+    message = "`{Self}` is not an oad object",
+    label = "no `#[oad::object]` on its `impl` block",
+    note = "add `#[oad::object]` to the `impl` block with the type's constructors and methods"
 )]
 pub trait Object: Sized + Send + 'static {
-    /// What a caller holds of it.
+    /// The proxy that a caller holds.
     type Proxy;
 
-    /// What it is called and what it can do.
+    /// The name and the methods.
     #[doc(hidden)]
     const DESCRIPTION: &'static TypeDescription;
 
-    /// Has it live in a host.
+    /// Boxes the object for a host.
     #[doc(hidden)]
     fn host(self) -> Box<dyn Hosted>;
 
@@ -79,8 +77,8 @@ pub trait Object: Sized + Send + 'static {
     #[doc(hidden)]
     fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> MethodOutput<'_>;
 
-    /// Calls a method that takes `self`: it takes the object out, once its arguments are
-    /// known to be good.
+    /// Calls a method that takes `self`. The object is taken out once its arguments have
+    /// been checked.
     #[doc(hidden)]
     fn call_consuming(
         object: &mut Option<Self>,

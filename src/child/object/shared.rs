@@ -1,4 +1,4 @@
-//! Objects that a method hands out by reference, and takes.
+//! Objects that methods return and accept by reference.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -9,24 +9,23 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use tokio::sync::{OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
-use crate::child::object::object_cell::ObjectCell;
-use crate::child::object::{Object, ObjectRef, call_scope, no_such_object};
+use crate::child::object::{Object, ObjectCell, ObjectRef, call_scope, no_such_object};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::park::wait;
 use crate::common::value::Handle;
 
-/// An object that stays in its daemon and is handed out by reference: where a method has
-/// a `Shared<Account>`, its caller has an `AccountProxy`.
+/// An object that stays in its daemon and is passed by reference: where a method returns
+/// or takes a `Shared<Account>`, its caller has an `AccountProxy`.
 ///
-/// A method that returns one, alone or inside of anything that serde can write, gives its
-/// caller a proxy of the object, which lives until the last proxy and the last `Shared`
-/// of it are dropped. A method that takes one is called with a proxy, and gets the very
-/// object. The same object handed out twice has the same handle.
+/// A method can return a `Shared`, alone or inside any serializable type. Its caller
+/// receives a proxy, and the object lives until its last proxy and its last `Shared` are
+/// dropped. A method that takes a `Shared` is called with a proxy and receives the same
+/// object. An object has one handle, however often it is returned.
 ///
-/// It is like an `Arc<RwLock<T>>`: cheap to clone, with calls through proxies taking
-/// their turns at the same fair lock. As with any lock, whoever holds one object and
-/// waits for another can wait for ever if somebody does the reverse; a method that is
-/// given its own object and asks to [`write`](Shared::write) does.
+/// A `Shared` works like an `Arc<RwLock<T>>`: it is cheap to clone, and calls through
+/// proxies take turns at the same fair lock. As with any lock, locking two objects in
+/// different orders can deadlock. A method that receives its own object as an argument
+/// and calls [`write`](Shared::write) on it deadlocks too.
 ///
 /// ```
 /// use oad::Shared;
@@ -70,83 +69,89 @@ pub struct Shared<T> {
     marker: PhantomData<fn() -> T>,
 }
 
-/// A shared object, held to be read; others may read it too.
+/// A read guard of a [`Shared`] object.
+///
+/// Others may read the object at the same time, unless its methods run one at a time.
 pub struct SharedRef<T: Object>(SharedInner<T>);
 
-/// A shared object, held alone.
+/// A write guard of a [`Shared`] object, which has exclusive access.
 pub struct SharedMut<T: Object>(OwnedRwLockMappedWriteGuard<ObjectCell, T>);
 
 enum SharedInner<T> {
-    Beside(OwnedRwLockReadGuard<ObjectCell, T>),
-    /// The object's methods run one at a time, so nobody reads beside this.
-    Alone(OwnedRwLockMappedWriteGuard<ObjectCell, T>),
+    Read(OwnedRwLockReadGuard<ObjectCell, T>),
+    /// The methods of the object run one at a time, so reading needs exclusive access.
+    Exclusive(OwnedRwLockMappedWriteGuard<ObjectCell, T>),
 }
 
 // === impl Shared ===
 
 impl<T: Object> Shared<T> {
-    /// Has an object live by reference from now on.
+    /// Wraps an object, which is passed by reference from now on.
     #[must_use]
     pub fn new(object: T) -> Self {
         Shared { object: ObjectRef::new(object.host()), marker: PhantomData }
     }
 
-    /// Waits for the object's turn and holds it to be read, beside others that read it.
+    /// Waits for shared access to the object.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoSuchObject`] if a method that takes `self` has taken it.
+    /// [`ErrorKind::NoSuchObject`] if a method that takes `self` has consumed the object.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it gives the turn up.
+    /// This method is cancel safe: dropping the future gives up the place in the queue.
     pub async fn read(&self) -> Result<SharedRef<T>> {
         let guard = Arc::clone(&self.object.cell).read_owned().await;
-        match OwnedRwLockReadGuard::try_map(guard, |kept| {
-            kept.as_shared().and_then(<dyn Any>::downcast_ref)
+        match OwnedRwLockReadGuard::try_map(guard, |cell| {
+            cell.as_shared().and_then(<dyn Any>::downcast_ref)
         }) {
-            Ok(guard) => Ok(SharedRef(SharedInner::Beside(guard))),
+            Ok(guard) => Ok(SharedRef(SharedInner::Read(guard))),
             Err(guard) => {
                 drop(guard);
-                self.write().await.map(|SharedMut(guard)| SharedRef(SharedInner::Alone(guard)))
+                self.write().await.map(|SharedMut(guard)| SharedRef(SharedInner::Exclusive(guard)))
             }
         }
     }
 
-    /// Waits for the object's turn and holds it alone.
+    /// Waits for exclusive access to the object.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoSuchObject`] if a method that takes `self` has taken it.
+    /// [`ErrorKind::NoSuchObject`] if a method that takes `self` has consumed the object.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it gives the turn up.
+    /// This method is cancel safe: dropping the future gives up the place in the queue.
     pub async fn write(&self) -> Result<SharedMut<T>> {
         let guard = Arc::clone(&self.object.cell).write_owned().await;
-        OwnedRwLockWriteGuard::try_map(guard, |kept| {
-            kept.as_exclusive().and_then(<dyn Any>::downcast_mut)
+        OwnedRwLockWriteGuard::try_map(guard, |cell| {
+            cell.as_exclusive().and_then(<dyn Any>::downcast_mut)
         })
         .map(SharedMut)
         .map_err(|_| no_such_object())
     }
 
-    /// As [`read`](Shared::read), in a sync method: the thread waits. In an async one it
-    /// would hold up others.
+    /// Blocks the thread until it has shared access to the object.
+    ///
+    /// Use it in sync methods. In an async method it blocks other tasks; use
+    /// [`read`](Shared::read) there.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// [`ErrorKind::NoSuchObject`] if a method that takes `self` has consumed the object.
     pub fn blocking_read(&self) -> Result<SharedRef<T>> {
         wait(self.read())
     }
 
-    /// As [`write`](Shared::write), in a sync method: the thread waits. In an async one
-    /// it would hold up others.
+    /// Blocks the thread until it has exclusive access to the object.
+    ///
+    /// Use it in sync methods. In an async method it blocks other tasks; use
+    /// [`write`](Shared::write) there.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// [`ErrorKind::NoSuchObject`] if a method that takes `self` has consumed the object.
     pub fn blocking_write(&self) -> Result<SharedMut<T>> {
         wait(self.write())
     }
@@ -158,7 +163,7 @@ impl<T> Clone for Shared<T> {
     }
 }
 
-/// Whether both are the same object.
+/// Compares identity: two are equal if they refer to the same object.
 impl<T> PartialEq for Shared<T> {
     fn eq(&self, other: &Self) -> bool {
         self.object.address() == other.object.address()
@@ -167,21 +172,20 @@ impl<T> PartialEq for Shared<T> {
 
 impl<T> Eq for Shared<T> {}
 
-/// As a handle, in the answer of a method of the daemon that the object lives in; nowhere
-/// else.
+/// Serializes as a handle. Fails outside the result of a method of the object's daemon.
 impl<T> Serialize for Shared<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match call_scope::current() {
             Some(scope) => scope.hand_out(&self.object).serialize(serializer),
             None => Err(ser::Error::custom(
-                "a shared object can only be handed out by a method of its daemon",
+                "a `Shared` object can only be serialized in the result of a method of its daemon",
             )),
         }
     }
 }
 
-/// From a handle, among the arguments of a method of the daemon that the object lives in;
-/// nowhere else.
+/// Deserializes from a handle. Fails outside the arguments of a method of the object's
+/// daemon.
 impl<'de, T: Object> Deserialize<'de> for Shared<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let handle = Handle::deserialize(deserializer)?;
@@ -189,15 +193,15 @@ impl<'de, T: Object> Deserialize<'de> for Shared<T> {
             Some(scope) => scope.find(&handle),
             None => Err(Error::new(
                 ErrorKind::WrongType,
-                "a shared object can only be an argument of a method",
+                "a `Shared` object can only be deserialized from an argument of a method",
             )),
         };
         let object = found.map_err(de::Error::custom)?;
-        // By its type and not by its name, which two types may share.
+        // Compares type ids, because two types may have the same name.
         if object.object_type() != TypeId::of::<T>() {
             let (found, wanted) = (object.description().name, T::DESCRIPTION.name);
             return Err(de::Error::custom(format_args!(
-                "the object is a `{found}`, and not a `{wanted}`"
+                "the object is a `{found}`, not a `{wanted}`"
             )));
         }
         Ok(Shared { object, marker: PhantomData })
@@ -219,8 +223,8 @@ impl<T: Object> Deref for SharedRef<T> {
 
     fn deref(&self) -> &T {
         match &self.0 {
-            SharedInner::Beside(guard) => guard,
-            SharedInner::Alone(guard) => guard,
+            SharedInner::Read(guard) => guard,
+            SharedInner::Exclusive(guard) => guard,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The thread that holds the daemon's lifeline: it shakes hands, hears the farewell or
-//! the parent's death, and is the watchdog of the ending.
+//! The daemon's lifeline thread: it performs the handshake, notices when the parent asks
+//! for the end or dies, and acts as the watchdog of the shutdown.
 //!
-//! It has a runtime of its own and shares nothing with the calls, so that nothing an
-//! object does can keep it from its work.
+//! The thread has its own runtime and shares nothing with the calls, so an object cannot
+//! stop it from working.
 
 use std::io;
 use std::path::Path;
@@ -21,51 +21,53 @@ use crate::common::handshake::{
 use crate::common::process::{InheritedLifeline, Wrappers, kill_descendants, kill_self, silence};
 use crate::common::transport::{Endpoint, remove_directory};
 
-/// How long a parent may take to say hello. It has the words ready when it starts us.
-const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the parent may take to send its hello, which it has ready before it starts
+/// the daemon.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The grace of calls when the parent is dead: nobody waits for their answers.
-pub(super) const ORPHANED: Duration = Duration::from_millis(500);
+/// The grace for running calls when the parent is dead: nobody is waiting for their
+/// responses.
+pub(super) const ORPHANED_GRACE: Duration = Duration::from_millis(500);
 
-/// How long after the last moment for calls the rest of the ending may take, before the
-/// watchdog ends the process as it is. The parent's own patience is a little longer.
+/// How long the rest of the shutdown may take after the deadline for calls. Then the
+/// watchdog kills the process. The parent waits slightly longer than this.
 const WATCHDOG: Duration = Duration::from_millis(250);
 
-/// What the lifeline must know to answer the parent and to end the daemon: or why there
-/// is none.
-pub(super) type Ready = Result<(Host, Endpoint, Duration), String>;
+/// What the lifeline thread needs to report that the daemon is ready and to end it, or
+/// the reason why the daemon could not start.
+pub(super) type StartResult = Result<(Host, Endpoint, Duration), String>;
 
-/// Starts the thread.
-pub(super) fn watch(
+/// Starts the lifeline thread.
+pub(super) fn spawn(
     lifeline: InheritedLifeline,
-    hellos: oneshot::Sender<Hello>,
-    ready: oneshot::Receiver<Ready>,
+    hello_sender: oneshot::Sender<Hello>,
+    started: oneshot::Receiver<StartResult>,
 ) -> io::Result<()> {
     lifeline.stream.set_nonblocking(true)?;
     let wrappers = lifeline.wrappers();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
     thread.spawn(move || {
-        if let Err(error) = runtime.block_on(hold(lifeline, hellos, ready)) {
-            eprintln!("oad: the handshake with the parent failed: {error}");
+        if let Err(error) = runtime.block_on(run(lifeline, hello_sender, started)) {
+            eprintln!("oad: handshake with the parent failed: {error}");
         }
         wrappers.end_if_orphaned();
-        // It returns only if there is nothing to serve.
+        // `run` only returns if the daemon never started to serve.
         std::process::exit(1);
     })?;
     Ok(())
 }
 
-async fn hold(
+async fn run(
     lifeline: InheritedLifeline,
-    hellos: oneshot::Sender<Hello>,
-    ready: oneshot::Receiver<Ready>,
+    hello_sender: oneshot::Sender<Hello>,
+    started: oneshot::Receiver<StartResult>,
 ) -> io::Result<()> {
     let parent = lifeline.watch_parent();
     let wrappers = lifeline.wrappers();
     let (reader, mut writer) = split(tokio::net::UnixStream::from_std(lifeline.stream)?);
     let mut reader = BufReader::new(reader);
-    let hello = match tokio::time::timeout(HELLO_DEADLINE, read_hello(&mut reader)).await?? {
+    let hello = match tokio::time::timeout(HELLO_TIMEOUT, read_hello(&mut reader)).await?? {
         Some(Ok(hello)) => hello,
         Some(Err(_)) => {
             return write_frame(
@@ -77,42 +79,42 @@ async fn hold(
         None => return Ok(()),
     };
     let transport = hello.transport.clone();
-    // The receiver is the server, which lives as long as the process.
-    let _ = hellos.send(hello);
-    let (host, endpoint, grace) = match ready.await {
-        Ok(Ok(ready)) => ready,
+    // Cannot fail: the receiver is the server, which lives as long as the process.
+    let _ = hello_sender.send(hello);
+    let (host, endpoint, grace) = match started.await {
+        Ok(Ok(started)) => started,
         Ok(Err(message)) => {
             return write_frame(&mut writer, &DaemonMessage::Failed { message }).await;
         }
         Err(_) => return Ok(()),
     };
-    // If the parent is gone, reading tells.
-    let _ = write_frame(&mut writer, &ready_at(endpoint)).await;
+    // If the parent is gone, the next read fails.
+    let _ = write_frame(&mut writer, &ready_message(endpoint)).await;
 
-    let hearing = async {
+    let reading = async {
         let death = async {
             match parent {
                 Ok(Some(parent)) => parent.exited().await,
-                // It was dead before it could be watched.
+                // The parent died before it could be watched.
                 Ok(None) => {}
-                // It cannot be watched; the stream tells.
+                // The parent cannot be watched. The lifeline still closes when it dies.
                 Err(_) => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = hear(&mut reader, &host) => {}
+            () = read_end_requests(&mut reader, &host) => {}
             () = death => {}
         }
-        // The parent is dead, or has let go. What the object prints from now on would go
-        // to a closed pipe.
+        // The parent is dead or has closed its end. From now on the object's output would
+        // go to a closed pipe.
         silence();
-        host.ending().request(ORPHANED.min(grace));
+        host.ending().request(ORPHANED_GRACE.min(grace));
         std::future::pending::<()>().await;
     };
-    // Whoever stops a service signals all of its processes. Without this, the object
-    // would not be dropped.
-    let signalled = async {
-        signals().await;
+    // A service manager signals every process of a service. Without this handler the
+    // signal would kill the daemon before its objects are dropped.
+    let signals = async {
+        termination_signal().await;
         host.ending().request(grace);
         std::future::pending::<()>().await;
     };
@@ -121,59 +123,61 @@ async fn hold(
         tokio::time::sleep(WATCHDOG).await;
     };
     tokio::select! {
-        () = hearing => {}
-        () = signalled => {}
-        () = tell(&mut writer, &host) => {}
+        () = reading => {}
+        () = signals => {}
+        () = report_ending(&mut writer, &host) => {}
         () = watchdog => {}
     }
-    end_as_it_is(transport.directory(), &wrappers)
+    kill_everything(transport.directory(), &wrappers)
 }
 
-/// The answer to a hello.
-pub(super) fn ready_at(endpoint: Endpoint) -> DaemonMessage {
+/// Returns the response to a hello.
+pub(super) fn ready_message(endpoint: Endpoint) -> DaemonMessage {
     DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint }
 }
 
-/// Hears the parent's farewells, until it has let go.
-pub(super) async fn hear(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) {
+/// Reads the parent's requests to end until it closes its end of the lifeline.
+pub(super) async fn read_end_requests(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) {
     while let Ok(Some(ParentMessage::End { grace })) = read_frame(reader).await {
         host.ending().request(grace);
     }
 }
 
-/// Tells the parent of the end, first that it has begun and then how it went; never
-/// returns. If the parent is gone there is nobody to tell.
-pub(super) async fn tell(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
+/// Reports the shutdown to the parent, first that it has begun and then how it went.
+/// Never returns. Write errors are ignored: if the parent is gone, there is nobody to
+/// report to.
+pub(super) async fn report_ending(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
     let deadline = host.ending().requested().await;
     let grace = deadline.saturating_duration_since(Instant::now());
     let calls = host.calls() as u64;
     let _ = write_frame(writer, &DaemonMessage::Terminating { grace, calls }).await;
     let Drained { abandoned, dropped } = host.ending().drained().await;
     let _ = write_frame(writer, &DaemonMessage::Leaving { abandoned, dropped }).await;
-    host.ending().note_told();
+    host.ending().set_reported();
     std::future::pending().await
 }
 
-/// Waits for one of the signals by which a program is asked to end.
-async fn signals() {
+/// Waits for one of the signals that ask a program to end.
+async fn termination_signal() {
     let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let heard = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
+    let received = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
         Box::pin(async move {
             signal.recv().await;
         })
     });
-    let heard: Vec<_> = heard.collect();
-    if heard.is_empty() {
-        // None can be heard, so that each ends the process as it does by default.
+    let received: Vec<_> = received.collect();
+    if received.is_empty() {
+        // No handler could be installed, so each signal keeps its default effect.
         std::future::pending::<()>().await;
     }
-    futures_util::future::select_all(heard).await;
+    futures_util::future::select_all(received).await;
 }
 
-/// The last resort: the ending hangs, in a drop or in a call that cannot be stopped.
-fn end_as_it_is(directory: Option<&Path>, wrappers: &Wrappers) -> ! {
-    // Nothing is printed: whoever hangs may hold the lock of stderr, or its pipe may be
-    // full.
+/// Kills the process because the shutdown is stuck, in a drop or in a call that cannot be
+/// stopped.
+fn kill_everything(directory: Option<&Path>, wrappers: &Wrappers) -> ! {
+    // Nothing is printed: the stuck thread may hold the lock of stderr, or its pipe may
+    // be full.
     kill_descendants();
     if let Some(directory) = directory {
         remove_directory(directory);

@@ -1,4 +1,4 @@
-//! Services of the user's own beside oad's.
+//! The user's own gRPC services, served beside oad's.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,8 +9,9 @@ use tonic::server::NamedService;
 use tonic::service::RoutesBuilder;
 use tower::Service;
 
-/// The services of a daemon; what is added here is served beside oad's own. See
-/// [`init_with`](crate::init_with).
+/// The user's own gRPC services that a daemon serves beside oad's.
+///
+/// Pass it to [`init_with`](crate::init_with). The default is empty.
 #[must_use]
 #[derive(Default)]
 pub struct Services {
@@ -20,8 +21,11 @@ pub struct Services {
 }
 
 impl Services {
-    /// Adds a generated tonic server, and its descriptors, so that the daemon's health
-    /// and reflection know it: what `tonic::include_file_descriptor_set!` gives.
+    /// Adds a generated tonic server and its file descriptor set, as returned by
+    /// `tonic::include_file_descriptor_set!`.
+    ///
+    /// The descriptors make the service visible to the daemon's health and reflection
+    /// services.
     pub fn add_service<S>(mut self, service: S, descriptor_set: &'static [u8]) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService,
@@ -34,8 +38,8 @@ impl Services {
         self
     }
 
-    /// Takes them apart: the routes, to which oad adds its own, the names and the
-    /// descriptors.
+    /// Returns the routes, to which oad adds its own, the service names and the
+    /// descriptor sets.
     pub(super) fn into_parts(self) -> (RoutesBuilder, Vec<&'static str>, Vec<&'static [u8]>) {
         (self.routes, self.names, self.descriptors)
     }

@@ -1,19 +1,19 @@
-//! Who is let in where everybody on the machine can connect.
+//! Authentication for daemons that listen on a port, where any local user can connect.
 
 use tonic::service::InterceptorLayer;
 use tonic::{Request, Status};
 
 use crate::common::transport::Token;
 
-/// The metadata that holds the token.
+/// The metadata key of the token.
 const AUTHORIZATION: &str = "authorization";
 
-const REFUSAL: &str = "this daemon answers only who has its token, as `authorization: Bearer <token>`; its parent has it, and \
-                       `Daemon::grpcurl` prints a command line with it";
+const REFUSAL: &str = "missing or wrong token: send `authorization: Bearer <token>`; \
+                       `Daemon::grpcurl` in the parent returns a command line with the token";
 
-/// Stands in front of every service of a daemon, the user's own and paths that nobody
-/// serves included, and lets through only what has the token. Without a token all is let
-/// through: a Unix socket is this user's alone.
+/// Returns a layer that rejects requests without the token. It applies to every service,
+/// including the user's own and unknown paths. Without a token it accepts every request,
+/// because only this user can open a Unix socket.
 pub(crate) fn authentication(
     token: Option<Token>,
 ) -> InterceptorLayer<
@@ -21,7 +21,7 @@ pub(crate) fn authentication(
 > {
     InterceptorLayer::new(move |mut request: Request<()>| {
         let Some(token) = &token else { return Ok(request) };
-        // Taken out, so that no service finds it, and tells it on.
+        // Removed, so that no service can see or leak the token.
         match request.metadata_mut().remove(AUTHORIZATION) {
             Some(header) if token.is_in(header.as_encoded_bytes()) => Ok(request),
             _ => Err(Status::unauthenticated(REFUSAL)),

@@ -1,4 +1,4 @@
-//! `oad.v1.Control`: what the daemon is, and its end.
+//! `oad.v1.Control`: information about the daemon, its logs, and its shutdown.
 
 use std::future::ready;
 use std::time::Duration;
@@ -56,30 +56,30 @@ impl Control for ControlService {
         &self,
         request: Request<pb::LogsRequest>,
     ) -> Result<Response<Self::LogsStream>, Status> {
-        let wanted = match request.into_inner().level() {
+        let level = match request.into_inner().level() {
             pb::LogLevel::Unspecified => pb::LogLevel::Info,
             level => level,
         };
-        let mut lost = 0;
-        let told = self.logs.listen(wanted).filter_map(move |record| {
-            let told = match record {
-                Ok(record) if record.level <= i32::from(wanted) => Some(Ok(pb::LogsResponse {
-                    lost: std::mem::take(&mut lost),
+        let mut dropped = 0;
+        let events = self.logs.subscribe(level).filter_map(move |record| {
+            let event = match record {
+                Ok(record) if record.level <= i32::from(level) => Some(Ok(pb::LogsResponse {
+                    lost: std::mem::take(&mut dropped),
                     ..(*record).clone()
                 })),
                 Ok(_) => None,
                 Err(BroadcastStreamRecvError::Lagged(count)) => {
-                    lost += count;
+                    dropped += count;
                     None
                 }
             };
-            ready(told)
+            ready(event)
         });
         let host = self.host.clone();
         let end = async move {
             host.ending().drained().await;
         };
-        Ok(Response::new(told.take_until(Box::pin(end)).boxed()))
+        Ok(Response::new(events.take_until(Box::pin(end)).boxed()))
     }
 
     async fn shutdown(
@@ -89,14 +89,14 @@ impl Control for ControlService {
         let grace = match request.into_inner().grace {
             None => self.grace,
             Some(grace) => Duration::try_from(grace)
-                .map_err(|_| Status::invalid_argument("a grace cannot be negative"))?
-                // A longer one could not be kept: the parent holds to the grace it was
-                // made with.
+                .map_err(|_| Status::invalid_argument("`grace` must not be negative"))?
+                // The parent enforces the grace that the daemon was started with, so a
+                // longer one has no effect.
                 .min(self.grace),
         };
         let calls = self.host.calls() as u64;
-        // The answer is given before the daemon ends: the server waits for its
-        // connections to be idle.
+        // The response still reaches the client: the server waits until its connections
+        // are idle.
         self.host.ending().request(grace);
         Ok(Response::new(pb::ShutdownResponse { calls }))
     }

@@ -1,4 +1,4 @@
-//! `grpc.health.v1.Health`: whether the daemon, and each of its objects, takes calls.
+//! `grpc.health.v1.Health`: whether the daemon and each of its objects accept calls.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health as HealthRpcs;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::child::host::{Host, ObjectHealth, Subject};
+use crate::child::host::{HealthSubject, Host, ObjectHealth};
 use crate::common::wire::pb::objects_server::SERVICE_NAME;
 
 /// Serves `grpc.health.v1.Health`. The empty name and `oad.v1.Objects` mean the root
-/// object, `oad.v1.Objects/3` the object whose handle has the number 3, and the name of a
-/// service of the user's own the daemon.
+/// object, `oad.v1.Objects/3` means the object with id 3, and the name of one of the
+/// user's own services means the daemon.
 #[derive(Clone, Debug)]
 pub(crate) struct HealthService {
     host: Host,
-    /// The services of the user's own.
+    /// The names of the user's own services.
     services: Arc<[&'static str]>,
 }
 
@@ -27,13 +27,18 @@ impl HealthService {
         HealthService { host, services }
     }
 
-    fn subject(&self, service: &str) -> Result<Subject, Status> {
+    fn subject(&self, service: &str) -> Result<HealthSubject, Status> {
         let object = service.strip_prefix(SERVICE_NAME).and_then(|rest| rest.strip_prefix('/'));
         let subject = match object {
-            None if service.is_empty() || service == SERVICE_NAME => Subject::Root,
-            None if self.services.contains(&service) => Subject::Daemon,
-            None => return Err(Status::not_found("the daemon has no such service")),
-            Some(number) => Subject::Object(number.parse().map_err(|_| no_such_object())?),
+            None if service.is_empty() || service == SERVICE_NAME => HealthSubject::Root,
+            None if self.services.contains(&service) => HealthSubject::Daemon,
+            None => {
+                return Err(Status::not_found(format!(
+                    "the daemon has no service `{}`",
+                    service.escape_debug()
+                )));
+            }
+            Some(number) => HealthSubject::Object(number.parse().map_err(|_| no_such_object())?),
         };
         match self.host.health(subject) {
             ObjectHealth::Unknown => Err(no_such_object()),
@@ -59,8 +64,8 @@ impl HealthRpcs for HealthService {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let subject = self.subject(&request.get_ref().service)?;
-        let told = self.host.watch_health(subject).map(|health| Ok(response(health)));
-        Ok(Response::new(told.boxed()))
+        let changes = self.host.watch_health(subject).map(|health| Ok(response(health)));
+        Ok(Response::new(changes.boxed()))
     }
 }
 
@@ -74,5 +79,5 @@ fn response(health: ObjectHealth) -> HealthCheckResponse {
 }
 
 fn no_such_object() -> Status {
-    Status::not_found("the daemon holds no object of this number")
+    Status::not_found("the daemon has no object with this id")
 }

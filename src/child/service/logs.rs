@@ -1,4 +1,4 @@
-//! The daemon's `tracing` events, for whoever listens.
+//! The daemon's `tracing` events, for the `Logs` RPC.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,25 +18,25 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::common::wire::pb;
 
-/// How many events are kept for a listener that is slow; then the oldest are lost, and
-/// how many is told.
-const KEPT: usize = 1024;
+/// How many events are buffered for a slow subscriber. After that the oldest are dropped
+/// and counted.
+const MAX_BUFFERED: usize = 1024;
 
-/// The daemon's `tracing` events, its objects' and oad's own. Where nobody listens they
-/// cost next to nothing.
+/// The daemon's `tracing` events, from its objects and from oad. They cost next to
+/// nothing while nobody subscribes.
 #[derive(Clone, Debug)]
 pub(crate) struct Logs(Arc<LogsShared>);
 
 #[derive(Debug)]
 struct LogsShared {
     events: broadcast::Sender<Arc<pb::LogsResponse>>,
-    /// The levels that the listeners want.
-    wanted: Mutex<Vec<pb::LogLevel>>,
-    /// The least important of them; `LOG_LEVEL_UNSPECIFIED` where nobody listens.
-    least: AtomicI32,
+    /// The level of each subscription.
+    levels: Mutex<Vec<pb::LogLevel>>,
+    /// The most verbose of them; `LOG_LEVEL_UNSPECIFIED` without a subscription.
+    most_verbose: AtomicI32,
 }
 
-/// The events as one listener gets them, of all levels that anybody wants.
+/// A stream of the events of every level that any subscriber wants.
 pub(super) struct LogSubscription {
     events: BroadcastStream<Arc<pb::LogsResponse>>,
     level: pb::LogLevel,
@@ -44,45 +44,43 @@ pub(super) struct LogSubscription {
 }
 
 impl Logs {
-    /// Hears nothing: for a program that is not a daemon's alone, whose events are its
+    /// Returns logs without events, for a daemon embedded in a program that handles its
     /// own.
-    pub(crate) fn deaf() -> Self {
+    pub(crate) fn disabled() -> Self {
         Logs(Arc::new(LogsShared {
-            events: broadcast::Sender::new(KEPT),
-            wanted: Mutex::default(),
-            least: AtomicI32::new(pb::LogLevel::Unspecified.into()),
+            events: broadcast::Sender::new(MAX_BUFFERED),
+            levels: Mutex::default(),
+            most_verbose: AtomicI32::new(pb::LogLevel::Unspecified.into()),
         }))
     }
 
-    /// Becomes the process's subscriber, unless it has one.
+    /// Installs itself as the process's `tracing` subscriber, unless there is one.
     pub(crate) fn install() -> Self {
-        let logs = Logs::deaf();
-        // The program has a subscriber of its own, set before `oad::init`; then its
-        // events go there, and not here.
+        let logs = Logs::disabled();
+        // Fails if the program set a subscriber before `oad::init`. Then events go there.
         let _ = tracing::subscriber::set_global_default(logs.clone());
         logs
     }
 
-    pub(super) fn listen(&self, level: pb::LogLevel) -> LogSubscription {
+    pub(super) fn subscribe(&self, level: pb::LogLevel) -> LogSubscription {
         let events = BroadcastStream::new(self.0.events.subscribe());
-        self.change(|wanted| wanted.push(level));
+        self.change(|levels| levels.push(level));
         LogSubscription { events, level, logs: self.clone() }
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<pb::LogLevel>)) {
         {
-            let mut wanted = self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            change(&mut wanted);
-            let least = wanted.iter().copied().max().unwrap_or(pb::LogLevel::Unspecified);
-            self.0.least.store(least.into(), Ordering::Relaxed);
+            let mut levels = self.0.levels.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut levels);
+            let max = levels.iter().copied().max().unwrap_or(pb::LogLevel::Unspecified);
+            self.0.most_verbose.store(max.into(), Ordering::Relaxed);
         }
-        // Every place that tells events remembers whether anybody cares, so that it costs
-        // nothing where nobody does.
+        // Each callsite caches whether any subscriber is interested.
         tracing::callsite::rebuild_interest_cache();
     }
 
-    fn least(&self) -> i32 {
-        self.0.least.load(Ordering::Relaxed)
+    fn most_verbose(&self) -> i32 {
+        self.0.most_verbose.load(Ordering::Relaxed)
     }
 }
 
@@ -96,22 +94,22 @@ impl Stream for LogSubscription {
 
 impl Drop for LogSubscription {
     fn drop(&mut self) {
-        self.logs.change(|wanted| {
-            if let Some(at) = wanted.iter().position(|level| *level == self.level) {
-                wanted.swap_remove(at);
+        self.logs.change(|levels| {
+            if let Some(at) = levels.iter().position(|level| *level == self.level) {
+                levels.swap_remove(at);
             }
         });
     }
 }
 
-/// Spans are not told: an event stands for itself.
+/// Spans are not reported, only events.
 impl Subscriber for Logs {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && i32::from(level_to_pb(*metadata.level())) <= self.least()
+        metadata.is_event() && i32::from(level_to_pb(*metadata.level())) <= self.most_verbose()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match pb::LogLevel::try_from(self.least()) {
+        Some(match pb::LogLevel::try_from(self.most_verbose()) {
             Ok(pb::LogLevel::Error) => LevelFilter::ERROR,
             Ok(pb::LogLevel::Warn) => LevelFilter::WARN,
             Ok(pb::LogLevel::Info) => LevelFilter::INFO,
@@ -141,7 +139,7 @@ impl Subscriber for Logs {
             fields: fields.0,
             lost: 0,
         };
-        // The last listener may have gone this moment.
+        // The last subscriber may have just gone.
         let _ = self.0.events.send(Arc::new(record));
     }
 

@@ -1,16 +1,17 @@
-//! What is asked of an object, and how one is made, from their messages.
+//! Decodes operations and definitions from their messages.
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::common::definition::{
-    Action, DAY, DEFAULT_INTERPRETER, Definition, Operation, PythonDefinition, PythonSource,
-    Returns,
+    Action, DAY, Definition, Operation, PythonDefinition, PythonSource, Returns,
 };
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::wire::pb;
 use crate::common::wire::pb::python::Object;
+use crate::common::wire::{handle_from_pb, pb};
 
-/// What a call asks.
+/// Decodes the operation of a call.
 pub(super) fn operation(method: String, action: pb::Action, returns: pb::Returns) -> Operation {
     let action = match action {
         pb::Action::Unspecified => Action::Call,
@@ -30,19 +31,19 @@ pub(super) fn returns(returns: pb::Returns) -> Returns {
         pb::Returns::Handle => Returns::Handle,
         pb::Returns::HandleOrNull => Returns::HandleOrNull,
         pb::Returns::Nothing => Returns::Nothing,
+        pb::Returns::Plain => Returns::Plain,
     }
 }
 
 /// # Errors
 ///
-/// [`ErrorKind::BadArguments`] if the request has no definition, or one that says
-/// nothing.
-pub(super) fn definition(message: Option<pb::Definition>) -> Result<Definition> {
+/// [`ErrorKind::BadArguments`] if the definition is missing or incomplete.
+pub(super) fn definition(message: Option<pb::Definition>, daemon: Uuid) -> Result<Definition> {
     let missing =
-        || Error::new(ErrorKind::BadArguments, "the request says no `definition` of the object");
+        || Error::new(ErrorKind::BadArguments, "the request has no `definition` of the object");
     let pb::Definition { r#type, constructor, interface, python } = message.ok_or_else(missing)?;
     if let Some(python) = python {
-        return self::python(python).map(Definition::python);
+        return self::python(python, daemon).map(Definition::python);
     }
     let definition = match constructor.is_empty() {
         true => Definition::by_value(r#type),
@@ -51,12 +52,12 @@ pub(super) fn definition(message: Option<pb::Definition>) -> Result<Definition> 
     Ok(if interface.is_empty() { definition } else { definition.implementing(interface) })
 }
 
-fn python(message: pb::Python) -> Result<PythonDefinition> {
-    let pb::Python { interpreter, path, start_timeout, kill_when_stuck, object } = message;
+fn python(message: pb::Python, daemon: Uuid) -> Result<PythonDefinition> {
+    let pb::Python { interpreter, path, start_timeout, kill_when_stuck, object, beside } = message;
     let missing = || {
-        let message = "the definition does not say what the Python object is";
+        let message = "the definition does not specify a Python object";
         Error::new(ErrorKind::BadArguments, message)
-            .advise("give one of `instance`, `name`, `module`, `file`, `script` and `value`")
+            .advise("set one of `instance`, `name`, `module`, `file`, `script` and `value`")
     };
     let source = match object.ok_or_else(missing)? {
         Object::Instance(pb::PythonName { module, name }) => {
@@ -70,18 +71,18 @@ fn python(message: pb::Python) -> Result<PythonDefinition> {
             name: if name.is_empty() { "script".to_owned() } else { name },
         },
         Object::Value(pb::PythonValue {}) => PythonSource::Value,
+        Object::NewInterpreter(pb::PythonInterpreter {}) => PythonSource::Interpreter,
     };
-    let interpreter =
-        if interpreter.is_empty() { DEFAULT_INTERPRETER.to_owned() } else { interpreter };
-    // A negative time is over already.
+    // A negative timeout has already passed.
     let time = |time: Option<prost_types::Duration>| {
         Some(Duration::try_from(time?).unwrap_or_default().min(DAY))
     };
     Ok(PythonDefinition {
-        interpreter,
+        interpreter: Some(interpreter).filter(|interpreter| !interpreter.is_empty()),
         path,
         start_timeout: time(start_timeout),
         kill_when_stuck: time(kill_when_stuck),
+        beside: beside.map(|handle| handle_from_pb(handle, daemon)).transpose()?,
         source,
     })
 }

@@ -1,5 +1,4 @@
-//! The ways back to the caller of one call: over a session, and over the one RPC of
-//! somebody who asks by hand.
+//! The reply channels of one call: over a session, and over the `Iterate` RPC.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,19 +17,19 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, WINDOW};
 use crate::common::value::{Handle, Value};
 use crate::common::wire::pb::iterate_response::Outcome;
-use crate::common::wire::pb::session_response::Result as Answer;
+use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
     CHUNK_SIZE, FramePacker, Outbox, SendGuard, error_from_failure, pb, value_to_pb, values_from_pb,
 };
 
-/// The way back to the caller of one call over a session.
+/// The reply channel of one call in a session.
 #[derive(Debug)]
 pub(super) struct SessionReplyChannel {
     id: u64,
     outbox: Outbox<pb::SessionResponse>,
     message_limit: usize,
     depth_limit: usize,
-    /// For the items that the method returns.
+    /// The caller's credit for items that the method returns.
     credit: Credit,
     state: Mutex<ReplyState>,
 }
@@ -38,7 +37,7 @@ pub(super) struct SessionReplyChannel {
 #[derive(Debug, Default)]
 struct ReplyState {
     phase: Phase,
-    /// The streams among the arguments that the method receives.
+    /// The streams among the arguments that the method is receiving.
     uploads: HashMap<u64, Arc<Inbound>>,
     /// Whether the method has returned a stream.
     has_opened: bool,
@@ -48,33 +47,33 @@ struct ReplyState {
 enum Phase {
     #[default]
     Open,
-    /// The caller sends nothing more, but still reads.
+    /// The caller sends nothing more but still reads.
     HalfClosed,
     /// The call has ended.
-    Over,
+    Ended,
 }
 
-/// Items for one frame, and the handles in them.
+/// The items of one frame, and the handles in them.
 #[derive(Default)]
 struct ItemsFrame {
     values: Vec<pb::Value>,
     handles: Vec<Handle>,
 }
 
-/// What large items hand out is the caller's when the last of them has gone out.
+/// Marks the handles in large items as sent once the last chunk has been sent.
 #[derive(Debug)]
-struct ItemsOut {
+struct ItemsGuard {
     handles: Vec<Handle>,
     scope: Arc<dyn CallScope>,
 }
 
-impl SendGuard for ItemsOut {
+impl SendGuard for ItemsGuard {
     fn sent(self: Box<Self>) {
         self.scope.note_sent(&self.handles);
     }
 }
 
-// === impl SessionLine ===
+// === impl SessionReplyChannel ===
 
 impl SessionReplyChannel {
     pub(super) fn new(
@@ -95,13 +94,13 @@ impl SessionReplyChannel {
         })
     }
 
-    /// The caller allows more items.
+    /// Adds credit for items that the method returns.
     pub(super) fn grant(&self, credit: &pb::Credit) {
         self.credit.grant(credit.items);
     }
 
-    /// The caller has sent items.
-    pub(super) fn take(&self, items: pb::Items) {
+    /// Delivers items that the caller sent.
+    pub(super) fn deliver(&self, items: pb::Items) {
         let pb::Items { stream, values, ended, failure } = items;
         let Some(inbound) = self.state().uploads.get(&stream).cloned() else { return };
         let pushed = values_from_pb(values).and_then(|values| {
@@ -116,32 +115,32 @@ impl SessionReplyChannel {
         }
     }
 
-    /// What has come for a stream cannot be taken.
-    pub(super) fn refuse(&self, error: &Error) {
+    /// Ends every incoming stream with an error.
+    pub(super) fn fail_streams(&self, error: &Error) {
         self.state().uploads.values().for_each(|inbound| inbound.end(Err(error.clone())));
     }
 
-    /// The caller sends nothing more: neither items, nor the leave to send some.
+    /// Records that the caller sends nothing more, neither items nor credit.
     pub(super) fn half_close(&self) {
         self.state().phase = Phase::HalfClosed;
-        self.refuse(&Error::new(
+        self.fail_streams(&Error::new(
             ErrorKind::Cancelled,
-            "the caller has ended its half of the session",
+            "the caller closed its half of the session",
         ));
         self.credit.close();
     }
 
-    /// The call has ended; what it still receives ends with it, and what it still sends
-    /// goes no further.
+    /// Ends the channel with its call: incoming streams end, and outgoing items that have
+    /// not been sent are dropped.
     pub(super) fn end(&self) {
         let has_opened = {
             let mut state = self.state();
-            state.phase = Phase::Over;
+            state.phase = Phase::Ended;
             state.has_opened
         };
-        self.refuse(&Error::new(
+        self.fail_streams(&Error::new(
             ErrorKind::Cancelled,
-            "the call that the stream was given to has ended",
+            "the call that received the stream has ended",
         ));
         self.credit.close();
         if has_opened {
@@ -152,29 +151,30 @@ impl SessionReplyChannel {
     async fn send_frame(&self, frame: ItemsFrame, scope: &Arc<dyn CallScope>) -> Result<()> {
         let (id, ItemsFrame { values, handles }) = (self.id, frame);
         let items = pb::Items { values, ..Default::default() };
-        let response = pb::SessionResponse { id, result: Some(Answer::Items(items)), detached: 0 };
+        let response =
+            pb::SessionResponse { id, result: Some(SessionResult::Items(items)), detached: 0 };
         check_size(&response, self.message_limit)?;
         if response.encoded_len() <= CHUNK_SIZE {
-            return self.until_over(|| {
+            return self.unless_ended(|| {
                 self.outbox.send(response);
                 scope.note_sent(&handles);
             });
         }
         let message: Bytes = response.encode_to_vec().into();
         let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
-        let hold = Box::new(ItemsOut { handles, scope: Arc::clone(scope) });
-        self.until_over(|| self.outbox.send_in_chunks(announcement, id, message, Some(hold)))?
+        let guard = Box::new(ItemsGuard { handles, scope: Arc::clone(scope) });
+        self.unless_ended(|| self.outbox.send_in_chunks(announcement, id, message, Some(guard)))?
             .await;
         Ok(())
     }
 
-    /// Sends something, unless the call has ended: its answer is the last that is said
-    /// under its id.
-    fn until_over<T>(&self, send: impl FnOnce() -> T) -> Result<T> {
+    /// Runs `send` unless the call has ended. The response of a call is the last frame
+    /// with its id.
+    fn unless_ended<T>(&self, send: impl FnOnce() -> T) -> Result<T> {
         let state = self.state();
         match state.phase {
-            Phase::Over => {
-                Err(Error::new(ErrorKind::Cancelled, "the call that makes the items has ended"))
+            Phase::Ended => {
+                Err(Error::new(ErrorKind::Cancelled, "the call that produces the items has ended"))
             }
             Phase::Open | Phase::HalfClosed => Ok(send()),
         }
@@ -188,10 +188,9 @@ impl SessionReplyChannel {
 impl ReplyChannel for SessionReplyChannel {
     fn open(&self) {
         self.state().has_opened = true;
-        let result = Some(Answer::Opened(pb::Opened {}));
-        // Who calls has not to hear that it is over: what it sends next will not go out
-        // either.
-        let _ = self.until_over(|| {
+        let result = Some(SessionResult::Opened(pb::Opened {}));
+        // An error can be ignored: the call is over, and the next `send` fails too.
+        let _ = self.unless_ended(|| {
             self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 })
         });
     }
@@ -211,11 +210,11 @@ impl ReplyChannel for SessionReplyChannel {
     ) -> BoxFuture<'a, Result<()>> {
         self.credit.spend(items.len());
         Box::pin(async move {
-            let (mut frame, mut filling) =
+            let (mut frame, mut packer) =
                 (ItemsFrame::default(), FramePacker::new(self.message_limit));
             for item in items {
                 let (handles, item) = (item.handles(), value_to_pb(item));
-                if filling.begins_frame(&item) {
+                if packer.begins_frame(&item) {
                     self.send_frame(std::mem::take(&mut frame), scope).await?;
                 }
                 frame.handles.extend(handles);
@@ -231,24 +230,27 @@ impl ReplyChannel for SessionReplyChannel {
         match (state.phase, state.uploads.entry(stream)) {
             (Phase::Open, Entry::Vacant(entry)) => drop(entry.insert(Arc::clone(&inbound))),
             (Phase::Open, Entry::Occupied(_)) => {
-                return Err(Error::new(ErrorKind::BadArguments, "the stream was taken already"));
+                return Err(Error::new(
+                    ErrorKind::BadArguments,
+                    "a stream can only be received once",
+                ));
             }
-            (Phase::HalfClosed | Phase::Over, _) => {
+            (Phase::HalfClosed | Phase::Ended, _) => {
                 return Err(Error::new(
                     ErrorKind::Cancelled,
-                    "nothing more comes for the call of this stream",
+                    "the call of this stream receives no more items",
                 ));
             }
         }
         drop(state);
-        let upstream = UploadCredit { id: self.id, stream, outbox: self.outbox.clone() };
-        let incoming = IncomingItems::new(inbound, Arc::new(upstream.clone()), WINDOW);
-        upstream.grant(WINDOW);
+        let control = UploadCredit { id: self.id, stream, outbox: self.outbox.clone() };
+        let incoming = IncomingItems::new(inbound, Arc::new(control.clone()), WINDOW);
+        control.grant(WINDOW);
         Ok(incoming)
     }
 }
 
-/// The way to who makes the items of a stream among the arguments.
+/// Sends flow-control credit to the producer of a stream among the arguments.
 #[derive(Clone, Debug)]
 struct UploadCredit {
     id: u64,
@@ -258,7 +260,7 @@ struct UploadCredit {
 
 impl ProducerControl for UploadCredit {
     fn grant(&self, items: u32) {
-        let result = Some(Answer::Credit(pb::Credit { stream: self.stream, items }));
+        let result = Some(SessionResult::Credit(pb::Credit { stream: self.stream, items }));
         self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 });
     }
 
@@ -266,18 +268,18 @@ impl ProducerControl for UploadCredit {
         self.grant(0);
     }
 
-    /// What they name is the caller's.
+    /// The handles in these items belong to the caller.
     fn discard(&self, _: &[Value]) {}
 }
 
-/// The way back to somebody who asks by hand, for the items of one stream. The transport
-/// holds up who is not read.
+/// The reply channel of an `Iterate` call. The transport applies backpressure to a slow
+/// reader.
 pub(super) struct RpcReplyChannel {
     items: mpsc::Sender<Option<IterateItem>>,
     message_limit: usize,
 }
 
-/// What is told by hand; `None` after the last.
+/// An item of an `Iterate` stream.
 pub(super) type IterateItem = Result<pb::IterateResponse, Status>;
 
 impl RpcReplyChannel {
@@ -292,8 +294,8 @@ impl ReplyChannel for RpcReplyChannel {
     fn room(&self) -> BoxFuture<'_, usize> {
         Box::pin(async move {
             match self.items.reserve().await {
-                Ok(_place) => self.items.capacity().max(1),
-                // Nobody reads any more.
+                Ok(_permit) => self.items.capacity().max(1),
+                // The client has stopped reading.
                 Err(_) => 0,
             }
         })
@@ -310,7 +312,7 @@ impl ReplyChannel for RpcReplyChannel {
                 let response =
                     pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
                 check_size(&response, self.message_limit)?;
-                // If nobody reads any more, the next look for room tells.
+                // If the client has stopped reading, the next `room` returns 0.
                 if self.items.send(Some(Ok(response))).await.is_ok() {
                     scope.note_sent(&handles);
                 }
@@ -320,12 +322,15 @@ impl ReplyChannel for RpcReplyChannel {
     }
 
     fn receive(&self, _: u64) -> Result<IncomingItems> {
-        Err(Error::new(ErrorKind::BadArguments, "a stream can only be given over a session"))
+        Err(Error::new(
+            ErrorKind::BadArguments,
+            "a stream can only be an argument of a call in a session",
+        ))
     }
 }
 
 impl fmt::Debug for RpcReplyChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RpcLine").finish_non_exhaustive()
+        f.debug_struct("RpcReplyChannel").finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ pub use type_description::{Method, Parameter, Receiver, TypeDescription};
 
 use std::time::Duration;
 
-use crate::common::value::Value;
+use crate::common::value::{Handle, Value};
 
 /// The arguments of a call: the positional ones, and those given by keyword, in their
 /// order.
@@ -31,13 +31,26 @@ pub(crate) struct Definition {
 /// How to make a Python object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PythonDefinition {
-    /// The path of an interpreter or of a virtual environment, or a name on `PATH`.
-    pub(crate) interpreter: String,
-    /// What is put first in `sys.path`.
+    /// The path of an interpreter or of a virtual environment, or a name on `PATH`. The
+    /// default depends on the interpreters that the daemon already runs.
+    pub(crate) interpreter: Option<String>,
+    /// Put first in `sys.path`.
     pub(crate) path: Vec<String>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) kill_when_stuck: Option<Duration>,
+    /// An object whose interpreter is used; then there are no settings of a new one.
+    pub(crate) beside: Option<Handle>,
     pub(crate) source: PythonSource,
+}
+
+/// What the daemon reports of an interpreter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InterpreterFacts {
+    pub(crate) pid: u32,
+    /// Such as `3.11.7`.
+    pub(crate) version: String,
+    /// The path that it was started by.
+    pub(crate) executable: String,
 }
 
 /// Where a Python object comes from.
@@ -56,9 +69,11 @@ pub(crate) enum PythonSource {
     Script { source: String, name: String },
     /// The one argument.
     Value,
+    /// The interpreter itself; always a new one.
+    Interpreter,
 }
 
-/// The interpreter that is used where none is named.
+/// The interpreter that is started where none is named and none runs.
 pub(crate) const DEFAULT_INTERPRETER: &str = "python3";
 
 impl Definition {
@@ -129,6 +144,7 @@ impl std::fmt::Display for PythonSource {
             PythonSource::File(path) => write!(f, "module {path}"),
             PythonSource::Script { name, .. } => write!(f, "script {name}"),
             PythonSource::Value => f.write_str("a Python value"),
+            PythonSource::Interpreter => f.write_str("a Python interpreter"),
         }
     }
 }
@@ -165,19 +181,24 @@ pub(crate) enum Action {
 /// How what is returned comes to the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Returns {
-    /// By value if it is one of the kinds that travel, else by handle.
+    /// By value if it is exactly of one of the types that travel, else by handle.
     #[default]
     Fitting,
+    /// By value, also if it is of a subclass of such a type; anything else is an error.
     Value,
+    /// By handle, whatever it is.
     Handle,
-    /// By handle, but for `None`, which is null.
+    /// By handle, except `None`, which is null.
     HandleOrNull,
-    /// Not at all.
+    /// Not at all: the response is null.
     Nothing,
+    /// Like [`Returns::Value`], but parts without a value come by handle.
+    Plain,
 }
 
 impl Operation {
     /// A call of a method by its name.
+    #[cfg(test)]
     pub(crate) fn call(method: impl Into<String>) -> Self {
         Operation { action: Action::Call, name: method.into(), returns: Returns::Fitting }
     }

@@ -48,6 +48,9 @@ pub(crate) fn leasing<T>(leases: Vec<(Handle, HandleLease)>, read: impl FnOnce()
 pub(crate) struct ObjectKind {
     pub(crate) type_name: String,
     pub(crate) interfaces: Vec<String>,
+    /// The object's own name, if it is a Python class, function or module, whose type's
+    /// name would say nothing in a message.
+    pub(crate) name: String,
 }
 
 /// How a handle is spelled where it is not a handle of its own kind, as in JSON.
@@ -59,6 +62,8 @@ pub(super) struct PlainHandle {
     type_name: String,
     #[serde(default)]
     interfaces: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    name: String,
 }
 
 impl Handle {
@@ -69,6 +74,23 @@ impl Handle {
     /// The same, with what is known of the object.
     pub(crate) fn of_kind(self, kind: ObjectKind) -> Self {
         Handle { kind: (kind != ObjectKind::default()).then(|| Arc::new(kind)), ..self }
+    }
+
+    /// The same, of an object with a name of its own.
+    pub(crate) fn named(self, name: String) -> Self {
+        if name.is_empty() {
+            return self;
+        }
+        let (type_name, interfaces) = match &self.kind {
+            Some(kind) => (kind.type_name.clone(), kind.interfaces.clone()),
+            None => Default::default(),
+        };
+        self.of_kind(ObjectKind { type_name, interfaces, name })
+    }
+
+    /// The object's own name, if it is a Python class, function or module; else empty.
+    pub(crate) fn name(&self) -> &str {
+        self.kind.as_ref().map_or("", |kind| &kind.name)
     }
 
     /// What it keeps its object by, if it came in an answer.
@@ -144,8 +166,9 @@ impl Hash for Handle {
 }
 
 impl From<PlainHandle> for Handle {
-    fn from(PlainHandle { daemon, id, type_name, interfaces }: PlainHandle) -> Self {
-        let handle = Handle::new(daemon, id).of_kind(ObjectKind { type_name, interfaces });
+    fn from(PlainHandle { daemon, id, type_name, interfaces, name }: PlainHandle) -> Self {
+        let kind = ObjectKind { type_name, interfaces, name };
+        let handle = Handle::new(daemon, id).of_kind(kind);
         let lease = LEASES.with_borrow_mut(|leases| {
             let leases = leases.as_mut()?;
             let index = leases.iter().position(|(leased, _)| *leased == handle)?;
@@ -162,6 +185,7 @@ impl From<&Handle> for PlainHandle {
             id: handle.id,
             type_name: handle.type_name().to_owned(),
             interfaces: handle.interfaces().map(str::to_owned).collect(),
+            name: handle.name().to_owned(),
         }
     }
 }

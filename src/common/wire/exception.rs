@@ -19,6 +19,7 @@ pub(crate) fn exception_to_pb(exception: &Exception, limit: usize) -> pb::Except
     let mut behind = RelatedExceptions::default();
     let mut message = behind.message(exception);
     message.behind = behind.messages;
+    message.advice = exception.advice.clone().unwrap_or_default();
     let traceback = exception.traceback.as_deref().unwrap_or_default();
     message.traceback = cut_before(traceback.to_owned(), MAX_TEXT);
     message.causes = exception
@@ -153,6 +154,7 @@ fn plain_from_pb(message: pb::Exception) -> Exception {
         traceback: Some(message.traceback).filter(|traceback| !traceback.is_empty()),
         omitted: message.omitted,
         shortened: message.shortened,
+        advice: Some(message.advice).filter(|advice| !advice.is_empty()),
         ..Exception::new(message.r#type, message.message)
     }
 }

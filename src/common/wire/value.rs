@@ -186,6 +186,7 @@ pub(crate) fn handle_to_pb(handle: &Handle) -> pb::Handle {
         id: handle.id(),
         r#type: handle.type_name().to_owned(),
         interfaces: handle.interfaces().map(str::to_owned).collect(),
+        name: handle.name().to_owned(),
     }
 }
 
@@ -201,8 +202,8 @@ pub(crate) fn handle_from_pb(message: pb::Handle, this: Uuid) -> Result<Handle> 
         "" => this,
         daemon => daemon.parse().map_err(|_| bad("a handle's daemon is not a UUID"))?,
     };
-    let kind = ObjectKind { type_name: message.r#type, interfaces: message.interfaces };
-    Ok(Handle::new(daemon, message.id).of_kind(kind))
+    let pb::Handle { id, r#type: type_name, interfaces, name, .. } = message;
+    Ok(Handle::new(daemon, id).of_kind(ObjectKind { type_name, interfaces, name }))
 }
 
 fn bad(what: &str) -> Error {

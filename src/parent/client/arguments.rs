@@ -1,4 +1,4 @@
-//! The arguments of a call as its caller hands them over.
+//! The arguments of a call, as the caller hands them over.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{ItemSource, outgoing};
-use crate::common::value::{Held, MAX_DEPTH, Value, holding, to_value};
+use crate::common::value::{Held, MAX_DEPTH, Value, holding, to_value_within};
 
-/// Arguments turned into values, one after the other; the first that cannot be is told
-/// when the call is made.
+/// Converts arguments to values, one after the other. The first one that cannot be
+/// converted is reported when the call is made.
 #[derive(Default)]
 pub struct ArgumentsBuilder {
     values: Vec<Value>,
@@ -23,72 +23,114 @@ pub struct ArgumentsBuilder {
 pub(crate) struct CallParts {
     pub(crate) values: Vec<Value>,
     pub(crate) keywords: Vec<(String, Value)>,
-    /// What must be held until the call is answered.
+    /// Kept until the call is answered.
     pub(crate) held: Held,
-    /// The streams among them, in the order of their numbers.
+    /// The streams among the arguments, in the order of their numbers.
     pub(crate) streams: Vec<ItemSource<'static>>,
 }
 
 impl ArgumentsBuilder {
-    /// No arguments.
+    /// Starts without arguments.
     #[must_use]
     pub fn new() -> Self {
         ArgumentsBuilder::default()
     }
 
-    /// The items of a tuple or a list; `()` is none.
+    /// Takes the items of a tuple or a list as the arguments; `()` means no arguments.
     #[must_use]
     pub(crate) fn items_of<T: Serialize + ?Sized>(arguments: &T) -> Self {
-        let mut packed = ArgumentsBuilder::new();
-        // The tuple around the arguments is no level of theirs.
-        match packed.convert(arguments, MAX_DEPTH + 1) {
+        let mut builder = ArgumentsBuilder::new();
+        // The tuple around the arguments does not count as a level of nesting.
+        match builder.convert(arguments, MAX_DEPTH + 1) {
             Ok(Value::Null) => {}
-            Ok(Value::Tuple(items)) => packed.values = items,
-            Ok(Value::List(items)) => packed.values = items.into_iter().collect(),
+            Ok(Value::Tuple(items)) => builder.values = items,
+            Ok(Value::List(items)) => builder.values = items.into_iter().collect(),
             Ok(other) => {
                 let message = format!(
-                    "the arguments of a call are a tuple, such as `(1,)`, and not {}",
+                    "the arguments of a call are a tuple, such as `(1,)`, not {}",
                     other.kind_name()
                 );
-                packed.failed = Some(Error::new(ErrorKind::BadArguments, message));
+                builder.fail(Error::new(ErrorKind::BadArguments, message));
             }
-            Err(error) => packed.failed = Some(error),
+            Err(error) => builder.fail(error),
         }
-        packed
+        builder
     }
 
-    /// Arguments of what cannot be asked for at all, for the reason that is told when it
-    /// is.
+    /// Makes arguments that fail the call with this error.
     pub(crate) fn refused(error: Error) -> Self {
         ArgumentsBuilder { failed: Some(error), ..ArgumentsBuilder::new() }
     }
 
-    /// And one more.
+    /// Adds a positional argument.
     #[must_use]
     pub fn with<T: Serialize + ?Sized>(mut self, argument: &T) -> Self {
         if self.failed.is_none() {
             match self.convert(argument, MAX_DEPTH) {
                 Ok(value) => self.values.push(value),
-                Err(error) => self.failed = Some(error),
+                Err(error) => self.fail(error),
             }
         }
         self
     }
 
-    /// And one by name.
+    /// Adds a keyword argument.
     #[must_use]
     pub(crate) fn with_keyword<T: Serialize + ?Sized>(mut self, name: &str, argument: &T) -> Self {
-        if self.failed.is_none() && self.keywords.iter().any(|(known, _)| known == name) {
-            let message = format!("`{}` is given twice by its name", name.escape_debug());
-            self.failed = Some(Error::new(ErrorKind::BadArguments, message));
-        }
         if self.failed.is_none() {
             match self.convert(argument, MAX_DEPTH) {
-                Ok(value) => self.keywords.push((name.to_owned(), value)),
-                Err(error) => self.failed = Some(error),
+                Ok(value) => self.add_keyword(name.to_owned(), value),
+                Err(error) => self.fail(error),
             }
         }
         self
+    }
+
+    /// Adds the fields of a struct or the entries of a map as keyword arguments.
+    #[must_use]
+    pub(crate) fn with_keywords<T: Serialize + ?Sized>(mut self, arguments: &T) -> Self {
+        if self.failed.is_some() {
+            return self;
+        }
+        // The map around the arguments does not count as a level of nesting.
+        match self.convert(arguments, MAX_DEPTH + 1) {
+            Ok(Value::Null) => {}
+            Ok(Value::Map(entries)) => {
+                for (name, value) in entries {
+                    match name {
+                        Value::Text(name) => self.add_keyword(name, value),
+                        other => {
+                            let message = format!(
+                                "the names of keyword arguments are text, not {}",
+                                other.kind_name()
+                            );
+                            self.fail(Error::new(ErrorKind::BadArguments, message));
+                        }
+                    }
+                }
+            }
+            Ok(other) => {
+                let message = format!(
+                    "keyword arguments come from a struct or a map, not from {}",
+                    other.kind_name()
+                );
+                self.fail(Error::new(ErrorKind::BadArguments, message));
+            }
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    fn add_keyword(&mut self, name: String, value: Value) {
+        if self.keywords.iter().any(|(known, _)| *known == name) {
+            let message = format!("keyword argument `{}` is given twice", name.escape_debug());
+            return self.fail(Error::new(ErrorKind::BadArguments, message));
+        }
+        self.keywords.push((name, value));
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.failed.get_or_insert(error);
     }
 
     fn convert<T: Serialize + ?Sized>(
@@ -96,7 +138,9 @@ impl ArgumentsBuilder {
         argument: &T,
         depth_limit: usize,
     ) -> Result<Value> {
-        holding(&mut self.held, || outgoing(&mut self.streams, || to_value(argument, depth_limit)))
+        holding(&mut self.held, || {
+            outgoing(&mut self.streams, || to_value_within(argument, depth_limit))
+        })
     }
 
     pub(crate) fn into_parts(self) -> Result<CallParts> {
@@ -110,8 +154,10 @@ impl ArgumentsBuilder {
 
 impl fmt::Debug for ArgumentsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Packed")
-            .field("values", &self.values)
+        // Not the values: they are the caller's data.
+        f.debug_struct("ArgumentsBuilder")
+            .field("positional", &self.values.len())
+            .field("keywords", &self.keywords.len())
             .field("failed", &self.failed)
             .finish_non_exhaustive()
     }

@@ -1,13 +1,13 @@
-//! The definition of a Python object, and what an object is asked, as messages.
+//! Definitions of Python objects and their operations, as protobuf messages.
 
 use std::time::Duration;
 
 use crate::common::definition::{Action, PythonDefinition, PythonSource, Returns};
-use crate::common::wire::pb;
 use crate::common::wire::pb::python::Object;
+use crate::common::wire::{handle_to_pb, pb};
 
 pub(super) fn python_to_pb(definition: &PythonDefinition) -> pb::Python {
-    let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, source } =
+    let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, beside, source } =
         definition.clone();
     let object = match source {
         PythonSource::Instance { module, name } => {
@@ -18,14 +18,16 @@ pub(super) fn python_to_pb(definition: &PythonDefinition) -> pb::Python {
         PythonSource::File(path) => Object::File(path),
         PythonSource::Script { source, name } => Object::Script(pb::PythonScript { source, name }),
         PythonSource::Value => Object::Value(pb::PythonValue {}),
+        PythonSource::Interpreter => Object::NewInterpreter(pb::PythonInterpreter {}),
     };
-    let time = |time: Duration| time.try_into().ok();
+    let duration = |duration: Duration| duration.try_into().ok();
     pb::Python {
-        interpreter,
+        interpreter: interpreter.unwrap_or_default(),
         path,
-        start_timeout: start_timeout.and_then(time),
-        kill_when_stuck: kill_when_stuck.and_then(time),
+        start_timeout: start_timeout.and_then(duration),
+        kill_when_stuck: kill_when_stuck.and_then(duration),
         object: Some(object),
+        beside: beside.as_ref().map(handle_to_pb),
     }
 }
 
@@ -47,5 +49,6 @@ pub(super) fn returns_to_pb(returns: Returns) -> pb::Returns {
         Returns::Handle => pb::Returns::Handle,
         Returns::HandleOrNull => pb::Returns::HandleOrNull,
         Returns::Nothing => pb::Returns::Nothing,
+        Returns::Plain => pb::Returns::Plain,
     }
 }

@@ -9,15 +9,19 @@ use std::ops::Deref;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
-use crate::common::definition::Action;
+use crate::common::definition::{Action, InterpreterFacts};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::Stream;
 use crate::parent::client::ArgumentsBuilder;
-use crate::parent::proxy::call::{ask_items, ask_python};
-use crate::parent::proxy::{Call, Nature, Proxy, Remote};
+use crate::parent::proxy::attribute_path::AttributePath;
+use crate::parent::proxy::call::{Call, iteration, python_operation};
+use crate::parent::proxy::from_python::FromPython;
+use crate::parent::proxy::operator::Operator;
+use crate::parent::proxy::remote::Remote;
+use crate::parent::proxy::{Origin, Proxy};
 
-/// A proxy of a Python object. It derefs to [`Proxy`] and adds what Python objects support
-/// beside method calls: attributes, items, operators and iteration.
+/// A proxy of a Python object. It derefs to [`Proxy`] and adds what Python objects
+/// support beside method calls: attributes, items, operators and iteration.
 ///
 /// The names are those of PyO3 where it has one.
 ///
@@ -29,8 +33,8 @@ use crate::parent::proxy::{Call, Nature, Proxy, Remote};
 /// # Ok(()) }
 /// ```
 ///
-/// A call of a Python object can return a `PythonProxy`; one of a Rust object cannot, and does
-/// not compile:
+/// A call of a Python object can return a `PythonProxy`; one of a Rust object cannot, and
+/// does not compile:
 ///
 /// ```compile_fail
 /// # async fn example(counter: oad::Proxy) -> oad::Result<()> {
@@ -51,32 +55,6 @@ use crate::parent::proxy::{Call, Nature, Proxy, Remote};
 #[derive(Clone)]
 pub struct PythonProxy(Proxy);
 
-/// What a call of a Python object can return: any `serde` type, or a [`PythonProxy`].
-///
-/// It is implemented for all of them; there is nothing to implement by hand.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be read from what a Python object returns",
-    note = "ask for a type that implements `serde::Deserialize`, such as `String` or `Vec<f64>`, or for an `oad::PythonProxy`; inside another type a proxy is an `oad::Proxy`"
-)]
-pub trait FromPython: Sized {
-    /// What is read from the response first.
-    #[doc(hidden)]
-    type Read: DeserializeOwned;
-
-    /// Converts it.
-    #[doc(hidden)]
-    fn from_read(read: Self::Read) -> Result<Self>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> FromPython for T {
-    type Read = T;
-
-    fn from_read(read: T) -> Result<Self> {
-        Ok(read)
-    }
-}
-
 impl FromPython for PythonProxy {
     type Read = Proxy;
 
@@ -92,10 +70,11 @@ impl Proxy {
     ///
     /// [`ErrorKind::WrongType`] if the object is a Rust object.
     pub fn to_python(&self) -> Result<PythonProxy> {
-        match self.0.nature {
-            Nature::Python { .. } => Ok(PythonProxy(self.clone())),
-            Nature::Rust => {
-                let message = format!("`{}` is a Rust object, not a Python object", self.called());
+        match self.0.origin {
+            Origin::Python { .. } => Ok(PythonProxy(self.clone())),
+            Origin::Rust => {
+                let message =
+                    format!("`{}` is a Rust object, not a Python object", self.display_name());
                 Err(Error::new(ErrorKind::WrongType, message).on(self.daemon().to_string()))
             }
         }
@@ -107,7 +86,8 @@ impl PythonProxy {
         PythonProxy(proxy)
     }
 
-    /// Calls a method by name, with a tuple of arguments; `()` for none. Dots reach further in.
+    /// Calls a method by name, with a tuple of arguments; `()` for none. Dots reach
+    /// further in.
     ///
     /// ```no_run
     /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
@@ -116,23 +96,32 @@ impl PythonProxy {
     /// ```
     ///
     /// The type that is asked for decides how the result comes: by value, as a
-    /// [`PythonProxy`] of an object that stays in the interpreter, or not at all for `()`.
+    /// [`PythonProxy`] of an object that stays in the interpreter, or not at all for
+    /// `()`.
     ///
     /// # Errors
     ///
-    /// The call fails with [`ErrorKind::Exception`] if the method raises an exception or does
-    /// not exist, and with [`ErrorKind::WrongType`] if the result cannot be read as a `T`.
+    /// The call fails with [`ErrorKind::Exception`] if the method raises an exception or
+    /// does not exist, and with [`ErrorKind::WrongType`] if the result cannot be read as
+    /// a `T`.
     #[doc(alias("call_method", "call_method0", "call_method1"))]
     pub fn call<T: FromPython>(
         &self,
-        method: impl Into<String>,
+        method: impl Into<AttributePath>,
         arguments: impl Serialize,
     ) -> Call<T> {
         let arguments = ArgumentsBuilder::items_of(&arguments);
-        ask_python(self, Action::Call, Cow::Owned(method.into()), arguments)
+        python_operation(self, Action::Call, Cow::Owned(method.into().into_text()), arguments)
     }
 
-    /// Reads an attribute. A property runs once, in the interpreter.
+    pub(super) fn facts(&self) -> &InterpreterFacts {
+        match &self.0.0.origin {
+            Origin::Python { interpreter, .. } => interpreter,
+            Origin::Rust => unreachable!("a `PythonProxy` is made of a Python object only"),
+        }
+    }
+
+    /// Returns an attribute. A property runs once, in the interpreter.
     ///
     /// ```no_run
     /// # async fn example(config: oad::PythonProxy) -> oad::Result<()> {
@@ -140,119 +129,146 @@ impl PythonProxy {
     /// let database: oad::PythonProxy = config.getattr("database").await?; // stays there
     /// # Ok(()) }
     /// ```
-    pub fn getattr<T: FromPython>(&self, attribute: impl Into<String>) -> Call<T> {
-        ask_python(
-            self,
-            Action::GetAttribute,
-            Cow::Owned(attribute.into()),
-            ArgumentsBuilder::new(),
-        )
+    #[doc(alias("get", "__getattr__"))]
+    pub fn getattr<T: FromPython>(&self, attribute: impl Into<AttributePath>) -> Call<T> {
+        let name = Cow::Owned(attribute.into().into_text());
+        python_operation(self, Action::GetAttribute, name, ArgumentsBuilder::new())
     }
 
     /// Sets an attribute.
-    pub fn setattr(&self, attribute: impl Into<String>, value: impl Serialize) -> Call<()> {
-        ask_python(
-            self,
-            Action::SetAttribute,
-            Cow::Owned(attribute.into()),
-            ArgumentsBuilder::new().with(&value),
-        )
+    #[doc(alias("set", "__setattr__"))]
+    pub fn setattr(&self, attribute: impl Into<AttributePath>, value: impl Serialize) -> Call<()> {
+        let name = Cow::Owned(attribute.into().into_text());
+        python_operation(self, Action::SetAttribute, name, ArgumentsBuilder::new().with(&value))
     }
 
     /// Deletes an attribute.
-    pub fn delattr(&self, attribute: impl Into<String>) -> Call<()> {
-        ask_python(
-            self,
-            Action::DeleteAttribute,
-            Cow::Owned(attribute.into()),
-            ArgumentsBuilder::new(),
-        )
+    #[doc(alias("delete", "__delattr__"))]
+    pub fn delattr(&self, attribute: impl Into<AttributePath>) -> Call<()> {
+        let name = Cow::Owned(attribute.into().into_text());
+        python_operation(self, Action::DeleteAttribute, name, ArgumentsBuilder::new())
     }
 
-    /// Calls the object itself.
+    /// Calls the object itself: a function, a class, or an instance with `__call__`.
+    #[doc(alias("call0", "call1", "__call__"))]
     pub fn invoke<T: FromPython>(&self, arguments: impl Serialize) -> Call<T> {
-        ask_python(self, Action::Call, Cow::Borrowed(""), ArgumentsBuilder::items_of(&arguments))
+        python_operation(
+            self,
+            Action::Call,
+            Cow::Borrowed(""),
+            ArgumentsBuilder::items_of(&arguments),
+        )
     }
 
     /// Applies an operator or a builtin function to the object and other operands, as
-    /// Python itself would: with reflected forms, and for `lt` or `add` the other
-    /// object's word where this one's has none.
-    ///
-    /// | what | operators |
-    /// |---|---|
-    /// | comparison | `eq` `ne` `lt` `le` `gt` `ge` |
-    /// | arithmetic | `add` `sub` `mul` `truediv` `floordiv` `mod` `divmod` `pow` `matmul` `and` `or` `xor` `lshift` `rshift` `neg` `pos` `abs` `invert` `round` |
-    /// | in place, which gives what the object then is | `iadd` `isub` `imul` `itruediv` `ifloordiv` `imod` `ipow` `imatmul` `iand` `ior` `ixor` `ilshift` `irshift` |
-    /// | containers | `len` `contains` `getitem` `setitem` `delitem` `iter` `next` |
-    /// | conversion | `bool` `truth` `int` `float` `complex` `index` `bytes` `str` `repr` `ascii` `format` `hash` |
-    /// | questions | `type` `isinstance` `issubclass` `callable` `dir` `id` `doc` `signature` |
-    /// | context managers, files | `enter` `exit` `close` |
+    /// Python itself would, with reflected forms. The table of [`Operator`] lists them
+    /// all.
     ///
     /// ```no_run
     /// # async fn example(a: oad::PythonProxy, b: oad::PythonProxy) -> oad::Result<()> {
-    /// let sum: oad::PythonProxy = a.operate("add", (&b,)).await?; // a + b
+    /// use oad::Operator;
+    ///
+    /// let sum: oad::PythonProxy = a.operate(Operator::ADD, (&b,)).await?; // a + b
     /// let less: bool = a.operate("lt", (&b,)).await?; // a < b
     /// # Ok(()) }
     /// ```
+    #[doc(alias("add", "sub", "mul", "lt", "gt", "rich_compare"))]
     pub fn operate<T: FromPython>(
         &self,
-        operator: impl Into<String>,
+        operator: impl Into<Operator>,
         operands: impl Serialize,
     ) -> Call<T> {
-        ask_python(
-            self,
-            Action::Operate,
-            Cow::Owned(operator.into()),
-            ArgumentsBuilder::items_of(&operands),
-        )
+        let name = operator.into().into_name();
+        python_operation(self, Action::Operate, name, ArgumentsBuilder::items_of(&operands))
     }
 
-    /// The item under a key, or the items of a [`Slice`](crate::value).
+    /// Returns the item under a key, or the items of a [`Slice`](crate::value::Slice).
+    #[doc(alias("item", "index", "__getitem__"))]
     pub fn get_item<T: FromPython>(&self, key: impl Serialize) -> Call<T> {
-        self.operator("getitem", ArgumentsBuilder::new().with(&key))
+        self.apply(Operator::GETITEM, ArgumentsBuilder::new().with(&key))
     }
 
     /// Sets the item under a key.
+    #[doc(alias = "__setitem__")]
     pub fn set_item(&self, key: impl Serialize, value: impl Serialize) -> Call<()> {
-        self.operator("setitem", ArgumentsBuilder::new().with(&key).with(&value))
+        self.apply(Operator::SETITEM, ArgumentsBuilder::new().with(&key).with(&value))
     }
 
     /// Deletes the item under a key.
+    #[doc(alias = "__delitem__")]
     pub fn del_item(&self, key: impl Serialize) -> Call<()> {
-        self.operator("delitem", ArgumentsBuilder::new().with(&key))
+        self.apply(Operator::DELITEM, ArgumentsBuilder::new().with(&key))
     }
 
-    /// Whether something is in it.
+    /// Returns whether the object contains an item: `item in object`.
+    #[doc(alias = "__contains__")]
     pub fn contains(&self, item: impl Serialize) -> Call<bool> {
-        self.operator("contains", ArgumentsBuilder::new().with(&item))
+        self.apply(Operator::CONTAINS, ArgumentsBuilder::new().with(&item))
     }
 
-    /// How many items it has.
+    /// Returns the number of items: `len(object)`.
+    #[allow(clippy::len_without_is_empty)] // `is_truthy` answers that, as in Python.
+    #[doc(alias("length", "size", "__len__"))]
     pub fn len(&self) -> Call<usize> {
-        self.operator("len", ArgumentsBuilder::new())
+        self.apply(Operator::LEN, ArgumentsBuilder::new())
     }
 
-    /// Whether it counts as true.
+    /// Returns whether the object counts as true: `bool(object)`.
+    #[doc(alias("truth", "bool", "is_empty", "__bool__"))]
     pub fn is_truthy(&self) -> Call<bool> {
-        self.operator("bool", ArgumentsBuilder::new())
+        self.apply(Operator::BOOL, ArgumentsBuilder::new())
     }
 
-    /// What `str` makes of it.
+    /// Returns `str(object)`.
+    #[doc(alias("text", "to_string", "__str__"))]
     pub fn str(&self) -> Call<String> {
-        self.operator("str", ArgumentsBuilder::new())
+        self.apply(Operator::STR, ArgumentsBuilder::new())
     }
 
-    /// What `repr` makes of it.
+    /// Returns `repr(object)`.
+    #[doc(alias = "__repr__")]
     pub fn repr(&self) -> Call<String> {
-        self.operator("repr", ArgumentsBuilder::new())
+        self.apply(Operator::REPR, ArgumentsBuilder::new())
     }
 
-    /// Whether it equals something, as Python sees it.
+    /// Returns `hash(object)`.
+    #[doc(alias = "__hash__")]
+    pub fn hash(&self) -> Call<i64> {
+        self.apply(Operator::HASH, ArgumentsBuilder::new())
+    }
+
+    /// Returns the names that `dir(object)` lists.
+    #[doc(alias = "__dir__")]
+    pub fn dir(&self) -> Call<Vec<String>> {
+        self.apply(Operator::DIR, ArgumentsBuilder::new())
+    }
+
+    /// Returns the class of the object: `type(object)`.
+    #[doc(alias = "type")]
+    pub fn get_type(&self) -> Call<PythonProxy> {
+        self.apply(Operator::TYPE, ArgumentsBuilder::new())
+    }
+
+    /// Returns whether the object is an instance of a class: `isinstance(object, class)`.
+    #[doc(alias = "isinstance")]
+    pub fn is_instance(&self, class: &PythonProxy) -> Call<bool> {
+        self.apply(Operator::ISINSTANCE, ArgumentsBuilder::new().with(class))
+    }
+
+    /// Returns whether the object can be called: `callable(object)`.
+    #[doc(alias = "callable")]
+    pub fn is_callable(&self) -> Call<bool> {
+        self.apply(Operator::CALLABLE, ArgumentsBuilder::new())
+    }
+
+    /// Returns whether the object equals another, as its class decides: `object ==
+    /// other`.
+    #[doc(alias("eq", "__eq__"))]
     pub fn equals(&self, other: impl Serialize) -> Call<bool> {
-        self.operator("eq", ArgumentsBuilder::new().with(&other))
+        self.apply(Operator::EQ, ArgumentsBuilder::new().with(&other))
     }
 
-    /// Its items, one after the other.
+    /// Iterates over the object: the call returns a [`Stream`] of its items.
     ///
     /// ```no_run
     /// # async fn example(lines: oad::PythonProxy) -> oad::Result<()> {
@@ -262,25 +278,24 @@ impl PythonProxy {
     /// }
     /// # Ok(()) }
     /// ```
+    #[doc(alias("iterate", "try_iter", "__iter__"))]
     pub fn iter<T: DeserializeOwned>(&self) -> Call<Stream<T>> {
-        ask_items(self, Cow::Borrowed(""), ArgumentsBuilder::new())
+        iteration(self, Cow::Borrowed(""), ArgumentsBuilder::new())
     }
 
-    /// The items of what a method returns, one after the other.
+    /// Calls a method and iterates over what it returns, such as a generator.
+    #[doc(alias = "iterate_over")]
     pub fn call_iter<T: DeserializeOwned>(
         &self,
-        method: impl Into<String>,
+        method: impl Into<AttributePath>,
         arguments: impl Serialize,
     ) -> Call<Stream<T>> {
-        ask_items(self, Cow::Owned(method.into()), ArgumentsBuilder::items_of(&arguments))
+        let name = Cow::Owned(method.into().into_text());
+        iteration(self, name, ArgumentsBuilder::items_of(&arguments))
     }
 
-    fn operator<T: FromPython>(
-        &self,
-        operator: &'static str,
-        operands: ArgumentsBuilder,
-    ) -> Call<T> {
-        ask_python(self, Action::Operate, Cow::Borrowed(operator), operands)
+    fn apply<T: FromPython>(&self, operator: Operator, operands: ArgumentsBuilder) -> Call<T> {
+        python_operation(self, Action::Operate, operator.into_name(), operands)
     }
 }
 
@@ -313,7 +328,8 @@ impl TryFrom<Proxy> for PythonProxy {
     }
 }
 
-/// As a handle, among the arguments of a call. The object is kept until the call is answered.
+/// As a handle, among the arguments of a call. The object is kept until the call is
+/// answered.
 impl Serialize for PythonProxy {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.0.serialize(serializer)

@@ -1,26 +1,32 @@
-//! How a Python object is asked for.
+//! How a Python object, or an interpreter, is made.
 
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::path::{self, Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::common::definition::{DEFAULT_INTERPRETER, Definition, PythonDefinition, PythonSource};
+use crate::common::definition::{Definition, PythonDefinition, PythonSource};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::parent::client::ArgumentsBuilder;
-use crate::parent::daemon::{Daemon, Spawn};
-use crate::parent::proxy::{Nature, Proxy, PythonProxy};
+use crate::parent::daemon::{Daemon, Spawn, Spawned};
+use crate::parent::proxy::python::PythonProxy;
+use crate::parent::proxy::{Origin, Proxy};
 
-/// Asks for a Python object in a daemon; `.await` makes it and gives its
-/// [`PythonProxy`]. Made by [`python`] and its like.
+/// A builder of a Python object or of an [`Interpreter`](crate::Interpreter); `.await`
+/// makes it.
 ///
-/// The interpreter is a process of its own below the daemon, any CPython from 3.6 on.
-/// Nothing need be installed there, and nothing is written there.
+/// [`python`] and its siblings make one that starts a daemon, or uses the one that
+/// [`within`](PythonBuilder::within) names. The methods of
+/// [`Interpreter`](crate::Interpreter) make one for an interpreter that already runs.
+///
+/// The interpreter is a process of its own below the daemon: any CPython from 3.6 on.
+/// Nothing has to be installed there, and nothing is written there.
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
@@ -31,171 +37,242 @@ use crate::parent::proxy::{Nature, Proxy, PythonProxy};
 ///
 /// # Errors
 ///
-/// As [`Spawn`]'s. [`ErrorKind::Spawn`] also if the interpreter is not there, is none, is
-/// too old or does not start in time; [`ErrorKind::BadArguments`] if a path that was
-/// given is empty or not UTF-8; [`ErrorKind::Exception`], with the traceback, if
-/// importing or making the object fails.
+/// Those of [`Spawn`], and:
+///
+/// - [`ErrorKind::Spawn`] if the interpreter does not exist, is not CPython 3.6 or newer,
+///   or does not start in time;
+/// - [`ErrorKind::BadArguments`] if a path is empty or not UTF-8, or if the settings do
+///   not fit together, such as [`path_entry`](PythonBuilder::path_entry) for an
+///   interpreter that already runs;
+/// - [`ErrorKind::Exception`], with the traceback, if importing or making the object
+///   fails.
 ///
 /// # Paths
 ///
-/// A relative path is one of the caller's current directory at the moment when it is
-/// given, wherever the daemon's is ([`current_dir`](PythonBuilder::current_dir)). Only the name
-/// of an interpreter, without a `/`, is for the daemon to look up.
+/// A relative path is resolved when it is given, in the caller's working directory,
+/// whatever the daemon's is ([`current_dir`](PythonBuilder::current_dir)). Only the name
+/// of an interpreter, without a `/`, is looked up by the daemon.
 ///
 /// # Cancel safety
 ///
-/// A future that is dropped ends what it has begun.
-#[must_use = "an object is made when this is awaited"]
-pub struct PythonBuilder {
+/// Dropping the future ends whatever it started.
+#[must_use = "a builder does nothing until it is awaited"]
+pub struct PythonBuilder<P = PythonProxy> {
     definition: PythonDefinition,
     arguments: ArgumentsBuilder,
     spawn: Spawn<Proxy>,
-    /// Why it cannot be asked for at all.
+    /// The object whose interpreter is used. It is kept until the new object exists.
+    beside: Option<Proxy>,
+    /// Why this cannot be made at all.
     refused: Option<Error>,
+    made: PhantomData<fn() -> P>,
 }
 
-/// An object of a Python class: what comes of calling a name in a module. The name may
-/// have dots in it; any callable will do. In the module `""` are the builtins, and the
-/// names of scripts that were made before in the same daemon.
+/// Makes an instance of a class: calls a name in a module with the builder's arguments.
+///
+/// The name may be dotted, and any callable will do. The module `""` holds the builtins,
+/// and the names of scripts that were run in the same interpreter.
+///
+/// ```no_run
+/// # async fn example() -> oad::Result<()> {
+/// let tomorrow = oad::python("datetime", "date.fromisoformat").arg("2026-12-01").await?;
+/// # Ok(()) }
+/// ```
 pub fn python(module: impl Into<String>, class: impl Into<String>) -> PythonBuilder {
     PythonBuilder::new(PythonSource::Instance { module: module.into(), name: class.into() })
 }
 
-/// What a name in a Python module stands for, not called: a function, a class.
+/// Makes a proxy of a name in a module without calling it: a function, a class, a
+/// constant.
 pub fn python_name(module: impl Into<String>, name: impl Into<String>) -> PythonBuilder {
     PythonBuilder::new(PythonSource::Name { module: module.into(), name: name.into() })
 }
 
-/// A Python module, by its name.
+/// Imports a module by name.
 pub fn python_module(name: impl Into<String>) -> PythonBuilder {
     PythonBuilder::new(PythonSource::Module(name.into()))
 }
 
-/// A Python module, by the path of its file. The folder of the file is not searched for
-/// the modules that it imports; see [`path_entry`](PythonBuilder::path_entry).
+/// Imports a module from its file.
+///
+/// Modules beside that file are found only if its folder is on the path; see
+/// [`path_entry`](PythonBuilder::path_entry).
 pub fn python_file(path: impl Into<PathBuf>) -> PythonBuilder {
-    let mut python = PythonBuilder::new(PythonSource::File(String::new()));
-    let path = python.absolute("file", &path.into());
-    python.definition.source = PythonSource::File(path);
-    python
+    PythonBuilder::file(path.into())
 }
 
-/// A Python script, whose names are the attributes of the object; `name` is what
-/// tracebacks call it.
+/// Runs a script. Its names become the attributes of the object; tracebacks show `name`.
 pub fn python_script(name: impl Into<String>, source: impl Into<String>) -> PythonBuilder {
     PythonBuilder::new(PythonSource::Script { source: source.into(), name: name.into() })
 }
 
-/// A Python object made of a value.
+/// Converts a value to a Python object.
 pub fn python_value(value: impl Serialize) -> PythonBuilder {
     PythonBuilder::new(PythonSource::Value).arg(value)
 }
 
 impl PythonBuilder {
-    fn new(source: PythonSource) -> Self {
-        let interpreter = DEFAULT_INTERPRETER.to_owned();
-        let (path, start_timeout, kill_when_stuck) = (Vec::new(), None, None);
-        let definition =
-            PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, source };
-        let spawn =
-            Spawn::from_definition(Definition::python(definition.clone()), ArgumentsBuilder::new());
-        PythonBuilder { definition, arguments: ArgumentsBuilder::new(), spawn, refused: None }
-    }
-
-    /// One more argument for what makes the object.
+    /// Adds a positional argument for the object's constructor.
     pub fn arg(mut self, argument: impl Serialize) -> Self {
         self.arguments = self.arguments.with(&argument);
         self
     }
 
-    /// One more argument, by its name. A name that is given twice fails it with
+    /// Adds a keyword argument. Giving a name twice fails with
     /// [`ErrorKind::BadArguments`].
+    #[doc(alias = "kwarg")]
     pub fn keyword(mut self, name: &str, argument: impl Serialize) -> Self {
         self.arguments = self.arguments.with_keyword(name, &argument);
         self
     }
 
-    /// The interpreter: its path, the path of a virtual environment, or a name on the
-    /// daemon's `PATH`; `python3` by default.
-    ///
-    /// What has a `/` in it is a path. A word without one is a name, such as
-    /// `python3.12`; but where this program's `PATH` has none of that name, and the
-    /// current directory has a folder of it, such as `.venv`, it is that folder.
-    pub fn interpreter(mut self, interpreter: impl Into<PathBuf>) -> Self {
-        let interpreter = interpreter.into();
-        self.definition.interpreter = match interpreter.to_str() {
-            Some(name) if is_name(name) => name.to_owned(),
-            _ => self.absolute("interpreter", &interpreter),
-        };
+    /// Adds the fields of a struct, or the entries of a map with text keys, as keyword
+    /// arguments.
+    #[doc(alias = "kwargs")]
+    pub fn keywords(mut self, arguments: impl Serialize) -> Self {
+        self.arguments = self.arguments.with_keywords(&arguments);
         self
     }
 
-    /// One more folder to be searched for modules, before all that the interpreter knows,
-    /// and after those given before.
+    pub(super) fn file(path: PathBuf) -> Self {
+        let mut python = PythonBuilder::new(PythonSource::File(String::new()));
+        let path = python.absolute("file", &path);
+        python.definition.source = PythonSource::File(path);
+        python
+    }
+}
+
+impl<P> PythonBuilder<P> {
+    pub(super) fn new(source: PythonSource) -> Self {
+        let definition = PythonDefinition {
+            interpreter: None,
+            path: Vec::new(),
+            start_timeout: None,
+            kill_when_stuck: None,
+            beside: None,
+            source,
+        };
+        let spawn =
+            Spawn::from_definition(Definition::python(definition.clone()), ArgumentsBuilder::new());
+        PythonBuilder {
+            definition,
+            arguments: ArgumentsBuilder::new(),
+            spawn,
+            beside: None,
+            refused: None,
+            made: PhantomData,
+        }
+    }
+
+    /// Makes the object in the interpreter of another one.
+    pub(super) fn beside(mut self, object: &Proxy) -> Self {
+        self.spawn = self.spawn.within(object.daemon());
+        self.definition.beside = Some(object.handle().clone());
+        self.beside = Some(object.clone());
+        self
+    }
+
+    /// Chooses the interpreter: its path, the path of a virtual environment, or a name on
+    /// the daemon's `PATH`. The default is `python3`.
+    ///
+    /// Anything with a `/` is a path. A word without one is a name, such as `python3.12`;
+    /// but if this program's `PATH` has no such name, and the working directory has a
+    /// folder of that name, such as `.venv`, it is that folder.
+    ///
+    /// In a daemon that already runs interpreters ([`within`](PythonBuilder::within)),
+    /// the one that was started with the same `interpreter` is used; without this
+    /// setting, the only one.
+    pub fn interpreter(mut self, interpreter: impl Into<PathBuf>) -> Self {
+        self.refuse_beside("interpreter");
+        let interpreter = interpreter.into();
+        self.definition.interpreter = Some(match interpreter.to_str() {
+            Some(name) if is_name(name) => name.to_owned(),
+            _ => self.absolute("interpreter", &interpreter),
+        });
+        self
+    }
+
+    /// Adds a folder to `sys.path`, before everything the interpreter has there itself
+    /// and after the folders added before.
     pub fn path_entry(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.refuse_beside("path_entry");
         let folder = self.absolute("path entry", &folder.into());
         self.definition.path.push(folder);
         self
     }
 
-    /// Kills the interpreter if an interruption, by a deadline or a dropped call, has had
-    /// no effect for so long. Without this it goes on, and the object is busy meanwhile.
-    /// Objects for which this is asked for alike, and no others, live in one interpreter.
+    /// Kills the interpreter if it does not react to an interruption, by a timeout or a
+    /// dropped call, for this long. By default it runs on, and its objects stay busy
+    /// meanwhile.
     pub fn kill_when_stuck(mut self, grace: Duration) -> Self {
+        self.refuse_beside("kill_when_stuck");
         self.definition.kill_when_stuck = Some(grace);
         self
     }
 
-    /// How long the daemon, and then the interpreter, may take to start; 10 s each by
-    /// default.
+    /// Sets how long the daemon, and then the interpreter, may take to start; 10 s each
+    /// by default.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.refuse_beside("start_timeout");
         self.definition.start_timeout = Some(timeout);
-        self.change(|spawn| spawn.interpreted_start_timeout(timeout))
+        self.change(|spawn| spawn.interpreter_start_timeout(timeout))
     }
 
-    /// Makes the object in a daemon that is there already; see [`Spawn::within`].
-    pub fn within(self, daemon: &Daemon) -> Self {
+    /// Uses a daemon that already runs, instead of starting one; see [`Spawn::within`].
+    ///
+    /// An object goes into the interpreter that the daemon runs. If it runs several, that
+    /// is an error that lists them: name one by
+    /// [`interpreter`](PythonBuilder::interpreter), or make the object with its
+    /// [`Interpreter`](crate::Interpreter). If it runs none, one is started.
+    pub fn within(mut self, daemon: &Daemon) -> Self {
+        self.refuse_beside("within");
         self.change(|spawn| spawn.within(daemon))
     }
 
-    /// The program that becomes the daemon; see [`Spawn::executable`]. Not the
+    /// Sets the program that becomes the daemon; see [`Spawn::executable`]. It is not the
     /// interpreter.
     pub fn executable(self, path: impl Into<PathBuf>) -> Self {
         self.change(|spawn| spawn.executable(path))
     }
 
-    /// One more environment variable; see [`Spawn::env`].
+    /// Adds an argument for the [`executable`](PythonBuilder::executable).
+    pub fn program_arg(self, argument: impl Into<OsString>) -> Self {
+        self.change(|spawn| spawn.program_arg(argument))
+    }
+
+    /// Sets an environment variable of the daemon and the interpreter; see
+    /// [`Spawn::env`].
     pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.change(|spawn| spawn.env(name, value))
     }
 
-    /// None of this process's environment variables; see [`Spawn::env_clear`].
+    /// Starts without this process's environment variables; see [`Spawn::env_clear`].
     pub fn env_clear(self) -> Self {
         self.change(Spawn::env_clear)
     }
 
-    /// The working directory; see [`Spawn::current_dir`].
+    /// Sets the working directory; see [`Spawn::current_dir`].
     pub fn current_dir(self, directory: impl Into<PathBuf>) -> Self {
         self.change(|spawn| spawn.current_dir(directory))
     }
 
-    /// How long calls that run may take when the daemon is to end; see [`Spawn::grace`].
+    /// Sets how long running calls may take when the daemon ends; see [`Spawn::grace`].
     pub fn grace(self, grace: Duration) -> Self {
         self.change(|spawn| spawn.grace(grace))
     }
 
-    /// How long making the object may take; see [`Spawn::create_timeout`].
-    pub fn create_timeout(self, deadline: Duration) -> Self {
-        self.change(|spawn| spawn.create_timeout(deadline))
+    /// Sets how long making the object may take; see [`Spawn::create_timeout`].
+    pub fn create_timeout(self, timeout: Duration) -> Self {
+        self.change(|spawn| spawn.create_timeout(timeout))
     }
 
-    /// How large a message may be; see [`Spawn::message_limit`].
+    /// Sets the size limit of a message; see [`Spawn::message_limit`].
     pub fn message_limit(self, bytes: usize) -> Self {
         self.change(|spawn| spawn.message_limit(bytes))
     }
 
-    /// How many threads run async code of other objects in the daemon, 1 by default; see
-    /// [`Spawn::worker_threads`].
+    /// Sets how many threads run async code of other objects in the daemon, 1 by default;
+    /// see [`Spawn::worker_threads`].
     pub fn worker_threads(self, count: usize) -> Self {
         self.change(|spawn| spawn.worker_threads(count))
     }
@@ -206,14 +283,14 @@ impl PythonBuilder {
         self.change(Spawn::localhost)
     }
 
-    /// The path as it is seen from here, now; if it cannot be asked for, that is told
-    /// when the object is made.
+    /// Resolves a path here and now. A path that cannot be used is reported when the
+    /// object is made.
     fn absolute(&mut self, what: &str, path: &Path) -> String {
         let absolute = path::absolute(path).map_err(|error| {
             let message = match path.as_os_str().is_empty() {
                 true => format!("the path of the {what} is empty"),
                 false => format!(
-                    "the path of the {what}, `{}`, cannot be made absolute: {error}",
+                    "failed to make the path of the {what}, `{}`, absolute: {error}",
                     path.display()
                 ),
             };
@@ -223,7 +300,7 @@ impl PythonBuilder {
             absolute.into_os_string().into_string().map_err(|path| {
                 let message = format!("the path of the {what}, `{}`, is not UTF-8", path.display());
                 Error::new(ErrorKind::BadArguments, message)
-                    .advise("name it by a link whose own path is")
+                    .advise("use a symbolic link whose own path is UTF-8")
             })
         });
         text.unwrap_or_else(|error| {
@@ -232,54 +309,88 @@ impl PythonBuilder {
         })
     }
 
-    fn change(mut self, change: impl FnOnce(Spawn<Proxy>) -> Spawn<Proxy>) -> Self {
+    /// Refuses a setting of a new interpreter or daemon if the object goes into an
+    /// existing one.
+    fn refuse_beside(&mut self, setting: &str) {
+        if self.beside.is_some() {
+            let message = format!(
+                "`{setting}` cannot be set for an object that is made in an existing interpreter"
+            );
+            let error = Error::new(ErrorKind::BadArguments, message)
+                .advise("set it where the interpreter is started");
+            self.refused.get_or_insert(error);
+        }
+    }
+
+    pub(crate) fn change(mut self, change: impl FnOnce(Spawn<Proxy>) -> Spawn<Proxy>) -> Self {
         self.spawn = change(self.spawn);
         self
     }
-}
 
-impl IntoFuture for PythonBuilder {
-    type Output = Result<PythonProxy>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<PythonProxy>> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let arguments = self.refused.map_or(self.arguments, ArgumentsBuilder::refused);
-        let called = called(&self.definition.source);
-        let spawn = self.spawn.defined_as(Definition::python(self.definition), arguments);
-        Box::pin(async move {
-            spawn
-                .spawn()
-                .await
-                .map(|spawned| PythonProxy::new(Proxy::new(spawned, Nature::Python { called })))
-        })
+    async fn make(self) -> Result<PythonProxy> {
+        let PythonBuilder { definition, arguments, spawn, beside, refused, .. } = self;
+        let arguments = refused.map_or(arguments, ArgumentsBuilder::refused);
+        let display_name = display_name(&definition.source);
+        let spawn = spawn.defined_as(Definition::python(definition), arguments);
+        let Spawned { daemon, handle, interpreter } = spawn.spawn().await?;
+        drop(beside);
+        let interpreter = interpreter.ok_or_else(|| {
+            let message = "the daemon did not report the interpreter of a Python object";
+            Error::new(ErrorKind::Protocol, message).on(daemon.to_string())
+        })?;
+        let origin = Origin::Python { display_name, interpreter: interpreter.into() };
+        Ok(PythonProxy::new(Proxy::new(daemon, handle, origin)))
     }
 }
 
-/// The name of what has no type of its own that would tell more, as Python calls it.
-fn called(source: &PythonSource) -> Option<String> {
+/// What a [`PythonBuilder`] makes.
+#[doc(hidden)]
+pub trait MadeInPython: Send + 'static {
+    fn from_proxy(proxy: PythonProxy) -> Self;
+}
+
+impl MadeInPython for PythonProxy {
+    fn from_proxy(proxy: PythonProxy) -> Self {
+        proxy
+    }
+}
+
+impl<P: MadeInPython> IntoFuture for PythonBuilder<P> {
+    type Output = Result<P>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<P>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.make().await.map(P::from_proxy) })
+    }
+}
+
+/// The name that messages use for an object whose type would tell less.
+fn display_name(source: &PythonSource) -> Option<String> {
     let stem =
         |path: &str| Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     match source {
         PythonSource::Name { .. } => Some(source.to_string()),
         PythonSource::Module(name) => Some(name.clone()),
-        PythonSource::File(path) | PythonSource::Script { name: path, .. } => stem(path),
-        PythonSource::Instance { .. } | PythonSource::Value => None,
+        PythonSource::File(path) => stem(path),
+        PythonSource::Script { name, .. } => stem(name),
+        PythonSource::Instance { .. } | PythonSource::Value | PythonSource::Interpreter => None,
     }
 }
 
-/// Whether this is the name of an interpreter, to be looked up where the daemon runs, and
-/// no path.
+/// Whether this is the name of an interpreter, for the daemon to look up, rather than a
+/// path.
 fn is_name(named: &str) -> bool {
     let folders = env::var_os("PATH").unwrap_or_default();
     let is_on_path = || env::split_paths(&folders).any(|folder| folder.join(named).is_file());
-    // A folder that happens to have the name of an interpreter must not stand for it.
+    // A folder that happens to have the name of an interpreter must not hide it.
     !named.is_empty() && !named.contains('/') && (is_on_path() || !Path::new(named).is_dir())
 }
 
-impl fmt::Debug for PythonBuilder {
+impl<P> fmt::Debug for PythonBuilder<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PythonBuilder")
-            .field("definition", &self.definition)
+            .field("source", &self.definition.source)
+            .field("interpreter", &self.definition.interpreter)
             .finish_non_exhaustive()
     }
 }

@@ -66,16 +66,16 @@ fn option_of_lent_argument_is_read_owned() {
 #[test]
 fn argument_without_owned_form_is_refused() {
     for (written, beginning) in [
-        (parse_quote!(&mut Vec<u8>), "a `&mut` argument would change only a copy"),
-        (parse_quote!(Option<&mut u8>), "a `&mut` argument would change only a copy"),
-        (parse_quote!(Vec<&mut u8>), "a `&mut` argument would change only a copy"),
-        (parse_quote!(&'static str), "an argument cannot be lent for `'static`"),
-        (parse_quote!(&[&str]), "what is borrowed inside an argument"),
-        (parse_quote!(&&str), "what is borrowed inside an argument"),
-        (parse_quote!(Cow<'a, str>), "what is borrowed inside an argument"),
-        (parse_quote!(Vec<impl Send>), "`impl Trait` is no type"),
-        (parse_quote!(&dyn Send), "a `dyn Trait` cannot cross"),
-        (parse_quote!(Box<dyn Send>), "a `dyn Trait` cannot cross"),
+        (parse_quote!(&mut Vec<u8>), "a `&mut` argument would change only the daemon's copy"),
+        (parse_quote!(Option<&mut u8>), "a `&mut` argument would change only the daemon's copy"),
+        (parse_quote!(Vec<&mut u8>), "a `&mut` argument would change only the daemon's copy"),
+        (parse_quote!(&'static str), "an argument cannot be borrowed for `'static`"),
+        (parse_quote!(&[&str]), "a reference inside a parameter's type"),
+        (parse_quote!(&&str), "a reference inside a parameter's type"),
+        (parse_quote!(Cow<'a, str>), "a reference inside a parameter's type"),
+        (parse_quote!(Vec<impl Send>), "the proxy has to name this type"),
+        (parse_quote!(&dyn Send), "a `dyn Trait` cannot be sent"),
+        (parse_quote!(Box<dyn Send>), "a `dyn Trait` cannot be sent"),
     ] {
         let refusals = refused_argument(written);
         assert!(refusals.len() == 1 && refusals[0].starts_with(beginning), "{refusals:?}");
@@ -83,7 +83,7 @@ fn argument_without_owned_form_is_refused() {
 }
 
 #[test]
-fn every_refusal_in_a_type_is_told() {
+fn every_refusal_in_a_type_is_reported() {
     assert_eq!(refused_argument(parse_quote!((&str, Box<dyn Send>, impl Send))).len(), 3);
 }
 
@@ -109,7 +109,7 @@ fn only_the_error_of_a_result_may_be_a_trait_object() {
     for written in [parse_quote!(Box<dyn Error>), parse_quote!(Result<Box<dyn Error>, u8>)] {
         let refusals = refusals(owned_return(&written).err());
         assert!(
-            refusals.len() == 1 && refusals[0].starts_with("a `dyn Trait` cannot cross"),
+            refusals.len() == 1 && refusals[0].starts_with("a `dyn Trait` cannot be sent"),
             "{refusals:?}"
         );
     }
@@ -118,9 +118,9 @@ fn only_the_error_of_a_result_may_be_a_trait_object() {
 #[test]
 fn returned_type_without_owned_form_is_refused() {
     for (written, beginning) in [
-        (parse_quote!(&mut u8), "a `&mut` returned through a proxy would change only a copy"),
-        (parse_quote!(Result<u8, impl Error>), "`impl Trait` is no type"),
-        (parse_quote!(!), "what never returns gives no answer"),
+        (parse_quote!(&mut u8), "a returned `&mut` would change only the caller's copy"),
+        (parse_quote!(Result<u8, impl Error>), "the proxy has to name this type"),
+        (parse_quote!(!), "a method that never returns"),
     ] {
         let refusals = refusals(owned_return(&written).err());
         assert!(refusals.len() == 1 && refusals[0].starts_with(beginning), "{refusals:?}");

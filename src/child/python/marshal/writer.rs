@@ -92,9 +92,10 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
         match value {
             Value::Handle(handle) => {
                 let number = (self.number)(handle)?;
-                self.marker("handle", 2)?;
+                self.marker("handle", 3)?;
                 self.value(&number.into())?;
-                self.text(handle.type_name())
+                self.text(handle.type_name())?;
+                self.text(handle.name())
             }
             Value::Slice(slice) => {
                 self.marker("slice", 3)?;
@@ -127,7 +128,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
                 self.ints([
                     delta.days().into(),
                     delta.seconds().into(),
-                    delta.microseconds().into(),
+                    delta.whole_microseconds()?.into(),
                 ])
             }
             Value::Decimal(decimal) => {
@@ -154,7 +155,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
     fn time(&mut self, time: &Time) -> Result<()> {
         let (hour, minute, second) =
             (time.hour().into(), time.minute().into(), time.second().into());
-        self.ints([hour, minute, second, time.microsecond().into(), time.fold().into()])?;
+        self.ints([hour, minute, second, time.whole_microsecond()?.into(), time.fold().into()])?;
         match time.zone() {
             None => self.bytes.push(b'N'),
             Some(Zone::Named(name)) => self.text(name)?,

@@ -1,0 +1,195 @@
+//! The interpreters that run below a daemon, and which of them a new object lives in.
+//!
+//! No setting that a caller forgot starts a second interpreter: an object that is made
+//! without settings goes into the one that runs, and is refused where there are several.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::child::object::CallScope;
+use crate::child::python::interpreter::RunningInterpreter;
+use crate::child::python::object::of;
+use crate::child::python::start::{AgentLimits, START, start};
+use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition, PythonSource};
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::Handle;
+
+/// The interpreters of each daemon in this process, in the order of their starts.
+static RUNNING: std::sync::Mutex<Option<HashMap<Uuid, Vec<InterpreterEntry>>>> =
+    std::sync::Mutex::new(None);
+
+/// One interpreter, from the moment when its start is decided.
+struct InterpreterEntry {
+    settings: InterpreterSettings,
+    slot: InterpreterSlot,
+}
+
+/// Locked while the interpreter starts.
+type InterpreterSlot = Arc<Mutex<Weak<RunningInterpreter>>>;
+
+/// What an interpreter was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct InterpreterSettings {
+    interpreter: String,
+    path: Vec<String>,
+    kill_when_stuck: Option<Duration>,
+}
+
+/// Where a new object goes.
+enum InterpreterPick {
+    /// Into this interpreter, which may still be starting.
+    Running(InterpreterSlot, InterpreterSettings),
+    /// Into a new one. The slot is locked, so that nobody else starts it.
+    New(OwnedMutexGuard<Weak<RunningInterpreter>>, InterpreterSettings),
+}
+
+/// Returns the interpreter that the definition asks for, and starts it if it does not
+/// run.
+///
+/// # Errors
+///
+/// [`ErrorKind::BadArguments`] if several interpreters fit, or if one runs with other
+/// settings than those given; [`ErrorKind::Spawn`] if a new one does not start.
+pub(super) async fn pick(
+    definition: &PythonDefinition,
+    scope: &dyn CallScope,
+) -> Result<Arc<RunningInterpreter>> {
+    if let Some(beside) = &definition.beside {
+        return interpreter_of(beside, definition, scope);
+    }
+    let limit = definition.start_timeout.unwrap_or(START);
+    let late = |_| {
+        let message =
+            format!("timed out waiting for the shared interpreter to start within {limit:?}");
+        Error::new(ErrorKind::Spawn, message)
+    };
+    let (mut slot, settings) = match choose(definition, scope.daemon())? {
+        InterpreterPick::New(slot, settings) => (slot, settings),
+        InterpreterPick::Running(slot, settings) => {
+            (timeout(limit, slot.lock_owned()).await.map_err(late)?, settings)
+        }
+    };
+    if let Some(interpreter) = slot.upgrade().filter(|interpreter| interpreter.is_wanted()) {
+        return Ok(interpreter);
+    }
+    let limits = AgentLimits { depth: scope.depth_limit(), message: scope.message_limit() };
+    // The settings of the slot, also where whoever made it has failed to start it.
+    let InterpreterSettings { interpreter, path, kill_when_stuck } = settings;
+    let interpreter = Some(interpreter);
+    let definition = PythonDefinition { interpreter, path, kill_when_stuck, ..definition.clone() };
+    let started = Arc::new(start(definition, limits).await?);
+    *slot = Arc::downgrade(&started);
+    Ok(started)
+}
+
+/// The interpreter of an object that the caller names.
+fn interpreter_of(
+    beside: &Handle,
+    definition: &PythonDefinition,
+    scope: &dyn CallScope,
+) -> Result<Arc<RunningInterpreter>> {
+    let PythonDefinition { interpreter, path, kill_when_stuck, source, .. } = definition;
+    let is_new = *source == PythonSource::Interpreter;
+    if is_new || interpreter.is_some() || !path.is_empty() || kill_when_stuck.is_some() {
+        let message = "`beside` names an existing interpreter, which takes no settings";
+        return Err(Error::new(ErrorKind::BadArguments, message)
+            .advise("leave out `beside`, or all of `interpreter`, `path` and `kill_when_stuck`"));
+    }
+    let object = scope.find(beside)?;
+    let Some(object) = of(&object) else {
+        let message = "a Rust object has no interpreter, so nothing can be made beside it there";
+        return Err(Error::new(ErrorKind::BadArguments, message));
+    };
+    Ok(Arc::clone(&object.interpreter))
+}
+
+fn choose(definition: &PythonDefinition, daemon: Uuid) -> Result<InterpreterPick> {
+    let PythonDefinition { interpreter, path, kill_when_stuck, source, .. } = definition;
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let running = running.get_or_insert_with(HashMap::new);
+    for entries in running.values_mut() {
+        entries.retain(InterpreterEntry::is_in_use);
+    }
+    running.retain(|known, entries| *known == daemon || !entries.is_empty());
+    let entries = running.entry(daemon).or_default();
+    if *source != PythonSource::Interpreter {
+        let same_program = |entry: &&InterpreterEntry| {
+            interpreter.as_ref().is_none_or(|wanted| *wanted == entry.settings.interpreter)
+        };
+        let fits = |entry: &&InterpreterEntry| {
+            let settings = &entry.settings;
+            (path.is_empty() || *path == settings.path)
+                && (kill_when_stuck.is_none() || *kill_when_stuck == settings.kill_when_stuck)
+        };
+        let candidates: Vec<&InterpreterEntry> = entries.iter().filter(same_program).collect();
+        let mut fitting = candidates.iter().copied().filter(fits);
+        match (fitting.next(), fitting.next(), candidates.first()) {
+            (Some(entry), None, _) => {
+                return Ok(InterpreterPick::Running(
+                    Arc::clone(&entry.slot),
+                    entry.settings.clone(),
+                ));
+            }
+            (Some(_), Some(_), _) => return Err(ambiguous(&candidates)),
+            (None, _, Some(entry)) => return Err(other_settings(entry)),
+            (None, _, None) => {}
+        }
+    }
+    let settings = InterpreterSettings {
+        interpreter: interpreter.clone().unwrap_or_else(|| DEFAULT_INTERPRETER.to_owned()),
+        path: path.clone(),
+        kill_when_stuck: *kill_when_stuck,
+    };
+    let slot = InterpreterSlot::default();
+    let locked = Arc::clone(&slot).try_lock_owned().expect("nobody else knows the slot");
+    entries.push(InterpreterEntry { settings: settings.clone(), slot });
+    Ok(InterpreterPick::New(locked, settings))
+}
+
+fn ambiguous(candidates: &[&InterpreterEntry]) -> Error {
+    let listed: Vec<String> = candidates.iter().map(|entry| entry.describe()).collect();
+    let message = format!("the daemon runs several interpreters: {}", listed.join(", "));
+    Error::new(ErrorKind::BadArguments, message).advise(
+        "make the object with the `oad::Interpreter` that it is to live in, or name one by \
+         `.interpreter(…)`",
+    )
+}
+
+fn other_settings(entry: &InterpreterEntry) -> Error {
+    let InterpreterSettings { path, kill_when_stuck, .. } = &entry.settings;
+    let stuck = kill_when_stuck.map_or("no `kill_when_stuck`".to_owned(), |grace| {
+        format!("`kill_when_stuck` of {grace:?}")
+    });
+    let message = format!(
+        "the daemon already runs {}, which was started with other settings: path entries {path:?}, \
+         {stuck}",
+        entry.describe()
+    );
+    Error::new(ErrorKind::BadArguments, message).advise(
+        "leave the settings out, or start another interpreter by \
+         `oad::interpreter(…).within(&daemon)`",
+    )
+}
+
+impl InterpreterEntry {
+    /// Whether the interpreter runs, or somebody is starting it.
+    fn is_in_use(&self) -> bool {
+        let Ok(slot) = self.slot.try_lock() else { return true };
+        slot.upgrade().is_some_and(|interpreter| interpreter.is_wanted())
+            || Arc::strong_count(&self.slot) > 1
+    }
+
+    fn describe(&self) -> String {
+        let running = self.slot.try_lock().ok().and_then(|slot| slot.upgrade());
+        let name = &self.settings.interpreter;
+        match running {
+            Some(interpreter) => format!("`{name}` (process {})", interpreter.pid),
+            None => format!("`{name}` (starting)"),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! An interpreter as a value, and expressions that are evaluated in it.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::common::definition::{Action, PythonSource};
+use crate::common::error::Result;
+use crate::parent::client::ArgumentsBuilder;
+use crate::parent::proxy::Proxy;
+use crate::parent::proxy::call::{Call, python_operation};
+use crate::parent::proxy::from_python::FromPython;
+use crate::parent::proxy::python::PythonProxy;
+use crate::parent::proxy::python_builder::{MadeInPython, PythonBuilder};
+use crate::parent::proxy::remote::Remote;
+
+/// A Python interpreter that runs below a daemon. Cheap to clone.
+///
+/// [`interpreter`](crate::interpreter()) starts one, and [`PythonProxy::interpreter`]
+/// returns the one that an object lives in. Everything made with its methods lives in
+/// this very interpreter, so that objects can be passed to each other.
+///
+/// The interpreter ends when the last `Interpreter` value and the last proxy of its
+/// objects are dropped.
+///
+/// ```no_run
+/// # async fn example() -> oad::Result<()> {
+/// let py = oad::interpreter(".venv").await?;
+/// let rows = py.value(vec![3, 1, 2]).await?;
+/// let largest: i64 = py.eval("max(rows)").name("rows", &rows).await?;
+/// let text: String = py.import("json").await?.call("dumps", (&rows,)).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Interpreter {
+    /// An object that lives in it: of its own, or the one it was asked of.
+    object: PythonProxy,
+}
+
+/// Starts an interpreter; objects are then made with the methods of [`Interpreter`].
+///
+/// `interpreter` is the path of an interpreter, the path of a virtual environment, or a
+/// name on the daemon's `PATH`; see [`PythonBuilder::interpreter`].
+///
+/// It starts a daemon of its own, or with [`within`](PythonBuilder::within) one more
+/// interpreter in a daemon that already runs.
+///
+/// ```no_run
+/// # async fn example() -> oad::Result<()> {
+/// let py = oad::interpreter(".venv").await?;
+/// let numpy = py.import("numpy").await?;
+/// let text = py.instance("io", "StringIO").arg("hello").await?;
+/// println!("Python {} at {}", py.version(), py.executable().display());
+/// # Ok(()) }
+/// ```
+pub fn interpreter(interpreter: impl Into<PathBuf>) -> PythonBuilder<Interpreter> {
+    PythonBuilder::new(PythonSource::Interpreter).interpreter(interpreter)
+}
+
+impl PythonProxy {
+    /// The interpreter that the object lives in. What is made with its methods lives
+    /// beside the object.
+    ///
+    /// ```no_run
+    /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
+    /// let json = text.interpreter().import("json").await?;
+    /// let quoted: String = json.call("dumps", (text.str().await?,)).await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn interpreter(&self) -> Interpreter {
+        Interpreter { object: self.clone() }
+    }
+}
+
+impl Interpreter {
+    /// The process id of the interpreter.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.object.facts().pid
+    }
+
+    /// The version of the interpreter, such as `3.11.7`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.object.facts().version
+    }
+
+    /// The path by which the interpreter was started. In a virtual environment that is
+    /// the environment's link, not the program it points to.
+    #[must_use]
+    pub fn executable(&self) -> &Path {
+        Path::new(&self.object.facts().executable)
+    }
+
+    /// Imports a module by name; see [`python_module`](crate::python_module).
+    pub fn import(&self, module: impl Into<String>) -> PythonBuilder {
+        self.builder(PythonSource::Module(module.into()))
+    }
+
+    /// Makes an instance of a class; see [`python`](crate::python).
+    pub fn instance(&self, module: impl Into<String>, class: impl Into<String>) -> PythonBuilder {
+        self.builder(PythonSource::Instance { module: module.into(), name: class.into() })
+    }
+
+    /// Makes a proxy of a name in a module; see [`python_name`](crate::python_name).
+    pub fn name(&self, module: impl Into<String>, name: impl Into<String>) -> PythonBuilder {
+        self.builder(PythonSource::Name { module: module.into(), name: name.into() })
+    }
+
+    /// Runs a script; see [`python_script`](crate::python_script).
+    pub fn script(&self, name: impl Into<String>, source: impl Into<String>) -> PythonBuilder {
+        self.builder(PythonSource::Script { source: source.into(), name: name.into() })
+    }
+
+    /// Imports a module from its file; see [`python_file`](crate::python_file).
+    pub fn file(&self, path: impl Into<PathBuf>) -> PythonBuilder {
+        PythonBuilder::file(path.into()).beside(self.object.as_proxy())
+    }
+
+    /// Converts a value to a Python object; see [`python_value`](crate::python_value).
+    pub fn value(&self, value: impl Serialize) -> PythonBuilder {
+        self.builder(PythonSource::Value).arg(value)
+    }
+
+    /// Evaluates an expression. It sees the builtins, and what [`Eval::name`] gives it.
+    ///
+    /// ```no_run
+    /// # async fn example(py: oad::Interpreter, rows: oad::PythonProxy) -> oad::Result<()> {
+    /// let count: usize = py.eval("len(rows) + extra").name("rows", &rows).name("extra", 2).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn eval<T: FromPython>(&self, expression: impl Into<String>) -> Eval<T> {
+        let arguments = ArgumentsBuilder::new().with(&expression.into());
+        let call = python_operation(&self.object, Action::Operate, "eval".into(), arguments);
+        Eval { call, expects: PhantomData }
+    }
+
+    fn builder(&self, source: PythonSource) -> PythonBuilder {
+        PythonBuilder::new(source).beside(self.object.as_proxy())
+    }
+}
+
+impl MadeInPython for Interpreter {
+    fn from_proxy(object: PythonProxy) -> Self {
+        Interpreter { object }
+    }
+}
+
+/// The daemon's verbs. [`Interpreter::pid`] is the interpreter's; the daemon's is
+/// `interpreter.daemon().pid()`.
+impl Remote for Interpreter {
+    fn as_proxy(&self) -> &Proxy {
+        self.object.as_proxy()
+    }
+}
+
+impl fmt::Debug for Interpreter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interpreter")
+            .field("pid", &self.pid())
+            .field("version", &self.version())
+            .field("executable", &self.executable())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An expression that is evaluated when this future is first polled; see
+/// [`Interpreter::eval`].
+///
+/// # Errors
+///
+/// Those of [`Call`]; [`ErrorKind::Exception`](crate::ErrorKind::Exception) also for a
+/// syntax error.
+///
+/// # Cancel safety
+///
+/// As [`Call`].
+#[must_use = "an expression is evaluated when this is awaited"]
+pub struct Eval<T> {
+    call: Call<T>,
+    expects: PhantomData<fn() -> T>,
+}
+
+impl<T> Eval<T> {
+    /// Gives the expression a name, for this evaluation only: a value, or a proxy of an
+    /// object in the same interpreter.
+    pub fn name(self, name: &str, value: impl Serialize) -> Self {
+        Eval { call: self.call.keyword(name, value), ..self }
+    }
+
+    /// Limits how long the evaluation may take; see [`Call::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Eval { call: self.call.timeout(timeout), ..self }
+    }
+
+    /// Asks for the result by value; see [`Call::by_value`].
+    pub fn by_value(self) -> Self {
+        Eval { call: self.call.by_value(), ..self }
+    }
+
+    /// Asks for the result by handle; see [`Call::by_handle`].
+    pub fn by_handle(self) -> Self {
+        Eval { call: self.call.by_handle(), ..self }
+    }
+}
+
+impl<T> Future for Eval<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.call).poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for Eval<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Eval").finish_non_exhaustive()
+    }
+}
