@@ -1,10 +1,10 @@
-//! A trait as an interface: its proxy implements it, and stands in generic code where a
-//! local value could.
+//! A trait as an interface: the proxy implements the trait, so generic code accepts it.
 
+// The proxy's `add` awaits the response; its `find` blocks the thread until it arrives.
 #[oad::object]
 trait Index: Send + Sync {
-    async fn add(&mut self, word: String); // the proxy's sends the call and awaits its answer
-    fn find(&self, word: &str) -> oad::Result<Option<usize>>; // the proxy's waits for it
+    async fn add(&mut self, word: String);
+    fn find(&self, word: &str) -> oad::Result<Option<usize>>;
 }
 
 struct Listed(Vec<String>);
@@ -52,11 +52,12 @@ async fn fill(what: &str, index: &mut impl Index) -> oad::Result<()> {
     Ok(())
 }
 
-#[tokio::main] // and not `oad::main`, whose one thread cannot both wait for the answer to `find` and fetch it
+// Not `oad::main`: its only thread cannot block in `find` and receive the response too.
+#[tokio::main]
 async fn main() -> oad::Result<()> {
     oad::init();
-    fill("a list, here", &mut Listed::new()).await?;
+    fill("a local list", &mut Listed::new()).await?;
     fill("a list, in a daemon", &mut IndexProxy::spawn("Listed::new", ()).await?).await?;
-    fill("a tree, in a daemon", &mut IndexProxy::spawn("Sorted::starting_with", ("a",)).await?)
-        .await
+    let mut tree = IndexProxy::spawn("Sorted::starting_with", ("a",)).await?;
+    fill("a tree, in a daemon", &mut tree).await
 }
