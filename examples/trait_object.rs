@@ -1,6 +1,6 @@
-//! A trait as an interface: the proxy implements the trait, so generic code accepts it.
+//! A trait as an interface: the proxy implements the trait, so generic code accepts it. Its
+//! `add` awaits the response, and its `find` blocks the thread until the response arrives.
 
-// The proxy's `add` awaits the response; its `find` blocks the thread until it arrives.
 #[oad::object]
 trait Index: Send + Sync {
     async fn add(&mut self, word: String);
@@ -38,8 +38,7 @@ impl Sorted {
 #[oad::object]
 impl Index for Sorted {
     async fn add(&mut self, word: String) {
-        let number = self.0.len();
-        self.0.entry(word).or_insert(number);
+        self.0.insert(word, self.0.len());
     }
     fn find(&self, word: &str) -> oad::Result<Option<usize>> {
         Ok(self.0.get(word).copied())
@@ -52,8 +51,7 @@ async fn fill(what: &str, index: &mut impl Index) -> oad::Result<()> {
     Ok(())
 }
 
-// Not `oad::main`: its only thread cannot block in `find` and receive the response too.
-#[tokio::main]
+#[tokio::main] // with several threads, because `find` blocks one of them
 async fn main() -> oad::Result<()> {
     oad::init();
     fill("a local list", &mut Listed::new()).await?;
