@@ -1,5 +1,4 @@
-//! A trait as an interface: the proxy implements the trait, so generic code accepts it. Its
-//! `add` awaits the response, and its `find` blocks the thread until the response arrives.
+//! A trait as an interface: the proxy implements it, so generic code accepts the proxy.
 
 #[oad::object]
 trait Index: Send + Sync {
