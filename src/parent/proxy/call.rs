@@ -179,7 +179,7 @@ fn returns<T: DeserializeOwned>() -> Returns {
         Wanted::Handle => Returns::Handle,
         Wanted::HandleOrNull => Returns::HandleOrNull,
         Wanted::Nothing => Returns::Nothing,
-        Wanted::Other => Returns::Fitting,
+        Wanted::Plain | Wanted::Container | Wanted::Any => Returns::Fitting,
     }
 }
 
