@@ -56,7 +56,7 @@ async fn methods_are_called_by_name() {
     shelf.call::<()>(String::from("clear"), ()).await.expect("it answers");
     let deadline = std::time::Duration::from_secs(10);
     let titles: oad::Value = shelf.call("titles", ()).timeout(deadline).await.expect("it answers");
-    assert_eq!(titles, Vec::new().into());
+    assert_eq!(titles, Vec::<oad::Value>::new().into());
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use crate::common::value::number::{Dtype, NumberKind};
 use crate::common::value::special::{ARRAY, Special};
 use crate::common::value::{Bytes, Number, Value};
 
-/// An array of numbers of one type, with any number of dimensions: Python's `array.array`,
-/// and the arrays and numbers of numpy. Cheap to clone.
+/// An array of numbers of one type, with any number of dimensions: Python's
+/// `array.array`, and the arrays and numbers of numpy. Cheap to clone.
 ///
 /// ```
 /// use oad::value::{Array, ArraySource};
@@ -53,14 +53,14 @@ impl Array {
     /// Creates an array of these bytes, row after row.
     ///
     /// The data type is written as numpy's `dtype.str`: `<` for little-endian, `>` for
-    /// big-endian, `|` for a single byte; then `b` for bools, `i` and `u` for integers with
-    /// and without a sign, `f` for floats, `c` for complex numbers; then the size of one
-    /// number in bytes.
+    /// big-endian, `|` for a single byte; then `b` for bools, `i` and `u` for integers
+    /// with and without a sign, `f` for floats, `c` for complex numbers; then the size of
+    /// one number in bytes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the data type is not one of
-    /// these, the number of bytes does not match the shape, `array.array` has no such
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the data type is not one
+    /// of these, the number of bytes does not match the shape, `array.array` has no such
     /// arrays, or a bool is neither 0 nor 1.
     pub fn new(source: ArraySource, dtype: &str, shape: &[u64], bytes: Bytes) -> Result<Self> {
         let dtype = dtype.parse().map_err(wrong_type)?;
@@ -95,8 +95,8 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the shape does not have as
-    /// many numbers.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the shape does not have
+    /// as many numbers.
     pub fn into_numpy(self, shape: &[u64]) -> Result<Self> {
         Array(Box::new(ArrayParts { source: ArraySource::Numpy, shape: shape.to_vec(), ..*self.0 }))
             .checked()
@@ -128,8 +128,8 @@ impl Array {
 
     /// Returns all numbers, row after row.
     ///
-    /// To convert numbers of another type where that is exact, read the array as a `Vec<T>`
-    /// with [`from_value`](crate::value::from_value).
+    /// To convert numbers of another type where that is exact, read the array as a
+    /// `Vec<T>` with [`from_value`](crate::value::from_value).
     ///
     /// # Errors
     ///
@@ -201,9 +201,7 @@ impl Array {
             .take_while(|rows| **rows > 0)
             .fold(1, |all: u64, rows| all.saturating_mul(*rows));
         if bytes.is_empty() && empty > MAX_EMPTY_ROWS {
-            return Err(wrong_type(format!(
-                "the array has {empty} rows without a number in them"
-            )));
+            return Err(wrong_type(format!("the array has {empty} rows without a number in them")));
         }
         let rows = usize::try_from(shape.remove(0))
             .map_err(|_| wrong_type("the array has too many rows"))?;

@@ -9,8 +9,8 @@ use crate::common::error::Result;
 use crate::common::value::fault::{Excerpt, wrong_type};
 use crate::common::value::{Complex, Value};
 
-/// A number that an [`Array`](crate::value::Array) can be made of: `bool`, the integers of
-/// up to 64 bits, `f32`, `f64`, [`Complex`], and `half::f16` with the feature `half`.
+/// A number that an [`Array`](crate::value::Array) can be made of: `bool`, the integers
+/// of up to 64 bits, `f32`, `f64`, [`Complex`], and `half::f16` with the feature `half`.
 ///
 /// Other crates cannot implement it.
 pub trait Number: sealed::Sealed {}
@@ -135,8 +135,8 @@ impl Dtype {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if Rust has no number of this
-    /// data type, whatever the bytes are.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if Rust has no number of
+    /// this data type, whatever the bytes are.
     pub(super) fn value(self, bytes: &[u8]) -> Result<Value> {
         Ok(match self.sort {
             NumberKind::Bool => Value::Bool(bytes != [0]),
@@ -168,7 +168,9 @@ impl Dtype {
             2 => Ok(widened(u16::from_bytes(bytes, self.order).into(), 5, 10)),
             4 => Ok(widened(u32::from_bytes(bytes, self.order), 8, 23)),
             8 => Ok(f64::from_bytes(bytes, self.order)),
-            _ => Err(wrong_type(format!("Rust has no type for the numbers of an array of `{self}`"))),
+            _ => {
+                Err(wrong_type(format!("Rust has no type for the numbers of an array of `{self}`")))
+            }
         }
     }
 }

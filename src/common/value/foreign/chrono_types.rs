@@ -1,7 +1,8 @@
 //! The dates, times and spans of `chrono`.
 //!
-//! A [`DateTime`] of chrono is a point in time, and so has a zone here; a zone of the time
-//! zone database is not read, because chrono does not know them. Leap seconds are refused.
+//! A [`DateTime`] of chrono is a point in time, and so has a zone here; a zone of the
+//! time zone database is not read, because chrono does not know them. Leap seconds are
+//! refused.
 
 use chrono::{
     DateTime as ChronoDateTime, Datelike as _, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime,
@@ -68,7 +69,9 @@ impl TryFrom<Time> for NaiveTime {
 
     fn try_from(time: Time) -> Result<Self> {
         if let Some(zone) = time.zone() {
-            return Err(wrong_type(format!("expected a time without a zone, found one in `{zone}`")));
+            return Err(wrong_type(format!(
+                "expected a time without a zone, found one in `{zone}`"
+            )));
         }
         let nanosecond = time.microsecond() * 1_000 + time.nanosecond();
         let [hour, minute, second] = [time.hour(), time.minute(), time.second()].map(u32::from);
@@ -144,10 +147,11 @@ impl TryFrom<DateTime> for ChronoDateTime<FixedOffset> {
     type Error = Error;
 
     fn try_from(moment: DateTime) -> Result<Self> {
-        let offset = moment.time().zone().and_then(Zone::offset_seconds).and_then(FixedOffset::east_opt);
+        let offset =
+            moment.time().zone().and_then(Zone::offset_seconds).and_then(FixedOffset::east_opt);
         let utc = ChronoDateTime::<Utc>::try_from(moment)?;
-        let offset = offset
-            .ok_or_else(|| wrong_type("expected an offset from UTC in whole seconds"))?;
+        let offset =
+            offset.ok_or_else(|| wrong_type("expected an offset from UTC in whole seconds"))?;
         Ok(utc.with_timezone(&offset))
     }
 }

@@ -26,7 +26,9 @@ impl AsValue for f16 {
         let float = f16::from_f64(wide);
         match float.to_f64().to_bits() == wide.to_bits() {
             true => Ok(float),
-            false => Err(wrong_type(format!("expected a 16-bit float, found {wide}, which needs more"))),
+            false => {
+                Err(wrong_type(format!("expected a 16-bit float, found {wide}, which needs more")))
+            }
         }
     }
 }
@@ -39,8 +41,12 @@ mod tests {
 
     #[test]
     fn floats_survive_or_are_refused() {
-        for float in [f16::MIN_POSITIVE_SUBNORMAL, f16::MAX, f16::NEG_INFINITY, f16::NEG_ZERO] {
-            survives(float, float.to_f64());
+        survives(f16::MAX, 65_504.0);
+        survives(f16::from_f32(-1.5), -1.5);
+        for float in [f16::MIN_POSITIVE_SUBNORMAL, f16::NEG_INFINITY, f16::NEG_ZERO, f16::NAN] {
+            let wide = float.to_kind().expect("every float fits");
+            let back = f16::from_kind(wide).expect("it is exact");
+            assert_eq!(back.to_bits(), float.to_bits());
         }
         f16::from_kind(0.1).expect_err("it needs more digits");
         f16::from_kind(65_520.0).expect_err("it is too large");

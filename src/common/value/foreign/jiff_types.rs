@@ -1,8 +1,8 @@
 //! The dates, times and spans of `jiff`.
 //!
-//! A time zone travels by its name, if it has one, and otherwise as a fixed offset. A date
-//! and time that does not exist in its zone, because the clock is set forward there, is
-//! refused; where the clock is set back, the fold says which of the two is meant.
+//! A time zone travels by its name, if it has one, and otherwise as a fixed offset. A
+//! date and time that does not exist in its zone, because the clock is set forward there,
+//! is refused; where the clock is set back, the fold says which of the two is meant.
 
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
@@ -132,7 +132,8 @@ impl TryFrom<ZonedDateTime> for DateTime {
             _ if *zone == TimeZone::UTC => Zone::UTC,
             Some(name) => {
                 let offset = zone.to_ambiguous_zoned_datetime(local).offset();
-                if matches!(offset, AmbiguousOffset::Fold { after, .. } if after == zoned.offset()) {
+                if matches!(offset, AmbiguousOffset::Fold { after, .. } if after == zoned.offset())
+                {
                     time = time.with_fold(1)?;
                 }
                 Zone::Named(name.to_owned())
@@ -243,8 +244,10 @@ mod tests {
             // There is no time zone database on this machine.
             return;
         }
-        let summer = "2024-10-27T02:30:00+02:00[Europe/Vienna]".parse::<ZonedDateTime>().expect("it is one");
-        let winter = "2024-10-27T02:30:00+01:00[Europe/Vienna]".parse::<ZonedDateTime>().expect("it is one");
+        let summer =
+            "2024-10-27T02:30:00+02:00[Europe/Vienna]".parse::<ZonedDateTime>().expect("it is one");
+        let winter =
+            "2024-10-27T02:30:00+01:00[Europe/Vienna]".parse::<ZonedDateTime>().expect("it is one");
         let first: DateTime = parsed("2024-10-27T02:30[Europe/Vienna]");
         let time = first.time().clone().with_fold(1).expect("it is 1");
         let second = DateTime::new(first.date(), time);
@@ -261,7 +264,8 @@ mod tests {
         Date::try_from(civil::date(-1, 1, 1)).expect_err("it is long ago");
         TimeDelta::try_from(SignedDuration::MAX).expect_err("it is too long");
         civil::Time::try_from(parsed::<Time>("12:00Z")).expect_err("it has a zone");
-        ZonedDateTime::try_from(parsed::<DateTime>("2024-02-29T12:00")).expect_err("it has no zone");
+        ZonedDateTime::try_from(parsed::<DateTime>("2024-02-29T12:00"))
+            .expect_err("it has no zone");
         Timestamp::try_from(parsed::<DateTime>("2024-02-29T12:00")).expect_err("it has no zone");
         let odd = parsed::<DateTime>("2024-02-29T12:00+01:00:00.5");
         ZonedDateTime::try_from(odd).expect_err("half a second");

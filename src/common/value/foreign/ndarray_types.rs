@@ -40,7 +40,9 @@ impl<T: Number, D: Dimension> TryFrom<&Array> for ndarray::Array<T, D> {
         let array = ndarray::ArrayD::from_shape_vec(IxDyn(&shape), numbers);
         array.and_then(|array| array.into_dimensionality()).map_err(|_| {
             let wanted = D::NDIM.map_or("any number of".to_owned(), |count| count.to_string());
-            wrong_type(format!("expected an array of {wanted} dimensions, found the shape {shape:?}"))
+            wrong_type(format!(
+                "expected an array of {wanted} dimensions, found the shape {shape:?}"
+            ))
         })
     }
 }
@@ -87,7 +89,10 @@ mod tests {
         assert_eq!(turned.shape(), [3, 2]);
         assert_eq!(turned.to_vec::<f64>().expect("they are floats")[..2], [1.5, 3.0]);
         let part = Array::from(&rows.slice(s![.., ..;2]));
-        assert_eq!(from_value::<Vec<[f64; 2]>>(part.into()).expect("it is")[1], [3.0, f64::INFINITY]);
+        assert_eq!(
+            from_value::<Vec<[f64; 2]>>(part.into()).expect("it is")[1],
+            [3.0, f64::INFINITY]
+        );
         survives(ndarray::arr0(7u8), Array::from_slice(&[7u8]).into_numpy(&[]).expect("it is one"));
         survives(Array1::<i64>::zeros(0), Array::from(&Array1::<i64>::zeros(0)));
         survives(array![true, false], Array::from(&array![true, false]));

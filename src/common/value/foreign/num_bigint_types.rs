@@ -56,7 +56,9 @@ impl TryFrom<BigInt> for BigUint {
 
     fn try_from(int: BigInt) -> Result<Self> {
         match num_bigint::BigInt::from(int).into_parts() {
-            (Sign::Minus, _) => Err(wrong_type("expected an integer from 0 on, found a negative one")),
+            (Sign::Minus, _) => {
+                Err(wrong_type("expected an integer from 0 on, found a negative one"))
+            }
             (_, magnitude) => Ok(magnitude),
         }
     }
@@ -93,7 +95,8 @@ mod tests {
 
     #[test]
     fn integers_of_any_size_survive() {
-        for text in ["0", "-1", "18446744073709551616", "-170141183460469231731687303715884105729"] {
+        for text in ["0", "-1", "18446744073709551616", "-170141183460469231731687303715884105729"]
+        {
             let int: num_bigint::BigInt = text.parse().expect("it is one");
             survives(int, text.parse().expect("it is one"));
         }

@@ -33,7 +33,9 @@ impl TryFrom<Decimal> for rust_decimal::Decimal {
         let exact = rust_decimal::Decimal::from_str_exact(digits).ok();
         let shifted = exact.and_then(|number| shift(number, exponent.parse().ok()?));
         shifted.ok_or_else(|| {
-            wrong_type(format!("the decimal number {number:?} does not fit a `rust_decimal::Decimal`"))
+            wrong_type(format!(
+                "the decimal number {number:?} does not fit a `rust_decimal::Decimal`"
+            ))
         })
     }
 }
@@ -72,7 +74,9 @@ mod tests {
 
     #[test]
     fn numbers_survive_with_all_digits() {
-        for text in ["0", "-1.50", "0.0000000000000000000000000001", "79228162514264337593543950335"] {
+        for text in
+            ["0", "-1.50", "0.0000000000000000000000000001", "79228162514264337593543950335"]
+        {
             let number: rust_decimal::Decimal = text.parse().expect("it is a number");
             survives(number, ours(text));
         }
@@ -80,12 +84,19 @@ mod tests {
 
     #[test]
     fn exponents_are_written_out_where_they_fit() {
-        for (text, written) in [("1.5E+3", "1500"), ("1E-7", "0.0000001"), ("0E-10", "0.0000000000")] {
+        for (text, written) in
+            [("1.5E+3", "1500"), ("1E-7", "0.0000001"), ("0E-10", "0.0000000000")]
+        {
             let number = rust_decimal::Decimal::try_from(ours(text)).expect("it fits");
             assert_eq!(number.to_string(), written);
         }
         for text in [
-            "NaN", "Infinity", "1E+29", "1E-29", "1E+999999", "0.12345678901234567890123456789",
+            "NaN",
+            "Infinity",
+            "1E+29",
+            "1E-29",
+            "1E+999999",
+            "0.12345678901234567890123456789",
             "79228162514264337593543950336",
         ] {
             rust_decimal::Decimal::try_from(ours(text)).expect_err(text);

@@ -59,8 +59,8 @@ impl DateTime {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if its offset from UTC is not
-    /// known.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if its offset from UTC is
+    /// not known.
     pub(in crate::common::value) fn utc_nanoseconds(&self) -> Result<i128> {
         let zone = self.time.zone().ok_or_else(|| {
             wrong_type("expected a point in time, found a date and time without a zone")
