@@ -250,7 +250,7 @@ async fn person_reads_what_an_object_can_do_and_what_went_wrong() {
         (
             json!({"method": "add", "arguments": [{}, {}]}),
             "InvalidArgument",
-            "a value has none of its fields set",
+            "a value has no field set",
         ),
     ] {
         let error =
