@@ -210,7 +210,8 @@ fn returns<T: DeserializeOwned>() -> Returns {
         Wanted::Handle => Returns::Handle,
         Wanted::HandleOrNull => Returns::HandleOrNull,
         Wanted::Nothing => Returns::Nothing,
-        Wanted::Other => Returns::Fitting,
+        Wanted::Plain => Returns::Plain,
+        Wanted::Container | Wanted::Any => Returns::Fitting,
     }
 }
 
