@@ -17,11 +17,11 @@ use crate::common::stream::Stream;
 use crate::common::stream::WINDOW;
 use crate::common::value::{Held, Wanted, wanted};
 use crate::parent::client::{ArgumentsBuilder, CallOptions, CallParts, Response, Submitted};
-use crate::parent::proxy::Proxy;
 use crate::parent::proxy::adopt::{ReturnedValue, read};
 use crate::parent::proxy::call_target::CallTarget;
 #[cfg(feature = "python")]
 use crate::parent::proxy::from_python::FromPython;
+use crate::parent::proxy::{Origin, Proxy};
 
 /// A call of a method: a future of what the method returns.
 ///
@@ -170,7 +170,7 @@ fn operation<T: DeserializeOwned>(
     name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
 ) -> Call<T> {
-    prepare(proxy, action, returns::<T>(), name, arguments, |response, target| {
+    prepare(proxy, action, returns::<T>(proxy), name, arguments, |response, target| {
         read(target, response?)
     })
 }
@@ -183,7 +183,7 @@ pub(super) fn python_operation<T: FromPython>(
     name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
 ) -> Call<T> {
-    prepare(proxy, action, returns::<T::Read>(), name, arguments, |response, target| {
+    prepare(proxy, action, returns::<T::Read>(proxy), name, arguments, |response, target| {
         let read = read::<T::Read>(target, response?)?;
         T::from_read(read).map_err(|error| target.explain(error))
     })
@@ -196,21 +196,28 @@ pub(super) fn iteration<T: FromPython>(
     name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
 ) -> Call<Stream<T>> {
-    let returns = returns::<T::Read>();
+    let returns = returns::<T::Read>(proxy);
     prepare(proxy, Action::Iterate, returns, name, arguments, |response, target| {
         read(target, response?)
     })
 }
 
-/// Requesting a proxy keeps the result in the interpreter; requesting `()` discards it; a
-/// type without proxies and values of any kind inside gets a copy, also of an instance of
-/// a subclass.
-fn returns<T: DeserializeOwned>() -> Returns {
+/// How the result is requested of a Python object.
+///
+/// A proxy keeps the result in the interpreter, and `()` discards it. If no handle can be
+/// anywhere in `T`, the result is copied, also where it is of a subclass of what can be
+/// copied, such as a `Counter` for a map. Otherwise only instances of the very types that
+/// can be copied are.
+fn returns<T: DeserializeOwned>(proxy: &Proxy) -> Returns {
+    if matches!(proxy.0.origin, Origin::Rust) {
+        return Returns::Fitting;
+    }
     match wanted::<T>() {
         Wanted::Handle => Returns::Handle,
         Wanted::HandleOrNull => Returns::HandleOrNull,
         Wanted::Nothing => Returns::Nothing,
-        Wanted::Other => Returns::Fitting,
+        Wanted::Plain => Returns::Plain,
+        Wanted::Container | Wanted::Any => Returns::Fitting,
     }
 }
 
