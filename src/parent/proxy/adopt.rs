@@ -43,7 +43,7 @@ pub(super) fn read<T: DeserializeOwned>(
             .0
         }
     };
-    read.map_err(|error| target.explain(error))
+    read.map_err(|error| target.explain_result(error))
 }
 
 /// Runs `read` while the handles have leases of their objects. Handles of other daemons
@@ -78,7 +78,7 @@ impl Context for CallTarget {
     }
 
     fn explain(&self, error: Error) -> Error {
-        CallTarget::explain(self, error)
+        self.explain_result(error)
     }
 }
 

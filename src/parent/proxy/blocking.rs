@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
-use crate::common::definition::Action;
+use crate::common::definition::{Action, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::park::wait;
 use crate::parent::client::ArgumentsBuilder;
@@ -33,7 +33,12 @@ pub fn call_blocking<T: DeserializeOwned>(
         let advice = "call it inside `tokio::task::spawn_blocking`, call the proxy's own async method, \
                       or start the daemon in a multi-thread runtime (`#[tokio::main]`, with \
                       `oad::init();` as its first line)";
-        let target = CallTarget { proxy: proxy.clone(), action: Action::Call, name: method.into() };
+        let target = CallTarget {
+            proxy: proxy.clone(),
+            action: Action::Call,
+            name: method.into(),
+            returns: Returns::Fitting,
+        };
         return Err(target.explain(Error::new(ErrorKind::WouldDeadlock, message).advise(advice)));
     }
     let call = call(proxy, method, arguments);

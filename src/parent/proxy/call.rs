@@ -76,7 +76,6 @@ enum CallState {
 
 struct PreparedCall {
     target: CallTarget,
-    returns: Returns,
     arguments: ArgumentsBuilder,
     options: CallOptions,
 }
@@ -230,8 +229,8 @@ fn prepare<T, E>(
     decode: Decode<T, E>,
 ) -> Call<T, E> {
     let options = CallOptions { timeout: None, window: WINDOW };
-    let target = CallTarget { proxy: proxy.clone(), action, name };
-    let prepared = PreparedCall { target, returns, arguments, options };
+    let target = CallTarget { proxy: proxy.clone(), action, name, returns };
+    let prepared = PreparedCall { target, arguments, options };
     Call { state: CallState::Prepared(prepared), decode }
 }
 
@@ -283,7 +282,7 @@ impl<T, E> Call<T, E> {
     /// that way; a [`Value`](crate::Value) holds a handle of such an object by default.
     /// For a Rust object this has no effect.
     pub fn by_value(self) -> Self {
-        self.change(|prepared| prepared.returns = Returns::Value)
+        self.change(|prepared| prepared.target.returns = Returns::Value)
     }
 
     /// Keeps the result of a Python object in the interpreter, whatever it is, so that it
@@ -295,8 +294,8 @@ impl<T, E> Call<T, E> {
     /// effect.
     pub fn by_handle(self) -> Self {
         self.change(|prepared| {
-            if prepared.returns != Returns::HandleOrNull {
-                prepared.returns = Returns::Handle;
+            if prepared.target.returns != Returns::HandleOrNull {
+                prepared.target.returns = Returns::Handle;
             }
         })
     }
@@ -335,11 +334,12 @@ impl<T, E> Future for Call<T, E> {
 
 impl PreparedCall {
     fn send(self) -> Result<SentCall, (CallTarget, Error)> {
-        let PreparedCall { target, returns, arguments, options } = self;
+        let PreparedCall { target, arguments, options } = self;
         let submitted = arguments.into_parts().and_then(|parts| {
             let CallParts { values, keywords, held, streams } = parts;
-            let CallTarget { proxy, action, name } = &target;
-            let operation = Operation { action: *action, name: name.to_string(), returns };
+            let CallTarget { proxy, action, name, returns } = &target;
+            let operation =
+                Operation { action: *action, name: name.to_string(), returns: *returns };
             let client = proxy.daemon().client();
             let arguments = (values, keywords);
             Ok((client.call(proxy.handle(), &operation, arguments, streams, options)?, held))
