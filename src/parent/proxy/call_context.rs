@@ -8,7 +8,7 @@ use crate::parent::proxy::{Origin, Proxy};
 
 /// What a call does, and to which object. It keeps the object alive, and explains errors.
 #[derive(Clone, Debug)]
-pub(super) struct CallTarget {
+pub(super) struct CallContext {
     pub(super) proxy: Proxy,
     pub(super) action: Action,
     /// The name of a method, attribute or operator; empty for the object itself.
@@ -16,7 +16,7 @@ pub(super) struct CallTarget {
     pub(super) returns: Returns,
 }
 
-impl CallTarget {
+impl CallContext {
     /// Adds what was tried, and on which daemon.
     pub(super) fn explain(&self, error: Error) -> Error {
         let error = error.doing(self.describe_action()).on(self.proxy.daemon().to_string());
