@@ -275,7 +275,7 @@ async fn dropped_stream_ends_the_making_of_its_items() {
     // Asked for as something else.
     let error = library.as_proxy().call::<u64>("endless", ()).await.expect_err("it is a stream");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    assert!(error.to_string().ends_with("found a stream"), "{error}");
+    assert!(error.to_string().ends_with("returned a stream"), "{error}");
     until(async || library.dropped().await.expect("it answers") >= 3).await;
     let report = library.shutdown().await.expect("it ends");
     assert!(report.is_clean(), "{report}");

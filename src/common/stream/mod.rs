@@ -84,6 +84,20 @@ enum StreamState<T> {
     Gone,
 }
 
+/// What an item of a [`Stream`] can be read as: any type that implements
+/// `serde::Deserialize`, or an `oad::PythonProxy`.
+pub trait StreamItem: Sized {
+    #[doc(hidden)]
+    fn from_item(item: Value) -> Result<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> StreamItem for T {
+    fn from_item(item: Value) -> Result<Self> {
+        from_value(item)
+    }
+}
+
 impl<T> Stream<T> {
     /// Creates a stream of the items of an iterator.
     ///
@@ -120,7 +134,7 @@ impl<T> Stream<T> {
     }
 }
 
-impl<T: DeserializeOwned> Stream<T> {
+impl<T: StreamItem> Stream<T> {
     /// Returns the next item; `None` after the last.
     ///
     /// # Errors
@@ -162,7 +176,7 @@ impl<T: DeserializeOwned> Stream<T> {
     }
 }
 
-impl<T: DeserializeOwned> futures_util::Stream for Stream<T> {
+impl<T: StreamItem> futures_util::Stream for Stream<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<T>>> {
@@ -177,7 +191,7 @@ impl<T: DeserializeOwned> futures_util::Stream for Stream<T> {
         };
         let item = ready!(incoming.poll_next(cx)).map(|value| {
             value
-                .and_then(|value| incoming.read(value, from_value))
+                .and_then(|value| incoming.read(value, T::from_item))
                 .map_err(|error| incoming.explain(error))
         });
         if let Some(Err(_)) = &item {
