@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use crate::common::error::Result;
 use crate::common::stream::StreamItem;
 
-/// What a call of a Python object can return: any `serde` type, or a [`PythonProxy`].
+/// What a call of a Python object can return: any `serde` type, or a
+/// [`PythonProxy`](crate::PythonProxy).
 ///
 /// It is implemented for all of them; there is nothing to implement by hand.
 #[diagnostic::on_unimplemented(

@@ -73,7 +73,7 @@ operators! {
 }
 
 impl Operator {
-    /// The name of the operator.
+    /// Returns the name of the operator.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
