@@ -56,7 +56,7 @@ async fn methods_are_called_by_name() {
     shelf.call::<()>(String::from("clear"), ()).await.expect("it answers");
     let timeout = std::time::Duration::from_secs(10);
     let titles: oad::Value = shelf.call("titles", ()).timeout(timeout).await.expect("it answers");
-    assert_eq!(titles, Vec::<oad::Value>::new().into());
+    assert_eq!(titles, Vec::<String>::new().into());
 }
 
 #[tokio::test]
@@ -80,7 +80,9 @@ async fn mistakes_have_readable_errors() {
     );
     let error = shelf.call::<i64>("titles", ()).await.expect_err("it is not a number");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    let expected = "calling Shelf.titles expected an integer from -9223372036854775808 to 9223372036854775807, but `Shelf.titles` returned a list";
+    let expected = "calling Shelf.titles expected an integer from \
+                    -9223372036854775808 to 9223372036854775807, \
+                    but `Shelf.titles` returned a list";
     assert_eq!(message(error), expected);
 }
 

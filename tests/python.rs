@@ -246,7 +246,7 @@ async fn interpreter_that_will_not_do_is_told_why() {
     for (interpreter, told) in [
         ("no-such-python", "there is no interpreter `no-such-python` on the daemon's PATH"),
         ("/nowhere/python", "there is no interpreter `/nowhere/python`"),
-        ("/bin/true", "the interpreter `/bin/true` will not do: it ended, or is no Python"),
+        ("/bin/true", "cannot use the interpreter `/bin/true`: it exited or is not Python"),
         ("/etc/passwd", "the interpreter `/etc/passwd` is not executable"),
         ("/tmp", "the folder `/tmp` is no virtual environment: it has no bin/python"),
     ] {
@@ -381,7 +381,7 @@ async fn rust_object_says_that_it_is_none() {
         with(oad::python_value("x")).within(stone.daemon()).await.expect("it is made beside");
     let error = text.call::<Value>("join", (stone,)).await.expect_err("it is no Python object");
     assert!(
-        error.to_string().contains("a Rust object cannot be given to a Python object"),
+        error.to_string().contains("a Rust object cannot be passed to a Python object"),
         "{error}"
     );
 }

@@ -63,12 +63,58 @@ async fn errors_say_what_was_tried() {
 }
 
 #[tokio::test]
+async fn errors_name_classes_and_functions_by_their_own_names() {
+    let script = script(
+        r#"
+        class Meta(type): pass
+        class Order(metaclass=Meta):
+            @classmethod
+            def model_validate(cls, data): raise ValueError(data)
+        def refuse(): raise ValueError
+        "#,
+    )
+    .await;
+    let [order, refuse]: [PythonProxy; 2] = [
+        script.getattr("Order").await.expect("it answers"),
+        script.getattr("refuse").await.expect("it answers"),
+    ];
+    assert_eq!((order.type_name(), refuse.type_name()), ("script.Meta", "function"));
+    for (error, act) in [
+        (order.call::<Value>("model_validate", (1,)).await, "calling script.Order.model_validate"),
+        (order.getattr("missing").await, "getting script.Order.missing"),
+        (order.operate("len", ()).await, "applying `len` to script.Order"),
+        (refuse.invoke(()).await, "calling script.refuse"),
+    ] {
+        let error = error.expect_err("it fails");
+        assert!(error.to_string().starts_with(&format!("{act} on daemon")), "{error}");
+    }
+    let description = order.describe().await.expect("it describes");
+    assert_eq!(description.type_name(), "script.Order");
+}
+
+#[tokio::test]
+async fn missing_module_names_the_interpreter_and_how_to_choose_another() {
+    let text = with(oad::python_value("x")).await.expect("it is made");
+    let missing = with(oad::python_module("no_such_module")).within(text.daemon());
+    let error = missing.await.expect_err("there is no such module").to_string();
+    let interpreter = text.interpreter();
+    let expected = format!(
+        "ModuleNotFoundError: No module named 'no_such_module'; the interpreter is `{}` (Python \
+         {}): install the module there, or choose another interpreter with `.interpreter(…)`",
+        interpreter.executable().display(),
+        interpreter.version()
+    );
+    assert!(error.ends_with(&expected), "{error}");
+}
+
+#[tokio::test]
 async fn operators_are_listed_and_say_how_many_operands_they_take() {
     let number = with(oad::python_value(4)).await.expect("it is made");
     let error = number.operate::<Value>("system", ()).await.expect_err("there is no such operator");
     let message = error.to_string();
-    let (_, listed) =
-        message.split_once("there is no operator 'system'; there are: ").expect("it lists them");
+    let (_, listed) = message
+        .split_once("there is no operator 'system'; the operators are: ")
+        .expect("it lists them");
     let source = include_str!("../src/parent/proxy/operator.rs");
     let documented: BTreeSet<&str> = source
         .lines()
@@ -80,10 +126,10 @@ async fn operators_are_listed_and_say_how_many_operands_they_take() {
         .collect();
     assert_eq!(listed.split(", ").collect::<BTreeSet<_>>(), documented);
     for (operator, operands, told) in [
-        ("add", vec![], "add takes 1 more operand"),
-        ("len", vec![1], "len takes no more operands"),
-        ("pow", vec![], "pow takes 1 to 2 more operands"),
-        ("round", vec![1, 2], "round takes 0 to 1 more operand"),
+        ("add", vec![], "`add` takes 1 more operand"),
+        ("len", vec![1], "`len` takes no more operands"),
+        ("pow", vec![], "`pow` takes 1 to 2 more operands"),
+        ("round", vec![1, 2], "`round` takes 0 to 1 more operand"),
     ] {
         let error = number.operate::<Value>(operator, operands).await.expect_err("they do not fit");
         assert_eq!(error.kind(), ErrorKind::BadArguments);

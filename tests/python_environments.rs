@@ -257,7 +257,7 @@ async fn python_2_is_refused_by_name() {
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
     let version = old.file_name().to_string_lossy().into_owned();
     let told = format!(
-        "`{}` will not do: it is Python {version}, and oad needs 3.6 or newer",
+        "cannot use the interpreter `{}`: it is Python {version}, and oad needs 3.6 or newer",
         python.display()
     );
     assert!(error.to_string().contains(&told), "{error}");
@@ -433,7 +433,7 @@ async fn wrong_home_is_told_at_once() {
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
     let told = format!(
-        "the interpreter `{}` will not do: it ended, or is no Python",
+        "cannot use the interpreter `{}`: it exited or is not Python",
         interpreter().display()
     );
     assert!(error.to_string().contains(&told), "{error}");
@@ -458,7 +458,7 @@ async fn interpreter_that_hangs_is_given_up_and_ended() {
     let error = error.expect_err("it hangs");
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
-    assert!(error.to_string().contains("will not do: it has not started within 1s"), "{error}");
+    assert!(error.to_string().contains("it did not start within 1s"), "{error}");
     let pid =
         fs::read_to_string(noted).expect("it had started").trim().parse().expect("it is a number");
     support::wait_until_gone(pid, Duration::from_secs(5));

@@ -454,7 +454,7 @@ async fn failing_producer_is_told() {
         .call::<u64>("merge", (&stream, &stream))
         .await
         .expect_err("it is one stream");
-    assert!(twice.to_string().contains("the stream was given to a call already"), "{twice}");
+    assert!(twice.to_string().contains("the stream was passed to a call already"), "{twice}");
     assert!(serde_json::to_value(Stream::iter([1])).is_err());
 }
 

@@ -156,6 +156,9 @@ pub struct Handle {
     /// callers need not set it.
     #[prost(string, repeated, tag = "4")]
     pub interfaces: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The object's own name, if it is a Python class, function or module. A daemon reports it; a request need not.
+    #[prost(string, tag = "5")]
+    pub name: ::prost::alloc::string::String,
 }
 /// A complex number.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -779,6 +782,9 @@ pub struct Exception {
     /// The fields that were shortened or omitted to fit the message limit.
     #[prost(string, repeated, tag = "19")]
     pub shortened: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What the reader can do about it, if the daemon knows.
+    #[prost(string, tag = "20")]
+    pub advice: ::prost::alloc::string::String,
 }
 /// The request of Describe.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

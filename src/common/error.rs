@@ -153,6 +153,7 @@ impl Error {
 
     pub(crate) fn from_exception(exception: Exception) -> Self {
         let mut error = Error::new(ErrorKind::Exception, exception.to_string());
+        error.0.advice = exception.advice.clone();
         error.0.exception = Some(Arc::new(exception));
         error
     }

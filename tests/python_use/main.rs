@@ -1,5 +1,5 @@
 //! Python objects in use: by many threads, wherever they are found, by all operators, in
-//! great numbers, and of interpreters that lie. `OAD_PYTHON` names the interpreter.
+//! great numbers, and in interpreters that lie. `OAD_PYTHON` names the interpreter.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,14 +13,10 @@ mod threads;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use support::until;
 
 oad::test_daemon!();
-
-/// How long what takes moments may take on a machine that has much else to do.
-const LIMIT: Duration = Duration::from_secs(20);
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("the temporary directory can be written to")

@@ -23,7 +23,18 @@ pub fn with(python: PythonBuilder) -> PythonBuilder {
 
 /// A module of one's own, made of its text.
 pub async fn script(source: &str) -> PythonProxy {
-    with(oad::python_script("script.py", source)).await.expect("it is made")
+    with(oad::python_script("script.py", dedent(source))).await.expect("it is made")
+}
+
+/// The text without its first line, if that is empty, and without the indentation that
+/// all its lines have, so that it can be indented like the code around it.
+pub fn dedent(text: &str) -> String {
+    let lines = || text.strip_prefix('\n').unwrap_or(text).split_inclusive('\n');
+    let indentation = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let is_blank = |line: &&str| line.trim().is_empty();
+    let common = lines().filter(|line| !is_blank(line)).map(indentation).min().unwrap_or(0);
+    let dedented = lines().map(|line| if is_blank(&line) { "\n" } else { &line[common..] });
+    dedented.collect()
 }
 
 /// Makes a virtual environment by the interpreter under test.

@@ -33,19 +33,21 @@ pub(crate) struct DynamicMethod {
     pub(crate) returns: String,
 }
 
+/// One operation on such an object.
+pub(crate) struct DynamicCall {
+    pub(crate) operation: Operation,
+    pub(crate) arguments: Vec<Value>,
+    pub(crate) keywords: Vec<(String, Value)>,
+    pub(crate) scope: Arc<dyn CallScope>,
+    /// Dropped once the object has really finished.
+    pub(crate) hold: CallHold,
+}
+
 /// An object whose methods are only known at run time.
 pub(crate) trait Dynamic: Any + fmt::Debug + Send + Sync {
     /// Starts an operation and returns a future of its result. Dropping the future
-    /// interrupts the object, which may keep running. `hold` is dropped once the object
-    /// has really finished.
-    fn ask(
-        self: Arc<Self>,
-        operation: Operation,
-        arguments: Vec<Value>,
-        keywords: Vec<(String, Value)>,
-        scope: Arc<dyn CallScope>,
-        hold: CallHold,
-    ) -> BoxFuture<'static, Result<Value>>;
+    /// interrupts the object, which may keep running.
+    fn call(self: Arc<Self>, call: DynamicCall) -> BoxFuture<'static, Result<Value>>;
 
     /// Returns the object's description.
     fn describe(self: Arc<Self>) -> BoxFuture<'static, Result<DynamicDescription>>;

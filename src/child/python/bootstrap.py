@@ -1,21 +1,27 @@
-# Runs under `python -c` and parses on 2.7 too: it says its version, takes the agent's source text and starts it.
+# Runs under `python -c` and parses on 2.7 too. It reports the version, receives the source of the
+# agent and starts it.
 def bootstrap():
     import sys
-    # What -c puts there would let the current directory shadow the standard library.
+    # The entry that -c puts there would let the current directory shadow the standard library.
     if sys.path and sys.path[0] == '':
         del sys.path[0]
     import marshal
     import os
-    # 3.13 imports linecache before it runs this text. So the daemon asks for a safe path, for this interpreter alone.
+    # 3.13 imports linecache before it runs this text, so the daemon asks for a safe path, for
+    # this interpreter alone.
     if os.environ.get('PYTHONSAFEPATH') == 'oad':
         del os.environ['PYTHONSAFEPATH']
     fd, urgent = map(int, sys.argv[1:])
     sys.argv[:] = ['']
     version = tuple(sys.version_info[:3])
-    name = sys.implementation.name if version >= (3, 3) else 'pypy' if 'PyPy' in sys.version else 'cpython'
-    # On 2.7 only unicode text is marshalled as text.
+    if version >= (3, 3):
+        name = sys.implementation.name
+    else:
+        name = 'pypy' if 'PyPy' in sys.version else 'cpython'
+    # 2.7 marshals only unicode as text.
     frame = marshal.dumps((0, u'version', version + (u'' + name,)), 2)
-    os.write(fd, bytes(bytearray(len(frame) >> shift & 255 for shift in (0, 8, 16, 24))) + frame)
+    length = bytearray(len(frame) >> shift & 255 for shift in (0, 8, 16, 24))
+    os.write(fd, bytes(length) + frame)
     if name != 'cpython' or version < (3, 6):
         return
     for socket in (fd, urgent):
@@ -38,5 +44,6 @@ def bootstrap():
     agent.serve(fd, urgent)
 
 
-# __main__ stays empty: what multiprocessing imports again in its children, and what the object may look at.
+# __main__ stays empty: multiprocessing imports it again in its children, and the object may look
+# at it.
 globals().pop('bootstrap')()

@@ -1,9 +1,9 @@
-//! One interpreter: its requests, its end.
+//! One interpreter: its requests and its end.
 //!
-//! Each request is answered once; what waits for an answer when the interpreter dies is
-//! told how it died. The interpreter ends when the last object that lives in it is
-//! dropped, by the end of its sockets: one for the requests, which it reads when it has
-//! answered those before, and one for what cannot wait for that.
+//! Each request is answered once. When the interpreter dies, the requests that still wait
+//! fail with how it died. The interpreter ends when the last object in it is dropped,
+//! because its sockets close: one for requests, which it reads in turn, and one for what
+//! cannot wait for its turn.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -22,33 +22,33 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::child::object::WeakObjectRef;
-use crate::child::python::frame_reader::FrameReader;
-use crate::child::python::frame_writer::FrameWriter;
-use crate::child::python::marshal::{AgentFrame, Item};
-use crate::child::python::pending_request::see_gone;
+use crate::child::python::frames::{FrameReader, FrameWriter};
+use crate::child::python::marshal::{AgentFrame, no_handles};
+use crate::child::python::request::AgentRequest;
 use crate::common::definition::InterpreterFacts;
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::InterpreterProcess as Process;
-use crate::common::value::{Handle, Value};
+use crate::common::value::Handle;
 
-/// How long the frames of an interpreter that has died are still read.
-const LAST_WORD: Duration = Duration::from_millis(50);
+/// How long the last frames of a dead interpreter are still read.
+const LAST_FRAMES: Duration = Duration::from_millis(50);
 
-/// How many of the last lines that an interpreter wrote which has not started are told.
+/// How much of the end of an interpreter's stderr an error's message contains.
 const LAST_LINES: usize = 6;
+const LAST_CHARACTERS: usize = 200;
 
-/// How long an interpreter whose socket has closed may take to end before it is killed.
-const END: Duration = Duration::from_millis(1500);
+/// How long an interpreter whose socket has closed may take to exit before it is killed.
+const EXIT_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// One interpreter. Dropping it ends it, by the end of its sockets.
+/// A running interpreter. Dropping it closes its sockets, which ends it.
 pub(super) struct RunningInterpreter {
     pub(super) pid: u32,
     /// Such as `3.11.7`.
     version: String,
     program: PathBuf,
-    /// How long after an interruption without effect it is killed.
+    /// How long after an interruption without effect the interpreter is killed.
     pub(super) kill_when_stuck: Option<Duration>,
-    /// Where its calls run.
+    /// The runtime of its calls.
     pub(super) runtime: Runtime,
     shared: Arc<InterpreterShared>,
     requests: FrameWriter,
@@ -61,30 +61,28 @@ pub(super) struct RunningInterpreter {
 
 struct InterpreterShared {
     pending: Mutex<PendingRequests>,
-    /// The objects that live in it, by their numbers there.
+    /// The objects in the interpreter, by their numbers there.
     objects: Mutex<HashMap<u64, WeakObjectRef>>,
 }
 
 #[derive(Default)]
 struct PendingRequests {
     last: u64,
-    /// In the order in which they are carried out.
+    /// In the order in which the interpreter carries them out.
     waiting: BTreeMap<u64, oneshot::Sender<Result<Bytes>>>,
     dead: Option<Error>,
-    /// Cancelled when it is dead.
+    /// Cancelled when the interpreter is dead.
     died: CancellationToken,
 }
 
-/// What a request says.
-pub(super) type Payload = Vec<(&'static str, Item)>;
-
 /// A request that has been sent.
-pub(super) struct Request {
+pub(super) struct SentRequest {
+    pub(super) interpreter: Arc<RunningInterpreter>,
     pub(super) id: u64,
     answer: oneshot::Receiver<Result<Bytes>>,
 }
 
-/// What has been started, and has said that it can be asked.
+/// A started interpreter that is ready for requests.
 pub(super) struct StartedInterpreter {
     pub(super) process: Process,
     pub(super) program: PathBuf,
@@ -96,7 +94,7 @@ pub(super) struct StartedInterpreter {
 }
 
 impl RunningInterpreter {
-    /// Takes over what has been started. Must be called on the keeper.
+    /// Takes over a started interpreter. Must be called on the keeper.
     pub(super) fn new(
         started: StartedInterpreter,
         kill_when_stuck: Option<Duration>,
@@ -127,28 +125,17 @@ impl RunningInterpreter {
     }
 
     /// Sends a request; requests are carried out in the order in which they are sent.
+    /// `number` returns the interpreter's number of an object.
     ///
     /// # Errors
     ///
-    /// How it has died, if it has.
+    /// How the interpreter has died, if it has, and what `number` fails with.
     pub(super) fn send(
-        &self,
-        operation: &str,
-        payload: Payload,
-        number: &mut dyn FnMut(&Handle) -> Result<u64>,
-    ) -> Result<Request> {
-        let payload =
-            Item::Dict(payload.into_iter().map(|(name, item)| (name.into(), item)).collect());
-        self.ask(operation, payload, number)
-    }
-
-    fn ask(
-        &self,
-        operation: &str,
-        payload: Item,
-        number: &mut dyn FnMut(&Handle) -> Result<u64>,
-    ) -> Result<Request> {
-        let tail = AgentFrame::tail(operation, &payload, &mut |handle| number(handle))?;
+        self: &Arc<Self>,
+        request: &AgentRequest,
+        number: &mut impl FnMut(&Handle) -> Result<u64>,
+    ) -> Result<SentRequest> {
+        let tail = request.tail(number)?;
         let (sender, answer) = oneshot::channel();
         let mut pending = self.shared.pending();
         if let Some(dead) = &pending.dead {
@@ -159,10 +146,17 @@ impl RunningInterpreter {
         self.requests.send(&AgentFrame::head(id)?, tail)?;
         pending.last = id;
         pending.waiting.insert(id, sender);
-        Ok(Request { id, answer })
+        Ok(SentRequest { interpreter: Arc::clone(self), id, answer })
     }
 
-    /// What callers may know of it.
+    /// Sends a request that is not answered and refers to no objects.
+    pub(super) fn post(&self, request: &AgentRequest) {
+        let tail = request.tail(&mut no_handles);
+        let sent = tail.and_then(|tail| self.requests.send(&AgentFrame::head(0)?, tail));
+        debug_assert!(sent.is_ok(), "a small request without handles can be sent");
+    }
+
+    /// What callers may know about the interpreter.
     pub(super) fn facts(&self) -> InterpreterFacts {
         InterpreterFacts {
             pid: self.pid,
@@ -171,48 +165,37 @@ impl RunningInterpreter {
         }
     }
 
-    /// Interrupts a request, wherever it is.
+    /// Interrupts a request, whether it runs or waits.
     pub(super) fn interrupt(&self, id: u64) {
-        tell(&self.urgent, "interrupt", id.into());
-    }
-
-    /// Gives handles back. An object that does not let itself be let go of is a stuck
-    /// one.
-    pub(super) fn release(self: &Arc<Self>, number: u64, count: u64) {
-        let payload = Value::Tuple(vec![number.into(), count.into()]);
-        let Some(grace) = self.kill_when_stuck else {
-            return tell(&self.requests, "release", payload);
-        };
-        // If it is dead there is nothing to give back.
-        if let Ok(request) = self.ask("release", payload.into(), &mut |_| Ok(0)) {
-            see_gone(Arc::clone(self), request, grace);
-        }
+        let frame = AgentFrame::new(0, "interrupt", id).encode(&mut no_handles);
+        let sent = frame.and_then(|frame| self.urgent.send(&frame, Vec::new()));
+        debug_assert!(sent.is_ok(), "a small frame without handles can be sent");
     }
 
     pub(super) fn kill(&self) {
-        // If nobody listens it is dead.
+        // If nobody receives it, the interpreter is dead.
         let _ = self.kill.send(());
     }
 
-    /// Whether it is the turn of a request, as far as is known here.
+    /// Whether it is a request's turn, as far as the daemon knows.
     pub(super) fn is_running(&self, id: u64) -> bool {
         self.shared.pending().waiting.first_key_value().is_some_and(|(first, _)| *first == id)
     }
 
-    /// Counts an object that is being made, until what is given back is dropped.
+    /// Counts an object that is being made, until the returned guard is dropped.
     pub(super) fn making(&self) -> Arc<()> {
         Arc::clone(&self.makings)
     }
 
-    /// Whether objects may be made in it.
+    /// Whether new objects may be made in the interpreter.
     pub(super) fn is_wanted(&self) -> bool {
         self.shared.pending().dead.is_none() && !self.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Has no more objects made in it, if none lives there and no other than the caller's
-    /// is being made.
+    /// Refuses new objects from now on, if the interpreter has no objects and only the
+    /// caller is making one. Returns whether that is so.
     pub(super) fn give_up_if_empty(&self) -> bool {
-        // Its own count, and that of the caller.
+        // One count is the interpreter's own, one is the caller's.
         let is_empty = self.objects().is_empty() && Arc::strong_count(&self.makings) <= 2;
         if is_empty {
             self.is_given_up.store(true, Ordering::Relaxed);
@@ -220,25 +203,25 @@ impl RunningInterpreter {
         is_empty
     }
 
-    /// What is cancelled when it is dead.
+    /// Cancelled when the interpreter is dead.
     pub(super) fn died(&self) -> CancellationToken {
         self.shared.pending().died.clone()
     }
 
-    /// The objects that live in it, by their numbers there.
+    /// The objects in the interpreter, by their numbers there.
     pub(super) fn objects(&self) -> MutexGuard<'_, HashMap<u64, WeakObjectRef>> {
         self.shared.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Request {
-    /// Waits for the answer: a frame.
+impl SentRequest {
+    /// Waits for the answer, which is a frame.
     ///
     /// # Cancel safety
     ///
-    /// The answer can be waited for again.
+    /// After the future is dropped, the answer can be waited for again.
     pub(super) async fn answer(&mut self) -> Result<Bytes> {
-        let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter is gone"));
+        let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter has ended"));
         (&mut self.answer).await.unwrap_or_else(gone)
     }
 }
@@ -261,20 +244,17 @@ impl InterpreterShared {
     }
 }
 
-/// Sends what is not answered.
-fn tell(outgoing: &FrameWriter, operation: &str, payload: Value) {
-    let told = AgentFrame::new(0, operation, payload).encode(&mut |_| Ok(0));
-    // It is small. If the interpreter is dead there is nothing to tell it.
-    let _ = told.and_then(|frame| outgoing.send(&frame, Vec::new()));
-}
-
-/// The last lines of what it wrote, in one.
+/// The end of what an interpreter wrote to stderr, in one line.
 pub(super) fn last_words(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ")
+    let words = lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ");
+    match words.char_indices().rev().nth(LAST_CHARACTERS - 1) {
+        Some((start, _)) if start > 0 => format!("…{}", &words[start..]),
+        _ => words,
+    }
 }
 
-/// Reads answers until their end; gives what was wrong with them, if anything was.
+/// Reads answers until their end, and returns what was wrong with them, if anything.
 async fn read(mut incoming: FrameReader, shared: Arc<InterpreterShared>) -> Option<String> {
     loop {
         let frame = match incoming.frame().await {
@@ -284,7 +264,7 @@ async fn read(mut incoming: FrameReader, shared: Arc<InterpreterShared>) -> Opti
             }
             Err(_) => return None,
         };
-        let Some(id) = id_of(&frame) else { return Some("a frame is no answer".to_owned()) };
+        let Some(id) = id_of(&frame) else { return Some("a frame is not an answer".to_owned()) };
         let waiting = shared.pending().waiting.remove(&id);
         if let Some(waiting) = waiting {
             let _ = waiting.send(Ok(frame));
@@ -292,7 +272,7 @@ async fn read(mut incoming: FrameReader, shared: Arc<InterpreterShared>) -> Opti
     }
 }
 
-/// The first item of the tuple that an answer is.
+/// The number of an answer: the first item of its tuple.
 fn id_of(frame: &[u8]) -> Option<u64> {
     match frame.get(..6)? {
         [b'(', 3, 0, 0, 0, b'i'] => {
@@ -308,7 +288,7 @@ fn id_of(frame: &[u8]) -> Option<u64> {
     }
 }
 
-/// Owns the process: sees it end, or kills it, and tells who waits.
+/// Owns the process: waits for its exit or kills it, and fails the requests that wait.
 async fn watch(
     process: Process,
     mut killed: mpsc::UnboundedReceiver<()>,
@@ -326,29 +306,31 @@ async fn watch(
             order = killed.recv() => {
                 if order.is_none() {
                     // The interpreter is no longer wanted, and its socket closed.
-                    let _ = timeout(END, process.exited()).await;
+                    let _ = timeout(EXIT_TIMEOUT, process.exited()).await;
                 }
                 process.kill();
                 process.exited().await;
                 break;
             }
-            nonsense = &mut reading, if !read_out => {
+            malformed = &mut reading, if !read_out => {
                 read_out = true;
-                match nonsense {
+                match malformed {
                     Ok(Some(what)) => {
-                        let message = format!("the interpreter `{}` (process {pid}) was killed: {what}", program.display());
+                        let program = program.display();
+                        let message =
+                            format!("killed the interpreter `{program}` (process {pid}): {what}");
                         shared.fail(&Error::new(ErrorKind::Protocol, message));
                     }
-                    // Its answers end before it does: it is ending.
-                    _ => drop(timeout(END, process.exited()).await),
+                    // Its answers end before the process does.
+                    _ => drop(timeout(EXIT_TIMEOUT, process.exited()).await),
                 }
                 process.kill();
             }
         }
     }
     let last_frames = async {
-        if !read_out && timeout(LAST_WORD, &mut reading).await.is_err() {
-            // A copy that it has forked holds the socket.
+        if !read_out && timeout(LAST_FRAMES, &mut reading).await.is_err() {
+            // A forked copy still holds the socket.
             reading.abort();
         }
     };

@@ -6,9 +6,9 @@ use futures_util::future::BoxFuture;
 
 use crate::child::object::{CallScope, ObjectRef};
 use crate::child::python::answer;
-use crate::child::python::interpreter::Payload;
-use crate::child::python::object::{in_order, named, number};
+use crate::child::python::object::send;
 use crate::child::python::pending_request::wait_for_object;
+use crate::child::python::request::AgentRequest;
 use crate::child::python::running_interpreters::pick;
 use crate::common::definition::{PythonDefinition, PythonSource};
 use crate::common::error::{Error, ErrorKind, Result};
@@ -23,47 +23,45 @@ pub(crate) fn make(
 ) -> BoxFuture<'static, Result<ObjectRef>> {
     Box::pin(async move {
         let interpreter = pick(&definition, &*scope).await?;
-        let payload = payload(definition.source, arguments, keywords)?;
-        let request = interpreter
-            .send("make", payload, &mut |handle| number(&interpreter, &*scope, handle))?;
-        let there = Arc::clone(&interpreter);
-        wait_for_object(interpreter, request, move |frame| answer::object(&there, frame)).await
+        let request = request(definition.source, arguments, keywords)?;
+        let sent = send(&interpreter, &request, &*scope)?;
+        // So that nothing but the request keeps it.
+        drop(interpreter);
+        wait_for_object(sent, answer::object).await
     })
 }
 
-fn payload(
+fn request(
     source: PythonSource,
     arguments: Vec<Value>,
     keywords: Vec<(String, Value)>,
-) -> Result<Payload> {
-    let module = |name: String| if name.is_empty() { Value::Null.into() } else { name.into() };
-    let kind = |kind: &'static str| ("kind", kind.into());
-    let takes_none = |payload| match arguments.is_empty() && keywords.is_empty() {
-        true => Ok(payload),
-        false => {
-            Err(Error::new(ErrorKind::BadArguments, "only an instance is made with arguments"))
+) -> Result<AgentRequest> {
+    let make = |kind: &str| AgentRequest::new("make").with("kind", kind);
+    let module = |name: String| if name.is_empty() { Value::Null } else { name.into() };
+    let is_called = matches!(source, PythonSource::Instance { .. } | PythonSource::Value);
+    if !is_called && !(arguments.is_empty() && keywords.is_empty()) {
+        return Err(Error::new(ErrorKind::BadArguments, "only an instance takes arguments"));
+    }
+    Ok(match source {
+        PythonSource::Instance { module: from, name } => {
+            let request = make("instance").with("module", module(from)).with("name", name);
+            request.with_arguments(arguments, keywords)
         }
-    };
-    match source {
-        PythonSource::Instance { module: from, name } => Ok(vec![
-            kind("instance"),
-            ("module", module(from)),
-            ("name", name.into()),
-            ("args", in_order(arguments)),
-            ("kwargs", named(keywords)),
-        ]),
         PythonSource::Name { module: from, name } => {
-            takes_none(vec![kind("object"), ("module", module(from)), ("name", name.into())])
+            make("object").with("module", module(from)).with("name", name)
         }
-        PythonSource::Module(name) => takes_none(vec![kind("module"), ("module", name.into())]),
-        PythonSource::File(path) => takes_none(vec![kind("file"), ("path", path.into())]),
+        PythonSource::Module(name) => make("module").with("module", name),
+        PythonSource::File(path) => make("file").with("path", path),
         PythonSource::Script { source, name } => {
-            takes_none(vec![kind("script"), ("source", source.into()), ("name", name.into())])
+            make("script").with("source", source).with("name", name)
         }
         PythonSource::Value => match <[Value; 1]>::try_from(arguments) {
-            Ok([value]) => Ok(vec![kind("value"), ("value", value.into())]),
-            Err(_) => Err(Error::new(ErrorKind::BadArguments, "an object is made of one value")),
+            Ok([value]) => make("value").with("value", value),
+            Err(values) => {
+                let message = format!("a Python value is made of one value, not {}", values.len());
+                return Err(Error::new(ErrorKind::BadArguments, message));
+            }
         },
-        PythonSource::Interpreter => takes_none(vec![kind("interpreter")]),
-    }
+        PythonSource::Interpreter => make("interpreter"),
+    })
 }

@@ -43,6 +43,25 @@ pub(crate) enum Item {
     Ellipsis,
 }
 
+/// An object that stays in the interpreter, as the agent refers to it.
+#[derive(Debug)]
+pub(crate) struct AgentHandle {
+    /// The object's number in the interpreter.
+    pub(crate) number: u64,
+    pub(crate) type_name: String,
+    /// The object's own name, if it is a class, a function or a module; else empty.
+    pub(crate) name: String,
+}
+
+/// For frames that refer to no objects.
+///
+/// # Errors
+///
+/// Always [`ErrorKind::Protocol`].
+pub(super) fn no_handles(_: &Handle) -> Result<u64> {
+    Err(malformed("a handle where no object can be"))
+}
+
 /// The bytes of a value. `number` tells the interpreter's number of an object.
 ///
 /// # Errors
@@ -60,8 +79,8 @@ pub(crate) fn encode(
     Ok(writer.finish())
 }
 
-/// The value that the bytes stand for. `handle` makes the handle of an object from the
-/// interpreter's number and the type's name.
+/// The value that the bytes stand for. `handle` turns the agent's handles into the
+/// daemon's.
 ///
 /// # Errors
 ///
@@ -70,7 +89,7 @@ pub(crate) fn encode(
 #[cfg(test)]
 pub(crate) fn decode(
     bytes: &[u8],
-    handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+    handle: &mut impl FnMut(AgentHandle) -> Result<Handle>,
 ) -> Result<Value> {
     Item::read(bytes)?.into_value(handle)
 }
@@ -98,8 +117,8 @@ impl AgentFrame {
 
     /// The bytes before those of [`tail`](Frame::tail).
     pub(crate) fn head(id: u64) -> Result<Vec<u8>> {
-        let mut no_handles = |_: &Handle| Ok(0);
-        let mut writer = MarshalWriter::new(&mut no_handles);
+        let number = &mut no_handles;
+        let mut writer = MarshalWriter::new(number);
         writer.open_tuple(3)?;
         writer.value(&id.into())?;
         Ok(writer.finish())

@@ -1,18 +1,18 @@
-//! Python objects: an interpreter below the daemon, any of them, with nothing installed
-//! there.
+//! Python objects: they live in an interpreter below the daemon, any interpreter, with
+//! nothing installed there.
 //!
-//! [`pick_interpreter`] finds the interpreter, [`start`] starts it and sends it the
-//! agent, [`interpreter`] carries requests, [`pending_request`] waits for their answers,
-//! [`object`] is what the host holds of an object there. To the rest it is one more kind
-//! of [`Hosted`](crate::child::object::Hosted). Deliberately absent: any knowledge of
-//! sessions and messages; and any Python but `agent.py`.
+//! [`make`] makes an object: [`pick_interpreter`] finds the program, [`start`] starts it
+//! and sends it the [`agent`]. A call goes one way: [`calls`] and [`iteration`] build a
+//! [`request`], [`object`] replaces the handles in it, [`interpreter`] sends it,
+//! [`pending_request`] waits, and [`answer`] reads the result. To the host it is one more
+//! kind of [`Hosted`](crate::child::object::Hosted). Deliberately absent: any knowledge of
+//! sessions and messages; and any Python but that of [`agent`].
 
+mod agent;
 mod answer;
-mod answer_fields;
-mod exception;
+mod calls;
 mod executable;
-mod frame_reader;
-mod frame_writer;
+mod frames;
 mod interpreter;
 mod iteration;
 mod make;
@@ -20,20 +20,8 @@ mod marshal;
 mod object;
 mod pending_request;
 mod pick_interpreter;
+mod request;
 mod running_interpreters;
 mod start;
 
 pub(crate) use make::make;
-
-use crate::common::error::{Error, ErrorKind};
-
-/// For an answer that names an object where none can be.
-fn nothing() -> Error {
-    Error::new(ErrorKind::Protocol, "there is no object here")
-}
-
-/// What the interpreter is started with.
-const BOOTSTRAP: &str = include_str!("bootstrap.py");
-
-/// What it is sent then.
-const AGENT: &str = include_str!("agent.py");

@@ -1,5 +1,5 @@
-//! Waiting for the answers of an interpreter, and what becomes of a request that nobody
-//! waits for any more: it is interrupted, and seen out.
+//! Waiting for the answers of an interpreter. A request that nobody waits for any more is
+//! interrupted, and its answer is awaited in the background.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,111 +8,120 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use crate::child::object::CallHold;
-use crate::child::python::interpreter::{Request, RunningInterpreter};
+use crate::child::python::interpreter::{RunningInterpreter, SentRequest};
+use crate::child::python::request::AgentRequest;
 use crate::common::error::{Error, ErrorKind, Result};
 
-/// How long after an interruption it is said again, because code may swallow it; each
-/// time twice as long. Not soon, for it would hit what the first had begun to tidy up.
-const AGAIN: Duration = Duration::from_secs(5);
+/// How long after an interruption it is repeated, because code may swallow it; then twice
+/// as long each time. It is not repeated soon, because it would hit the cleanup that the
+/// first one started.
+const REPEAT_AFTER: Duration = Duration::from_secs(5);
 
-/// How long an interpreter may take to give up making its only object, when nobody waits
-/// for that any more, before it is killed.
-const GIVEN_UP: Duration = Duration::from_millis(500);
+/// How long an interpreter may take to stop making its only object, once nobody waits for
+/// that object, before the interpreter is killed.
+const GIVE_UP_AFTER: Duration = Duration::from_millis(500);
 
 /// A larger answer is read on a thread of its own, so that others go on meanwhile.
-const READ_ASIDE: usize = 1024 * 1024;
+const MAX_READ_HERE: usize = 1024 * 1024;
 
-/// Waits for the answer to a request; `read` makes of it what it is. Dropped before, it
-/// interrupts the interpreter, and `hold` goes when that has really done.
-pub(super) async fn wait<T: Send + 'static>(
-    interpreter: Arc<RunningInterpreter>,
-    request: Request,
-    hold: CallHold,
-    read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    PendingRequest { interpreter, operation: Some((request, hold, read)), makes: false }
-        .answer()
-        .await
+/// Waits for the answer to a request and converts it by `read`. If the future is dropped,
+/// the request is interrupted. `hold` is dropped once the interpreter has really finished.
+pub(super) async fn wait<T, R>(sent: SentRequest, hold: CallHold, read: R) -> Result<T>
+where
+    T: Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+{
+    PendingRequest { waiting: Some((sent, hold, read)), makes: false }.answer().await
 }
 
-/// As [`wait`], for the request that makes an object. An interpreter in which nothing
-/// else lives is for nothing when that is given up.
-pub(super) async fn wait_for_object<T: Send + 'static>(
-    interpreter: Arc<RunningInterpreter>,
-    request: Request,
-    read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let hold: CallHold = Box::new(interpreter.making());
-    PendingRequest { interpreter, operation: Some((request, hold, read)), makes: true }
-        .answer()
-        .await
+/// The same for a request that makes an object. If it is given up, an interpreter that
+/// has no other object is of no use.
+pub(super) async fn wait_for_object<T, R>(sent: SentRequest, read: R) -> Result<T>
+where
+    T: Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+{
+    let hold: CallHold = Box::new(sent.interpreter.making());
+    PendingRequest { waiting: Some((sent, hold, read)), makes: true }.answer().await
 }
 
-/// A request that is waited for.
-struct PendingRequest<T: Send + 'static, R: FnOnce(&[u8]) -> Result<T> + Send + 'static> {
-    interpreter: Arc<RunningInterpreter>,
-    /// The request, and what is done with its answer by whoever comes first: the call, or
-    /// the drop.
-    operation: Option<(Request, CallHold, R)>,
-    makes: bool,
-}
-
-impl<T: Send + 'static, R: FnOnce(&[u8]) -> Result<T> + Send + 'static> PendingRequest<T, R> {
-    async fn answer(mut self) -> Result<T> {
-        let (request, ..) = self.operation.as_mut().expect("it is taken below");
-        let answer = request.answer().await;
-        let (_, hold, read) = self.operation.take().expect("only the drop takes it too");
-        read_aside(answer, hold, read).await
+/// Gives handles back. An object whose release takes too long is treated as stuck.
+pub(super) fn release(interpreter: &Arc<RunningInterpreter>, number: u64, count: u64) {
+    let request = AgentRequest::release(number, count);
+    let Some(grace) = interpreter.kill_when_stuck else { return interpreter.post(&request) };
+    // If the interpreter is dead, there is nothing to give back.
+    if let Ok(sent) = interpreter.send(&request, &mut |handle| Ok(handle.id())) {
+        let runtime = interpreter.runtime.clone();
+        runtime.spawn(async move { drop(finish(sent, Some(grace), false).await) });
     }
 }
 
-impl<T: Send + 'static, R: FnOnce(&[u8]) -> Result<T> + Send + 'static> Drop
-    for PendingRequest<T, R>
+/// A request whose caller waits.
+struct PendingRequest<T, R>
+where
+    T: Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+{
+    /// The request and the conversion of its answer, until the call or the drop takes
+    /// them.
+    waiting: Option<(SentRequest, CallHold, R)>,
+    makes: bool,
+}
+
+impl<T, R> PendingRequest<T, R>
+where
+    T: Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+{
+    async fn answer(mut self) -> Result<T> {
+        let (sent, ..) = self.waiting.as_mut().expect("only what follows takes it");
+        let answer = sent.answer().await;
+        let (sent, hold, read) = self.waiting.take().expect("only the drop takes it too");
+        convert(sent.interpreter, answer, hold, read).await
+    }
+}
+
+impl<T, R> Drop for PendingRequest<T, R>
+where
+    T: Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
 {
     fn drop(&mut self) {
-        let Some((request, hold, read)) = self.operation.take() else { return };
-        let interpreter = Arc::clone(&self.interpreter);
-        interpreter.interrupt(request.id);
+        let Some((sent, hold, read)) = self.waiting.take() else { return };
+        let interpreter = Arc::clone(&sent.interpreter);
+        interpreter.interrupt(sent.id);
         let mut kill = interpreter.kill_when_stuck;
         if self.makes && interpreter.give_up_if_empty() {
-            kill = Some(kill.map_or(GIVEN_UP, |grace| grace.min(GIVEN_UP)));
+            kill = Some(kill.map_or(GIVE_UP_AFTER, |grace| grace.min(GIVE_UP_AFTER)));
         }
-        self.interpreter.runtime.spawn(async move {
-            let answer = see_out(&interpreter, request, kill, true).await;
-            // Nobody takes what it says, but it may say that there are objects to let go
-            // of.
-            drop(read_aside(answer, hold, read).await);
+        interpreter.runtime.clone().spawn(async move {
+            let answer = finish(sent, kill, true).await;
+            // Nobody takes the result, but it may contain objects to release.
+            drop(convert(interpreter, answer, hold, read).await);
         });
     }
 }
 
-/// Sees to it that objects which have been given back are let go of, where that may take
-/// no longer than `grace`.
-pub(super) fn see_gone(interpreter: Arc<RunningInterpreter>, request: Request, grace: Duration) {
-    let runtime = interpreter.runtime.clone();
-    runtime.spawn(async move { drop(see_out(&interpreter, request, Some(grace), false).await) });
-}
-
-/// Waits for the answer to a request that nobody waits for. One that is stuck for `kill`
-/// is interrupted, if it has not been, and stuck for as long again it is killed, with its
-/// interpreter. What waits behind another is not stuck.
-async fn see_out(
-    interpreter: &RunningInterpreter,
-    mut request: Request,
+/// Waits for the answer to a request whose caller does not wait. If it is stuck for
+/// `kill`, it is interrupted, unless it has been already; if it is stuck for as long
+/// again, its interpreter is killed. A request that waits behind another is not stuck.
+async fn finish(
+    mut sent: SentRequest,
     kill: Option<Duration>,
     mut is_interrupted: bool,
 ) -> Result<Bytes> {
-    let mut again = AGAIN;
-    let mut was_running = interpreter.is_running(request.id);
+    let interpreter = Arc::clone(&sent.interpreter);
+    let id = sent.id;
+    let mut repeat_after = REPEAT_AFTER;
+    let mut was_running = interpreter.is_running(id);
     let mut stuck_at = kill.map(|grace| Instant::now() + grace);
     loop {
-        let next = Instant::now() + again;
-        if let Ok(answer) =
-            timeout_at(stuck_at.map_or(next, |at| at.min(next)), request.answer()).await
-        {
+        let next = Instant::now() + repeat_after;
+        let wake_at = stuck_at.map_or(next, |at| at.min(next));
+        if let Ok(answer) = timeout_at(wake_at, sent.answer()).await {
             return answer;
         }
-        let is_running = interpreter.is_running(request.id);
+        let is_running = interpreter.is_running(id);
         match kill.filter(|_| stuck_at.is_some_and(|at| at <= Instant::now())) {
             Some(_) if is_running && was_running && is_interrupted => {
                 interpreter.kill();
@@ -120,29 +129,34 @@ async fn see_out(
             }
             Some(grace) => {
                 if is_running && was_running {
-                    interpreter.interrupt(request.id);
+                    interpreter.interrupt(id);
                     is_interrupted = true;
                 }
                 was_running = is_running;
                 stuck_at = Some(Instant::now() + grace);
             }
             None => {
-                interpreter.interrupt(request.id);
-                again *= 2;
+                interpreter.interrupt(id);
+                repeat_after *= 2;
             }
         }
     }
 }
 
-/// Reads an answer; what is large where it holds up nobody.
-async fn read_aside<T: Send + 'static>(
+/// Reads an answer; a large one where it blocks nobody.
+async fn convert<T, R>(
+    interpreter: Arc<RunningInterpreter>,
     answer: Result<Bytes>,
     hold: CallHold,
-    read: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let is_small = answer.as_ref().map_or(0, Bytes::len) < READ_ASIDE;
+    read: R,
+) -> Result<T>
+where
+    T: Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+{
+    let is_small = answer.as_ref().map_or(0, Bytes::len) < MAX_READ_HERE;
     let reading = move || {
-        let read = answer.and_then(|frame| read(&frame));
+        let read = answer.and_then(|frame| read(&interpreter, &frame));
         drop(hold);
         read
     };

@@ -1,4 +1,5 @@
-//! The start of an interpreter: it is chosen, says its version, and is sent the agent.
+//! The start of an interpreter: it is picked, reports its version, and receives the
+//! agent.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,22 +12,20 @@ use tokio::runtime::Handle as Runtime;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use crate::child::python::frame_reader::FrameReader;
-use crate::child::python::frame_writer::FrameWriter;
+use crate::child::python::agent::{AGENT, BOOTSTRAP};
+use crate::child::python::frames::{FrameReader, FrameWriter};
 use crate::child::python::interpreter::{RunningInterpreter, StartedInterpreter, last_words};
-use crate::child::python::marshal::{AgentFrame, Item, encode};
+use crate::child::python::marshal::{AgentFrame, Item, encode, no_handles};
 use crate::child::python::pick_interpreter::choose;
-use crate::child::python::{AGENT, BOOTSTRAP};
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition};
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::{InterpreterProcess as Process, keeper};
-use crate::common::value::{Handle, Value};
+use crate::common::value::Value;
 
-/// How long the interpreter may take from its start until it can be asked, if the caller
-/// does not say.
+/// How long an interpreter may take to become ready, by default.
 pub(super) const START: Duration = Duration::from_secs(10);
 
-/// What the agent is told of the daemon's limits.
+/// The daemon's limits, for the agent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AgentLimits {
     /// In levels.
@@ -35,22 +34,22 @@ pub(super) struct AgentLimits {
     pub(super) message: usize,
 }
 
-/// Starts an interpreter and sends it the agent. Dropped before that is done, it ends
-/// what it has begun.
+/// Starts an interpreter and sends it the agent. If the future is dropped before that is
+/// done, the interpreter is ended.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Spawn`] if it cannot be started, is no Python that will do, or does not
-/// say so in time.
+/// [`ErrorKind::Spawn`] if it cannot be started, is not a supported Python, or is not
+/// ready in time.
 pub(super) async fn start(
     definition: PythonDefinition,
     limits: AgentLimits,
 ) -> Result<RunningInterpreter> {
     let runtime = Runtime::current();
-    // On the keeper, whose thread lives as long as the process, and whose task nobody
-    // drops halfway: what it has started it ends.
+    // On the keeper: its thread lives as long as the process, and nobody drops its tasks
+    // halfway, so a task there ends whatever it has started.
     let starting = keeper()?.spawn(launch(definition, limits, runtime));
-    starting.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Spawn, "oad itself failed")))
+    starting.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Spawn, "internal error in oad")))
 }
 
 async fn launch(
@@ -63,17 +62,17 @@ async fn launch(
     let since = Instant::now();
     let limit = start_timeout.unwrap_or(START);
     let deadline = since + limit;
-    // It looks at files, which may be on a disk that does not answer.
+    // It reads files, which may be on a disk that does not respond.
     let choosing = tokio::task::spawn_blocking(move || choose(&interpreter));
     let late = |what: &str| {
         Error::new(ErrorKind::Spawn, format!("the interpreter {what} within {limit:?}"))
     };
     let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
-    let program = chosen.map_err(|_| Error::new(ErrorKind::Spawn, "oad itself failed"))??;
+    let program = chosen.map_err(|_| Error::new(ErrorKind::Spawn, "internal error in oad"))??;
     let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
     let (process, sockets) = Process::start(&program, &arguments)?;
     let pid = process.pid();
-    // Read and written where the daemon's calls are.
+    // The sockets belong to the runtime of the daemon's calls.
     let opened = {
         let _entered = runtime.enter();
         let [requests, urgent] = sockets;
@@ -87,7 +86,7 @@ async fn launch(
             let greeted = timeout_at(deadline, greeting).await;
             greeted
                 .unwrap_or_else(|_| {
-                    Err(failed(&program, &format!("it has not started within {limit:?}")))
+                    Err(failed(&program, &format!("it did not start within {limit:?}")))
                 })
                 .map(|version| (version, incoming, requests, urgent))
         }
@@ -97,8 +96,8 @@ async fn launch(
         Err(error) => {
             process.kill();
             let (status, stderr) = process.reap().await;
-            // What it has written says more than that it has said nothing, and a message
-            // is what everybody reads.
+            // What it wrote to stderr explains more than that it did not start, and
+            // everybody reads the message.
             let words = last_words(&stderr);
             let error =
                 if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
@@ -118,7 +117,7 @@ async fn launch(
     Ok(RunningInterpreter::new(started, kill_when_stuck, runtime))
 }
 
-/// Must be called within the runtime where it is to be read and written.
+/// Must be called within the runtime of the socket.
 fn open(socket: UnixStream) -> (FrameReader, FrameWriter) {
     let (reader, writer) = socket.into_split();
     (FrameReader::new(reader), FrameWriter::start(writer))
@@ -133,11 +132,11 @@ async fn greet(
     path: &[String],
     limits: AgentLimits,
 ) -> Result<String> {
-    let broken = |error: io::Error| failed(program, &format!("it ended, or is no Python: {error}"));
+    let broken =
+        |error: io::Error| failed(program, &format!("it exited or is not Python: {error}"));
     let first = incoming.frame().await.map_err(broken)?;
     let version = check_version(program, &first)?;
-    let no_handles = &mut |_: &Handle| Err(super::nothing());
-    requests.send(&[], encode(&AGENT.into(), no_handles)?)?;
+    requests.send(&[], encode(&AGENT.as_str().into(), &mut no_handles)?)?;
     let path = Value::List(
         path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into(),
     );
@@ -148,12 +147,12 @@ async fn greet(
         ("path", path.into()),
     ]);
     let hello = AgentFrame::new(1, "hello", hello);
-    requests.send(&[], hello.encode(no_handles)?)?;
+    requests.send(&[], hello.encode(&mut no_handles)?)?;
     let answer = incoming.frame().await.map_err(broken)?;
     match AgentFrame::decode(&answer) {
         Ok(answer) if answer.word == "value" => Ok(version),
-        // What is wrong with its answer says nothing to who has named it.
-        _ => Err(failed(program, "it does not take the agent")),
+        // The parse error would not help the user, so it is dropped.
+        _ => Err(failed(program, "it did not accept the agent")),
     }
 }
 
@@ -167,7 +166,7 @@ fn check_version(program: &Path, frame: &[u8]) -> Result<String> {
             name.into_text()?,
         ))
     };
-    let (major, minor, micro, name) = version().map_err(|_| failed(program, "it is no Python"))?;
+    let (major, minor, micro, name) = version().map_err(|_| failed(program, "it is not Python"))?;
     if name != "cpython" {
         return Err(failed(
             program,
@@ -185,6 +184,6 @@ fn check_version(program: &Path, frame: &[u8]) -> Result<String> {
 fn failed(program: &Path, what: &str) -> Error {
     Error::new(
         ErrorKind::Spawn,
-        format!("the interpreter `{}` will not do: {what}", program.display()),
+        format!("cannot use the interpreter `{}`: {what}", program.display()),
     )
 }

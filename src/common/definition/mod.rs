@@ -198,6 +198,7 @@ pub(crate) enum Returns {
 
 impl Operation {
     /// A call of a method by its name.
+    #[cfg(test)]
     pub(crate) fn call(method: impl Into<String>) -> Self {
         Operation { action: Action::Call, name: method.into(), returns: Returns::Fitting }
     }

@@ -19,6 +19,8 @@ pub struct Exception {
     pub(crate) omitted: u64,
     /// The fields of its message that were shortened.
     pub(crate) shortened: Vec<String>,
+    /// What the reader of its error can do about it.
+    pub(crate) advice: Option<String>,
     /// The error's value, a `Value` in fact, or the `PythonDetails` of a Python
     /// exception; this module is below those types and does not know them.
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
@@ -35,6 +37,7 @@ impl Exception {
             traceback: None,
             omitted: 0,
             shortened: Vec::new(),
+            advice: None,
             value: None,
         }
     }

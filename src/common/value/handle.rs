@@ -1,8 +1,8 @@
 //! The name of an object that stays in its daemon, and what keeps the object there.
 //!
-//! A handle in an answer keeps its object. But a handle is a serde type like any other,
-//! and serde hands no context down. So who reads an answer puts what its handles keep
-//! where a handle finds its own: beside the thread, for as long as the reading takes.
+//! A handle in a response keeps its object alive by a lease. Serde passes no context to
+//! `Deserialize` implementations, so the reader of a response puts the leases of its
+//! handles into a thread-local slot, where each handle finds its own.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -17,10 +17,13 @@ use crate::common::scoped::{Slot, with_slot};
 use crate::common::value::special::HANDLE;
 use crate::common::value::{Value, hold};
 
-/// The name of an object that stays in its daemon. It means nothing in any other. What
-/// keeps the object there is a [`Proxy`](crate::Proxy), or the handle in a value that a
-/// call has returned; the handle of a proxy is only a name. Two handles are equal if they
-/// name the same object.
+/// The name of an object that stays in its daemon.
+///
+/// A handle in a value that a call has returned keeps the object alive, as a
+/// [`Proxy`](crate::Proxy) does. The handle of a proxy, [`Proxy::handle`], is only a
+/// name. Two handles are equal if they name the same object.
+///
+/// [`Proxy::handle`]: crate::Proxy::handle
 #[derive(Clone)]
 pub struct Handle {
     daemon: Uuid,
@@ -29,28 +32,31 @@ pub struct Handle {
     lease: Option<HandleLease>,
 }
 
-/// What keeps an object in its daemon, as long as anybody has it.
+/// What keeps an object in its daemon.
 pub(crate) type HandleLease = Arc<dyn Any + Send + Sync>;
 
 thread_local! {
-    /// What the handles keep that are being read.
+    /// The leases of the handles that are being read.
     static LEASES: Slot<Vec<(Handle, HandleLease)>> = const { RefCell::new(None) };
 }
 
-/// Reads a value with these handles. Each keeps what belongs to it; what is not taken is
-/// let go of.
+/// Runs `read`, which reads a value with these handles. Each handle takes its own lease;
+/// leases that no handle has taken are dropped.
 pub(crate) fn leasing<T>(leases: Vec<(Handle, HandleLease)>, read: impl FnOnce() -> T) -> T {
     with_slot(&LEASES, leases, read).0
 }
 
-/// What the daemon has said of the object.
+/// What the daemon has reported about an object.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjectKind {
     pub(crate) type_name: String,
     pub(crate) interfaces: Vec<String>,
+    /// The object's own name, if it is a Python class, function or module, whose type's
+    /// name would say nothing in a message.
+    pub(crate) name: String,
 }
 
-/// How a handle is spelled where it is not a handle of its own kind, as in JSON.
+/// The form of a handle in other formats, such as JSON.
 #[derive(Serialize, Deserialize)]
 pub(super) struct PlainHandle {
     daemon: Uuid,
@@ -59,6 +65,8 @@ pub(super) struct PlainHandle {
     type_name: String,
     #[serde(default)]
     interfaces: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    name: String,
 }
 
 impl Handle {
@@ -66,48 +74,65 @@ impl Handle {
         Handle { daemon, id, kind: None, lease: None }
     }
 
-    /// The same, with what is known of the object.
+    /// Sets what is known about the object.
     pub(crate) fn of_kind(self, kind: ObjectKind) -> Self {
         Handle { kind: (kind != ObjectKind::default()).then(|| Arc::new(kind)), ..self }
     }
 
-    /// What it keeps its object by, if it came in an answer.
+    /// The same, of an object with a name of its own.
+    pub(crate) fn named(self, name: String) -> Self {
+        if name.is_empty() {
+            return self;
+        }
+        let (type_name, interfaces) = match &self.kind {
+            Some(kind) => (kind.type_name.clone(), kind.interfaces.clone()),
+            None => Default::default(),
+        };
+        self.of_kind(ObjectKind { type_name, interfaces, name })
+    }
+
+    /// The object's own name, if it is a Python class, function or module; else empty.
+    pub(crate) fn name(&self) -> &str {
+        self.kind.as_ref().map_or("", |kind| &kind.name)
+    }
+
+    /// Returns the lease, if the handle came in a response.
     pub(crate) fn into_lease(self) -> Option<HandleLease> {
         self.lease
     }
 
-    /// The UUID of the daemon that holds the object.
+    /// Returns the UUID of the daemon that holds the object.
     #[must_use]
     pub fn daemon(&self) -> Uuid {
         self.daemon
     }
 
-    /// The object's number in that daemon.
+    /// Returns the object's number in that daemon.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The registered name of the object's type, such as `my_crate::Counter`; empty if
-    /// the daemon has not told it.
+    /// Returns the name of the object's type, such as `my_crate::Counter` or
+    /// `pathlib.PosixPath`; empty if the daemon has not reported it.
     #[must_use]
     pub fn type_name(&self) -> &str {
         self.kind.as_ref().map_or("", |kind| &kind.type_name)
     }
 
-    /// The registered names of the interfaces that the object implements, as far as the
-    /// daemon has told them.
+    /// Returns the names of the interfaces that the object implements, as far as the
+    /// daemon has reported them.
     pub fn interfaces(&self) -> impl ExactSizeIterator<Item = &str> {
         self.kind.as_ref().map_or(&[][..], |kind| &kind.interfaces).iter().map(String::as_str)
     }
 }
 
 impl Value {
-    /// The handles in a value, each as often as it is there.
+    /// Returns the handles in it, each as often as it occurs.
     pub(crate) fn handles(&self) -> Vec<Handle> {
         let mut handles = Vec::new();
-        // Not by recursion, and not before there is need of it: this looks at every
-        // argument and every answer.
+        // A loop, because a value may be deeper than the stack. It allocates nothing for
+        // flat values, because it looks at every argument and every response.
         let mut ahead = Vec::new();
         let mut next = Some(self);
         while let Some(value) = next {
@@ -144,8 +169,9 @@ impl Hash for Handle {
 }
 
 impl From<PlainHandle> for Handle {
-    fn from(PlainHandle { daemon, id, type_name, interfaces }: PlainHandle) -> Self {
-        let handle = Handle::new(daemon, id).of_kind(ObjectKind { type_name, interfaces });
+    fn from(PlainHandle { daemon, id, type_name, interfaces, name }: PlainHandle) -> Self {
+        let kind = ObjectKind { type_name, interfaces, name };
+        let handle = Handle::new(daemon, id).of_kind(kind);
         let lease = LEASES.with_borrow_mut(|leases| {
             let leases = leases.as_mut()?;
             let index = leases.iter().position(|(leased, _)| *leased == handle)?;
@@ -162,11 +188,12 @@ impl From<&Handle> for PlainHandle {
             id: handle.id,
             type_name: handle.type_name().to_owned(),
             interfaces: handle.interfaces().map(str::to_owned).collect(),
+            name: handle.name().to_owned(),
         }
     }
 }
 
-/// As `3@` and the daemon's UUID.
+/// Writes the object's number, `@` and the daemon's UUID.
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.id, self.daemon)

@@ -16,7 +16,7 @@ fn no_number(_: &Handle) -> Result<u64> {
     panic!("there is no handle in it")
 }
 
-fn no_handle(_: u64, _: &str) -> Result<Handle> {
+fn no_handle(_: AgentHandle) -> Result<Handle> {
     panic!("there is no handle in it")
 }
 
@@ -26,7 +26,7 @@ fn back(value: &Value) -> Result<Value> {
         handles.push(handle.clone());
         Ok(handles.len() as u64 - 1)
     })?;
-    decode(&bytes, &mut |number, _| Ok(handles[number as usize].clone()))
+    decode(&bytes, &mut |object| Ok(handles[object.number as usize].clone()))
 }
 
 /// The same without what Python has no word for.
@@ -118,12 +118,12 @@ fn bytes_are_those_of_an_interpreter() {
 }
 
 #[test]
-fn handles_are_numbers_and_names_of_types() {
-    let bytes =
-        b"(\x04\x00\x00\x00.u\x06\x00\x00\x00handlei\x03\x00\x00\x00u\x0b\x00\x00\x00io.StringIO";
-    let found = decode(bytes, &mut |number, type_name| {
-        assert_eq!(type_name, "io.StringIO");
-        Ok(Handle::new(Uuid::nil(), number))
+fn handles_are_numbers_and_names() {
+    let bytes = b"(\x05\x00\x00\x00.u\x06\x00\x00\x00handlei\x03\x00\x00\x00\
+        u\x04\x00\x00\x00typeu\x0b\x00\x00\x00io.StringIO";
+    let found = decode(bytes, &mut |object| {
+        assert_eq!((object.type_name.as_str(), object.name.as_str()), ("type", "io.StringIO"));
+        Ok(Handle::new(Uuid::nil(), object.number))
     });
     let handle = Handle::new(Uuid::nil(), 3);
     assert_eq!(found.expect("it is a handle"), Value::from(handle.clone()));
@@ -271,7 +271,7 @@ proptest! {
         let Ok(mut bytes) = encode(&value, &mut |_| Ok(1)) else { return Ok(()) };
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        drop(decode(&bytes, &mut |number, _| Ok(Handle::new(Uuid::nil(), number))));
+        drop(decode(&bytes, &mut |object| Ok(Handle::new(Uuid::nil(), object.number))));
     }
 }
 

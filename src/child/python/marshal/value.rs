@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::child::python::marshal::{Item, malformed};
+use crate::child::python::marshal::{AgentHandle, Item, malformed};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{
     Array, ArraySource, Date, DateTime, Decimal, Handle, MAX_DEPTH, Range, Slice, Time, TimeDelta,
@@ -11,8 +11,8 @@ use crate::common::value::{
 };
 
 impl Item {
-    /// The value that it stands for. `handle` makes the handle of an object from the
-    /// interpreter's number and the type's name.
+    /// The value that it stands for. `handle` turns the agent's handles into the
+    /// daemon's.
     ///
     /// # Errors
     ///
@@ -20,14 +20,14 @@ impl Item {
     /// `handle` says.
     pub(crate) fn into_value(
         self,
-        handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+        handle: &mut impl FnMut(AgentHandle) -> Result<Handle>,
     ) -> Result<Value> {
         let value = self.value(handle)?;
         value.check_depth(MAX_DEPTH)?;
         Ok(value)
     }
 
-    fn value(self, handle: &mut impl FnMut(u64, &str) -> Result<Handle>) -> Result<Value> {
+    fn value(self, handle: &mut impl FnMut(AgentHandle) -> Result<Handle>) -> Result<Value> {
         Ok(match self {
             Item::Value(value) => value,
             Item::Tuple(items) if matches!(items.first(), Some(Item::Ellipsis)) => {
@@ -52,7 +52,7 @@ impl Item {
 
 fn values(
     items: Vec<Item>,
-    handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+    handle: &mut impl FnMut(AgentHandle) -> Result<Handle>,
 ) -> Result<Vec<Value>> {
     items.into_iter().map(|item| item.value(handle)).collect()
 }
@@ -60,12 +60,13 @@ fn values(
 fn marked(
     name: &str,
     parts: Item,
-    handle: &mut impl FnMut(u64, &str) -> Result<Handle>,
+    handle: &mut impl FnMut(AgentHandle) -> Result<Handle>,
 ) -> Result<Value> {
     match name {
         "handle" => {
-            let [number, type_name] = parts.into_array()?;
-            handle(number.number()?, &type_name.into_text()?).map(Value::Handle)
+            let [number, type_name, name] = parts.into_array()?;
+            let (number, type_name) = (number.number()?, type_name.into_text()?);
+            handle(AgentHandle { number, type_name, name: name.into_text()? }).map(Value::Handle)
         }
         "slice" => {
             let [start, stop, step] = parts.into_array()?;

@@ -92,9 +92,10 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
         match value {
             Value::Handle(handle) => {
                 let number = (self.number)(handle)?;
-                self.marker("handle", 2)?;
+                self.marker("handle", 3)?;
                 self.value(&number.into())?;
-                self.text(handle.type_name())
+                self.text(handle.type_name())?;
+                self.text(handle.name())
             }
             Value::Slice(slice) => {
                 self.marker("slice", 3)?;

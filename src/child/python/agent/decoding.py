@@ -1,0 +1,49 @@
+"""From what came by the wire to objects."""
+
+from agent.failure import Failure
+from agent.inspection import SCALARS, scalar_kinds
+from agent.standard_values import DECODE, MARKER
+
+
+class Decoding:
+    """Decodes arguments; handles among them become the objects themselves."""
+
+    def __init__(self, table, depth):
+        self.table = table
+        self.depth = depth
+
+    def decode(self, x, level=0):
+        kind = type(x)
+        if kind in SCALARS:
+            return x
+        if kind is tuple and x and x[0] is MARKER and len(x) > 2 and type(x[1]) is str:
+            return self.marked(x, level)
+        if level >= self.depth:
+            message = 'an argument is nested deeper than {} levels'
+            raise Failure('too_deep', message.format(self.depth))
+        if kind is dict:
+            if scalar_kinds(x) is not None and scalar_kinds(x.values()) is not None:
+                return x
+            pairs = x.items()
+            return {self.decode(key, level + 1): self.decode(y, level + 1) for key, y in pairs}
+        if kind not in (list, tuple, set, frozenset):
+            raise Failure('bad_arguments', '`{}` is not a kind of argument'.format(kind.__name__))
+        if scalar_kinds(x) is not None:
+            return x
+        return kind([self.decode(item, level + 1) for item in x])
+
+    def marked(self, x, level):
+        name, parts = x[1], x[2:]
+        if name == 'handle':
+            return self.table.find(parts[0])
+        decode = DECODE.get(name)
+        if decode is None:
+            raise Failure('bad_arguments', '{!r} is not a kind of value'.format(name))
+        if name == 'slice':
+            parts = [self.decode(part, level + 1) for part in parts]
+        try:
+            return decode(*parts)
+        except Failure:
+            raise
+        except Exception as error:
+            raise Failure('bad_arguments', 'malformed {}: {}'.format(name, error)) from None

@@ -1,0 +1,48 @@
+"""Holds Python objects for a daemon and carries out the daemon's requests.
+
+The daemon, written in Rust, starts this interpreter, sends it this text and drives it over two
+sockets. The main thread reads requests from the first socket and answers them in order. So code
+that must run on a main thread (signal, sqlite3, RLock) does, and no thread has to wake another.
+A second thread reads the second socket, for what cannot wait for its turn: interruptions, and
+the end.
+
+The modules of this folder are joined into one text, in the order of `agent.rs`, without the
+lines that import one from another. They import only the standard library, and they import at
+their top what every call needs, so that nothing the object patches later can reach it.
+
+Deliberately absent: any use of sys.stdin, sys.stdout and sys.stderr except flushing them (they
+belong to the object), any pickling, and any opinion about which objects may be called: the
+daemon decides what it asks for.
+
+This module: how a request fails when the object did not raise.
+"""
+
+
+class Failure(Exception):
+    """A request that cannot be carried out, or a result that cannot travel.
+
+    The codes: no_such_object, no_such_operation, bad_arguments, not_a_value, too_deep,
+    too_large, interrupted.
+    """
+
+    def __init__(self, code: 'str', message: 'str') -> 'None':
+        Exception.__init__(self, code, message)
+        self.code = code
+        self.message = message
+
+
+class Interrupted(BaseException):
+    """Raised in a running call that the daemon no longer waits for."""
+
+
+def attempt(function, otherwise):
+    """Returns what the function returns, or `otherwise` if it raises.
+
+    For code of the object's whose failure must not disturb the agent.
+    """
+    try:
+        return function()
+    except Interrupted:
+        raise
+    except BaseException:
+        return otherwise

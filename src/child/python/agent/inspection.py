@@ -1,0 +1,108 @@
+"""What can be known of an object without running any of its code."""
+
+import itertools
+import operator
+import sys
+import types
+
+from agent.failure import attempt
+
+SCALARS = (type(None), bool, int, float, complex, str, bytes)
+# Types are compared by identity, because a metaclass may define == and hash. These types live
+# for ever, so no other type ever has one of their ids.
+SCALAR_IDS = frozenset(map(id, SCALARS))
+INT_ID = id(int)
+# The longest name that is sent. A class or a function may have one of any length.
+NAME_LIMIT = 1000
+
+
+def scalar_kinds(items):
+    """The ids of the items' types, or None unless all items are scalars.
+
+    There is no loop in Python here, and no code of the items runs.
+    """
+    if not items:
+        return frozenset()
+    first = type(next(iter(items)))
+    if id(first) not in SCALAR_IDS:
+        return None
+    if len(items) > 100 and all(map(operator.is_, map(type, items), itertools.repeat(first))):
+        return frozenset((id(first),))
+    kinds = frozenset(map(id, map(type, items)))
+    return kinds if kinds <= SCALAR_IDS else None
+
+
+def type_name(cls):
+    """`module.qualname` of a class, whatever its metaclass says."""
+    name = type.__dict__['__qualname__'].__get__(cls)
+    try:
+        module = type.__dict__['__module__'].__get__(cls)
+    except AttributeError:
+        module = None
+    return in_module(module, name)
+
+
+def in_module(module, name):
+    name = str.__str__(name)
+    if type(module) is str and module != 'builtins':
+        name = module + '.' + name
+    return name[:NAME_LIMIT]
+
+
+def own_name(x):
+    """The name of a class, a function or a module, for messages; '' for any other object.
+
+    The name of its type would say nothing: `type`, `function`, or the name of a metaclass.
+    """
+    if is_a(type(x), type):
+        return type_name(x)
+    if type(x) is types.ModuleType:
+        name = types.ModuleType.__getattribute__(x, '__dict__').get('__name__')
+        return name[:NAME_LIMIT] if type(name) is str else ''
+    if type(x) is types.MethodType and type(x.__func__) is types.FunctionType:
+        x = x.__func__
+    if type(x) is types.FunctionType:
+        return in_module(x.__module__, x.__qualname__)
+    if type(x) is types.BuiltinFunctionType:
+        owner = x.__self__
+        if owner is None or type(owner) is types.ModuleType:
+            return in_module(x.__module__, x.__name__)
+        cls = owner if is_a(type(owner), type) else type(owner)
+        return (type_name(cls) + '.' + x.__name__)[:NAME_LIMIT]
+    return ''
+
+
+def bases(cls):
+    """The classes of a class, itself first, whatever its metaclass says."""
+    return type.__dict__['__mro__'].__get__(cls)
+
+
+def own_names(cls):
+    """The names that a class itself defines, whatever its metaclass says."""
+    return type.__dict__['__dict__'].__get__(cls)
+
+
+def is_a(cls, base):
+    """issubclass by identity, which runs no code of either class."""
+    return any(entry is base for entry in bases(cls))
+
+
+def exactly(x, *classes):
+    """Whether the object is an instance of one of the classes itself, by identity."""
+    return any(type(x) is cls for cls in classes)
+
+
+def loaded(module, name):
+    """A name of a module that has been imported already, else None."""
+    module = sys.modules.get(module)
+    return module.__dict__.get(name) if type(module) is types.ModuleType else None
+
+
+def short_repr(x):
+    """The repr of an object, bounded, whatever the object does."""
+    if exactly(x, str, bytes):
+        x = x[:1000]
+    text = attempt(lambda: str.__str__(repr(x)), None)
+    if text is None:
+        text = '<{} object whose repr failed>'.format(type_name(type(x)))
+    return text if len(text) <= 1000 else text[:999] + '\u2026'

@@ -1,0 +1,230 @@
+"""What the daemon can ask for."""
+
+import builtins
+import os
+import signal
+import sys
+import time
+
+from agent.decoding import Decoding
+from agent.description import described
+from agent.encoding import MODES, Encoding
+from agent.failure import Failure, Interrupted, attempt
+from agent.inspection import type_name
+from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
+from agent.objects import ObjectTable
+from agent.operators import OPERATORS, operand_count
+from agent.wire import FRAME_LIMIT
+
+BATCH_SECONDS = 0.002
+BATCH_BYTES = 65536
+
+
+class Interpreter:
+    """Stands for the interpreter itself."""
+
+    def __init__(self):
+        self.pid, self.executable = os.getpid(), sys.executable
+        self.version = '.'.join(map(str, sys.version_info[:3]))
+
+    def __repr__(self):
+        return '<Python {} at {}>'.format(self.version, self.executable)
+
+
+class Operations:
+    """One method for each operation.
+
+    Each returns what marshal may see, and leaves in the encoding what stays.
+    """
+
+    def __init__(self):
+        self.objects = ObjectTable()
+        self.depth = 32
+        self.limit = FRAME_LIMIT
+        self.scripts = []
+        self.by_name = {
+            'hello': self.hello, 'make': self.make, 'call': self.call, 'get': self.get,
+            'set': self.set, 'delete': self.delete, 'operate': self.operate,
+            'iterate': self.iterate, 'describe': self.describe, 'objects': self.listing,
+        }
+
+    def perform(self, operation, payload):
+        """The encoded result, and the objects to be kept for it."""
+        function = self.by_name.get(operation)
+        if function is None:
+            raise Failure('no_such_operation', 'there is no operation {!r}'.format(operation))
+        if type(payload) is not dict:
+            message = 'the payload of {!r} must be a dict'.format(operation)
+            raise Failure('bad_arguments', message)
+        mode = payload.get('returns', 'default')
+        if mode not in MODES:
+            message = '`returns` must be one of {}, not {!r}'.format(', '.join(MODES), mode)
+            raise Failure('bad_arguments', message)
+        encoding = Encoding(self.objects, mode, self.depth, self.limit)
+        return function(payload, encoding), encoding.sent
+
+    def decode(self, x):
+        return Decoding(self.objects, self.depth).decode(x)
+
+    def contents(self, x):
+        """Decodes arguments; the list or the dict around them does not count as a level."""
+        return Decoding(self.objects, self.depth).decode(x, -1)
+
+    def target(self, payload):
+        return self.objects.find(required(payload, 'target'))
+
+    def arguments(self, payload):
+        args, kwargs = payload.get('args', []), payload.get('kwargs', {})
+        if args:
+            args = self.contents(args)
+        if kwargs:
+            kwargs = self.contents(kwargs)
+        if type(args) not in (list, tuple) or type(kwargs) is not dict:
+            raise Failure('bad_arguments', '`args` must be a list, and `kwargs` a dict')
+        return args, kwargs
+
+    def hello(self, payload, encoding):
+        self.depth = payload.get('depth', self.depth)
+        self.limit = payload.get('limit', self.limit)
+        end_with_parent(payload.get('daemon'))
+        # The object may change the directory later.
+        sys.path[:0] = map(os.path.abspath, payload.get('path', []))
+        if payload.get('argv') is not None:
+            sys.argv[:] = payload['argv']
+        import importlib.util
+
+        has_numpy = attempt(lambda: importlib.util.find_spec('numpy') is not None, False)
+        return encoding.encode({
+            'version': sys.version, 'version_info': list(sys.version_info),
+            'executable': sys.executable, 'prefix': sys.prefix, 'base_prefix': sys.base_prefix,
+            'implementation': sys.implementation.name, 'pid': os.getpid(), 'numpy': has_numpy,
+        })
+
+    def make(self, payload, encoding):
+        kind = required(payload, 'kind')
+        if kind == 'instance':
+            args, kwargs = self.arguments(payload)
+            made = self.named(payload)(*args, **kwargs)
+        elif kind == 'value':
+            made = self.decode(required(payload, 'value'))
+        elif kind == 'object':
+            made = self.named(payload)
+        elif kind == 'module':
+            made = imported(required(payload, 'module'))
+        elif kind == 'file':
+            made = module_from_file(required(payload, 'path'))
+        elif kind == 'interpreter':
+            made = Interpreter()
+        elif kind == 'script':
+            made = module_from_script(required(payload, 'source'), payload.get('name'))
+            self.scripts.append(made)
+        else:
+            raise Failure('bad_arguments', '{!r} is not a kind of definition'.format(kind))
+        encoding.mode = 'handle'
+        return encoding.stay(made)
+
+    def named(self, payload):
+        name, module = required(payload, 'name'), payload.get('module')
+        if module is not None:
+            return reach(imported(module), name)
+        first = name.split('.')[0] if type(name) is str else name
+        # As in the scripts themselves, a name of theirs hides a builtin.
+        places = self.scripts[::-1] + [builtins]
+        place = next((place for place in places if first in place.__dict__), builtins)
+        return reach(place, name)
+
+    def call(self, payload, encoding):
+        x = self.target(payload)
+        args, kwargs = self.arguments(payload)
+        if payload.get('name') is not None:
+            x = reach(x, payload['name'])
+        return encoding.top(x(*args, **kwargs))
+
+    def get(self, payload, encoding):
+        return encoding.top(reach(self.target(payload), required(payload, 'name')))
+
+    def set(self, payload, encoding):
+        parent, name = reach_parent(self.target(payload), required(payload, 'name'))
+        setattr(parent, name, self.decode(required(payload, 'value')))
+
+    def delete(self, payload, encoding):
+        parent, name = reach_parent(self.target(payload), required(payload, 'name'))
+        delattr(parent, name)
+
+    def operate(self, payload, encoding):
+        name = required(payload, 'operator')
+        if type(name) is not str or name not in OPERATORS:
+            message = 'there is no operator {!r}; the operators are: {}'
+            known = ', '.join(sorted(OPERATORS))
+            raise Failure('bad_arguments', message.format(name, known))
+        function, least, greatest = OPERATORS[name]
+        operands = self.contents(required(payload, 'operands'))
+        fits = type(operands) in (list, tuple) and least <= len(operands) <= greatest
+        if not fits:
+            message = '`{}` takes {}'.format(name, operand_count(least - 1, greatest - 1))
+            raise Failure('bad_arguments', message)
+        if name == 'eval':
+            operands = [*operands, self.contents(payload.get('names', {}))]
+        return encoding.top(function(*operands))
+
+    def iterate(self, payload, encoding):
+        """Up to `count` items of an iterator, and whether it has ended."""
+        number, count = required(payload, 'target'), required(payload, 'count')
+        iterator, kept = self.objects.find(number), self.objects.kept[number]
+        if kept.failure is not None:
+            failure, kept.failure = kept.failure, None
+            raise failure
+        items: 'list' = []
+        end, room = time.monotonic() + BATCH_SECONDS, encoding.room
+        while len(items) < count:
+            mark = len(encoding.sent)
+            # Each item is a message of its own.
+            encoding.message = encoding.limit
+            try:
+                items.append(encoding.top(next(iterator)))
+            except StopIteration:
+                return items, True
+            except BaseException as error:
+                if not items or type(error) is Interrupted:
+                    raise
+                # The items before it are not lost: it is raised when the next are asked for.
+                del encoding.sent[mark:]
+                kept.failure = error
+                break
+            if time.monotonic() > end or room - encoding.room > BATCH_BYTES:
+                break
+        return items, False
+
+    def describe(self, payload, encoding):
+        return encoding.encode(described(self.target(payload)))
+
+    def listing(self, payload, encoding):
+        kept = list(self.objects.kept.items())
+        rows = [(number, type_name(type(entry.object)), entry.count) for number, entry in kept]
+        return encoding.encode(rows)
+
+
+def required(payload, key):
+    if key not in payload:
+        raise Failure('bad_arguments', 'the request lacks {!r}'.format(key))
+    return payload[key]
+
+
+def end_with_parent(daemon):
+    """Has the kernel kill this process with its parent, where that is not the daemon itself.
+
+    A wrapper's parent death signal is not inherited by what it starts.
+    """
+    if daemon is None or os.getppid() == daemon:
+        return
+    parent = os.getppid()
+    try:
+        import ctypes
+
+        set_death_signal = ctypes.CDLL(None).prctl
+        set_death_signal(1, int(signal.SIGKILL), 0, 0, 0)
+    except (ImportError, AttributeError, OSError):
+        return
+    if os.getppid() != parent:
+        # The parent died before the call.
+        os._exit(0)

@@ -1,0 +1,198 @@
+"""Values of the standard library and of numpy, as markers and back.
+
+marshal cannot carry them, so each travels as a marker: a tuple of `...`, a name, and plain parts.
+Nothing is imported to make a marker: a value of a module that is not loaded cannot exist. What
+needs a module to be made again imports it then.
+"""
+
+import sys
+
+from agent.failure import Failure, attempt
+from agent.inspection import is_a, loaded
+
+MARKER = Ellipsis
+
+
+# === to markers ===
+
+
+def zone(tz):
+    """A time zone as data, or False if it cannot travel."""
+    if tz is None:
+        return None
+    if type(tz) is loaded('datetime', 'timezone'):
+        offset, name = (tz.__getinitargs__() + (None,))[:2]
+        return (microseconds(offset), name) if name is None or type(name) is str else False
+    if type(tz) is loaded('zoneinfo', 'ZoneInfo') and type(tz.key) is str:
+        return tz.key
+    return False
+
+
+def microseconds(delta):
+    return (delta.days * 86400 + delta.seconds) * 1000000 + delta.microseconds
+
+
+def date_marker(x):
+    return (MARKER, 'date', x.year, x.month, x.day)
+
+
+def time_marker(x):
+    tz = zone(x.tzinfo)
+    if tz is False:
+        return None
+    return (MARKER, 'time', x.hour, x.minute, x.second, x.microsecond, x.fold, tz)
+
+
+def datetime_marker(x):
+    tz = zone(x.tzinfo)
+    day = (MARKER, 'datetime', x.year, x.month, x.day)
+    return None if tz is False else day + (x.hour, x.minute, x.second, x.microsecond, x.fold, tz)
+
+
+def timedelta_marker(x):
+    return (MARKER, 'timedelta', x.days, x.seconds, x.microseconds)
+
+
+def decimal_marker(x):
+    text = str(x)
+    return (MARKER, 'decimal', text) if type(text) is str else None
+
+
+def uuid_marker(x):
+    data = attempt(lambda: x.bytes, None)
+    return (MARKER, 'uuid', data) if type(data) is bytes and len(data) == 16 else None
+
+
+def array_marker(x):
+    if x.typecode in 'uw':
+        return None
+    kind = 'f' if x.typecode in 'fd' else 'i' if x.typecode.islower() else 'u'
+    order = '|' if x.itemsize == 1 else '<' if sys.byteorder == 'little' else '>'
+    data = x.tobytes()
+    shape = (len(data) // x.itemsize,)
+    return (MARKER, 'array', 'array', order + kind + str(x.itemsize), shape, data)
+
+
+def numpy_marker(x):
+    """The marker of a numpy array of numbers or of a numpy number, else None."""
+    array, generic = loaded('numpy', 'ndarray'), loaded('numpy', 'generic')
+    if array is None or generic is None:
+        return None
+    if type(x) is array:
+        dtype, shape = x.dtype, tuple(map(int, x.shape))
+    elif is_a(type(x), generic):
+        dtype, shape = generic.dtype.__get__(x), ()
+        if dtype.type is not type(x):
+            return None
+    else:
+        return None
+    if dtype.kind not in 'biufc':
+        return None
+    return (MARKER, 'array', 'numpy', dtype.str, shape, x.tobytes())
+
+
+STANDARD = {
+    'datetime.date': date_marker, 'datetime.time': time_marker,
+    'datetime.datetime': datetime_marker, 'datetime.timedelta': timedelta_marker,
+    'decimal.Decimal': decimal_marker, 'uuid.UUID': uuid_marker, 'array.array': array_marker,
+}
+
+
+# === from markers ===
+
+
+def zone_from(data):
+    if type(data) is str:
+        try:
+            import zoneinfo
+
+            return zoneinfo.ZoneInfo(data)
+        except Exception as error:
+            message = 'the interpreter has no time zone {!r}: {}'.format(data, error)
+            raise Failure('bad_arguments', message) from None
+    if data is None:
+        return None
+    import datetime
+
+    offset = datetime.timedelta(microseconds=data[0])
+    return datetime.timezone(offset) if data[1] is None else datetime.timezone(offset, data[1])
+
+
+def date_from(year, month, day):
+    import datetime
+
+    return datetime.date(year, month, day)
+
+
+def time_from(hour, minute, second, microsecond, fold, tz):
+    import datetime
+
+    return datetime.time(hour, minute, second, microsecond, zone_from(tz), fold=fold)
+
+
+def datetime_from(year, month, day, hour, minute, second, microsecond, fold, tz):
+    import datetime
+
+    tz = zone_from(tz)
+    return datetime.datetime(year, month, day, hour, minute, second, microsecond, tz, fold=fold)
+
+
+def timedelta_from(days, seconds, micros):
+    import datetime
+
+    return datetime.timedelta(days, seconds, micros)
+
+
+def decimal_from(text):
+    import decimal
+
+    return decimal.Decimal(text)
+
+
+def uuid_from(data):
+    import uuid
+
+    return uuid.UUID(bytes=data)
+
+
+def array_from(source, dtype, shape, data):
+    if source == 'numpy':
+        return numpy_from(dtype, shape, data)
+    import array
+
+    if len(shape) != 1:
+        message = 'an `array.array` has one dimension, not {}'
+        raise Failure('bad_arguments', message.format(len(shape)))
+    if dtype[0] != '|' and dtype[0] != ('<' if sys.byteorder == 'little' else '>'):
+        message = 'an `array.array` cannot hold {}, which has the other byte order'
+        raise Failure('bad_arguments', message.format(dtype))
+    for code in {'i': 'bhiql', 'u': 'BHIQL', 'f': 'fd'}.get(dtype[1], ''):
+        made = array.array(code)
+        if str(made.itemsize) == dtype[2:]:
+            made.frombytes(data)
+            if len(made) != shape[0]:
+                message = '{} items of {} do not fit the shape {}'
+                raise Failure('bad_arguments', message.format(len(made), dtype, shape))
+            return made
+    raise Failure('bad_arguments', 'an `array.array` cannot hold {}'.format(dtype))
+
+
+def numpy_from(dtype, shape, data):
+    try:
+        import numpy
+    except ImportError as error:
+        message = 'a numpy array needs numpy in the interpreter `{}`: {}'
+        raise Failure('bad_arguments', message.format(sys.executable, error)) from None
+    kind = numpy.dtype(dtype)
+    if kind.kind not in 'biufc':
+        raise Failure('bad_arguments', '{} is not a type of numbers'.format(dtype))
+    made = numpy.frombuffer(data, kind).reshape(shape)
+    # A copy, because an array that is a view of bytes is read-only.
+    return made.copy() if shape else made[()]
+
+
+DECODE: 'dict' = {
+    'slice': slice, 'range': range, 'date': date_from, 'time': time_from,
+    'datetime': datetime_from, 'timedelta': timedelta_from, 'decimal': decimal_from,
+    'uuid': uuid_from, 'array': array_from,
+}

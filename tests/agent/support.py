@@ -1,0 +1,285 @@
+"""A daemon for tests: starts an interpreter and talks to the agent over its sockets.
+
+OAD_PYTHON names the interpreter under test; the default is the one that runs the tests.
+"""
+
+import marshal
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCES = os.path.join(HERE, '..', '..', 'src', 'child', 'python')
+PYTHON = os.environ.get('OAD_PYTHON', sys.executable)
+# Far longer than anything takes on a loaded machine, and far shorter than what hangs here.
+TIMEOUT = 30
+
+# A shell starts background jobs with SIGINT ignored, and every interpreter under test would
+# inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def source(name):
+    with open(os.path.join(SOURCES, name), encoding='utf-8') as file:
+        return file.read()
+
+
+def agent_modules():
+    """The names of the agent's modules in the order in which the daemon joins them."""
+    return re.findall(r'include_str!\("(agent/\w+\.py)"\)', source('agent.rs'))
+
+
+def agent():
+    """The text that the daemon sends, joined as in `agent.rs`."""
+    kept, is_import = [], False
+    for line in ''.join(map(source, agent_modules())).splitlines(True):
+        is_dropped = is_import or line.startswith('from agent.')
+        is_import = is_dropped and line.rstrip().endswith(('(', ','))
+        if not is_dropped:
+            kept.append(line)
+    return ''.join(kept)
+
+
+BOOTSTRAP = source('bootstrap.py')
+AGENT = agent()
+
+
+class Raised(Exception):
+    """An exception of the object's, as the agent reports it."""
+
+    def __init__(self, report):
+        Exception.__init__(self, report['traceback'])
+        self.report = report
+        others = report.get('others', [])
+        for entry in others + [report]:
+            for link in ('cause', 'context'):
+                entry[link] = others[entry[link] - 1] if entry[link] else None
+            if entry['group'] is not None:
+                entry['group'] = [others[place - 1] for place in entry['group']]
+
+
+class Failed(Exception):
+    """A request that the agent refused or could not carry out."""
+
+    def __init__(self, code, message):
+        Exception.__init__(self, code, message)
+        self.code = code
+        self.message = message
+
+
+class Daemon:
+    """Plays the daemon: starts an interpreter, sends requests, receives answers and output."""
+
+    def __init__(self, python=PYTHON, hello=True, env=None, cwd=None, before=(), path=()):
+        self.socket, theirs = socket.socketpair()
+        self.urgent, urgent = socket.socketpair()
+        self.fd = theirs.fileno()
+        self.socket.settimeout(TIMEOUT)
+        environment = dict(os.environ, PYTHONSAFEPATH='oad')
+        environment.update(env or {})
+        self.process = subprocess.Popen(
+            [python]
+            + list(before)
+            + ['-u', '-B', '-c', BOOTSTRAP, str(theirs.fileno()), str(urgent.fileno())],
+            pass_fds=[theirs.fileno(), urgent.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=cwd,
+        )
+        theirs.close()
+        urgent.close()
+        self.output = {'stdout': b'', 'stderr': b''}
+        self.drains = [
+            threading.Thread(target=self.drain, args=(name,), daemon=True) for name in self.output
+        ]
+        for drain in self.drains:
+            drain.start()
+        self.next_id = 0
+        self.answers = {}
+        self.version = self.receive_frame()
+        if hello:
+            self.send_frame(AGENT)
+            self.info = self.ask('hello', {'depth': 32, 'path': list(path)})
+
+    def drain(self, name):
+        stream = getattr(self.process, name)
+        while True:
+            part = os.read(stream.fileno(), 65536)
+            if not part:
+                return
+            self.output[name] = (self.output[name] + part)[-1 << 20 :]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for drain in self.drains:
+            drain.join(5)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def close(self):
+        self.socket.close()
+        self.urgent.close()
+
+    def interrupt(self, number):
+        self.urgent.sendall(marshal_frame((0, 'interrupt', number)))
+
+    def send_frame(self, x):
+        self.socket.sendall(marshal_frame(x))
+
+    def receive(self, count):
+        parts = []
+        while count:
+            part = self.socket.recv(min(count, 1 << 20))
+            if not part:
+                raise EOFError('the interpreter has ended: {!r}'.format(self.output))
+            parts.append(part)
+            count -= len(part)
+        return b''.join(parts)
+
+    def receive_frame(self):
+        return marshal.loads(self.receive(struct.unpack('<I', self.receive(4))[0]))
+
+    def send(self, operation, payload):
+        self.next_id += 1
+        self.send_frame((self.next_id, operation, payload))
+        return self.next_id
+
+    def answer(self, number):
+        while number not in self.answers:
+            answered, status, payload = self.receive_frame()
+            assert answered not in self.answers, 'answered twice'
+            self.answers[answered] = status, payload
+        status, payload = self.answers.pop(number)
+        if status == 'raised':
+            raise Raised(payload)
+        if status == 'failed':
+            raise Failed(*payload)
+        return payload
+
+    def ask(self, operation, payload):
+        return self.answer(self.send(operation, payload))
+
+    def make(self, module, name, *args, **kwargs):
+        definition = {
+            'kind': 'instance',
+            'module': module,
+            'name': name,
+            'args': list(args),
+            'kwargs': kwargs,
+        }
+        return self.ask('make', definition)[2]
+
+    def value(self, x):
+        return self.ask('make', {'kind': 'value', 'value': x})[2]
+
+    def script(self, text, name=None):
+        return self.ask('make', {'kind': 'script', 'source': text, 'name': name})[2]
+
+    def call(self, target, name, *args, **kwargs):
+        returns = kwargs.pop('returns', 'default')
+        return self.ask(
+            'call',
+            {
+                'target': target,
+                'name': name,
+                'args': list(args),
+                'kwargs': kwargs,
+                'returns': returns,
+            },
+        )
+
+    def get(self, target, name, returns='default'):
+        return self.ask('get', {'target': target, 'name': name, 'returns': returns})
+
+    def set(self, target, name, value):
+        return self.ask('set', {'target': target, 'name': name, 'value': value})
+
+    def operate(self, operator, *operands, **options):
+        returns = options.get('returns', 'default')
+        return self.ask(
+            'operate', {'operator': operator, 'operands': list(operands), 'returns': returns}
+        )
+
+    def release(self, number, count=0):
+        self.send('release', (number, count))
+
+
+def marshal_frame(x):
+    body = marshal.dumps(x, 2)
+    return struct.pack('<I', len(body)) + body
+
+
+def wait_for(reached, seconds=TIMEOUT):
+    end = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > end:
+            raise AssertionError('it did not happen within {} s'.format(seconds))
+        time.sleep(0.005)
+
+
+def handle(number):
+    return (Ellipsis, 'handle', number)
+
+
+def kind(marker):
+    return marker[1] if type(marker) is tuple and marker and marker[0] is Ellipsis else None
+
+
+class Case(unittest.TestCase):
+    """One interpreter for a class of tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.__exit__()
+
+    def run_text(self, text, name=None):
+        return self.daemon.script(textwrap.dedent(text), name)
+
+    def raises(self, function, *args, **kwargs):
+        with self.assertRaises(Raised) as caught:
+            function(*args, **kwargs)
+        return caught.exception.report
+
+    def fails(self, code, function, *args, **kwargs):
+        with self.assertRaises(Failed) as caught:
+            function(*args, **kwargs)
+        self.assertEqual(caught.exception.code, code)
+        return caught.exception.message
+
+    def echo(self, x):
+        """A value to the interpreter and back."""
+        number = self.daemon.value(x)
+        module = self.daemon.ask('make', {'kind': 'object', 'module': 'builtins', 'name': 'list'})[
+            2
+        ]
+        got = self.daemon.operate(
+            'getitem', self.daemon.call(module, None, [handle(number)], returns='handle'), 0
+        )
+        self.daemon.release(number)
+        return got
+
+    def evaluate(self, text, returns='default', before=''):
+        module = self.run_text(before + '\ndef f():\n    return ' + text + '\n')
+        return self.daemon.call(module, 'f', returns=returns)

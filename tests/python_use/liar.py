@@ -1,0 +1,61 @@
+# What every lying interpreter does as it should. It is told to lie by what follows.
+import marshal, os, struct, sys, time
+
+fd = int(sys.argv[-2])
+
+
+def send(data):
+    while data:
+        data = data[os.write(fd, data):]
+
+
+def exactly(size):
+    data = b''
+    while len(data) < size:
+        part = os.read(fd, size - len(data))
+        if not part:
+            sys.exit(0)
+        data += part
+    return data
+
+
+def receive():
+    return exactly(struct.unpack('<I', exactly(4))[0])
+
+
+def body(data):
+    send(struct.pack('<I', len(data)) + data)
+
+
+def frame(x):
+    body(marshal.dumps(x, 2))
+
+
+def hang():
+    time.sleep(600)
+
+
+def begin():
+    frame((0, 'version', (3, 8, 0, 'cpython')))
+    receive()
+    receive()
+
+
+def request():
+    number = 0
+    while not number:
+        number = marshal.loads(receive())[0]
+    return number
+
+
+def greet():
+    begin()
+    frame((1, 'value', None))
+    return request()
+
+
+def make():
+    frame((greet(), 'value', (Ellipsis, 'handle', 1, 'Fake', '')))
+    return request()
+
+
