@@ -422,7 +422,11 @@ macro_rules! fields {
             type Ok = Value;
             type Error = Fault;
 
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Fault> {
                 self.push(name, value)
             }
 

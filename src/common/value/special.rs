@@ -92,7 +92,8 @@ macro_rules! special {
 
             impl<'de> Deserialize<'de> for $type {
                 fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                    deserializer.deserialize_newtype_struct(<$type as Special>::NAME, SpecialVisitor(PhantomData))
+                    let name = <$type as Special>::NAME;
+                    deserializer.deserialize_newtype_struct(name, SpecialVisitor(PhantomData))
                 }
             }
         )*

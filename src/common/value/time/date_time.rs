@@ -22,7 +22,8 @@ use crate::common::value::time::{DAY, Date, MICROSECOND, Time, Zone, time_of_day
 ///
 /// let moment: DateTime = "2024-02-29 12:00:00+00:00".parse()?;
 /// assert_eq!(moment.to_string(), "2024-02-29T12:00:00+00:00");
-/// assert_eq!(DateTime::try_from(UNIX_EPOCH + Duration::from_secs(1_709_208_000))?, moment);
+/// let time = UNIX_EPOCH + Duration::from_secs(1_709_208_000);
+/// assert_eq!(DateTime::try_from(time)?, moment);
 /// # Ok::<(), oad::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
