@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::common::scoped::{Slot, with_slot};
-use crate::common::value::special::HANDLE;
+use crate::common::value::special::{HANDLE, plain_struct};
 use crate::common::value::{Value, hold};
 
 /// The name of an object that stays in its daemon.
@@ -54,7 +54,7 @@ pub(crate) struct ObjectKind {
 }
 
 /// The form of a handle in other formats, such as JSON.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct PlainHandle {
     daemon: Uuid,
     id: u64,
@@ -72,6 +72,17 @@ impl Handle {
     /// Sets what is known about the object.
     pub(crate) fn of_kind(self, kind: ObjectKind) -> Self {
         Handle { kind: (kind != ObjectKind::default()).then(|| Arc::new(kind)), ..self }
+    }
+
+    /// The form in other formats, such as JSON.
+    pub(super) fn plain(&self) -> Value {
+        let interfaces = self.interfaces().map(Value::from).collect::<Vec<_>>();
+        plain_struct([
+            ("daemon", self.daemon.to_string().into()),
+            ("id", self.id.into()),
+            ("type", self.type_name().into()),
+            ("interfaces", interfaces.into()),
+        ])
     }
 
     /// Returns the lease, if the handle came in a response.
@@ -158,17 +169,6 @@ impl From<PlainHandle> for Handle {
     }
 }
 
-impl From<&Handle> for PlainHandle {
-    fn from(handle: &Handle) -> Self {
-        PlainHandle {
-            daemon: handle.daemon,
-            id: handle.id,
-            type_name: handle.type_name().to_owned(),
-            interfaces: handle.interfaces().map(str::to_owned).collect(),
-        }
-    }
-}
-
 /// Writes the object's number, `@` and the daemon's UUID.
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,6 +187,6 @@ impl Serialize for Handle {
         if let Some(lease) = &self.lease {
             hold(lease.clone());
         }
-        serializer.serialize_newtype_struct(HANDLE, &PlainHandle::from(self))
+        serializer.serialize_newtype_struct(HANDLE, &self.plain())
     }
 }

@@ -13,6 +13,7 @@ mod foreign;
 mod handle;
 mod integer;
 mod keep_alive;
+mod kinds;
 mod list;
 mod number;
 mod python_details;
