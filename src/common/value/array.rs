@@ -238,7 +238,7 @@ impl fmt::Debug for Array {
 
 impl Array {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         let ArrayParts { source, dtype, shape, bytes } = &*self.0;
         let source = match source {
             ArraySource::Array => "array",
@@ -258,7 +258,7 @@ impl Special for Array {
     const WHAT: &'static str = "an array";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -45,7 +45,7 @@ struct PlainComplex {
 
 impl Complex {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         plain_struct([("re", self.re.into()), ("im", self.im.into())])
     }
 }
@@ -55,7 +55,7 @@ impl Special for Complex {
     const WHAT: &'static str = "a complex number";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

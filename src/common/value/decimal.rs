@@ -135,7 +135,7 @@ impl FromStr for Decimal {
 
 impl Decimal {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         self.0.as_str().into()
     }
 }
@@ -145,7 +145,7 @@ impl Special for Decimal {
     const WHAT: &'static str = "a decimal number";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -87,7 +87,7 @@ impl Value {
 
 impl RawText {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         Value::Bytes(self.0.as_slice().into())
     }
 }
@@ -97,7 +97,7 @@ impl Special for RawText {
     const WHAT: &'static str = "text with lone surrogates";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -149,7 +149,7 @@ struct PlainDate {
 
 impl Date {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         let Date { year, month, day } = *self;
         plain_struct([("year", year.into()), ("month", month.into()), ("day", day.into())])
     }
@@ -160,7 +160,7 @@ impl Special for Date {
     const WHAT: &'static str = "a date";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -141,7 +141,7 @@ struct PlainDateTime {
 
 impl DateTime {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         plain_struct([("date", self.date.into()), ("time", self.time.clone().into())])
     }
 }
@@ -151,7 +151,7 @@ impl Special for DateTime {
     const WHAT: &'static str = "a date and time";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

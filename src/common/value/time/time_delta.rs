@@ -211,7 +211,7 @@ struct PlainTimeDelta {
 
 impl TimeDelta {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         plain_struct([
             ("days", self.days.into()),
             ("seconds", self.seconds.into()),
@@ -226,7 +226,7 @@ impl Special for TimeDelta {
     const WHAT: &'static str = "a time span";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

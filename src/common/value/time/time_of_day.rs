@@ -225,7 +225,7 @@ struct PlainTime {
 
 impl Time {
     /// The plain form.
-    pub(in crate::common::value) fn to_plain(&self) -> Value {
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
         plain_struct([
             ("hour", self.hour.into()),
             ("minute", self.minute.into()),
@@ -243,7 +243,7 @@ impl Special for Time {
     const WHAT: &'static str = "a time";
 
     fn plain(&self) -> PlainForm<'_> {
-        PlainForm::Flat(self.to_plain())
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
