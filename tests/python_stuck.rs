@@ -94,7 +94,7 @@ async fn making_that_is_given_up_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn object_that_closes_its_agents_sockets_is_told_so_and_its_files_are_its_own() {
+async fn object_that_closes_its_agents_sockets_is_blamed_and_keeps_its_files() {
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
     let source = "import os\nkept = []\ndef close(folder):\n    os.closerange(3, 1000)\n    \
                   kept.extend(open(os.path.join(folder, str(n)), 'w') for n in range(40))\n";
@@ -102,7 +102,7 @@ async fn object_that_closes_its_agents_sockets_is_told_so_and_its_files_are_its_
     let error = closing.call::<()>("close", (folder.path(),)).await.expect_err("it cannot answer");
     assert_eq!(error.kind(), ErrorKind::Died, "{error}");
     assert!(
-        error.to_string().contains("the object has closed the sockets of its agent"),
+        error.to_string().contains("the object closed or replaced the sockets of its agent"),
         "{error}"
     );
     // The agent may have found out before all of them were opened.
@@ -152,7 +152,7 @@ async fn names_of_a_script_hide_builtin_ones() {
 }
 
 #[tokio::test]
-async fn deadline_tells_how_far_the_call_had_come() {
+async fn timeout_says_how_far_the_call_had_come() {
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
     let holds = script(HOLDS).await;
     let begun = folder.path().join("begun");
@@ -167,10 +167,10 @@ async fn deadline_tells_how_far_the_call_had_come() {
                 return;
             }
         }
-        panic!("no deadline tells that {text}");
+        panic!("no timeout says that {text}");
     };
-    late("what cannot be, as code in C, keeps the object busy").await;
-    late("the object is busy with a call before it").await;
+    late("the object busy until it returns").await;
+    late("the object is busy with an earlier call").await;
     assert_eq!(
         holds.call::<u64>("hold", (&begun,)).await.expect("it is free again"),
         1_249_999_975_000_000
