@@ -34,7 +34,8 @@ def main():
     except ImportError:
         pass
     else:
-        ends['pyoad'] = ObjectDaemonProxy(InstanceDefinition('io', 'StringIO', 'text'), logger=logging.getLogger('quiet'))
+        definition = InstanceDefinition('io', 'StringIO', 'text')
+        ends['pyoad'] = ObjectDaemonProxy(definition, logger=logging.getLogger('quiet'))
     print('ends', *ends, flush=True)
     for line in sys.stdin:
         name, calls = line.split()

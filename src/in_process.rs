@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::host::BLOCKING_THREADS;
-use crate::child::server::{Services, serve_within};
+use crate::child::server::{Services, serve_in_process};
 use crate::common::transport::IoStream;
 use crate::parent::daemon::{InProcess, Spawn};
 #[cfg(feature = "python")]
@@ -93,7 +93,7 @@ fn start(
     runtime.spawn(async move {
         let _telling = telling;
         // What fails is told on the lifeline, or by its end.
-        let _ = serve_within(its_lifeline, its_connection, add(Services::default())).await;
+        let _ = serve_in_process(its_lifeline, its_connection, add(Services::default())).await;
     });
     Ok((InProcess::new(runtime, ended), lifeline, connection))
 }

@@ -56,10 +56,10 @@ pub use oad_macros::{main, object};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::child::object::{
-        Arguments, ByDebug, ByDisplay, ByError, ByNothing, Calls, Construction, Deserialized,
-        Hosted, HostedAs, Implementation, Interface, InterfaceDispatch, MethodOutput,
+        Arguments, ByDebug, ByDisplay, ByError, ByNothing, ByValue, Calls, Construction,
+        Deserialized, Hosted, HostedAs, Implementation, Interface, InterfaceDispatch, MethodOutput,
         NotDeserialized, NotSerialized, OverlappingKind, OwnedItems, RaisedError, Registration,
-        Reply, Revive, SerialKind, Serialized, construction, in_place, no_such_method, overlapping,
+        Reply, SerialKind, Serialized, construction, in_place, no_such_method, overlapping,
         send_iterator, send_stream, serial, take,
     };
     pub use crate::common::definition::{Method, Parameter, Receiver, TypeDescription};

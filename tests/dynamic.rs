@@ -56,7 +56,7 @@ async fn methods_are_called_by_name() {
     shelf.call::<()>(String::from("clear"), ()).await.expect("it answers");
     let timeout = std::time::Duration::from_secs(10);
     let titles: oad::Value = shelf.call("titles", ()).timeout(timeout).await.expect("it answers");
-    assert_eq!(titles, Vec::new().into());
+    assert_eq!(titles, Vec::<String>::new().into());
 }
 
 #[tokio::test]
@@ -80,7 +80,8 @@ async fn mistakes_have_readable_errors() {
     );
     let error = shelf.call::<i64>("titles", ()).await.expect_err("it is not a number");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    let expected = "calling Shelf.titles expected an integer from -9223372036854775808 to 9223372036854775807, found a list";
+    let expected = "calling Shelf.titles expected an integer from \
+                    -9223372036854775808 to 9223372036854775807, found a list";
     assert_eq!(message(error), expected);
 }
 
@@ -111,7 +112,7 @@ async fn proxies_convert_between_typed_and_dynamic() {
     assert_eq!(typed.put("C", 1).await.expect("it answers"), 1);
     let error = shelf.typed::<OtherProxy>().expect_err("it is a `Shelf`");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    let expected = "the object is a `dynamic::Shelf`, and not a `dynamic::Other`";
+    let expected = "the object is a `dynamic::Shelf`, not a `dynamic::Other`";
     assert!(error.to_string().ends_with(expected), "{error}");
     shelf.typed::<Proxy>().expect("a dynamic proxy is of any type");
     let other =

@@ -360,10 +360,11 @@ async fn files_that_cannot_be_started_say_why() {
 async fn programs_that_do_not_serve_say_how_they_failed() {
     let folder = Folder::new();
     let early = "`PROGRAM` ended before it was ready: ";
-    let silent = "`PROGRAM` did not answer within 400ms; does it call `oad::init()`";
-    let garbled = "it does not speak as a daemon does: ";
+    let silent =
+        "`PROGRAM` was not ready within 400ms; check that its `main` calls `oad::init()` first";
+    let garbled = "the process wrote something other than oad's handshake: ";
     let cases = [
-        ("true", ErrorKind::Spawn, format!("{early}exited with code 0; does it call `oad::init()`")),
+        ("true", ErrorKind::Spawn, format!("{early}exited with code 0; check that its `main` calls `oad::init()` first")),
         ("exit 3", ErrorKind::Spawn, format!("{early}exited with code 3")),
         ("kill -SEGV $$", ErrorKind::Spawn, format!("{early}killed by signal 11 (SIGSEGV)")),
         ("kill -9 $$", ErrorKind::Spawn, format!("{early}killed by signal 9 (SIGKILL)")),
@@ -395,13 +396,13 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
         (
             "echo '{\"OtherVersion\":{\"protocol\":99}}' >&0; exec sleep 1000",
             ErrorKind::Version,
-            "it speaks version 99 of the protocol, and this program version 1; build both with the same version"
+            "the daemon uses protocol version 99, but this program uses version 1; build both with the same version"
                 .to_owned(),
         ),
         (
             "echo '{\"Ready\":{\"protocol\":2,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
             ErrorKind::Version,
-            "it speaks version 2 of the protocol".to_owned(),
+            "the daemon uses protocol version 2, but".to_owned(),
         ),
         (
             "echo '{\"Failed\":{\"message\":\"no room\"}}' >&0; exec sleep 1000",
@@ -411,12 +412,12 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
         (
             "echo '{\"Terminating\":{\"grace\":{\"secs\":18446744073709551615,\"nanos\":0},\"calls\":0}}' >&0; exec sleep 1000",
             ErrorKind::Handshake,
-            "it ends before it has begun".to_owned(),
+            "the daemon ended before it was ready".to_owned(),
         ),
         (
             "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
             ErrorKind::Handshake,
-            "there is no connection at unix:/nowhere: No such file or directory".to_owned(),
+            "failed to connect to unix:/nowhere: No such file or directory".to_owned(),
         ),
     ];
     for (number, (lines, expected_kind, expected)) in cases.iter().enumerate() {

@@ -98,7 +98,7 @@ async fn programs_that_are_no_daemons_are_told_apart() {
     assert!(
         brief
             .to_string()
-            .contains("`/bin/false` ended before it was ready: exited with code 1; does it call"),
+            .contains("`/bin/false` ended before it was ready: exited with code 1; check that its `main` calls"),
         "{brief}"
     );
 
@@ -114,7 +114,7 @@ async fn programs_that_are_no_daemons_are_told_apart() {
     assert!(
         silent
             .to_string()
-            .contains("`/bin/sleep` did not answer within 300ms; does it call `oad::init()`"),
+            .contains("`/bin/sleep` was not ready within 300ms; check that its `main` calls `oad::init()` first"),
         "{silent}"
     );
     assert!(start.elapsed() < timeout * 3, "{:?}", start.elapsed());

@@ -327,7 +327,7 @@ async fn generated_clients_reach_oads_services_and_the_users_own() {
 
     assert_eq!((daemon.socket(), daemon.endpoint()), (None, &Endpoint::InProcess));
     let line = format!(
-        "# daemon {} (no object) lives in the process that made it, where grpcurl does not reach:",
+        "# daemon {} (no object) runs inside the process that started it; grpcurl cannot reach it:",
         daemon.pid()
     );
     assert_eq!(daemon.grpcurl(), line);

@@ -142,7 +142,7 @@ async fn killed_daemon_fails_every_call_in_flight_with_the_signal() {
         }
         let error = lab.log().await.expect_err("it is dead");
         assert!(
-            error.to_string().ends_with("(SIGKILL); nothing was sent; make a new daemon"),
+            error.to_string().ends_with("(SIGKILL); nothing was sent; start a new daemon"),
             "{error}"
         );
         assert_eq!(support::state(pid), None, "it is reaped");

@@ -47,7 +47,7 @@ async fn shutdown_reports_once_everything_is_gone() {
     assert_eq!(error.kind(), ErrorKind::Closed);
     let (start, end) = (
         format!("calling Lab.echo on daemon {pid} (Lab): the daemon was shut down "),
-        "nothing was sent; make a new daemon",
+        "nothing was sent; start a new daemon",
     );
     assert!(error.to_string().starts_with(&start) && error.to_string().ends_with(end), "{error}");
 }
@@ -140,11 +140,11 @@ async fn daemon_outlives_the_thread_that_made_it() {
     let lab = making.await.expect("it is made");
     // The parent death signal is SIGCONT, so a stopped daemon shows whether it receives
     // it.
-    support::signal(lab.pid(), "-STOP");
+    support::stop(lab.pid());
     let is_stopped = || {
         (support::state(lab.pid()) == Some('T')).then_some(()).ok_or_else(|| "it runs".to_owned())
     };
-    support::wait_until(SECOND, is_stopped);
+    assert_eq!(is_stopped(), Ok(()));
     drop(stop);
     tokio::task::spawn_blocking(move || thread.join())
         .await
@@ -196,7 +196,7 @@ async fn drop_that_hangs_is_bounded() {
     let ended = lab.shutdown().await.expect("it ends");
     assert!(ended.duration() < Duration::from_millis(900), "{ended}");
     assert!(
-        !ended.is_clean() && ended.to_string().ends_with(", and an object's drop did not end"),
+        !ended.is_clean() && ended.to_string().ends_with(", and an object was still being dropped"),
         "{ended}"
     );
 }
@@ -240,7 +240,7 @@ async fn stray_process_is_ended_when_its_daemon_is_killed() {
 #[tokio::test]
 async fn stopped_daemon_is_shut_down_within_its_grace() {
     let lab = lab().await;
-    support::signal(lab.pid(), "-STOP");
+    support::stop(lab.pid());
     let start = Instant::now();
     let ended = lab.shutdown().await.expect("it ends");
     assert!(ended.was_killed(), "{ended}");
@@ -336,7 +336,7 @@ async fn health_distinguishes_busy_stopped_and_dead_daemons() {
     let busy = tokio::spawn(lab.note("busy".into(), SECOND * 60));
     tokio::task::yield_now().await;
     assert_eq!(lab.health().await.expect("it answers"), Health::Serving);
-    support::signal(lab.pid(), "-STOP");
+    support::stop(lab.pid());
     let start = Instant::now();
     assert_eq!(lab.health().await.expect("it lives"), Health::Unresponsive);
     assert!(start.elapsed() < SECOND * 2, "{:?}", start.elapsed());

@@ -229,7 +229,7 @@ async fn setting_of_a_daemon_that_is_there_is_refused() {
     ] {
         let error = refused.await.expect_err("it is refused");
         assert_eq!(error.kind(), ErrorKind::BadArguments);
-        let told = format!("`{name}` is a setting of a new daemon, and this one is there already");
+        let told = format!("`{name}` is a setting of a new daemon, but this daemon already runs");
         assert!(error.to_string().contains(&told), "{error}");
     }
     let again =

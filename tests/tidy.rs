@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
 
+#[path = "tidy/circles.rs"]
+mod circles;
+
 /// `max_width` in `rustfmt.toml`.
 const CODE_WIDTH: usize = 100;
 

@@ -247,6 +247,9 @@ pub struct Time {
     /// offset.
     #[prost(string, optional, tag = "8")]
     pub zone: ::core::option::Option<::prost::alloc::string::String>,
+    /// Nanoseconds beside the microsecond, from 0 to 999. Python cannot hold them.
+    #[prost(uint32, tag = "9")]
+    pub nanosecond: u32,
 }
 /// A date and time. The time zone works as in Time.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -286,6 +289,9 @@ pub struct DateTime {
     /// offset.
     #[prost(string, optional, tag = "11")]
     pub zone: ::core::option::Option<::prost::alloc::string::String>,
+    /// Nanoseconds beside the microsecond, from 0 to 999. Python cannot hold them.
+    #[prost(uint32, tag = "12")]
+    pub nanosecond: u32,
 }
 /// A duration: the sum of its fields, less than 1,000,000,000 days either way.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -299,6 +305,9 @@ pub struct TimeDelta {
     /// Microseconds. A daemon sends 0 to 999,999.
     #[prost(sint64, tag = "3")]
     pub microseconds: i64,
+    /// Nanoseconds. A daemon tells from 0 to 999. Python cannot hold them.
+    #[prost(sint64, tag = "4")]
+    pub nanoseconds: i64,
 }
 /// An array of numbers of one type.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

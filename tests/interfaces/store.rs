@@ -301,7 +301,7 @@ async fn sync_method_on_the_thread_of_the_connection_fails_instead_of_hanging() 
     let Err(StoreError::Unreachable(message)) = Store::get(&store, "a") else {
         panic!("it would hang")
     };
-    let expected = "a sync method waits for its answer, but this is the very thread that would have to fetch it";
+    let expected = "this sync method would block the thread that carries the daemon's connection";
     assert!(message.contains(expected), "{message}");
     let elsewhere = store.clone();
     let got = tokio::task::spawn_blocking(move || Store::get(&elsewhere, "a"))
@@ -388,7 +388,7 @@ async fn what_cannot_be_made_says_why() {
     }
     for spelling in ["MemoryStore", "::new", "MemoryStore::", ""] {
         let expected = format!(
-            "`{spelling}` names no constructor; write its type and its name, such as `MemoryStore::new`"
+            "`{spelling}` is not the path of a constructor; write its type and its name, such as `MemoryStore::new`"
         );
         assert_eq!(complaint(spelling).await, (ErrorKind::BadArguments, expected));
     }

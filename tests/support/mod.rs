@@ -211,13 +211,31 @@ pub fn signal(pid: u32, signal: &str) {
     assert!(status.success(), "process {pid} takes {signal}");
 }
 
+/// Stops a process and waits until all of its threads are stopped.
+#[track_caller]
+pub fn stop(pid: u32) {
+    signal(pid, "-STOP");
+    wait_until(Duration::from_secs(10), || {
+        let threads = entries(&PathBuf::from(format!("/proc/{pid}/task")));
+        let states = threads.iter().filter_map(|thread| stat_of(thread)?.into_iter().next());
+        match states.filter(|state| state != "T").count() {
+            0 => Ok(()),
+            running => Err(format!("{running} threads of process {pid} still run")),
+        }
+    });
+}
+
 pub fn median(mut values: Vec<Duration>) -> Duration {
     values.sort_unstable();
     values[values.len() / 2]
 }
 
 fn stat(pid: u32) -> Option<Vec<String>> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat_of(&PathBuf::from(format!("/proc/{pid}")))
+}
+
+fn stat_of(directory: &Path) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(directory.join("stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     Some(fields.split_whitespace().map(str::to_owned).collect())
 }

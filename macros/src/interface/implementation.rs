@@ -65,7 +65,7 @@ fn write(self_path: &Path, interface: &Path) -> TokenStream {
         quote_spanned! {place=>
             |__oad_object, __oad_method, __oad_arguments| {
                 __oad::__private::InterfaceDispatch::<#self_path>::#called(#found, __oad_object, __oad_method, __oad_arguments)
-                    .forget()
+                    .boxed()
             }
         }
     });

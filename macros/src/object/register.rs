@@ -21,7 +21,7 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
                 object: ::core::any::TypeId::of::<#self_path>(),
                 description: &__OAD_DESCRIPTION,
                 construct: __oad_construct,
-                revive: __oad_revive,
+                from_value: __oad_from_value,
             }
         }
 
@@ -35,12 +35,12 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
             }
         }
 
-        fn __oad_revive(
+        fn __oad_from_value(
             __oad_value: __oad::Value,
         ) -> __oad::Result<::std::boxed::Box<dyn __oad::__private::Hosted>> {
             use __oad::__private::{Deserialized as _, NotDeserialized as _};
-            let __oad_type = __oad::__private::Revive::<#self_path>(::core::marker::PhantomData);
-            ::core::result::Result::Ok(__oad::Object::host((&&__oad_type).revive(__oad_value)?))
+            let __oad_type = __oad::__private::ByValue::<#self_path>(::core::marker::PhantomData);
+            ::core::result::Result::Ok(__oad::Object::host((&&__oad_type).from_value(__oad_value)?))
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn sent(method: &Method, items: &Items, value: &TokenStream) -> Token
             let function = match kind {
                 Kind::Iterator => quote!(iterator),
                 Kind::Stream => quote!(stream),
-                Kind::Ours => quote!(ours),
+                Kind::Ours => quote!(oad_stream),
             };
             quote_spanned! {place=>
                 ::core::result::Result::Ok(__oad::__private::OwnedItems::#function(

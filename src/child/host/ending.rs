@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::common::error::{Error, ErrorKind, Result};
 
 /// The longest grace, because an `Instant` overflows.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether the daemon is asked to end, and by when. A request is never withdrawn; a later
 /// request can only move the deadline closer.
@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Ending {
     deadline: watch::Sender<Option<Instant>>,
     drained: watch::Sender<Option<Drained>>,
-    told: CancellationToken,
+    reported: CancellationToken,
 }
 
 /// The result of draining the daemon.
@@ -35,20 +35,20 @@ impl Ending {
         Ending {
             deadline: watch::Sender::new(None),
             drained: watch::Sender::new(None),
-            told: CancellationToken::new(),
+            reported: CancellationToken::new(),
         }
     }
 
     /// Asks the daemon to end. Running calls may take up to `grace` longer, at most a
     /// day.
     pub(crate) fn request(&self, grace: Duration) {
-        let new = Instant::now() + grace.min(LONGEST);
+        let new = Instant::now() + grace.min(MAX_GRACE);
         self.deadline.send_if_modified(|deadline| {
-            let nearer = deadline.is_none_or(|old| new < old);
-            if nearer {
+            let is_closer = deadline.is_none_or(|old| new < old);
+            if is_closer {
                 *deadline = Some(new);
             }
-            nearer
+            is_closer
         });
     }
 
@@ -67,22 +67,23 @@ impl Ending {
             // missed.
             let deadline =
                 *changes.wait_for(Option::is_some).await.expect("`self` owns the sender");
+            let deadline = deadline.expect("`wait_for` returns once it is set");
             tokio::select! {
-                () = tokio::time::sleep_until(deadline.expect("`wait_for` returns once it is set")) => return,
+                () = tokio::time::sleep_until(deadline) => return,
                 _ = changes.changed() => {}
             }
         }
     }
 
     /// Returns the time left until the deadline; zero if there is none.
-    pub(crate) fn left(&self) -> Duration {
+    pub(crate) fn remaining(&self) -> Duration {
         self.deadline
             .borrow()
             .map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Records that the last response has been produced, for the sessions and the parent.
-    pub(crate) fn tell_drained(&self, drained: Drained) {
+    pub(crate) fn set_drained(&self, drained: Drained) {
         self.drained.send_replace(Some(drained));
     }
 
@@ -94,13 +95,13 @@ impl Ending {
     }
 
     /// Records that the parent has been informed.
-    pub(crate) fn note_told(&self) {
-        self.told.cancel();
+    pub(crate) fn set_reported(&self) {
+        self.reported.cancel();
     }
 
     /// Waits until the parent has been informed.
-    pub(crate) async fn told(&self) {
-        self.told.cancelled().await;
+    pub(crate) async fn reported(&self) {
+        self.reported.cancelled().await;
     }
 
     pub(super) fn refuse_if_requested(&self) -> Result<()> {
@@ -119,22 +120,22 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn nearer_request_counts_and_a_later_one_does_not() {
+    async fn closer_request_counts_and_a_later_one_does_not() {
         let ending = Ending::new();
         let start = Instant::now();
         ending.request(Duration::MAX);
         ending.request(Duration::from_secs(10));
         ending.request(Duration::from_secs(20));
-        let nearer = async {
+        let closer = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             ending.request(Duration::from_secs(2));
         };
-        tokio::join!(ending.deadline_passed(), nearer);
+        tokio::join!(ending.deadline_passed(), closer);
         assert_eq!(start.elapsed(), Duration::from_secs(3));
     }
 
     #[test]
-    fn nothing_is_begun_once_the_end_is_requested() {
+    fn nothing_starts_once_the_end_is_requested() {
         let ending = Ending::new();
         assert!(ending.refuse_if_requested().is_ok());
         ending.request(Duration::ZERO);

@@ -9,7 +9,7 @@ use crate::child::host::Host;
 
 /// The subject of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum HealthSubject {
     /// The daemon, regardless of its objects.
     Daemon,
     /// The root object, or the daemon while it has none.
@@ -31,15 +31,15 @@ pub(crate) enum ObjectHealth {
 }
 
 impl Host {
-    pub(crate) fn health(&self, subject: Subject) -> ObjectHealth {
-        self.examine(subject).0
+    pub(crate) fn health(&self, subject: HealthSubject) -> ObjectHealth {
+        self.check_health(subject).0
     }
 
     /// Returns the health now and after every change. The stream ends when the object is
     /// gone, because ids are not reused, or when the daemon has drained.
     pub(crate) fn watch_health(
         &self,
-        subject: Subject,
+        subject: HealthSubject,
     ) -> impl Stream<Item = ObjectHealth> + Send + 'static + use<> {
         stream::unfold((self.clone(), None), move |(host, last)| async move {
             let health = host.next_health(subject, last).await?;
@@ -49,7 +49,7 @@ impl Host {
 
     async fn next_health(
         &self,
-        subject: Subject,
+        subject: HealthSubject,
         last: Option<ObjectHealth>,
     ) -> Option<ObjectHealth> {
         if last == Some(ObjectHealth::Unknown) {
@@ -57,8 +57,8 @@ impl Host {
         }
         loop {
             // Subscribe before looking, so that no change in between is missed.
-            let mut changes = self.table().changes();
-            let (health, died) = self.examine(subject);
+            let mut changes = self.0.table().changes();
+            let (health, died) = self.check_health(subject);
             if last != Some(health) {
                 return Some(health);
             }
@@ -75,15 +75,18 @@ impl Host {
 
     /// Returns the health, and for a healthy object in an interpreter a future that
     /// completes when that interpreter dies.
-    fn examine(&self, subject: Subject) -> (ObjectHealth, Option<BoxFuture<'static, ()>>) {
+    fn check_health(
+        &self,
+        subject: HealthSubject,
+    ) -> (ObjectHealth, Option<BoxFuture<'static, ()>>) {
         if self.ending().refuse_if_requested().is_err() {
             return (ObjectHealth::NotServing, None);
         }
-        let table = self.table();
+        let table = self.0.table();
         let object = match subject {
-            Subject::Daemon => return (ObjectHealth::Serving, None),
-            Subject::Root => table.root().and_then(|root| table.get(root)),
-            Subject::Object(number) => table.get(number),
+            HealthSubject::Daemon => return (ObjectHealth::Serving, None),
+            HealthSubject::Root => table.root().and_then(|root| table.get(root)),
+            HealthSubject::Object(number) => table.get(number),
         };
         match object.map(|object| object.dynamic()) {
             Ok(Some(dynamic)) => match dynamic.died() {
@@ -91,7 +94,7 @@ impl Host {
                 None => (ObjectHealth::NotServing, None),
             },
             Ok(None) => (ObjectHealth::Serving, None),
-            Err(_) if subject == Subject::Root => (ObjectHealth::Serving, None),
+            Err(_) if subject == HealthSubject::Root => (ObjectHealth::Serving, None),
             Err(_) => (ObjectHealth::Unknown, None),
         }
     }

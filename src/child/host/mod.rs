@@ -10,40 +10,35 @@ mod health;
 mod progress;
 mod run;
 mod scope;
+mod state;
 mod table;
 
 pub(crate) use ending::{Drained, Ending};
-pub(crate) use health::{ObjectHealth, Subject};
+pub(crate) use health::{HealthSubject, ObjectHealth};
 pub(crate) use progress::Progress;
-pub(crate) use scope::{Created, HandedOut, MethodResult};
+pub(crate) use scope::{Created, HandleGuard, MethodResult};
+pub(crate) use table::SessionId;
 
 pub(crate) use crate::child::object::BLOCKING_THREADS;
-pub(crate) use crate::child::object::panic::note_locations as note_panic_locations;
+pub(crate) use crate::child::object::panic::record_locations as record_panic_locations;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use tokio::runtime::Handle as Runtime;
-use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
 use crate::child::host::progress::RunMode;
 use crate::child::host::scope::Scope;
-use crate::child::host::table::ObjectTable;
+use crate::child::host::state::{HostState, drop_in_background};
 use crate::child::object::{
-    Arguments, CallScope, Construction, Dynamic, DynamicCall, ObjectRef, ReplyChannel, drop_here,
-    make, no_such_object,
+    Arguments, CallScope, Construction, Dynamic, DynamicCall, ObjectRef, ReplyChannel,
+    drop_blocking, make, unknown_method,
 };
-use crate::common::definition::{Action, CallArgs, Definition, Operation};
-use crate::common::definition::{Method, TypeDescription};
+use crate::common::definition::{Action, CallArgs, Definition, Method, Operation, TypeDescription};
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::value::{Handle, ObjectKind};
-
-/// Identifies a session of a daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SessionId(u64);
+use crate::common::value::Handle;
 
 /// The caller of a method.
 #[derive(Clone, Debug, Default)]
@@ -59,11 +54,11 @@ pub(crate) struct Caller {
 
 /// Where the description of an object comes from.
 #[derive(Debug)]
-pub(crate) enum Described {
+pub(crate) enum DescriptionSource {
     /// From its type.
-    Known(&'static TypeDescription),
+    Type(&'static TypeDescription),
     /// From the object itself, at run time.
-    ByItself(Arc<dyn Dynamic>),
+    Object(Arc<dyn Dynamic>),
 }
 
 /// What handles a call.
@@ -76,39 +71,11 @@ enum CallTarget {
 
 /// Owns the objects of a daemon. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Host(Arc<HostShared>);
-
-#[derive(Debug)]
-struct HostShared {
-    daemon: Uuid,
-    depth_limit: usize,
-    message_limit: usize,
-    table: Mutex<ObjectTable>,
-    sessions: AtomicU64,
-    /// Counts waiting and running calls, including creations and calls whose caller is
-    /// gone.
-    calls: TaskTracker,
-    /// Counts what else the shutdown waits for: responses that are not on their way yet,
-    /// and drops of objects.
-    answers: TaskTracker,
-    /// Counts the sessions whose clients may not have read every response.
-    open_sessions: TaskTracker,
-    ending: Ending,
-}
+pub(crate) struct Host(Arc<HostState>);
 
 impl Host {
     pub(crate) fn new(daemon: Uuid, depth_limit: usize, message_limit: usize) -> Self {
-        Host(Arc::new(HostShared {
-            daemon,
-            depth_limit,
-            message_limit,
-            table: Mutex::default(),
-            sessions: AtomicU64::new(0),
-            calls: TaskTracker::new(),
-            answers: TaskTracker::new(),
-            open_sessions: TaskTracker::new(),
-            ending: Ending::new(),
-        }))
+        Host(Arc::new(HostState::new(daemon, depth_limit, message_limit)))
     }
 
     pub(crate) fn daemon(&self) -> Uuid {
@@ -117,10 +84,6 @@ impl Host {
 
     pub(crate) fn depth_limit(&self) -> usize {
         self.0.depth_limit
-    }
-
-    pub(crate) fn message_limit(&self) -> usize {
-        self.0.message_limit
     }
 
     pub(crate) fn ending(&self) -> &Ending {
@@ -142,27 +105,28 @@ impl Host {
         &self,
         session: Option<SessionId>,
         definition: Definition,
-        given: impl Future<Output = Result<CallArgs>> + Send + 'static,
+        call_args: impl Future<Output = Result<CallArgs>> + Send + 'static,
     ) -> impl Future<Output = Result<Created>> + Send + 'static {
-        let (host, token, whole) = (self.clone(), self.0.calls.token(), self.0.answers.token());
+        let (host, token, creation_token) =
+            (self.clone(), self.0.calls.token(), self.0.responses.token());
         async move {
             // `run::blocking` consumes the first token, but an async constructor runs
             // after it. The shutdown must wait for that too.
-            let _whole = whole;
+            let _token = creation_token;
             host.0.ending.refuse_if_requested()?;
-            let (arguments, keywords) = given.await?;
-            let scope = Scope::new(host.clone(), session, None);
-            let handed_out = HandedOut::of(&scope);
+            let (arguments, keywords) = call_args.await?;
+            let scope = Scope::new(Arc::clone(&host.0), session, None);
+            let handles = HandleGuard::of(&scope);
             let call_scope: Arc<dyn CallScope> = Arc::<Scope>::clone(&scope);
-            let making = move || make(&definition, arguments, keywords, &call_scope);
-            let object = match run::blocking(token, making).await? {
+            let construct = move || make(&definition, arguments, keywords, &call_scope);
+            let object = match run::blocking(token, construct).await? {
                 Construction::Now(object) => ObjectRef::new(object?),
-                Construction::Later(future) => ObjectRef::new(run::unwinding(future).await?),
-                Construction::Elsewhere(future) => future.await?,
+                Construction::Later(future) => ObjectRef::new(run::catching_panics(future).await?),
+                Construction::External(future) => future.await?,
             };
             let interpreter = object.dynamic().and_then(|object| object.interpreter());
-            let handle = host.handle(scope.insert(&object), object.description());
-            Ok(Created { handle, interpreter, handed_out })
+            let handle = host.0.handle(scope.insert(&object), object.description());
+            Ok(Created { handle, interpreter, handles })
         }
     }
 
@@ -173,7 +137,7 @@ impl Host {
         caller: Caller,
         handle: Option<Handle>,
         operation: Operation,
-        given: impl Future<Output = Result<CallArgs>> + Send + 'static,
+        call_args: impl Future<Output = Result<CallArgs>> + Send + 'static,
     ) -> impl Future<Output = Result<MethodResult>> + Send + 'static {
         // Take the token first: a shutdown that `enqueue` does not see yet then waits for
         // this call.
@@ -181,22 +145,22 @@ impl Host {
         let queued = self.enqueue(handle, &operation, caller.channel.is_some());
         async move {
             let (turn, method) = queued?;
-            let (arguments, keywords) = given.await?;
-            let scope = Scope::new(host, caller.session, caller.channel);
-            let handed_out = HandedOut::of(&scope);
+            let (arguments, keywords) = call_args.await?;
+            let scope = Scope::new(host.0, caller.session, caller.channel);
+            let handles = HandleGuard::of(&scope);
             let value = match method {
                 CallTarget::Method(method) => {
                     let arguments = Arguments::bind(method, arguments, keywords, scope)?;
                     run::method(turn, method, arguments, token, caller.progress).await?
                 }
                 CallTarget::Dynamic(object) => {
-                    let hold = Box::new((turn.taken().await, token));
-                    caller.progress.inspect(|progress| progress.note(RunMode::Elsewhere));
+                    let hold = Box::new((turn.acquire().await, token));
+                    caller.progress.inspect(|progress| progress.note(RunMode::External));
                     let call = DynamicCall { operation, arguments, keywords, scope, hold };
                     object.call(call).await?
                 }
             };
-            Ok(MethodResult { value, handed_out })
+            Ok(MethodResult { value, handles })
         }
     }
 
@@ -207,11 +171,14 @@ impl Host {
         takes_streams: bool,
     ) -> Result<(run::QueueTurn, CallTarget)> {
         self.0.ending.refuse_if_requested()?;
-        let table = self.table();
-        let id = self.locate(&table, handle.as_ref())?;
+        let table = self.0.table();
+        let id = self.0.locate(&table, handle.as_ref())?;
         let object = table.get(id)?;
         if let Some(dynamic) = object.dynamic() {
-            return Ok((run::QueueTurn::alone(object), CallTarget::Dynamic(Arc::clone(dynamic))));
+            return Ok((
+                run::QueueTurn::exclusive(object),
+                CallTarget::Dynamic(Arc::clone(dynamic)),
+            ));
         }
         let (description, method) = (object.description(), operation.name.as_str());
         if operation.action != Action::Call {
@@ -219,19 +186,10 @@ impl Host {
                 "`{}` is a Rust type, and Rust objects only support method calls",
                 description.name
             );
-            return Err(
-                Error::new(ErrorKind::NoSuchMethod, message).advise("call a method instead")
-            );
+            return Err(Error::new(ErrorKind::NoSuchMethod, message));
         }
         let Some((index, method)) = description.method(method) else {
-            let names: Vec<&str> = description.methods.iter().map(|method| method.name).collect();
-            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            let message = format!(
-                "`{}` has no method `{}`; its methods are: {known}",
-                description.name,
-                method.escape_debug()
-            );
-            return Err(Error::new(ErrorKind::NoSuchMethod, message));
+            return Err(unknown_method("method", description, method, description.methods));
         };
         if method.streams && !takes_streams {
             let message =
@@ -241,18 +199,18 @@ impl Host {
             );
         }
         let host = self.clone();
-        let when_taken = move || drop(host.table().remove(id));
+        let when_taken = move || drop(host.0.table().remove(id));
         Ok((run::QueueTurn::enqueue(object, index, method, when_taken), CallTarget::Method(method)))
     }
 
     /// Returns the description of an object, or the object that must be asked for it.
-    pub(crate) fn describe(&self, handle: Option<Handle>) -> Result<Described> {
-        let table = self.table();
-        let id = self.locate(&table, handle.as_ref())?;
+    pub(crate) fn describe(&self, handle: Option<Handle>) -> Result<DescriptionSource> {
+        let table = self.0.table();
+        let id = self.0.locate(&table, handle.as_ref())?;
         let object = table.get(id)?;
         Ok(match object.dynamic() {
-            Some(dynamic) => Described::ByItself(Arc::clone(dynamic)),
-            None => Described::Known(object.description()),
+            Some(dynamic) => DescriptionSource::Object(Arc::clone(dynamic)),
+            None => DescriptionSource::Type(object.description()),
         })
     }
 
@@ -267,35 +225,35 @@ impl Host {
     ) -> Result<()> {
         // Take the token first: a shutdown that is not seen below then waits for the
         // drop.
-        let token = self.0.answers.token();
+        let token = self.0.responses.token();
         let released = {
-            let mut table = self.table();
-            let id = self.locate(&table, Some(handle))?;
+            let mut table = self.0.table();
+            let id = self.0.locate(&table, Some(handle))?;
             if self.0.ending.refuse_if_requested().is_err() {
                 return Ok(());
             }
             table.release(id, session, count)?
         };
-        drop_aside(released, token);
+        drop_in_background(released, token);
         Ok(())
     }
 
     /// Releases what was made over a session, except the root. During a shutdown the
     /// objects are left to the shutdown.
     pub(crate) fn release_session(&self, session: SessionId) {
-        let token = self.0.answers.token();
+        let token = self.0.responses.token();
         if self.0.ending.refuse_if_requested().is_ok() {
-            let released = self.table().release_session(session);
-            drop_aside(released, token);
+            let released = self.0.table().release_session(session);
+            drop_in_background(released, token);
         }
     }
 
     /// Returns the handle and the description of every object, and whether it is the
     /// root.
     pub(crate) fn objects(&self) -> Vec<(Handle, &'static TypeDescription, bool)> {
-        let told =
-            |(id, description, is_root)| (self.handle(id, description), description, is_root);
-        self.table().iter().map(told).collect()
+        let object =
+            |(id, description, is_root)| (self.0.handle(id, description), description, is_root);
+        self.0.table().iter().map(object).collect()
     }
 
     /// Returns how many calls wait or run, including creations.
@@ -304,13 +262,13 @@ impl Host {
     }
 
     /// Keeps the shutdown waiting for a response until the token is dropped.
-    pub(crate) fn answer_pending(&self) -> TaskTrackerToken {
-        self.0.answers.token()
+    pub(crate) fn response_pending(&self) -> TaskTrackerToken {
+        self.0.responses.token()
     }
 
     /// Whether any call waits, runs, or has a response that is not on its way.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.0.calls.is_empty() || !self.0.answers.is_empty()
+        !self.0.calls.is_empty() || !self.0.responses.is_empty()
     }
 
     /// Keeps [`sessions_closed`](Host::sessions_closed) waiting until the token is
@@ -327,7 +285,7 @@ impl Host {
 
     /// Waits until no call waits or runs and every response is on its way.
     pub(crate) async fn drained(&self) {
-        for tracker in [&self.0.calls, &self.0.answers] {
+        for tracker in [&self.0.calls, &self.0.responses] {
             tracker.close();
             tracker.wait().await;
         }
@@ -336,47 +294,8 @@ impl Host {
     /// Drops every object, one after the other. An object held by a stuck call is left to
     /// the end of the process.
     pub(crate) fn drop_objects(&self) {
-        let table = std::mem::take(&mut *self.table());
-        drop_here(table);
-    }
-
-    fn handle(&self, id: u64, description: &'static TypeDescription) -> Handle {
-        let interfaces = description.interfaces.iter().copied().map(str::to_owned).collect();
-        let type_name = description.name.to_owned();
-        let kind = ObjectKind { type_name, interfaces, name: String::new() };
-        Handle::new(self.0.daemon, id).of_kind(kind)
-    }
-
-    fn locate(&self, table: &ObjectTable, handle: Option<&Handle>) -> Result<u64> {
-        match handle {
-            None => table.root(),
-            // A person who types an object's id may leave out the daemon's.
-            Some(handle) if handle.daemon().is_nil() || handle.daemon() == self.0.daemon => {
-                Ok(handle.id())
-            }
-            Some(_) => Err(no_such_object()),
-        }
-    }
-
-    fn table(&self) -> MutexGuard<'_, ObjectTable> {
-        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Drops objects on a thread that may block; the shutdown waits for it.
-fn drop_aside(objects: impl IntoIterator<Item = ObjectRef>, token: TaskTrackerToken) {
-    let objects: Vec<ObjectRef> = objects.into_iter().collect();
-    if objects.is_empty() {
-        return;
-    }
-    let dropping = move || {
-        drop_here(objects);
-        drop(token);
-    };
-    match Runtime::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(dropping)),
-        // The runtime has ended, so blocking this thread delays nothing.
-        Err(_) => dropping(),
+        let table = std::mem::take(&mut *self.0.table());
+        drop_blocking(table);
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Progress(Arc<AtomicU8>);
 pub(super) enum RunMode {
     Sync = 1,
     Async,
-    Elsewhere,
+    External,
 }
 
 impl Progress {
@@ -25,13 +25,14 @@ impl Progress {
     pub(crate) fn advice(&self) -> &'static str {
         const SYNC: u8 = RunMode::Sync as u8;
         const ASYNC: u8 = RunMode::Async as u8;
-        const ELSEWHERE: u8 = RunMode::Elsewhere as u8;
+        const EXTERNAL: u8 = RunMode::External as u8;
         match self.0.load(Ordering::Relaxed) {
             SYNC => "the sync method cannot be stopped and keeps its object busy until it returns",
             ASYNC => "the method had started and was dropped at an await",
-            ELSEWHERE => {
-                "the running code was interrupted; code that cannot be interrupted, such as C code, keeps \
-                 the object busy until it returns or `kill_when_stuck` kills the interpreter"
+            EXTERNAL => {
+                "the running code was interrupted; code that cannot be interrupted, such as C \
+                 code, keeps the object busy until it returns or `kill_when_stuck` kills the \
+                 interpreter"
             }
             _ => "the call had not started: the object is busy with an earlier call",
         }

@@ -13,7 +13,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::child::host::progress::{Progress, RunMode};
 use crate::child::object::{
-    Arguments, MethodOutput, ObjectCell, ObjectRef, OwnedItems, panic, place_on_other_threads,
+    Arguments, MethodOutput, ObjectCell, ObjectRef, OwnedItems, other_thread_permit, panic,
     try_in_place,
 };
 use crate::common::definition::{Method, Receiver};
@@ -84,16 +84,16 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => return result,
         Err(run) => run,
     };
-    let place = place_on_other_threads().await;
+    let permit = other_thread_permit().await;
     let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
-        let _place = place;
+        let _permit = permit;
         run()
     }));
     running.await.unwrap_or_else(|_| Err(runtime_ended()))
 }
 
 /// Polls an object's async code and turns a panic into an exception.
-pub(super) async fn unwinding<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn catching_panics<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     // The object stays usable after a panic, like a local one behind a lock.
     AssertUnwindSafe(future)
         .catch_unwind()
@@ -133,7 +133,7 @@ impl QueueTurn {
 
 impl QueueTurn {
     /// Queues exclusive access to `object`.
-    pub(super) fn alone(object: &ObjectRef) -> Self {
+    pub(super) fn exclusive(object: &ObjectRef) -> Self {
         let cell = object.cell.clone();
         QueueTurn {
             index: 0,
@@ -142,7 +142,7 @@ impl QueueTurn {
     }
 
     /// Waits for the turn. The object stays locked until the returned guard is dropped.
-    pub(super) async fn taken(self) -> impl Send + 'static {
+    pub(super) async fn acquire(self) -> impl Send + 'static {
         self.guard.await
     }
 }
@@ -164,7 +164,7 @@ fn enqueue(
 
 impl ObjectGuard {
     fn run_sync(self, index: usize, arguments: Arguments) -> Result<Value> {
-        let now = |answer: MethodOutput<'_>| match answer {
+        let now = |output: MethodOutput<'_>| match output {
             MethodOutput::Now(result) => result,
             MethodOutput::Later(_) | MethodOutput::Items(_) => Err(Error::new(
                 ErrorKind::Protocol,
@@ -179,35 +179,35 @@ impl ObjectGuard {
     }
 
     async fn run_async(self, index: usize, arguments: Arguments) -> Result<Value> {
-        let apart = match self {
-            ObjectGuard::Shared(object) => later(object.call_shared(index, arguments)).await?,
+        let end = match self {
+            ObjectGuard::Shared(object) => finish(object.call_shared(index, arguments)).await?,
             ObjectGuard::Exclusive(mut object) => {
-                later(object.call_exclusive(index, arguments)).await?
+                finish(object.call_exclusive(index, arguments)).await?
             }
             ObjectGuard::Consuming(mut guard) => {
-                later(guard.object.call_consuming(index, arguments)).await?
+                finish(guard.object.call_consuming(index, arguments)).await?
             }
         };
-        match apart {
-            MethodEnd::With(value) => Ok(value),
+        match end {
+            MethodEnd::Value(value) => Ok(value),
             // The guard is dropped, so other calls proceed while the items are sent.
-            MethodEnd::Items(stream) => unwinding(stream.send()).await,
+            MethodEnd::Items(stream) => catching_panics(stream.send()).await,
         }
     }
 }
 
 /// The outcome of a method.
 enum MethodEnd {
-    With(Value),
+    Value(Value),
     /// A stream that does not borrow the object.
     Items(OwnedItems),
 }
 
-async fn later(answer: MethodOutput<'_>) -> Result<MethodEnd> {
-    match answer {
-        MethodOutput::Now(result) => result.map(MethodEnd::With),
-        MethodOutput::Later(future) => unwinding(future).await.map(MethodEnd::With),
-        MethodOutput::Items(future) => unwinding(future).await.map(MethodEnd::Items),
+async fn finish(output: MethodOutput<'_>) -> Result<MethodEnd> {
+    match output {
+        MethodOutput::Now(result) => result.map(MethodEnd::Value),
+        MethodOutput::Later(future) => catching_panics(future).await.map(MethodEnd::Value),
+        MethodOutput::Items(future) => catching_panics(future).await.map(MethodEnd::Items),
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-use crate::child::host::{Host, SessionId, drop_aside};
+use crate::child::host::state::{HostState, drop_in_background};
+use crate::child::host::table::SessionId;
 use crate::child::object::{CallScope, ObjectRef, ReplyChannel};
 use crate::common::definition::InterpreterFacts;
 use crate::common::error::Result;
@@ -15,17 +16,17 @@ use crate::common::value::{Handle, Value};
 
 /// The objects that one call can refer to, and the handles that it has handed out.
 pub(crate) struct Scope {
-    host: Host,
+    host: Arc<HostState>,
     session: Option<SessionId>,
     channel: Option<Arc<dyn ReplyChannel>>,
-    handed_out: Mutex<HandedIds>,
+    counts: Mutex<HandleCounts>,
 }
 
 /// The ids of the objects that a call has handed out.
 #[derive(Debug, Default)]
-struct HandedIds {
+struct HandleCounts {
     /// In the value being built, once per requested handle.
-    making: Vec<u64>,
+    building: Vec<u64>,
     /// In values that have not been sent, with how often they occur.
     unsent: HashMap<u64, u64>,
     /// Whether the call is over, so that nobody receives what is still built.
@@ -36,57 +37,57 @@ struct HandedIds {
 #[derive(Debug)]
 pub(crate) struct MethodResult {
     pub(crate) value: Value,
-    pub(crate) handed_out: HandedOut,
+    pub(crate) handles: HandleGuard,
 }
 
 /// The handle of a new object.
 #[derive(Debug)]
 pub(crate) struct Created {
     pub(crate) handle: Handle,
-    /// The interpreter that it lives in, if it is a Python object.
+    /// The interpreter that the object lives in, if it is a Python object.
     pub(crate) interpreter: Option<InterpreterFacts>,
-    pub(crate) handed_out: HandedOut,
+    pub(crate) handles: HandleGuard,
 }
 
 /// Owns the handles that a call hands out until the response is sent. Handles that have
 /// not been sent when this is dropped are released.
 #[derive(Debug)]
-pub(crate) struct HandedOut(Arc<Scope>);
+pub(crate) struct HandleGuard(Arc<Scope>);
 
 // === impl Scope ===
 
 impl Scope {
     pub(super) fn new(
-        host: Host,
+        host: Arc<HostState>,
         session: Option<SessionId>,
         channel: Option<Arc<dyn ReplyChannel>>,
     ) -> Arc<Self> {
-        Arc::new(Scope { host, session, channel, handed_out: Mutex::default() })
+        Arc::new(Scope { host, session, channel, counts: Mutex::default() })
     }
 
     /// Registers a new object and hands out its handle.
     pub(super) fn insert(&self, object: &ObjectRef) -> u64 {
         let id = self.host.table().insert(object, self.session);
-        *self.handed_out().unsent.entry(id).or_default() += 1;
+        *self.counts().unsent.entry(id).or_default() += 1;
         id
     }
 
     /// Releases objects, each as often as given.
-    fn release(&self, handed_out: impl IntoIterator<Item = (u64, u64)>) {
-        let token = self.host.answer_pending();
+    fn release(&self, counts: impl IntoIterator<Item = (u64, u64)>) {
+        let token = self.host.responses.token();
         let mut table = self.host.table();
         // An object that a method took meanwhile is gone already.
-        let released: Vec<ObjectRef> = handed_out
+        let released: Vec<ObjectRef> = counts
             .into_iter()
             .filter_map(|(id, count)| table.release(id, self.session, count).ok().flatten())
             .collect();
         drop(table);
-        drop_aside(released, token);
+        drop_in_background(released, token);
     }
 
     /// Lock order: before the table, where both are held.
-    fn handed_out(&self) -> MutexGuard<'_, HandedIds> {
-        self.handed_out.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, HandleCounts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,33 +100,33 @@ impl CallScope for Scope {
 
     fn hand_out(&self, object: &ObjectRef) -> Handle {
         let id = self.host.table().hand_out(object, self.session);
-        self.handed_out().making.push(id);
+        self.counts().building.push(id);
         self.host.handle(id, object.description())
     }
 
-    fn hand_over(&self, value: &Value) {
+    fn count_handles(&self, value: &Value) {
         let handles = value.handles();
         if handles.is_empty() {
             return;
         }
-        let mut handed_out = self.handed_out();
-        if handed_out.is_over {
+        let mut counts = self.counts();
+        if counts.is_over {
             return;
         }
         let mut table = self.host.table();
         // Handles of other daemons are not counted here, and the caller does not count
         // them either.
-        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon()) {
+        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon) {
             if table.count(handle.id(), self.session) {
-                *handed_out.unsent.entry(handle.id()).or_default() += 1;
+                *counts.unsent.entry(handle.id()).or_default() += 1;
             }
         }
     }
 
     fn made(&self) {
-        let making = std::mem::take(&mut self.handed_out().making);
-        if !making.is_empty() {
-            self.release(making.into_iter().map(|id| (id, 1)));
+        let building = std::mem::take(&mut self.counts().building);
+        if !building.is_empty() {
+            self.release(building.into_iter().map(|id| (id, 1)));
         }
     }
 
@@ -133,9 +134,9 @@ impl CallScope for Scope {
         if handles.is_empty() {
             return;
         }
-        let mut handed_out = self.handed_out();
-        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon()) {
-            if let Entry::Occupied(mut entry) = handed_out.unsent.entry(handle.id()) {
+        let mut counts = self.counts();
+        for handle in handles.iter().filter(|handle| handle.daemon() == self.host.daemon) {
+            if let Entry::Occupied(mut entry) = counts.unsent.entry(handle.id()) {
                 *entry.get_mut() -= 1;
                 if *entry.get() == 0 {
                     entry.remove();
@@ -149,15 +150,15 @@ impl CallScope for Scope {
     }
 
     fn daemon(&self) -> Uuid {
-        self.host.daemon()
+        self.host.daemon
     }
 
     fn depth_limit(&self) -> usize {
-        self.host.depth_limit()
+        self.host.depth_limit
     }
 
     fn message_limit(&self) -> usize {
-        self.host.message_limit()
+        self.host.message_limit
     }
 }
 
@@ -167,28 +168,28 @@ impl fmt::Debug for Scope {
     }
 }
 
-// === impl HandedOut ===
+// === impl HandleGuard ===
 
-impl HandedOut {
+impl HandleGuard {
     /// Returns the guard for a call that starts.
     pub(super) fn of(scope: &Arc<Scope>) -> Self {
-        HandedOut(Arc::clone(scope))
+        HandleGuard(Arc::clone(scope))
     }
 
     /// Leaves the handles with the caller, because the response has been sent.
     pub(crate) fn keep(self) {
-        self.0.handed_out().unsent.clear();
+        self.0.counts().unsent.clear();
     }
 }
 
 /// Not done in the scope's own drop, because a stream argument keeps the scope alive for
 /// as long as the object keeps the stream.
-impl Drop for HandedOut {
+impl Drop for HandleGuard {
     fn drop(&mut self) {
         let unsent = {
-            let mut handed_out = self.0.handed_out();
-            handed_out.is_over = true;
-            std::mem::take(&mut handed_out.unsent)
+            let mut counts = self.0.counts();
+            counts.is_over = true;
+            std::mem::take(&mut counts.unsent)
         };
         if !unsent.is_empty() {
             self.0.release(unsent);

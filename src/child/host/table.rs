@@ -4,19 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::watch;
 
-use crate::child::host::SessionId;
 use crate::child::object::{ObjectRef, no_such_object};
 use crate::common::definition::TypeDescription;
 use crate::common::error::{Error, ErrorKind, Result};
+
+/// Identifies a session of a daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionId(pub(super) u64);
 
 /// The objects of a daemon by id. Ids count from 1 and are not reused.
 #[derive(Debug, Default)]
 pub(super) struct ObjectTable {
     objects: BTreeMap<u64, Entry>,
     /// The ids by the objects' addresses, so that an object always gets the same handle.
-    numbers: HashMap<usize, u64>,
+    ids: HashMap<usize, u64>,
     root: Option<u64>,
-    last: u64,
+    last_id: u64,
     /// Notified when an object is added or removed.
     changes: watch::Sender<()>,
 }
@@ -40,9 +43,9 @@ impl ObjectTable {
     /// Counts one more handle of an object for a session, and adds the object if it is
     /// new.
     pub(super) fn hand_out(&mut self, object: &ObjectRef, session: Option<SessionId>) -> u64 {
-        let id = *self.numbers.entry(object.address()).or_insert_with(|| {
-            self.last += 1;
-            self.last
+        let id = *self.ids.entry(object.address()).or_insert_with(|| {
+            self.last_id += 1;
+            self.last_id
         });
         let entry = self.objects.entry(id).or_insert_with(|| {
             self.changes.send_replace(());
@@ -70,7 +73,7 @@ impl ObjectTable {
 
     pub(super) fn remove(&mut self, id: u64) -> Option<ObjectRef> {
         let object = self.objects.remove(&id)?.object;
-        self.numbers.remove(&object.address());
+        self.ids.remove(&object.address());
         self.changes.send_replace(());
         Some(object)
     }

@@ -39,15 +39,15 @@ impl Drop for Notes {
     }
 }
 
-fn given(values: Vec<Value>) -> std::future::Ready<Result<CallArgs>> {
+fn arguments(values: Vec<Value>) -> std::future::Ready<Result<CallArgs>> {
     ready(Ok((values, Vec::new())))
 }
 
 async fn make_notes(host: &Host, session: Option<SessionId>) -> Handle {
     let definition = Definition::constructed("Notes", "new");
-    let Created { handle, handed_out, .. } =
-        host.create(session, definition, given(Vec::new())).await.expect("it is made");
-    handed_out.keep();
+    let Created { handle, handles, .. } =
+        host.create(session, definition, arguments(Vec::new())).await.expect("it is made");
+    handles.keep();
     handle
 }
 
@@ -56,7 +56,7 @@ fn host() -> Host {
 }
 
 #[tokio::test]
-async fn order_is_that_of_the_calls_and_not_of_the_polls() {
+async fn calls_run_in_the_order_of_the_calls_not_of_the_polls() {
     let host = host();
     make_notes(&host, None).await;
     let calls: Vec<_> = (0..200)
@@ -65,11 +65,11 @@ async fn order_is_that_of_the_calls_and_not_of_the_polls() {
                 Caller::default(),
                 None,
                 Operation::call("add"),
-                given(vec![Value::Int(note)]),
+                arguments(vec![Value::Int(note)]),
             )
         })
         .collect();
-    let all = host.call(Caller::default(), None, Operation::call("all"), given(Vec::new()));
+    let all = host.call(Caller::default(), None, Operation::call("all"), arguments(Vec::new()));
     // The reader is polled first and the writers in reverse order, each on its own task.
     let all = tokio::spawn(all);
     let calls: Vec<_> = calls.into_iter().rev().map(tokio::spawn).collect();
@@ -81,7 +81,7 @@ async fn order_is_that_of_the_calls_and_not_of_the_polls() {
 }
 
 #[tokio::test]
-async fn object_goes_with_its_count_or_its_session_but_the_root_stays() {
+async fn object_is_released_by_count_or_with_its_session_but_the_root_stays() {
     let host = host();
     let session = host.new_session();
     let root = make_notes(&host, Some(session)).await;
@@ -107,13 +107,13 @@ async fn object_goes_with_its_count_or_its_session_but_the_root_stays() {
 }
 
 #[tokio::test]
-async fn object_that_nobody_was_given_is_released() {
+async fn object_whose_handle_nobody_received_is_released() {
     let host = host();
     let made = host
         .create(
             Some(host.new_session()),
             Definition::constructed("Notes", "new"),
-            given(Vec::new()),
+            arguments(Vec::new()),
         )
         .await;
     assert_eq!(host.objects().len(), 1);
@@ -123,21 +123,21 @@ async fn object_that_nobody_was_given_is_released() {
 }
 
 #[tokio::test]
-async fn call_that_has_taken_its_object_leaves_nothing_when_it_is_dropped() {
+async fn dropping_a_call_that_took_its_object_releases_it() {
     let host = host();
     make_notes(&host, None).await;
     let call = tokio::spawn(host.call(
         Caller::default(),
         None,
         Operation::call("take"),
-        given(Vec::new()),
+        arguments(Vec::new()),
     ));
     tokio::task::yield_now().await;
     call.abort();
     assert!(call.await.expect_err("it was aborted").is_cancelled());
     assert!(host.objects().is_empty());
     assert_eq!(
-        host.call(Caller::default(), None, Operation::call("all"), given(Vec::new()))
+        host.call(Caller::default(), None, Operation::call("all"), arguments(Vec::new()))
             .await
             .expect_err("it is gone")
             .kind(),
@@ -146,13 +146,13 @@ async fn call_that_has_taken_its_object_leaves_nothing_when_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn ending_refuses_new_calls_and_waits_for_those_that_are_there() {
+async fn ending_refuses_new_calls_and_waits_for_running_ones() {
     let host = host();
     make_notes(&host, None).await;
     let call =
-        host.call(Caller::default(), None, Operation::call("add"), given(vec![Value::Int(1)]));
+        host.call(Caller::default(), None, Operation::call("add"), arguments(vec![Value::Int(1)]));
     host.ending().request(std::time::Duration::from_secs(60));
-    let late = host.call(Caller::default(), None, Operation::call("all"), given(Vec::new()));
+    let late = host.call(Caller::default(), None, Operation::call("all"), arguments(Vec::new()));
     assert_eq!(late.await.expect_err("it is too late").kind(), ErrorKind::Closed);
     let mut drained = std::pin::pin!(host.drained());
     assert!(futures_util::poll!(drained.as_mut()).is_pending());

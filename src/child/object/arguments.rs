@@ -20,7 +20,7 @@ pub struct Arguments {
     scope: Arc<dyn CallScope>,
     /// The objects that the arguments refer to, so that none is released before it is
     /// taken.
-    _named: Vec<ObjectRef>,
+    _referenced: Vec<ObjectRef>,
 }
 
 impl Arguments {
@@ -39,7 +39,7 @@ impl Arguments {
     ) -> Result<Self> {
         let parameters = method.parameters;
         let given = positional.iter().chain(keywords.iter().map(|(_, value)| value));
-        let _named = given
+        let _referenced = given
             .flat_map(Value::handles)
             .map(|handle| scope.find(&handle))
             .collect::<Result<_>>()?;
@@ -61,7 +61,9 @@ impl Arguments {
         }
         let given = values.iter().flatten().count();
         match values.into_iter().collect::<Option<Vec<Value>>>() {
-            Some(values) => Ok(Arguments { values: values.into_iter(), parameters, scope, _named }),
+            Some(values) => {
+                Ok(Arguments { values: values.into_iter(), parameters, scope, _referenced })
+            }
             None => Err(mismatch(method, &were_given(given))),
         }
     }
@@ -82,7 +84,7 @@ impl Arguments {
             let Parameter { name, type_name } = &self.parameters[position];
             Error::new(
                 ErrorKind::BadArguments,
-                format!("`{name}` is not a `{type_name}`: {}", error.detail()),
+                format!("invalid argument `{name}: {type_name}`: {}", error.detail()),
             )
         })
     }
@@ -94,11 +96,11 @@ impl Arguments {
     /// [`ErrorKind::WrongType`] if the value cannot be serialized, [`ErrorKind::TooDeep`]
     /// if it is nested too deeply.
     pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
-        let _made = Made(&*self.scope);
+        let _built = BuiltOnDrop(&*self.scope);
         let value = call_scope::within(&self.scope, || {
-            value::to_value(returned, self.scope.depth_limit())
+            value::to_value_within(returned, self.scope.depth_limit())
         })?;
-        self.scope.hand_over(&value);
+        self.scope.count_handles(&value);
         Ok(value)
     }
 }
@@ -107,12 +109,17 @@ impl Arguments {
     /// Returns the same call without arguments, for converting its items.
     pub(super) fn for_items(&self) -> Self {
         let scope = Arc::clone(&self.scope);
-        Arguments { values: Vec::new().into_iter(), parameters: &[], scope, _named: Vec::new() }
+        Arguments {
+            values: Vec::new().into_iter(),
+            parameters: &[],
+            scope,
+            _referenced: Vec::new(),
+        }
     }
 
     /// Counts the handles in a value that is passed through.
-    pub(super) fn hand_on(&self, value: &Value) {
-        self.scope.hand_over(value);
+    pub(super) fn count_handles(&self, value: &Value) {
+        self.scope.count_handles(value);
     }
 
     pub(super) fn scope(&self) -> &Arc<dyn CallScope> {
@@ -121,9 +128,9 @@ impl Arguments {
 }
 
 /// A guard, because the conversion runs the object's own code and may panic.
-struct Made<'a>(&'a dyn CallScope);
+struct BuiltOnDrop<'a>(&'a dyn CallScope);
 
-impl Drop for Made<'_> {
+impl Drop for BuiltOnDrop<'_> {
     fn drop(&mut self) {
         self.0.made();
     }
@@ -189,7 +196,7 @@ mod tests {
             unreachable!("there is no object")
         }
 
-        fn hand_over(&self, _: &Value) {}
+        fn count_handles(&self, _: &Value) {}
 
         fn made(&self) {}
 
@@ -226,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn mismatch_says_what_is_taken() {
+    fn mismatch_lists_the_parameters() {
         let takes = "`move_by` takes 2 arguments (x: i64, label: String), but ";
         for (positional, keywords, end) in [
             (vec![], vec![], "0 were given"),
@@ -246,6 +253,6 @@ mod tests {
         let mut arguments =
             bind(vec![Value::Text("one".into()), Value::Null], vec![]).expect("it binds");
         let error = arguments.take::<i64>().expect_err("text is not an i64");
-        assert!(error.to_string().starts_with("`x` is not a `i64`: "), "{error}");
+        assert!(error.to_string().starts_with("invalid argument `x: i64`: "), "{error}");
     }
 }

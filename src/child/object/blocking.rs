@@ -6,22 +6,22 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many threads may hand over their other work at the same time. Waking another
 /// thread for a call, and this one for its result, costs more than most calls take.
-const IN_PLACE: usize = 64;
-static LEFT: Semaphore = Semaphore::const_new(IN_PLACE);
+const MAX_IN_PLACE: usize = 64;
+static IN_PLACE_PERMITS: Semaphore = Semaphore::const_new(MAX_IN_PLACE);
 
 /// How many more calls may run, on threads of their own where possible; further calls
 /// wait. Handing over work takes a thread of the same pool, which must not run dry.
-const ON_OTHER_THREADS: usize = 1000;
-static ON_OTHER_THREADS_LEFT: Semaphore = Semaphore::const_new(ON_OTHER_THREADS);
+const MAX_ON_OTHER_THREADS: usize = 1000;
+static OTHER_THREAD_PERMITS: Semaphore = Semaphore::const_new(MAX_ON_OTHER_THREADS);
 
 /// How many threads the daemon's runtime needs for blocking work: for these calls, for
 /// the threads that take over work, and some for decoding and drops.
-pub(crate) const BLOCKING_THREADS: usize = IN_PLACE + ON_OTHER_THREADS + 64;
+pub(crate) const BLOCKING_THREADS: usize = MAX_IN_PLACE + MAX_ON_OTHER_THREADS + 64;
 
 /// Runs sync code on this thread if a permit is available; returns the code otherwise.
 pub(crate) fn try_in_place<T, F: FnOnce() -> T>(run: F) -> Result<T, F> {
-    match (can_hand_over(), LEFT.try_acquire()) {
-        (true, Ok(_place)) => Ok(tokio::task::block_in_place(run)),
+    match (can_hand_over(), IN_PLACE_PERMITS.try_acquire()) {
+        (true, Ok(_permit)) => Ok(tokio::task::block_in_place(run)),
         _ => Err(run),
     }
 }
@@ -33,17 +33,17 @@ pub async fn in_place<T>(run: impl FnOnce() -> T) -> T {
         // A single-threaded runtime, as in tests, cannot hand over work.
         return run();
     }
-    let _place = match LEFT.try_acquire() {
-        Ok(place) => place,
-        Err(_) => place_on_other_threads().await,
+    let _permit = match IN_PLACE_PERMITS.try_acquire() {
+        Ok(permit) => permit,
+        Err(_) => other_thread_permit().await,
     };
     tokio::task::block_in_place(run)
 }
 
 /// Returns a permit for code that runs on its own thread, or hands over this thread's
 /// work.
-pub(crate) async fn place_on_other_threads() -> SemaphorePermit<'static> {
-    ON_OTHER_THREADS_LEFT.acquire().await.expect("the semaphore is never closed")
+pub(crate) async fn other_thread_permit() -> SemaphorePermit<'static> {
+    OTHER_THREAD_PERMITS.acquire().await.expect("the semaphore is never closed")
 }
 
 fn can_hand_over() -> bool {

@@ -8,9 +8,10 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::child::object::{ObjectRef, ReplyChannel};
+use crate::child::object::ObjectRef;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::scoped::{Slot, with_slot};
 use crate::common::stream::{Context, IncomingItems, finding};
@@ -28,7 +29,7 @@ pub(crate) trait CallScope: fmt::Debug + Send + Sync {
     /// Counts the handles in a value as received by the caller, whoever created them.
     /// They are released at the end of the call unless the value is
     /// [sent](CallScope::note_sent) before.
-    fn hand_over(&self, value: &Value);
+    fn count_handles(&self, value: &Value);
 
     /// Notes that a value has been built, or could not be.
     fn made(&self);
@@ -49,34 +50,63 @@ pub(crate) trait CallScope: fmt::Debug + Send + Sync {
     fn message_limit(&self) -> usize;
 }
 
+/// The channel back to the caller of one call. When the caller goes away the call is
+/// dropped, so no method here reports that.
+pub(crate) trait ReplyChannel: fmt::Debug + Send + Sync {
+    /// Announces that the method has returned a stream.
+    fn open(&self);
+
+    /// Waits until items may be sent and returns how many; 0 if the caller wants no more.
+    fn room(&self) -> BoxFuture<'_, usize>;
+
+    /// Sends items, at most as many as `room` returned, and notes in `scope` the handles
+    /// of each item that has been sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] if an item is larger than the limit.
+    fn send<'a>(
+        &'a self,
+        items: Vec<Value>,
+        scope: &'a Arc<dyn CallScope>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Starts to receive a stream that is an argument.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadArguments`] if the caller has no such stream.
+    fn receive(&self, stream: u64) -> Result<IncomingItems>;
+}
+
 thread_local! {
     static SCOPE: Slot<Arc<dyn CallScope>> = const { RefCell::new(None) };
 }
 
 /// Runs `convert` with `scope` as the current scope of this thread.
 pub(super) fn within<T>(scope: &Arc<dyn CallScope>, convert: impl FnOnce() -> T) -> T {
-    with_slot(&SCOPE, Arc::clone(scope), || finding(find_stream, convert)).0
+    with_slot(&SCOPE, Arc::clone(scope), || finding(receive_stream, convert)).0
 }
 
 /// Starts to receive a stream argument of the call whose values are being converted.
-fn find_stream(number: u64) -> Result<IncomingItems> {
-    let none = || {
+fn receive_stream(number: u64) -> Result<IncomingItems> {
+    let no_session = || {
         Error::new(
             ErrorKind::BadArguments,
             "a stream can only be an argument of a call in a session",
         )
     };
-    let scope = current().ok_or_else(none)?;
-    let incoming = scope.channel().ok_or_else(none)?.receive(number)?;
-    Ok(incoming.in_context(Arc::new(Streams(scope))))
+    let scope = current().ok_or_else(no_session)?;
+    let incoming = scope.channel().ok_or_else(no_session)?.receive(number)?;
+    Ok(incoming.in_context(Arc::new(StreamContext(scope))))
 }
 
 /// The context in which the items of a stream argument are converted.
 #[derive(Debug)]
-struct Streams(Arc<dyn CallScope>);
+struct StreamContext(Arc<dyn CallScope>);
 
 /// The items may refer to objects too.
-impl Context for Streams {
+impl Context for StreamContext {
     fn within(&self, _: &Value, read: &mut dyn FnMut()) {
         within(&self.0, read);
     }

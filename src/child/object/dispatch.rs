@@ -6,8 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::child::object::interface::implementations;
 use crate::child::object::{Arguments, Calls, Interface, MethodOutput, Object};
-use crate::common::definition::short_name;
-use crate::common::definition::{Method, Receiver, TypeDescription};
+use crate::common::definition::{Method, Receiver, TypeDescription, short_name};
 
 /// All methods of a type. The index of a method is its position in the description: the
 /// type's own methods first, then those of each interface.
@@ -21,22 +20,22 @@ pub(super) struct Dispatch<T: 'static> {
 enum Target<T: 'static> {
     Own(usize),
     Interface(&'static Interface, &'static Calls<T>, usize),
-    Nobody,
+    Unknown,
 }
 
 /// Built once per type and kept for the life of the process, because descriptions are
 /// `'static`.
-static KNOWN: Mutex<BTreeMap<(TypeId, bool), Known>> = Mutex::new(BTreeMap::new());
+static DISPATCHES: Mutex<BTreeMap<(TypeId, bool), LeakedDispatch>> = Mutex::new(BTreeMap::new());
 
-type Known = &'static (dyn Any + Send + Sync);
+type LeakedDispatch = &'static (dyn Any + Send + Sync);
 
 impl<T: Object> Dispatch<T> {
     /// Returns the dispatch of a type. Every method of a serial type is exclusive.
     pub(super) fn of(is_serial: bool) -> &'static Self {
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dispatches = DISPATCHES.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (TypeId::of::<T>(), is_serial);
-        let dispatch: Known =
-            *known.entry(key).or_insert_with(|| Box::leak(Box::new(Self::new(is_serial))));
+        let dispatch: LeakedDispatch =
+            *dispatches.entry(key).or_insert_with(|| Box::leak(Box::new(Self::new(is_serial))));
         dispatch.downcast_ref().expect("the key contains the type's id")
     }
 
@@ -74,7 +73,7 @@ impl<T: Object> Dispatch<T> {
         match self.target(method) {
             Target::Own(method) => object.call_shared(method, arguments),
             Target::Interface(_, calls, method) => (calls.shared)(object, method, arguments),
-            Target::Nobody => MethodOutput::no_such_method(),
+            Target::Unknown => MethodOutput::no_such_method(),
         }
     }
 
@@ -94,7 +93,7 @@ impl<T: Object> Dispatch<T> {
                 (calls.shared)(object, method, arguments)
             }
             Target::Interface(_, calls, method) => (calls.exclusive)(object, method, arguments),
-            Target::Nobody => MethodOutput::no_such_method(),
+            Target::Unknown => MethodOutput::no_such_method(),
         }
     }
 
@@ -107,7 +106,7 @@ impl<T: Object> Dispatch<T> {
         match self.target(method) {
             Target::Own(method) => T::call_consuming(object, method, arguments),
             Target::Interface(_, calls, method) => (calls.consuming)(object, method, arguments),
-            Target::Nobody => MethodOutput::no_such_method(),
+            Target::Unknown => MethodOutput::no_such_method(),
         }
     }
 
@@ -119,7 +118,7 @@ impl<T: Object> Dispatch<T> {
                 None => return Target::Interface(interface, calls, rest),
             }
         }
-        Target::Nobody
+        Target::Unknown
     }
 }
 
@@ -139,8 +138,8 @@ fn merge(
             false => last,
         };
         for method in interface.methods {
-            let beside = own.methods.iter().chain(others.iter().flat_map(|other| other.methods));
-            let name = match beside.into_iter().any(|other| other.name == method.name) {
+            let visible = own.methods.iter().chain(others.iter().flat_map(|other| other.methods));
+            let name = match visible.into_iter().any(|other| other.name == method.name) {
                 true => format!("{prefix}::{}", method.name).leak(),
                 false => method.name,
             };
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shadowed_is_listed_by_its_qualified_name() {
+    fn shadowed_method_is_listed_by_its_qualified_name() {
         assert_eq!(names(&[&CLOSE, &STORE]), ["get", "close", "Store::get", "put"]);
         let both =
             ["get", "api::Store::get", "api::Store::put", "app::Store::get", "app::Store::put"];
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn name_leads_to_the_own_method_first_and_the_qualified_one_to_the_interface() {
+    fn short_name_finds_the_own_method_and_qualified_name_the_interfaces() {
         let merged: &'static TypeDescription =
             Box::leak(Box::new(merge(&OWN, &[&CLOSE, &STORE], false)));
         for (name, expected) in [
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_method_of_a_serial_type_is_exclusive_but_those_that_take_it() {
+    fn methods_of_a_serial_type_are_exclusive_or_consuming() {
         let merged = merge(&OWN, &[&CLOSE, &STORE], true);
         let receivers: Vec<Receiver> =
             merged.methods[1..].iter().map(|method| method.receiver).collect();

@@ -26,7 +26,7 @@ pub struct RaisedError<'a, E>(pub &'a E);
 
 /// The type of an object that arrived by value.
 #[derive(Debug)]
-pub struct Revive<T>(pub PhantomData<T>);
+pub struct ByValue<T>(pub PhantomData<T>);
 
 impl<E> RaisedError<'_, E> {
     /// Builds the exception from its parts.
@@ -128,7 +128,7 @@ pub trait Deserialized<T> {
     /// # Errors
     ///
     /// [`ErrorKind::BadArguments`] if the value does not have the type.
-    fn revive(&self, value: Value) -> Result<T>;
+    fn from_value(&self, value: Value) -> Result<T>;
 }
 
 /// For a type that cannot be sent by value.
@@ -138,23 +138,23 @@ pub trait NotDeserialized<T> {
     /// # Errors
     ///
     /// [`ErrorKind::BadArguments`], always.
-    fn revive(&self, value: Value) -> Result<T>;
+    fn from_value(&self, value: Value) -> Result<T>;
 }
 
-impl<T: DeserializeOwned> Deserialized<T> for &Revive<T> {
-    fn revive(&self, value: Value) -> Result<T> {
+impl<T: DeserializeOwned> Deserialized<T> for &ByValue<T> {
+    fn from_value(&self, value: Value) -> Result<T> {
         value::from_value(value).map_err(|error| {
             let name = type_name::<T>();
             Error::new(
                 ErrorKind::BadArguments,
-                format!("the value is not a `{name}`: {}", error.detail()),
+                format!("failed to convert the value to `{name}`: {}", error.detail()),
             )
         })
     }
 }
 
-impl<T> NotDeserialized<T> for Revive<T> {
-    fn revive(&self, _: Value) -> Result<T> {
+impl<T> NotDeserialized<T> for ByValue<T> {
+    fn from_value(&self, _: Value) -> Result<T> {
         let name = type_name::<T>();
         Err(Error::new(
             ErrorKind::BadArguments,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::child::object::{
-    Arguments, CallScope, Construction, ObjectRef, call_scope, interface, registry,
+    Arguments, CallScope, Construction, ObjectRef, call_scope, interface, registry, unknown_method,
 };
 use crate::common::definition::{Definition, PythonDefinition};
 use crate::common::error::{Error, ErrorKind, Result};
@@ -50,7 +50,7 @@ pub(crate) fn make(
             )
         };
         let make = PYTHON.get().ok_or_else(missing)?;
-        return Ok(Construction::Elsewhere(make(
+        return Ok(Construction::External(make(
             python.clone(),
             arguments,
             keywords,
@@ -63,23 +63,25 @@ pub(crate) fn make(
     }
     let Some(constructor) = definition.constructor() else {
         let [value] = <[Value; 1]>::try_from(arguments).map_err(|arguments| {
-            let message =
-                format!("an object by value is 1 argument, but {} were given", arguments.len());
+            let message = format!(
+                "expected 1 argument, the object itself, but {} were given",
+                arguments.len()
+            );
             Error::new(ErrorKind::BadArguments, message)
                 .advise("set `constructor` to create the object from arguments")
         })?;
-        return Ok(Construction::Now(call_scope::within(scope, || (registration.revive)(value))));
+        return Ok(Construction::Now(call_scope::within(scope, || {
+            (registration.from_value)(value)
+        })));
     };
     let description = registration.description;
     let Some((index, method)) = description.constructor(constructor) else {
-        let known: Vec<&str> = description.constructors.iter().map(|known| known.name).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        let message = format!(
-            "`{}` has no constructor `{}`; its constructors are: {known}",
-            description.name,
-            constructor.escape_debug()
-        );
-        return Err(Error::new(ErrorKind::NoSuchMethod, message));
+        return Err(unknown_method(
+            "constructor",
+            description,
+            constructor,
+            description.constructors,
+        ));
     };
     let arguments = Arguments::bind(method, arguments, keywords, Arc::clone(scope))?;
     Ok((registration.construct)(index, arguments))

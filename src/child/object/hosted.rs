@@ -3,12 +3,10 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::child::object::dispatch::Dispatch;
-use crate::child::object::{Arguments, Dynamic, Object, ObjectRef, OwnedItems};
+use crate::child::object::{Arguments, Dynamic, ObjectRef, OwnedItems};
 use crate::common::definition::TypeDescription;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
@@ -34,7 +32,7 @@ pub enum Construction {
     Later(Later<'static, Box<dyn Hosted>>),
     /// An object that is created elsewhere, in an interpreter.
     #[allow(private_interfaces)]
-    Elsewhere(Later<'static, ObjectRef>),
+    External(Later<'static, ObjectRef>),
 }
 
 /// An object of any type, until a method that takes `self` has taken it. The `receiver`
@@ -64,45 +62,6 @@ pub trait Hosted: Send + Sync {
     fn call_consuming(&mut self, method: usize, arguments: Arguments) -> MethodOutput<'_>;
 }
 
-/// An object whose `&self` methods overlap.
-struct Overlapping<T: Object> {
-    object: Option<T>,
-    dispatch: &'static Dispatch<T>,
-}
-
-/// An object whose methods all run one at a time, so that it need not be `Sync`.
-struct Serial<T: Object> {
-    object: Mutex<Option<T>>,
-    dispatch: &'static Dispatch<T>,
-}
-
-/// Selects how an object is hosted, by autoref specialization as in `exception`:
-/// [`OverlappingKind`] if the type is `Sync`, otherwise [`SerialKind`].
-#[derive(Debug)]
-pub struct HostedAs<T>(pub PhantomData<T>);
-
-/// For a type whose `&self` methods may overlap.
-pub trait OverlappingKind<T> {
-    /// Boxes an object for the host.
-    fn host(&self, object: T) -> Box<dyn Hosted>;
-}
-
-/// For a type whose `&self` methods must not overlap.
-pub trait SerialKind<T> {
-    /// Boxes an object for the host.
-    fn host(&self, object: T) -> Box<dyn Hosted>;
-}
-
-/// Boxes an object whose `&self` methods overlap.
-pub fn overlapping<T: Object + Sync>(object: T) -> Box<dyn Hosted> {
-    Box::new(Overlapping { object: Some(object), dispatch: Dispatch::of(false) })
-}
-
-/// Boxes an object whose methods run one at a time.
-pub fn serial<T: Object>(object: T) -> Box<dyn Hosted> {
-    Box::new(Serial { object: Mutex::new(Some(object)), dispatch: Dispatch::of(true) })
-}
-
 /// Boxes the future of an async constructor.
 pub fn construction(
     future: impl Future<Output = Result<Box<dyn Hosted>>> + Send + 'static,
@@ -127,103 +86,6 @@ pub(crate) fn no_such_object() -> Error {
     )
 }
 
-// === impl HostedAs ===
-
-impl<T: Object + Sync> OverlappingKind<T> for &HostedAs<T> {
-    fn host(&self, object: T) -> Box<dyn Hosted> {
-        overlapping(object)
-    }
-}
-
-impl<T: Object> SerialKind<T> for HostedAs<T> {
-    fn host(&self, object: T) -> Box<dyn Hosted> {
-        serial(object)
-    }
-}
-
-// === impl Hosted ===
-
-impl<T: Object + Sync> Hosted for Overlapping<T> {
-    fn description(&self) -> &'static TypeDescription {
-        self.dispatch.description
-    }
-
-    fn object_type(&self) -> TypeId {
-        TypeId::of::<T>()
-    }
-
-    fn as_shared(&self) -> Option<&dyn Any> {
-        self.object.as_ref().map(|object| object as _)
-    }
-
-    fn as_exclusive(&mut self) -> Option<&mut dyn Any> {
-        self.object.as_mut().map(|object| object as _)
-    }
-
-    fn is_taken(&self) -> bool {
-        self.object.is_none()
-    }
-
-    fn call_shared(&self, method: usize, arguments: Arguments) -> MethodOutput<'_> {
-        let Some(object) = &self.object else { return MethodOutput::no_such_object() };
-        self.dispatch.call_shared(object, method, arguments)
-    }
-
-    fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> MethodOutput<'_> {
-        let Some(object) = &mut self.object else { return MethodOutput::no_such_object() };
-        self.dispatch.call_exclusive(object, method, arguments)
-    }
-
-    fn call_consuming(&mut self, method: usize, arguments: Arguments) -> MethodOutput<'_> {
-        self.dispatch.call_consuming(&mut self.object, method, arguments)
-    }
-}
-
-impl<T: Object> Serial<T> {
-    fn object(&mut self) -> &mut Option<T> {
-        // A panic poisons the lock, but it becomes an exception and the object stays
-        // usable.
-        self.object.get_mut().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T: Object> Hosted for Serial<T> {
-    fn description(&self) -> &'static TypeDescription {
-        self.dispatch.description
-    }
-
-    fn object_type(&self) -> TypeId {
-        TypeId::of::<T>()
-    }
-
-    fn as_shared(&self) -> Option<&dyn Any> {
-        None
-    }
-
-    fn as_exclusive(&mut self) -> Option<&mut dyn Any> {
-        self.object().as_mut().map(|object| object as _)
-    }
-
-    fn is_taken(&self) -> bool {
-        self.object.lock().unwrap_or_else(PoisonError::into_inner).is_none()
-    }
-
-    fn call_shared(&self, _: usize, _: Arguments) -> MethodOutput<'_> {
-        MethodOutput::no_such_method()
-    }
-
-    fn call_exclusive(&mut self, method: usize, arguments: Arguments) -> MethodOutput<'_> {
-        let dispatch = self.dispatch;
-        let Some(object) = self.object() else { return MethodOutput::no_such_object() };
-        dispatch.call_exclusive(object, method, arguments)
-    }
-
-    fn call_consuming(&mut self, method: usize, arguments: Arguments) -> MethodOutput<'_> {
-        let dispatch = self.dispatch;
-        dispatch.call_consuming(self.object(), method, arguments)
-    }
-}
-
 // === impl MethodOutput ===
 
 impl MethodOutput<'_> {
@@ -236,7 +98,7 @@ impl MethodOutput<'_> {
         )))
     }
 
-    fn no_such_object() -> Self {
+    pub(super) fn no_such_object() -> Self {
         MethodOutput::Now(Err(no_such_object()))
     }
 }
@@ -265,7 +127,7 @@ impl fmt::Debug for Construction {
         f.write_str(match self {
             Construction::Now(_) => "Now",
             Construction::Later(_) => "Later",
-            Construction::Elsewhere(_) => "Elsewhere",
+            Construction::External(_) => "External",
         })
     }
 }

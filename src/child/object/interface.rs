@@ -9,9 +9,9 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
 
+use crate::child::object::registry::{ambiguous, find_by_name};
 use crate::child::object::{Arguments, MethodOutput, Registration};
-use crate::common::definition::Method;
-use crate::common::definition::short_name;
+use crate::common::definition::{Method, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
 
@@ -96,7 +96,7 @@ impl<F: Future<Output = Result<Value>>> Reply<F> {
     }
 
     /// Erases the type of the future.
-    pub fn forget<'a>(self) -> MethodOutput<'a>
+    pub fn boxed<'a>(self) -> MethodOutput<'a>
     where
         F: Send + 'a,
     {
@@ -130,7 +130,7 @@ pub(super) fn implementations(object: TypeId) -> Vec<&'static Implementation> {
 /// [`ErrorKind::NoSuchMethod`] if the type does not implement the interface with this
 /// name, given with or without its path, or if several interfaces have the name.
 pub(super) fn require(registration: &Registration, name: &str) -> Result<()> {
-    let interface = choose(
+    let interface = select(
         name,
         inventory::iter::<Implementation>().map(|implementation| (implementation.interface)()),
     )?;
@@ -154,22 +154,14 @@ pub(super) fn require(registration: &Registration, name: &str) -> Result<()> {
         .advise(format!("types that implement it: {}", others.join(", "))))
 }
 
-fn choose(
+fn select(
     name: &str,
     all: impl Iterator<Item = &'static Interface> + Clone,
 ) -> Result<&'static Interface> {
-    let by = |is_it: &dyn Fn(&Interface) -> bool| {
-        let mut found: Vec<&'static Interface> = Vec::new();
-        for interface in all.clone().filter(|interface| is_it(interface)) {
-            if !found.iter().any(|known| std::ptr::eq(*known, interface)) {
-                found.push(interface);
-            }
-        }
-        found
-    };
-    let exact = by(&|interface| interface.name == name);
-    let found =
-        if exact.is_empty() { by(&|interface| short_name(interface.name) == name) } else { exact };
+    let mut found = find_by_name(name, all, |interface| interface.name);
+    // Several types may implement the same interface.
+    found.sort_unstable_by_key(|interface| std::ptr::from_ref(*interface));
+    found.dedup_by(|a, b| std::ptr::eq(*a, *b));
     match found.as_slice() {
         [one] => Ok(one),
         [] => {
@@ -183,18 +175,8 @@ fn choose(
             Err(Error::new(ErrorKind::NoSuchMethod, message).advise(advice))
         }
         several => {
-            let mut places: Vec<String> = several
-                .iter()
-                .map(|found| format!("`{}` at {}", found.name, found.declared))
-                .collect();
-            places.sort_unstable();
-            let message = format!(
-                "{} interfaces are named `{name}`: {}",
-                several.len(),
-                places.join(" and ")
-            );
-            Err(Error::new(ErrorKind::NoSuchMethod, message)
-                .advise("use the full path, or rename one with `#[oad::object(name = \"…\")]`"))
+            let places = several.iter().map(|found| (found.name, found.declared));
+            Err(ambiguous("interfaces", name, places))
         }
     }
 }
@@ -225,36 +207,36 @@ mod tests {
     static TWIN: Interface =
         Interface { name: "app::Clock", methods: &[], declared: "src/main.rs:9" };
 
-    fn choose_name(name: &str, of: &[&'static Interface]) -> Result<&'static str, String> {
-        choose(name, of.iter().copied())
+    fn declared_at(name: &str, of: &[&'static Interface]) -> Result<&'static str, String> {
+        select(name, of.iter().copied())
             .map(|found| found.declared)
             .map_err(|error| error.to_string())
     }
 
     #[test]
-    fn path_or_unique_last_name_finds_the_interface() {
-        assert_eq!(choose_name("app::b::Store", &[&A, &B, &C]), Ok("src/b.rs:7"));
+    fn path_or_unique_short_name_finds_the_interface() {
+        assert_eq!(declared_at("app::b::Store", &[&A, &B, &C]), Ok("src/b.rs:7"));
         assert_eq!(
-            choose_name("Clock", &[&A, &C, &C]),
+            declared_at("Clock", &[&A, &C, &C]),
             Ok("src/main.rs:3"),
             "several types may implement it"
         );
     }
 
     #[test]
-    fn two_interfaces_of_one_name_are_both_named() {
+    fn ambiguous_name_lists_both_interfaces() {
         let expected = "2 interfaces are named `Store`: `app::a::Store` at src/a.rs:1 and \
                         `app::b::Store` at src/b.rs:7; use the full path, or rename one with \
                         `#[oad::object(name = \"…\")]`";
-        assert_eq!(choose_name("Store", &[&B, &A]), Err(expected.to_owned()));
-        let error = choose_name("app::Clock", &[&C, &TWIN]).expect_err("two are there");
+        assert_eq!(declared_at("Store", &[&B, &A]), Err(expected.to_owned()));
+        let error = declared_at("app::Clock", &[&C, &TWIN]).expect_err("two are there");
         assert!(error.contains("src/main.rs:3") && error.contains("src/main.rs:9"), "{error}");
     }
 
     #[test]
-    fn interface_that_nobody_implements_says_what_to_write() {
+    fn unknown_interface_says_what_to_write() {
         let expected = "no type in the daemon's program implements an interface `api::Store`; \
                         add `#[oad::object]` to an `impl Store for …` in that program";
-        assert_eq!(choose_name("api::Store", &[&C]), Err(expected.to_owned()));
+        assert_eq!(declared_at("api::Store", &[&C]), Err(expected.to_owned()));
     }
 }

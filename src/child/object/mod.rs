@@ -13,41 +13,38 @@ mod dynamic;
 mod exception;
 mod factory;
 mod hosted;
+mod hosted_as;
 mod interface;
-mod object_cell;
 mod object_ref;
+mod owned_items;
 pub(crate) mod panic;
 mod registry;
-mod reply_channel;
 mod shared;
 
 pub use arguments::Arguments;
 pub use blocking::in_place;
-pub(crate) use blocking::{BLOCKING_THREADS, place_on_other_threads, try_in_place};
-pub(crate) use call_scope::CallScope;
+pub(crate) use blocking::{BLOCKING_THREADS, other_thread_permit, try_in_place};
+pub(crate) use call_scope::{CallScope, ReplyChannel};
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;
 pub(crate) use dynamic::{Dynamic, DynamicCall, DynamicDescription, DynamicMethod};
 pub use exception::{
-    ByDebug, ByDisplay, ByError, ByNothing, Deserialized, NotDeserialized, NotSerialized,
-    RaisedError, Revive, Serialized,
+    ByDebug, ByDisplay, ByError, ByNothing, ByValue, Deserialized, NotDeserialized, NotSerialized,
+    RaisedError, Serialized,
 };
 pub(crate) use factory::make;
 #[cfg(feature = "python")]
 pub(crate) use factory::set_python;
 pub(crate) use hosted::no_such_object;
-pub use hosted::{
-    Construction, Hosted, HostedAs, MethodOutput, OverlappingKind, SerialKind, construction,
-    overlapping, serial, take,
-};
+pub use hosted::{Construction, Hosted, MethodOutput, construction, take};
+pub use hosted_as::{HostedAs, OverlappingKind, SerialKind, overlapping, serial};
 pub use interface::{Calls, Implementation, Interface, InterfaceDispatch, Reply, no_such_method};
-pub(crate) use object_cell::{ObjectCell, drop_here};
-pub(crate) use object_ref::ObjectRef;
 #[cfg(feature = "python")]
 pub(crate) use object_ref::WeakObjectRef;
+pub(crate) use object_ref::{ObjectCell, ObjectRef, drop_blocking};
+pub use owned_items::{OwnedItems, send_iterator, send_stream};
 pub use registry::Registration;
-pub(crate) use reply_channel::ReplyChannel;
-pub use reply_channel::{OwnedItems, send_iterator, send_stream};
+pub(crate) use registry::unknown_method;
 pub use shared::{Shared, SharedMut, SharedRef};
 
 use crate::common::definition::TypeDescription;

@@ -1,16 +1,18 @@
 //! References to the objects of a daemon.
 
 use std::any::TypeId;
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Weak};
 
+use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
-use crate::child::object::object_cell::ObjectCell;
-use crate::child::object::{Dynamic, Hosted};
+use crate::child::object::{Dynamic, Hosted, panic};
 use crate::common::definition::TypeDescription;
 
 /// A strong reference to an object. The lock is fair: readers and writers take turns in
-/// the order in which they asked.
+/// the order of their requests.
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectRef {
     pub(crate) cell: Arc<RwLock<ObjectCell>>,
@@ -27,6 +29,19 @@ pub(crate) struct WeakObjectRef {
     object_type: TypeId,
     dynamic: Option<Weak<dyn Dynamic>>,
 }
+
+/// An owned object. Its drop is user code, which may block and may panic, and the last
+/// reference may be dropped by a thread with other work. So the object is dropped on a
+/// thread that may block, and its panic goes no further than stderr.
+#[derive(Debug)]
+pub(crate) struct ObjectCell(Option<Box<dyn Hosted>>);
+
+thread_local! {
+    /// Whether this thread may block.
+    static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
+}
+
+// === impl ObjectRef ===
 
 impl ObjectRef {
     pub(crate) fn new(object: Box<dyn Hosted>) -> Self {
@@ -68,6 +83,8 @@ impl ObjectRef {
     }
 }
 
+// === impl WeakObjectRef ===
+
 impl WeakObjectRef {
     /// Returns whether the object has no strong reference left.
     pub(crate) fn is_gone(&self) -> bool {
@@ -84,5 +101,48 @@ impl WeakObjectRef {
                 None => None,
             },
         })
+    }
+}
+
+// === impl ObjectCell ===
+
+impl ObjectCell {
+    fn new(object: Box<dyn Hosted>) -> Self {
+        ObjectCell(Some(object))
+    }
+}
+
+/// Drops a value that may own objects, on a thread that may block.
+pub(crate) fn drop_blocking<T>(holder: T) {
+    MAY_BLOCK.set(true);
+    drop(holder);
+    MAY_BLOCK.set(false);
+}
+
+impl Deref for ObjectCell {
+    type Target = dyn Hosted;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().expect("the object is present until the drop")
+    }
+}
+
+impl DerefMut for ObjectCell {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_deref_mut().expect("the object is present until the drop")
+    }
+}
+
+impl Drop for ObjectCell {
+    fn drop(&mut self) {
+        let Some(object) = self.0.take() else { return };
+        let drop_caught = move || {
+            // The panic's message is on stderr already.
+            let _ = panic::catch(|| drop(object));
+        };
+        match Handle::try_current() {
+            Ok(runtime) if !MAY_BLOCK.get() => drop(runtime.spawn_blocking(drop_caught)),
+            _ => drop_caught(),
+        }
     }
 }

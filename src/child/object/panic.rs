@@ -17,9 +17,9 @@ thread_local! {
 /// panics are still printed to stderr or handled by the program. Only the first call has
 /// an effect. If the program installs its own hook later, the locations are lost. Must
 /// not be called while the thread panics.
-pub(crate) fn note_locations() {
-    static NOTED: Once = Once::new();
-    NOTED.call_once(|| {
+pub(crate) fn record_locations() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
         let previous = take_hook();
         set_hook(Box::new(move |info| {
             let location = info.location().map(ToString::to_string);

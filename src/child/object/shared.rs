@@ -9,8 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use tokio::sync::{OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
-use crate::child::object::object_cell::ObjectCell;
-use crate::child::object::{Object, ObjectRef, call_scope, no_such_object};
+use crate::child::object::{Object, ObjectCell, ObjectRef, call_scope, no_such_object};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::park::wait;
 use crate::common::value::Handle;
@@ -79,9 +78,9 @@ pub struct SharedRef<T: Object>(SharedInner<T>);
 pub struct SharedMut<T: Object>(OwnedRwLockMappedWriteGuard<ObjectCell, T>);
 
 enum SharedInner<T> {
-    Beside(OwnedRwLockReadGuard<ObjectCell, T>),
+    Read(OwnedRwLockReadGuard<ObjectCell, T>),
     /// The methods of the object run one at a time, so reading needs exclusive access.
-    Alone(OwnedRwLockMappedWriteGuard<ObjectCell, T>),
+    Exclusive(OwnedRwLockMappedWriteGuard<ObjectCell, T>),
 }
 
 // === impl Shared ===
@@ -104,13 +103,13 @@ impl<T: Object> Shared<T> {
     /// This method is cancel safe: dropping the future gives up the place in the queue.
     pub async fn read(&self) -> Result<SharedRef<T>> {
         let guard = Arc::clone(&self.object.cell).read_owned().await;
-        match OwnedRwLockReadGuard::try_map(guard, |kept| {
-            kept.as_shared().and_then(<dyn Any>::downcast_ref)
+        match OwnedRwLockReadGuard::try_map(guard, |cell| {
+            cell.as_shared().and_then(<dyn Any>::downcast_ref)
         }) {
-            Ok(guard) => Ok(SharedRef(SharedInner::Beside(guard))),
+            Ok(guard) => Ok(SharedRef(SharedInner::Read(guard))),
             Err(guard) => {
                 drop(guard);
-                self.write().await.map(|SharedMut(guard)| SharedRef(SharedInner::Alone(guard)))
+                self.write().await.map(|SharedMut(guard)| SharedRef(SharedInner::Exclusive(guard)))
             }
         }
     }
@@ -126,8 +125,8 @@ impl<T: Object> Shared<T> {
     /// This method is cancel safe: dropping the future gives up the place in the queue.
     pub async fn write(&self) -> Result<SharedMut<T>> {
         let guard = Arc::clone(&self.object.cell).write_owned().await;
-        OwnedRwLockWriteGuard::try_map(guard, |kept| {
-            kept.as_exclusive().and_then(<dyn Any>::downcast_mut)
+        OwnedRwLockWriteGuard::try_map(guard, |cell| {
+            cell.as_exclusive().and_then(<dyn Any>::downcast_mut)
         })
         .map(SharedMut)
         .map_err(|_| no_such_object())
@@ -224,8 +223,8 @@ impl<T: Object> Deref for SharedRef<T> {
 
     fn deref(&self) -> &T {
         match &self.0 {
-            SharedInner::Beside(guard) => guard,
-            SharedInner::Alone(guard) => guard,
+            SharedInner::Read(guard) => guard,
+            SharedInner::Exclusive(guard) => guard,
         }
     }
 }

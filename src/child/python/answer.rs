@@ -48,7 +48,7 @@ fn hand_out(
     };
     let value = item.into_value(hand_out).and_then(|value| {
         value.check_depth(scope.depth_limit())?;
-        scope.hand_over(&value);
+        scope.count_handles(&value);
         Ok(value)
     });
     scope.made();

@@ -23,11 +23,11 @@ use crate::common::transport::{Endpoint, remove_directory};
 
 /// How long the parent may take to send its hello, which it has ready before it starts
 /// the daemon.
-const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The grace for running calls when the parent is dead: nobody is waiting for their
 /// responses.
-pub(super) const ORPHANED: Duration = Duration::from_millis(500);
+pub(super) const ORPHANED_GRACE: Duration = Duration::from_millis(500);
 
 /// How long the rest of the shutdown may take after the deadline for calls. Then the
 /// watchdog kills the process. The parent waits slightly longer than this.
@@ -35,20 +35,20 @@ const WATCHDOG: Duration = Duration::from_millis(250);
 
 /// What the lifeline thread needs to report that the daemon is ready and to end it, or
 /// the reason why the daemon could not start.
-pub(super) type Ready = Result<(Host, Endpoint, Duration), String>;
+pub(super) type StartResult = Result<(Host, Endpoint, Duration), String>;
 
 /// Starts the lifeline thread.
-pub(super) fn watch(
+pub(super) fn spawn(
     lifeline: InheritedLifeline,
-    hellos: oneshot::Sender<Hello>,
-    ready: oneshot::Receiver<Ready>,
+    hello_sender: oneshot::Sender<Hello>,
+    started: oneshot::Receiver<StartResult>,
 ) -> io::Result<()> {
     lifeline.stream.set_nonblocking(true)?;
     let wrappers = lifeline.wrappers();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
     thread.spawn(move || {
-        if let Err(error) = runtime.block_on(hold(lifeline, hellos, ready)) {
+        if let Err(error) = runtime.block_on(run(lifeline, hello_sender, started)) {
             eprintln!("oad: handshake with the parent failed: {error}");
         }
         wrappers.end_if_orphaned();
@@ -58,16 +58,16 @@ pub(super) fn watch(
     Ok(())
 }
 
-async fn hold(
+async fn run(
     lifeline: InheritedLifeline,
-    hellos: oneshot::Sender<Hello>,
-    ready: oneshot::Receiver<Ready>,
+    hello_sender: oneshot::Sender<Hello>,
+    started: oneshot::Receiver<StartResult>,
 ) -> io::Result<()> {
     let parent = lifeline.watch_parent();
     let wrappers = lifeline.wrappers();
     let (reader, mut writer) = split(tokio::net::UnixStream::from_std(lifeline.stream)?);
     let mut reader = BufReader::new(reader);
-    let hello = match tokio::time::timeout(HELLO_DEADLINE, read_hello(&mut reader)).await?? {
+    let hello = match tokio::time::timeout(HELLO_TIMEOUT, read_hello(&mut reader)).await?? {
         Some(Ok(hello)) => hello,
         Some(Err(_)) => {
             return write_frame(
@@ -80,18 +80,18 @@ async fn hold(
     };
     let transport = hello.transport.clone();
     // Cannot fail: the receiver is the server, which lives as long as the process.
-    let _ = hellos.send(hello);
-    let (host, endpoint, grace) = match ready.await {
-        Ok(Ok(ready)) => ready,
+    let _ = hello_sender.send(hello);
+    let (host, endpoint, grace) = match started.await {
+        Ok(Ok(started)) => started,
         Ok(Err(message)) => {
             return write_frame(&mut writer, &DaemonMessage::Failed { message }).await;
         }
         Err(_) => return Ok(()),
     };
     // If the parent is gone, the next read fails.
-    let _ = write_frame(&mut writer, &ready_at(endpoint)).await;
+    let _ = write_frame(&mut writer, &ready_message(endpoint)).await;
 
-    let hearing = async {
+    let reading = async {
         let death = async {
             match parent {
                 Ok(Some(parent)) => parent.exited().await,
@@ -102,19 +102,19 @@ async fn hold(
             }
         };
         tokio::select! {
-            () = hear(&mut reader, &host) => {}
+            () = read_end_requests(&mut reader, &host) => {}
             () = death => {}
         }
         // The parent is dead or has closed its end. From now on the object's output would
         // go to a closed pipe.
         silence();
-        host.ending().request(ORPHANED.min(grace));
+        host.ending().request(ORPHANED_GRACE.min(grace));
         std::future::pending::<()>().await;
     };
     // A service manager signals every process of a service. Without this handler the
     // signal would kill the daemon before its objects are dropped.
-    let signalled = async {
-        signals().await;
+    let signals = async {
+        termination_signal().await;
         host.ending().request(grace);
         std::future::pending::<()>().await;
     };
@@ -123,21 +123,21 @@ async fn hold(
         tokio::time::sleep(WATCHDOG).await;
     };
     tokio::select! {
-        () = hearing => {}
-        () = signalled => {}
-        () = tell(&mut writer, &host) => {}
+        () = reading => {}
+        () = signals => {}
+        () = report_ending(&mut writer, &host) => {}
         () = watchdog => {}
     }
-    end_as_it_is(transport.directory(), &wrappers)
+    kill_everything(transport.directory(), &wrappers)
 }
 
 /// Returns the response to a hello.
-pub(super) fn ready_at(endpoint: Endpoint) -> DaemonMessage {
+pub(super) fn ready_message(endpoint: Endpoint) -> DaemonMessage {
     DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint }
 }
 
 /// Reads the parent's requests to end until it closes its end of the lifeline.
-pub(super) async fn hear(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) {
+pub(super) async fn read_end_requests(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) {
     while let Ok(Some(ParentMessage::End { grace })) = read_frame(reader).await {
         host.ending().request(grace);
     }
@@ -146,36 +146,36 @@ pub(super) async fn hear(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) 
 /// Reports the shutdown to the parent, first that it has begun and then how it went.
 /// Never returns. Write errors are ignored: if the parent is gone, there is nobody to
 /// report to.
-pub(super) async fn tell(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
+pub(super) async fn report_ending(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
     let deadline = host.ending().requested().await;
     let grace = deadline.saturating_duration_since(Instant::now());
     let calls = host.calls() as u64;
     let _ = write_frame(writer, &DaemonMessage::Terminating { grace, calls }).await;
     let Drained { abandoned, dropped } = host.ending().drained().await;
     let _ = write_frame(writer, &DaemonMessage::Leaving { abandoned, dropped }).await;
-    host.ending().note_told();
+    host.ending().set_reported();
     std::future::pending().await
 }
 
 /// Waits for one of the signals that ask a program to end.
-async fn signals() {
+async fn termination_signal() {
     let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let heard = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
+    let received = kinds.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
         Box::pin(async move {
             signal.recv().await;
         })
     });
-    let heard: Vec<_> = heard.collect();
-    if heard.is_empty() {
+    let received: Vec<_> = received.collect();
+    if received.is_empty() {
         // No handler could be installed, so each signal keeps its default effect.
         std::future::pending::<()>().await;
     }
-    futures_util::future::select_all(heard).await;
+    futures_util::future::select_all(received).await;
 }
 
 /// Kills the process because the shutdown is stuck, in a drop or in a call that cannot be
 /// stopped.
-fn end_as_it_is(directory: Option<&Path>, wrappers: &Wrappers) -> ! {
+fn kill_everything(directory: Option<&Path>, wrappers: &Wrappers) -> ! {
     // Nothing is printed: the stuck thread may hold the lock of stderr, or its pipe may
     // be full.
     kill_descendants();

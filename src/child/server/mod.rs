@@ -6,15 +6,15 @@
 //! directory, exit. The watchdog, on the thread that also reads the lifeline, bounds all
 //! of it.
 
+mod in_process;
 mod lifeline;
 // Private without the feature, and then nobody adds a service.
 #[cfg_attr(not(feature = "tonic"), allow(dead_code, unreachable_pub))]
 mod services;
-mod within;
 
+pub(crate) use in_process::serve_in_process;
 #[cfg_attr(not(feature = "tonic"), allow(unreachable_pub))]
 pub use services::Services;
-pub(crate) use within::serve_within;
 
 use std::future::Future;
 use std::io;
@@ -30,8 +30,8 @@ use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::HealthServer;
 
-use crate::child::host::{BLOCKING_THREADS, Drained, Host, note_panic_locations};
-use crate::child::server::lifeline::Ready;
+use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations};
+use crate::child::server::lifeline::StartResult;
 use crate::child::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
 #[cfg(feature = "python")]
 use crate::child::{object::set_python, python};
@@ -48,11 +48,11 @@ use crate::common::wire::pb::objects_server::ObjectsServer;
 
 /// How long the server must neither write nor wait to write before it counts as idle.
 /// Waiting for every connection to close would let an idle client delay the shutdown.
-const FLUSH: Duration = Duration::from_millis(100);
+const QUIET_PERIOD: Duration = Duration::from_millis(100);
 
 /// The minimum time for each step after the calls, for when the calls have used up the
 /// grace.
-const AT_LEAST: Duration = Duration::from_millis(100);
+const MIN_STEP: Duration = Duration::from_millis(100);
 
 /// The HTTP/2 flow-control windows of a stream and of a connection, in bytes: how much
 /// may be in flight unacknowledged.
@@ -61,11 +61,11 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// Serves as a daemon until it is asked to end, then exits the process.
 pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
-    note_panic_locations();
+    record_panic_locations();
     let wrappers = lifeline.wrappers();
-    let served = served(lifeline, services);
+    let result = handshake_and_serve(lifeline, services);
     wrappers.end_if_orphaned();
-    match served {
+    match result {
         Ok(()) => exit(0),
         Err(error) => {
             eprintln!("oad: the daemon failed to serve: {error}");
@@ -74,11 +74,11 @@ pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
     }
 }
 
-fn served(lifeline: InheritedLifeline, services: Services) -> io::Result<()> {
+fn handshake_and_serve(lifeline: InheritedLifeline, services: Services) -> io::Result<()> {
     let parent_pid = lifeline.parent_pid();
-    let (hellos, hello) = oneshot::channel();
-    let (readies, ready) = oneshot::channel();
-    lifeline::watch(lifeline, hellos, ready)?;
+    let (hello_sender, hello) = oneshot::channel();
+    let (start_sender, started) = oneshot::channel();
+    lifeline::spawn(lifeline, hello_sender, started)?;
     // Without a hello, the parent is gone, or it speaks another version and has been told
     // so.
     let Ok(hello) = hello.blocking_recv() else { return Ok(()) };
@@ -87,49 +87,50 @@ fn served(lifeline: InheritedLifeline, services: Services) -> io::Result<()> {
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()?;
-    let served = runtime.block_on(serve(hello, parent_pid, readies, services));
+    let result = runtime.block_on(serve(hello, parent_pid, start_sender, services));
     // Dropping the runtime would wait for stuck calls.
     runtime.shutdown_background();
-    served
+    result
 }
 
 async fn serve(
     hello: Hello,
     parent_pid: u32,
-    readies: oneshot::Sender<Ready>,
+    start_sender: oneshot::Sender<StartResult>,
     services: Services,
 ) -> io::Result<()> {
     // Held to the end. Without the lock, another process could clean up the directory if
     // the parent dies first. Failing to take it is not worth failing the start.
     let _lock = hello.transport.directory().map(Lock::take);
-    let host = host(&hello);
-    let wanted = match &hello.transport {
+    let host = new_host(&hello);
+    let requested = match &hello.transport {
         Transport::Unix { directory } => Endpoint::in_directory(directory),
         Transport::Localhost { .. } => Endpoint::any_port(),
         Transport::InProcess => Endpoint::InProcess,
     };
     let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install());
     let (stop, stopped) = oneshot::channel::<()>();
-    let listening = listen(&wanted).and_then(|BoundListener { endpoint, incoming, traffic }| {
-        let server =
-            server(&host, &hello, control, services, incoming, async { drop(stopped.await) })?;
+    let listening = listen(&requested).and_then(|BoundListener { endpoint, incoming, traffic }| {
+        let server = build_server(&host, &hello, control, services, incoming, async {
+            drop(stopped.await)
+        })?;
         Ok((server, traffic, endpoint))
     });
     let (server, traffic, endpoint) = match listening {
         Ok(listening) => listening,
         Err(error) => {
-            let message = format!("failed to listen on {wanted}: {error}");
+            let message = format!("failed to listen on {requested}: {error}");
             // The lifeline thread exits the process once it has reported this.
-            let _ = readies.send(Err(message));
+            let _ = start_sender.send(Err(message));
             return std::future::pending().await;
         }
     };
     let server = tokio::spawn(server);
     // Cannot fail: the lifeline thread lives as long as the process.
-    let _ = readies.send(Ok((host.clone(), endpoint, hello.grace)));
+    let _ = start_sender.send(Ok((host.clone(), endpoint, hello.grace)));
 
     // Daemons that the objects started end on their own, within their own time.
-    end(&host, server, &traffic, stop, children_gone()).await;
+    shut_down(&host, server, &traffic, stop, children_gone()).await;
     kill_descendants();
     if let Some(directory) = hello.transport.directory() {
         remove_directory(directory);
@@ -138,7 +139,7 @@ async fn serve(
 }
 
 /// Returns the host of a daemon, which can make Rust and Python objects.
-fn host(hello: &Hello) -> Host {
+fn new_host(hello: &Hello) -> Host {
     #[cfg(feature = "python")]
     set_python(python::make);
     Host::new(hello.daemon, hello.depth_limit, hello.message_limit)
@@ -147,7 +148,7 @@ fn host(hello: &Hello) -> Host {
 /// Shuts down everything except processes and the directory: waits for the request to
 /// end, then for each step, with a bound. `others` is awaited after the objects are
 /// dropped.
-async fn end<T>(
+async fn shut_down<T>(
     host: &Host,
     mut server: JoinHandle<T>,
     traffic: &Traffic,
@@ -161,28 +162,28 @@ async fn end<T>(
         () = host.drained() => {}
         () = host.ending().deadline_passed() => {}
     }
-    let left = || host.ending().left().max(AT_LEAST);
-    let dropped = timeout(left(), drop_objects(host.clone())).await.unwrap_or(false);
-    let _ = timeout(left(), others).await;
-    host.ending().tell_drained(Drained { abandoned: host.calls() as u64, dropped });
+    let remaining = || host.ending().remaining().max(MIN_STEP);
+    let dropped = timeout(remaining(), drop_objects(host.clone())).await.unwrap_or(false);
+    let _ = timeout(remaining(), others).await;
+    host.ending().set_drained(Drained { abandoned: host.calls() as u64, dropped });
     // The response to `Shutdown` is already on its way; clients that watch the server
     // only see that it stops.
     let _ = stop.send(());
     // The parent must learn that this is an orderly shutdown. The watchdog bounds the
     // wait if the parent does not read.
-    let _ = timeout(left(), host.ending().told()).await;
+    let _ = timeout(remaining(), host.ending().reported()).await;
     // The last responses may be large and their readers slow. Without calls there is
     // nothing to wait for.
     if was_busy {
-        let _ = timeout(left(), host.sessions_closed()).await;
+        let _ = timeout(remaining(), host.sessions_closed()).await;
     }
     loop {
         let before = traffic.written();
-        let is_closed = timeout(FLUSH, &mut server).await.is_ok();
+        let is_closed = timeout(QUIET_PERIOD, &mut server).await.is_ok();
         // A connection with nothing to write is idle; one that waits to write has a slow
         // reader.
         let is_quiet = traffic.written() == before && !traffic.is_waiting();
-        if is_closed || is_quiet || host.ending().left().is_zero() {
+        if is_closed || is_quiet || host.ending().remaining().is_zero() {
             break;
         }
     }
@@ -192,17 +193,17 @@ async fn end<T>(
 /// stuck calls may occupy every thread of the pool.
 async fn drop_objects(host: Host) -> bool {
     let (dropped, all_dropped) = oneshot::channel();
-    let dropping = std::thread::Builder::new().name("oad-drop".to_owned()).spawn(move || {
+    let thread = std::thread::Builder::new().name("oad-drop".to_owned()).spawn(move || {
         host.drop_objects();
         // The receiver is gone if this took too long.
         let _ = dropped.send(());
     });
-    dropping.is_ok() && all_dropped.await.is_ok()
+    thread.is_ok() && all_dropped.await.is_ok()
 }
 
 /// Assembles the services. The returned future serves incoming connections until `stop`,
 /// then until every connection is idle.
-fn server(
+fn build_server(
     host: &Host,
     hello: &Hello,
     control: ControlService,

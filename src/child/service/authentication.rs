@@ -8,8 +8,8 @@ use crate::common::transport::Token;
 /// The metadata key of the token.
 const AUTHORIZATION: &str = "authorization";
 
-const REFUSAL: &str = "missing or wrong token: send `authorization: Bearer <token>`; `Daemon::grpcurl` \
-                       in the parent returns a command line with the token";
+const REFUSAL: &str = "missing or wrong token: send `authorization: Bearer <token>`; \
+                       `Daemon::grpcurl` in the parent returns a command line with the token";
 
 /// Returns a layer that rejects requests without the token. It applies to every service,
 /// including the user's own and unknown paths. Without a token it accepts every request,

@@ -56,30 +56,30 @@ impl Control for ControlService {
         &self,
         request: Request<pb::LogsRequest>,
     ) -> Result<Response<Self::LogsStream>, Status> {
-        let wanted = match request.into_inner().level() {
+        let level = match request.into_inner().level() {
             pb::LogLevel::Unspecified => pb::LogLevel::Info,
             level => level,
         };
-        let mut lost = 0;
-        let told = self.logs.listen(wanted).filter_map(move |record| {
-            let told = match record {
-                Ok(record) if record.level <= i32::from(wanted) => Some(Ok(pb::LogsResponse {
-                    lost: std::mem::take(&mut lost),
+        let mut dropped = 0;
+        let events = self.logs.subscribe(level).filter_map(move |record| {
+            let event = match record {
+                Ok(record) if record.level <= i32::from(level) => Some(Ok(pb::LogsResponse {
+                    lost: std::mem::take(&mut dropped),
                     ..(*record).clone()
                 })),
                 Ok(_) => None,
                 Err(BroadcastStreamRecvError::Lagged(count)) => {
-                    lost += count;
+                    dropped += count;
                     None
                 }
             };
-            ready(told)
+            ready(event)
         });
         let host = self.host.clone();
         let end = async move {
             host.ending().drained().await;
         };
-        Ok(Response::new(told.take_until(Box::pin(end)).boxed()))
+        Ok(Response::new(events.take_until(Box::pin(end)).boxed()))
     }
 
     async fn shutdown(

@@ -9,7 +9,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health as HealthRpcs;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::child::host::{Host, ObjectHealth, Subject};
+use crate::child::host::{HealthSubject, Host, ObjectHealth};
 use crate::common::wire::pb::objects_server::SERVICE_NAME;
 
 /// Serves `grpc.health.v1.Health`. The empty name and `oad.v1.Objects` mean the root
@@ -27,18 +27,18 @@ impl HealthService {
         HealthService { host, services }
     }
 
-    fn subject(&self, service: &str) -> Result<Subject, Status> {
+    fn subject(&self, service: &str) -> Result<HealthSubject, Status> {
         let object = service.strip_prefix(SERVICE_NAME).and_then(|rest| rest.strip_prefix('/'));
         let subject = match object {
-            None if service.is_empty() || service == SERVICE_NAME => Subject::Root,
-            None if self.services.contains(&service) => Subject::Daemon,
+            None if service.is_empty() || service == SERVICE_NAME => HealthSubject::Root,
+            None if self.services.contains(&service) => HealthSubject::Daemon,
             None => {
                 return Err(Status::not_found(format!(
                     "the daemon has no service `{}`",
                     service.escape_debug()
                 )));
             }
-            Some(number) => Subject::Object(number.parse().map_err(|_| no_such_object())?),
+            Some(number) => HealthSubject::Object(number.parse().map_err(|_| no_such_object())?),
         };
         match self.host.health(subject) {
             ObjectHealth::Unknown => Err(no_such_object()),
@@ -64,8 +64,8 @@ impl HealthRpcs for HealthService {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let subject = self.subject(&request.get_ref().service)?;
-        let told = self.host.watch_health(subject).map(|health| Ok(response(health)));
-        Ok(Response::new(told.boxed()))
+        let changes = self.host.watch_health(subject).map(|health| Ok(response(health)));
+        Ok(Response::new(changes.boxed()))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::common::wire::pb;
 
 /// How many events are buffered for a slow subscriber. After that the oldest are dropped
 /// and counted.
-const KEPT: usize = 1024;
+const MAX_BUFFERED: usize = 1024;
 
 /// The daemon's `tracing` events, from its objects and from oad. They cost next to
 /// nothing while nobody subscribes.
@@ -31,9 +31,9 @@ pub(crate) struct Logs(Arc<LogsShared>);
 struct LogsShared {
     events: broadcast::Sender<Arc<pb::LogsResponse>>,
     /// The level of each subscription.
-    wanted: Mutex<Vec<pb::LogLevel>>,
+    levels: Mutex<Vec<pb::LogLevel>>,
     /// The most verbose of them; `LOG_LEVEL_UNSPECIFIED` without a subscription.
-    least: AtomicI32,
+    most_verbose: AtomicI32,
 }
 
 /// A stream of the events of every level that any subscriber wants.
@@ -46,41 +46,41 @@ pub(super) struct LogSubscription {
 impl Logs {
     /// Returns logs without events, for a daemon embedded in a program that handles its
     /// own.
-    pub(crate) fn deaf() -> Self {
+    pub(crate) fn disabled() -> Self {
         Logs(Arc::new(LogsShared {
-            events: broadcast::Sender::new(KEPT),
-            wanted: Mutex::default(),
-            least: AtomicI32::new(pb::LogLevel::Unspecified.into()),
+            events: broadcast::Sender::new(MAX_BUFFERED),
+            levels: Mutex::default(),
+            most_verbose: AtomicI32::new(pb::LogLevel::Unspecified.into()),
         }))
     }
 
     /// Installs itself as the process's `tracing` subscriber, unless there is one.
     pub(crate) fn install() -> Self {
-        let logs = Logs::deaf();
+        let logs = Logs::disabled();
         // Fails if the program set a subscriber before `oad::init`. Then events go there.
         let _ = tracing::subscriber::set_global_default(logs.clone());
         logs
     }
 
-    pub(super) fn listen(&self, level: pb::LogLevel) -> LogSubscription {
+    pub(super) fn subscribe(&self, level: pb::LogLevel) -> LogSubscription {
         let events = BroadcastStream::new(self.0.events.subscribe());
-        self.change(|wanted| wanted.push(level));
+        self.change(|levels| levels.push(level));
         LogSubscription { events, level, logs: self.clone() }
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<pb::LogLevel>)) {
         {
-            let mut wanted = self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            change(&mut wanted);
-            let least = wanted.iter().copied().max().unwrap_or(pb::LogLevel::Unspecified);
-            self.0.least.store(least.into(), Ordering::Relaxed);
+            let mut levels = self.0.levels.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut levels);
+            let max = levels.iter().copied().max().unwrap_or(pb::LogLevel::Unspecified);
+            self.0.most_verbose.store(max.into(), Ordering::Relaxed);
         }
         // Each callsite caches whether any subscriber is interested.
         tracing::callsite::rebuild_interest_cache();
     }
 
-    fn least(&self) -> i32 {
-        self.0.least.load(Ordering::Relaxed)
+    fn most_verbose(&self) -> i32 {
+        self.0.most_verbose.load(Ordering::Relaxed)
     }
 }
 
@@ -94,9 +94,9 @@ impl Stream for LogSubscription {
 
 impl Drop for LogSubscription {
     fn drop(&mut self) {
-        self.logs.change(|wanted| {
-            if let Some(at) = wanted.iter().position(|level| *level == self.level) {
-                wanted.swap_remove(at);
+        self.logs.change(|levels| {
+            if let Some(at) = levels.iter().position(|level| *level == self.level) {
+                levels.swap_remove(at);
             }
         });
     }
@@ -105,11 +105,11 @@ impl Drop for LogSubscription {
 /// Spans are not reported, only events.
 impl Subscriber for Logs {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && i32::from(level_to_pb(*metadata.level())) <= self.least()
+        metadata.is_event() && i32::from(level_to_pb(*metadata.level())) <= self.most_verbose()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match pb::LogLevel::try_from(self.least()) {
+        Some(match pb::LogLevel::try_from(self.most_verbose()) {
             Ok(pb::LogLevel::Error) => LevelFilter::ERROR,
             Ok(pb::LogLevel::Warn) => LevelFilter::WARN,
             Ok(pb::LogLevel::Info) => LevelFilter::INFO,

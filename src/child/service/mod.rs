@@ -4,6 +4,7 @@
 //! Below is the host; above is the server, which listens. Deliberately absent: order and
 //! locks, which belong to the host.
 
+mod assemblies;
 mod authentication;
 mod control;
 mod health;
@@ -11,6 +12,7 @@ mod logs;
 mod objects;
 mod operation;
 mod reply_channel;
+mod responses;
 mod running_operation;
 mod session;
 
@@ -31,30 +33,30 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::{keywords_from_pb, pb, too_large, values_from_pb};
 
 /// Waits for a result up to the timeout of the request.
-async fn within<T: Send + 'static>(
+async fn with_timeout<T: Send + 'static>(
     timeout: Option<prost_types::Duration>,
     progress: Option<Progress>,
-    answer: impl Future<Output = Result<T>> + Send + 'static,
+    call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let Some(timeout) = timeout else { return answer.await };
+    let Some(timeout) = timeout else { return call.await };
     // A negative timeout has already passed.
     let timeout = Duration::try_from(timeout).unwrap_or_default();
-    if let Ok(answer) = tokio::time::timeout(timeout, on_own_task(answer)).await {
-        return answer;
+    if let Ok(result) = tokio::time::timeout(timeout, on_own_task(call)).await {
+        return result;
     }
-    let late = Error::new(ErrorKind::Timeout, format!("no response within {timeout:?}"));
-    Err(progress.iter().fold(late, |late, progress| late.advise(progress.advice())))
+    let error = Error::new(ErrorKind::Timeout, format!("no response within {timeout:?}"));
+    Err(progress.iter().fold(error, |error, progress| error.advise(progress.advice())))
 }
 
 /// Runs a call on its own task and cancels it when the returned future is dropped. A sync
 /// method blocks its task until it returns, and with it everything on that task, such as
 /// the timer that should end the wait.
 async fn on_own_task<T: Send + 'static>(
-    answer: impl Future<Output = Result<T>> + Send + 'static,
+    call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let ended =
         |_| Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
-    AbortOnDropHandle::new(tokio::spawn(answer)).await.unwrap_or_else(ended)
+    AbortOnDropHandle::new(tokio::spawn(call)).await.unwrap_or_else(ended)
 }
 
 /// # Errors
@@ -71,7 +73,7 @@ fn check_size(message: &impl prost::Message, limit: usize) -> Result<()> {
 ///
 /// [`ErrorKind::BadArguments`] for a malformed value, [`ErrorKind::TooDeep`] for a value
 /// nested deeper than the limit.
-fn given(arguments: pb::Arguments, depth_limit: usize) -> Result<CallArgs> {
+fn decode_arguments(arguments: pb::Arguments, depth_limit: usize) -> Result<CallArgs> {
     let (values, keywords) =
         (values_from_pb(arguments.arguments)?, keywords_from_pb(arguments.keywords)?);
     values

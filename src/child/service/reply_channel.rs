@@ -17,7 +17,7 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, WINDOW};
 use crate::common::value::{Handle, Value};
 use crate::common::wire::pb::iterate_response::Outcome;
-use crate::common::wire::pb::session_response::Result as Answer;
+use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
     CHUNK_SIZE, FramePacker, Outbox, SendGuard, error_from_failure, pb, value_to_pb, values_from_pb,
 };
@@ -50,7 +50,7 @@ enum Phase {
     /// The caller sends nothing more but still reads.
     HalfClosed,
     /// The call has ended.
-    Over,
+    Ended,
 }
 
 /// The items of one frame, and the handles in them.
@@ -62,12 +62,12 @@ struct ItemsFrame {
 
 /// Marks the handles in large items as sent once the last chunk has been sent.
 #[derive(Debug)]
-struct ItemsOut {
+struct ItemsGuard {
     handles: Vec<Handle>,
     scope: Arc<dyn CallScope>,
 }
 
-impl SendGuard for ItemsOut {
+impl SendGuard for ItemsGuard {
     fn sent(self: Box<Self>) {
         self.scope.note_sent(&self.handles);
     }
@@ -100,7 +100,7 @@ impl SessionReplyChannel {
     }
 
     /// Delivers items that the caller sent.
-    pub(super) fn take(&self, items: pb::Items) {
+    pub(super) fn deliver(&self, items: pb::Items) {
         let pb::Items { stream, values, ended, failure } = items;
         let Some(inbound) = self.state().uploads.get(&stream).cloned() else { return };
         let pushed = values_from_pb(values).and_then(|values| {
@@ -116,14 +116,17 @@ impl SessionReplyChannel {
     }
 
     /// Ends every incoming stream with an error.
-    pub(super) fn refuse(&self, error: &Error) {
+    pub(super) fn fail_streams(&self, error: &Error) {
         self.state().uploads.values().for_each(|inbound| inbound.end(Err(error.clone())));
     }
 
     /// Records that the caller sends nothing more, neither items nor credit.
     pub(super) fn half_close(&self) {
         self.state().phase = Phase::HalfClosed;
-        self.refuse(&Error::new(ErrorKind::Cancelled, "the caller closed its half of the session"));
+        self.fail_streams(&Error::new(
+            ErrorKind::Cancelled,
+            "the caller closed its half of the session",
+        ));
         self.credit.close();
     }
 
@@ -132,10 +135,10 @@ impl SessionReplyChannel {
     pub(super) fn end(&self) {
         let has_opened = {
             let mut state = self.state();
-            state.phase = Phase::Over;
+            state.phase = Phase::Ended;
             state.has_opened
         };
-        self.refuse(&Error::new(
+        self.fail_streams(&Error::new(
             ErrorKind::Cancelled,
             "the call that received the stream has ended",
         ));
@@ -148,28 +151,29 @@ impl SessionReplyChannel {
     async fn send_frame(&self, frame: ItemsFrame, scope: &Arc<dyn CallScope>) -> Result<()> {
         let (id, ItemsFrame { values, handles }) = (self.id, frame);
         let items = pb::Items { values, ..Default::default() };
-        let response = pb::SessionResponse { id, result: Some(Answer::Items(items)), detached: 0 };
+        let response =
+            pb::SessionResponse { id, result: Some(SessionResult::Items(items)), detached: 0 };
         check_size(&response, self.message_limit)?;
         if response.encoded_len() <= CHUNK_SIZE {
-            return self.until_over(|| {
+            return self.unless_ended(|| {
                 self.outbox.send(response);
                 scope.note_sent(&handles);
             });
         }
         let message: Bytes = response.encode_to_vec().into();
         let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
-        let hold = Box::new(ItemsOut { handles, scope: Arc::clone(scope) });
-        self.until_over(|| self.outbox.send_in_chunks(announcement, id, message, Some(hold)))?
+        let guard = Box::new(ItemsGuard { handles, scope: Arc::clone(scope) });
+        self.unless_ended(|| self.outbox.send_in_chunks(announcement, id, message, Some(guard)))?
             .await;
         Ok(())
     }
 
     /// Runs `send` unless the call has ended. The response of a call is the last frame
     /// with its id.
-    fn until_over<T>(&self, send: impl FnOnce() -> T) -> Result<T> {
+    fn unless_ended<T>(&self, send: impl FnOnce() -> T) -> Result<T> {
         let state = self.state();
         match state.phase {
-            Phase::Over => {
+            Phase::Ended => {
                 Err(Error::new(ErrorKind::Cancelled, "the call that produces the items has ended"))
             }
             Phase::Open | Phase::HalfClosed => Ok(send()),
@@ -184,9 +188,9 @@ impl SessionReplyChannel {
 impl ReplyChannel for SessionReplyChannel {
     fn open(&self) {
         self.state().has_opened = true;
-        let result = Some(Answer::Opened(pb::Opened {}));
+        let result = Some(SessionResult::Opened(pb::Opened {}));
         // An error can be ignored: the call is over, and the next `send` fails too.
-        let _ = self.until_over(|| {
+        let _ = self.unless_ended(|| {
             self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 })
         });
     }
@@ -206,11 +210,11 @@ impl ReplyChannel for SessionReplyChannel {
     ) -> BoxFuture<'a, Result<()>> {
         self.credit.spend(items.len());
         Box::pin(async move {
-            let (mut frame, mut filling) =
+            let (mut frame, mut packer) =
                 (ItemsFrame::default(), FramePacker::new(self.message_limit));
             for item in items {
                 let (handles, item) = (item.handles(), value_to_pb(item));
-                if filling.begins_frame(&item) {
+                if packer.begins_frame(&item) {
                     self.send_frame(std::mem::take(&mut frame), scope).await?;
                 }
                 frame.handles.extend(handles);
@@ -231,7 +235,7 @@ impl ReplyChannel for SessionReplyChannel {
                     "a stream can only be received once",
                 ));
             }
-            (Phase::HalfClosed | Phase::Over, _) => {
+            (Phase::HalfClosed | Phase::Ended, _) => {
                 return Err(Error::new(
                     ErrorKind::Cancelled,
                     "the call of this stream receives no more items",
@@ -239,9 +243,9 @@ impl ReplyChannel for SessionReplyChannel {
             }
         }
         drop(state);
-        let upstream = UploadCredit { id: self.id, stream, outbox: self.outbox.clone() };
-        let incoming = IncomingItems::new(inbound, Arc::new(upstream.clone()), WINDOW);
-        upstream.grant(WINDOW);
+        let control = UploadCredit { id: self.id, stream, outbox: self.outbox.clone() };
+        let incoming = IncomingItems::new(inbound, Arc::new(control.clone()), WINDOW);
+        control.grant(WINDOW);
         Ok(incoming)
     }
 }
@@ -256,7 +260,7 @@ struct UploadCredit {
 
 impl ProducerControl for UploadCredit {
     fn grant(&self, items: u32) {
-        let result = Some(Answer::Credit(pb::Credit { stream: self.stream, items }));
+        let result = Some(SessionResult::Credit(pb::Credit { stream: self.stream, items }));
         self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 });
     }
 
@@ -290,7 +294,7 @@ impl ReplyChannel for RpcReplyChannel {
     fn room(&self) -> BoxFuture<'_, usize> {
         Box::pin(async move {
             match self.items.reserve().await {
-                Ok(_place) => self.items.capacity().max(1),
+                Ok(_permit) => self.items.capacity().max(1),
                 // The client has stopped reading.
                 Err(_) => 0,
             }

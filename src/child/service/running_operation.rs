@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use prost::Message as _;
 use tokio::task::AbortHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::child::host::HandedOut;
+use crate::child::host::HandleGuard;
 use crate::child::service::reply_channel::SessionReplyChannel;
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::wire::{SendGuard, pb};
+use crate::common::wire::pb::session_response::Result as SessionResult;
+use crate::common::wire::{CHUNK_SIZE, SendGuard, failure_from_error, pb, too_large};
 
 /// Messages of at least this many bytes are encoded and decoded on a thread of their own,
 /// so that the connection is not delayed.
-const DECODE_ASIDE: usize = 1024 * 1024;
+const OFFLOAD_BYTES: usize = 1024 * 1024;
 
 /// A running operation.
 #[derive(Debug)]
@@ -35,42 +37,85 @@ impl RunningOperation {
 
 /// A response, ready to be sent.
 #[allow(clippy::large_enum_variant, reason = "one at a time, for a moment")]
-pub(super) enum Encoded {
+pub(super) enum EncodedResponse {
     Whole(pb::SessionResponse),
     Detached(Bytes),
 }
 
-impl From<pb::SessionResponse> for Encoded {
+impl EncodedResponse {
+    /// Encodes a response; a large one on a thread of its own.
+    pub(super) async fn encode(
+        id: u64,
+        result: SessionResult,
+        message_limit: usize,
+    ) -> Result<Self> {
+        let is_exception = is_exception(&result);
+        let response = pb::SessionResponse { id, result: Some(result), detached: 0 };
+        let len = response.encoded_len();
+        // An exception has already been shortened to fit, as far as possible.
+        if len > message_limit && !is_exception {
+            return Err(too_large(len, message_limit));
+        }
+        if len <= CHUNK_SIZE {
+            return Ok(EncodedResponse::Whole(response));
+        }
+        let message = offload(len, move || Ok(response.encode_to_vec())).await?;
+        Ok(EncodedResponse::Detached(message.into()))
+    }
+}
+
+impl From<pb::SessionResponse> for EncodedResponse {
     fn from(response: pb::SessionResponse) -> Self {
-        Encoded::Whole(response)
+        EncodedResponse::Whole(response)
     }
 }
 
 /// Held while a response is sent; the shutdown waits for it. If it is dropped unsent, its
 /// handles are released.
 #[derive(Debug)]
-pub(super) struct Sending {
-    pub(super) handed_out: Option<HandedOut>,
+pub(super) struct ResponseGuard {
+    pub(super) handles: Option<HandleGuard>,
     pub(super) _pending: TaskTrackerToken,
 }
 
-impl SendGuard for Sending {
+impl SendGuard for ResponseGuard {
     fn sent(self: Box<Self>) {
-        if let Some(handed_out) = self.handed_out {
-            handed_out.keep();
+        if let Some(handles) = self.handles {
+            handles.keep();
         }
     }
 }
 
 /// Runs work whose cost grows with a message where it delays nobody.
-pub(super) async fn aside<T: Send + 'static>(
+pub(super) async fn offload<T: Send + 'static>(
     len: usize,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    if len < DECODE_ASIDE {
+    if len < OFFLOAD_BYTES {
         return work();
     }
     let ended =
         |_| Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
+}
+
+fn is_exception(result: &SessionResult) -> bool {
+    use pb::{call_response, create_response};
+    match result {
+        SessionResult::Call(response) => {
+            matches!(response.outcome, Some(call_response::Outcome::Exception(_)))
+        }
+        SessionResult::Create(response) => {
+            matches!(response.outcome, Some(create_response::Outcome::Exception(_)))
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn failure(id: u64, error: &Error) -> pb::SessionResponse {
+    pb::SessionResponse {
+        id,
+        result: Some(SessionResult::Failure(failure_from_error(error))),
+        detached: 0,
+    }
 }

@@ -12,11 +12,11 @@ use super::*;
 use crate::common::value::Value;
 use crate::common::wire::pb::objects_client::ObjectsClient;
 use crate::common::wire::pb::session_request::Operation;
-use crate::common::wire::pb::session_response::Result as Answer;
+use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::value_to_pb;
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Shop;
 
@@ -52,7 +52,7 @@ fn int(value: i64) -> pb::Value {
 /// A session, frame by frame.
 struct Frames {
     requests: mpsc::Sender<pb::SessionRequest>,
-    answers: Streaming<pb::SessionResponse>,
+    responses: Streaming<pb::SessionResponse>,
     _shop: ShopProxy,
 }
 
@@ -60,9 +60,9 @@ impl Frames {
     async fn open() -> Self {
         let (_shop, mut objects) = shop().await;
         let (requests, receiver) = mpsc::channel(16);
-        let answers =
+        let responses =
             objects.session(ReceiverStream::new(receiver)).await.expect("it opens").into_inner();
-        Frames { requests, answers, _shop }
+        Frames { requests, responses, _shop }
     }
 
     async fn send(&self, id: u64, operation: Operation, detached: u64) {
@@ -82,22 +82,22 @@ impl Frames {
         self.send(id, Operation::Call(call), len as u64).await;
     }
 
-    async fn next(&mut self) -> (u64, Answer) {
-        let answer = timeout(LONG, self.answers.message()).await.expect("it comes");
-        let answer = answer.expect("the session is open").expect("the session is open");
-        (answer.id, answer.result.expect("it has a result"))
+    async fn next(&mut self) -> (u64, SessionResult) {
+        let response = timeout(TIMEOUT, self.responses.message()).await.expect("it comes");
+        let response = response.expect("the session is open").expect("the session is open");
+        (response.id, response.result.expect("it has a result"))
     }
 
     async fn failure(&mut self, of: u64) -> pb::FailureCode {
         match self.next().await {
-            (id, Answer::Failure(failure)) if id == of => failure.code(),
+            (id, SessionResult::Failure(failure)) if id == of => failure.code(),
             other => panic!("expected a failure: {other:?}"),
         }
     }
 }
 
 #[tokio::test]
-async fn items_asked_for_by_hand_come_to_an_end() {
+async fn iterate_ends_after_the_last_item() {
     let (_shop, mut objects) = shop().await;
     let request = pb::IterateRequest {
         method: "numbers".to_owned(),
@@ -105,55 +105,57 @@ async fn items_asked_for_by_hand_come_to_an_end() {
         ..Default::default()
     };
     let items = objects.iterate(request).await.expect("it opens").into_inner();
-    let items = timeout(LONG, items.collect::<Vec<_>>()).await.expect("it ends");
+    let items = timeout(TIMEOUT, items.collect::<Vec<_>>()).await.expect("it ends");
     assert_eq!(items.len(), 40);
     assert!(items.iter().all(std::result::Result::is_ok));
 }
 
 #[tokio::test]
-async fn call_whose_items_nobody_wants_ever_is_cancelled() {
+async fn stopping_a_stream_cancels_its_call() {
     let mut frames = Frames::open().await;
     frames.call(1, "numbers", vec![int(100)], 1).await;
-    assert!(matches!(frames.next().await, (1, Answer::Opened(_))));
-    assert!(matches!(frames.next().await, (1, Answer::Items(items)) if items.values == [int(0)]));
+    assert!(matches!(frames.next().await, (1, SessionResult::Opened(_))));
+    assert!(
+        matches!(frames.next().await, (1, SessionResult::Items(items)) if items.values == [int(0)])
+    );
     frames.send(1, Operation::Credit(pb::Credit { stream: 0, items: 0 }), 0).await;
     assert_eq!(frames.failure(1).await, pb::FailureCode::Cancelled);
 }
 
 #[tokio::test]
-async fn half_closed_session_waits_for_nothing_that_cannot_come() {
+async fn half_closed_session_ends_its_streams() {
     let mut frames = Frames::open().await;
     frames.call(1, "numbers", vec![int(100)], 1).await;
-    assert!(matches!(frames.next().await, (1, Answer::Opened(_))));
-    assert!(matches!(frames.next().await, (1, Answer::Items(_))));
+    assert!(matches!(frames.next().await, (1, SessionResult::Opened(_))));
+    assert!(matches!(frames.next().await, (1, SessionResult::Items(_))));
     frames.call(2, "sum", vec![value_to_pb(Value::Stream(0))], 0).await;
-    assert!(matches!(frames.next().await, (2, Answer::Credit(_))));
+    assert!(matches!(frames.next().await, (2, SessionResult::Credit(_))));
     (frames.requests, _) = mpsc::channel(1);
     let mut ended = Vec::new();
-    while let Some(answer) =
-        timeout(LONG, frames.answers.message()).await.expect("it ends").expect("in order")
+    while let Some(response) =
+        timeout(TIMEOUT, frames.responses.message()).await.expect("it ends").expect("in order")
     {
-        ended.push(answer.id);
+        ended.push(response.id);
     }
     ended.sort_unstable();
     assert_eq!(ended, [1, 2]);
 }
 
 #[tokio::test]
-async fn operation_of_a_taken_id_does_not_take_the_other_ones_chunks() {
+async fn operation_with_a_taken_id_does_not_receive_the_chunks_of_the_other() {
     let mut frames = Frames::open().await;
     let arguments = vec![value_to_pb(Value::Text("four".into()))];
     let message = pb::Arguments { arguments, ..Default::default() }.encode_to_vec();
     // Items for an unknown call are dropped, and so are the chunks of a refused one.
     frames.send(1, Operation::Items(pb::Items::default()), 1000).await;
-    frames.announce(1, "none such", message.len()).await;
+    frames.announce(1, "unknown", message.len()).await;
     assert_eq!(frames.failure(1).await, pb::FailureCode::NoSuchMethod);
     frames.announce(2, "length", message.len()).await;
     frames.announce(2, "length", 1000).await;
     assert_eq!(frames.failure(2).await, pb::FailureCode::Limit);
     frames.send(2, Operation::Items(pb::Items::default()), 1000).await;
     frames.send(2, Operation::Chunk(pb::Chunk { data: message.into() }), 0).await;
-    let (id, answer) = frames.next().await;
+    let (id, response) = frames.next().await;
     let outcome = Some(pb::call_response::Outcome::Value(int(4)));
-    assert_eq!((id, answer), (2, Answer::Call(pb::CallResponse { outcome })));
+    assert_eq!((id, response), (2, SessionResult::Call(pb::CallResponse { outcome })));
 }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::park::wait;
 use crate::common::scoped::{Slot, with_slot};
-use crate::common::value::{Held, MAX_DEPTH, StreamNumber, Value, from_value, holding, to_value};
+use crate::common::value::{Held, StreamNumber, Value, from_value, holding, to_value};
 
 /// A stream of items between a caller and a daemon.
 ///
@@ -192,7 +192,7 @@ impl<T: Serialize + 'static> Serialize for Stream<T> {
         // What the items name is held as long as the source, which is as long as the
         // call.
         let mut held = Held::new();
-        let value = move |item: T| holding(&mut held, || to_value(&item, MAX_DEPTH));
+        let value = move |item: T| holding(&mut held, || to_value(&item));
         let source = match self.take() {
             StreamState::Iterator(items) => ItemSource::Iterator(Box::new(items.map(value))),
             StreamState::Stream(items) => ItemSource::Stream(Box::pin(items.map(value))),

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::Result;
+use crate::common::value::fault::wrong_type;
 use crate::common::value::number::{Dtype, NumberKind};
 use crate::common::value::special::{ARRAY, Special};
 use crate::common::value::{Bytes, Number, Value};
@@ -59,11 +60,11 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the data type is none of these, the bytes are not as
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the data type is none of these, the bytes are not as
     /// many as shape and data type say, the source does not have such arrays, or a bool
     /// is neither 0 nor 1.
     pub fn new(source: ArraySource, dtype: &str, shape: &[u64], bytes: Bytes) -> Result<Self> {
-        let dtype = dtype.parse().map_err(wrong)?;
+        let dtype = dtype.parse().map_err(wrong_type)?;
         Array(Box::new(ArrayParts { source, dtype, shape: shape.to_vec(), bytes })).checked()
     }
 
@@ -81,7 +82,7 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the shape is one of more or fewer numbers.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the shape is one of more or fewer numbers.
     pub fn into_numpy(self, shape: &[u64]) -> Result<Self> {
         Array(Box::new(ArrayParts { source: ArraySource::Numpy, shape: shape.to_vec(), ..*self.0 }))
             .checked()
@@ -115,12 +116,12 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if they are not of that very type; to have them converted
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if they are not of that very type; to have them converted
     /// where that is exact, take a `Vec<T>` as the type of a result.
     pub fn to_vec<T: Number>(&self) -> Result<Vec<T>> {
         let Dtype { sort, size, order } = self.0.dtype;
         if (sort, size) != (T::DTYPE.sort, T::DTYPE.size) {
-            return Err(wrong(format!(
+            return Err(wrong_type(format!(
                 "expected an array of {}, found one of {}",
                 T::DTYPE,
                 self.0.dtype
@@ -145,22 +146,22 @@ impl Array {
         };
         let size = count.and_then(|count| count.checked_mul(u64::from(dtype.size)));
         if shape.len() > MAX_DIMENSIONS {
-            return Err(wrong(format!("an array of more than {MAX_DIMENSIONS} dimensions")));
+            return Err(wrong_type(format!("an array of more than {MAX_DIMENSIONS} dimensions")));
         }
         if size != Some(bytes.len() as u64) {
-            return Err(wrong(format!(
+            return Err(wrong_type(format!(
                 "an array of {dtype} in the shape {shape:?} does not take {} bytes",
                 bytes.len()
             )));
         }
         if *source == ArraySource::Array && (shape.len() != 1 || !dtype.is_of_array()) {
-            return Err(wrong(format!(
+            return Err(wrong_type(format!(
                 "there is no array.array of {dtype} in {} dimensions",
                 shape.len()
             )));
         }
         if dtype.sort == NumberKind::Bool && bytes.iter().any(|byte| *byte > 1) {
-            return Err(wrong("an array of bools in which one is neither 0 nor 1"));
+            return Err(wrong_type("an array of bools in which one is neither 0 nor 1"));
         }
         Ok(self)
     }
@@ -174,17 +175,17 @@ impl Array {
     pub(super) fn into_items(self) -> Result<Box<dyn ExactSizeIterator<Item = Value>>> {
         let ArrayParts { source, dtype, mut shape, bytes } = *self.0;
         if shape.is_empty() {
-            return Err(wrong("expected a list, found a single number"));
+            return Err(wrong_type("expected a list, found a single number"));
         }
         let empty = shape
             .iter()
             .take_while(|rows| **rows > 0)
             .fold(1, |all: u64, rows| all.saturating_mul(*rows));
         if bytes.is_empty() && empty > MAX_EMPTY_ROWS {
-            return Err(wrong(format!("an array of {empty} rows without a number in them")));
+            return Err(wrong_type(format!("an array of {empty} rows without a number in them")));
         }
-        let rows =
-            usize::try_from(shape.remove(0)).map_err(|_| wrong("an array of too many rows"))?;
+        let rows = usize::try_from(shape.remove(0))
+            .map_err(|_| wrong_type("an array of too many rows"))?;
         let bytes = bytes.into_inner();
         let size = bytes.len().checked_div(rows).unwrap_or(0);
         if shape.is_empty() {
@@ -202,10 +203,6 @@ impl Array {
             Value::Array(Array(Box::new(ArrayParts { source, dtype, shape: shape.clone(), bytes })))
         })))
     }
-}
-
-fn wrong(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::WrongType, what)
 }
 
 impl<T: Number> From<&[T]> for Array {
@@ -237,6 +234,7 @@ impl Special for Array {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::error::ErrorKind;
 
     #[test]
     fn either_byte_order_is_read() {

@@ -1,14 +1,13 @@
 //! Complex numbers.
 
-use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::common::value::special::{COMPLEX, Special};
 
-/// A complex number, every bit of it. Two are equal if all their bits are.
-#[derive(Clone, Copy)]
+/// A complex number: Python's `complex`. Two are equal if all their bits are.
+#[derive(Clone, Copy, Debug)]
 pub struct Complex {
     /// The real part.
     pub re: f64,
@@ -33,13 +32,6 @@ impl Eq for Complex {}
 impl Hash for Complex {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.bits().hash(state);
-    }
-}
-
-/// Tells no contents.
-impl fmt::Debug for Complex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Complex")
     }
 }
 

@@ -8,10 +8,12 @@ use serde::de::{
     SeqAccess, VariantAccess, Visitor,
 };
 
-use crate::common::error::{ErrorKind, Result};
+use crate::common::error::Result;
+use crate::common::value::access::exact_float;
 use crate::common::value::fault::Fault;
 use crate::common::value::list::Packing;
 use crate::common::value::special::{OURS, VALUE};
+use crate::common::value::time::into_std_struct;
 use crate::common::value::{BigInt, Bytes, Value};
 
 mod probe;
@@ -19,13 +21,15 @@ mod special;
 
 pub(crate) use probe::{Wanted, wanted};
 
-/// Turns a value into a serde type.
+/// Reads a value as a serde type, by the table of [this module](crate::value).
+///
+/// Outside a call, no proxy and no [`Stream`](crate::Stream) can be read.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::WrongType`], with the way to the place, if it is none of that type or
-/// would have to be changed to be one.
-pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
+/// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType), with the path to the place, if
+/// the value is not of that type or would have to be changed.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
     Ok(T::deserialize(FromValue(value))?)
 }
 
@@ -33,10 +37,10 @@ pub(super) struct FromValue(pub(super) Value);
 
 impl FromValue {
     fn expected(&self, what: impl fmt::Display) -> Fault {
-        Fault::new(ErrorKind::WrongType, format!("expected {what}, found {}", self.0.kind_name()))
+        wrong_kind(what, &self.0)
     }
 
-    /// The number, if it is an array of no dimension.
+    /// The number, if it is an array without dimensions.
     fn number(self) -> Result<Self, Fault> {
         match &self.0 {
             Value::Array(array) => match array.number() {
@@ -67,12 +71,10 @@ impl FromValue {
         fits.ok_or_else(|| {
             let found = match this.0 {
                 Value::Int(int) => int.to_string(),
-                _ => "one beyond 64 bits".to_owned(),
+                Value::BigInt(int) if int.to_le_bytes().len() <= 16 => int.to_string(),
+                _ => "a larger one".to_owned(),
             };
-            Fault::new(
-                ErrorKind::WrongType,
-                format!("expected an integer from {min} to {max}, found {found}"),
-            )
+            Fault::wrong_type(format!("expected an integer from {min} to {max}, found {found}"))
         })
     }
 
@@ -81,11 +83,11 @@ impl FromValue {
         let this = self.number()?;
         match &this.0 {
             Value::Float(float) => Ok(*float),
-            Value::Int(int) if exact(*int) => Ok(*int as f64),
-            Value::Int(_) => Err(Fault::new(
-                ErrorKind::WrongType,
-                "expected a float, found an integer that no float equals",
-            )),
+            Value::Int(int) => exact_float(*int).ok_or_else(|| {
+                Fault::wrong_type(format!(
+                    "expected a float, found the integer {int}, which no float equals"
+                ))
+            }),
             _ => Err(this.expected("a float")),
         }
     }
@@ -109,10 +111,7 @@ impl FromValue {
         let items = self.items(format_args!("{len} items"))?;
         match items.left() {
             found if found == len => Ok(items),
-            found => Err(Fault::new(
-                ErrorKind::WrongType,
-                format!("expected {len} items, found {found}"),
-            )),
+            found => Err(Fault::wrong_type(format!("expected {len} items, found {found}"))),
         }
     }
 
@@ -122,9 +121,8 @@ impl FromValue {
             Value::List(list) if list.is_empty() => Ok(Bytes::default()),
             Value::List(list) => match list.into_packing() {
                 Packing::Octets(octets) => Ok(Bytes::new(octets)),
-                _ => Err(Fault::new(
-                    ErrorKind::WrongType,
-                    "expected bytes, found a list of something else",
+                _ => Err(Fault::wrong_type(
+                    "expected bytes, found a list that has other items than integers from 0 to 255",
                 )),
             },
             _ => Err(self.expected("bytes")),
@@ -132,10 +130,26 @@ impl FromValue {
     }
 }
 
-/// Whether a float equals the integer. The way back saturates, which only the largest
-/// integer could mistake for equality.
-fn exact(int: i64) -> bool {
-    int as f64 as i64 == int && int != i64::MAX
+/// The error for a value of another kind than `what`.
+fn wrong_kind(what: impl fmt::Display, found: &Value) -> Fault {
+    let Value::Handle(handle) = found else {
+        return Fault::wrong_type(format!("expected {what}, found {}", found.kind_name()));
+    };
+    match handle.type_name() {
+        "" => Fault::wrong_type(format!(
+            "expected {what}, found an object, which stays in its process"
+        ))
+        .advise("ask for a `Proxy`"),
+        // Names of Rust's types have the name of their crate, names of Python's are dotted.
+        rust if rust.contains("::") => Fault::wrong_type(format!(
+            "expected {what}, found a `{rust}`, which stays in its daemon"
+        ))
+        .advise("ask for a `Proxy`"),
+        python => Fault::wrong_type(format!(
+            "expected {what}, found a `{python}`, which stays in the interpreter"
+        ))
+        .advise("ask for a `Proxy`, or use `.by_value()`"),
+    }
 }
 
 macro_rules! integers {
@@ -166,7 +180,7 @@ impl<'de> Deserializer<'de> for FromValue {
                 Some(number) => FromValue(number?).deserialize_any(visitor),
                 None => FromValue(Value::Array(array)).deserialize_seq(visitor),
             },
-            _ => Err(self.expected("a value of a kind that other formats know")),
+            _ => Err(self.expected("a value that formats such as JSON can hold")),
         }
     }
 
@@ -189,10 +203,7 @@ impl<'de> Deserializer<'de> for FromValue {
         let wide = self.float()?;
         let narrow = wide as f32;
         if f64::from(narrow).to_bits() != wide.to_bits() {
-            return Err(Fault::new(
-                ErrorKind::WrongType,
-                "expected a 32-bit float, found one that needs 64 bits",
-            ));
+            return Err(Fault::wrong_type("expected a 32-bit float, found one that needs 64 bits"));
         }
         visitor.visit_f32(narrow)
     }
@@ -217,8 +228,8 @@ impl<'de> Deserializer<'de> for FromValue {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
-            // What `Uuid` asks for, and takes bytes too. `String` asks for a string and
-            // does not get here.
+            // `Uuid` asks for a `str`, and accepts bytes too. `String` asks for a string, and
+            // does not come here.
             Value::Uuid(uuid) => visitor.visit_bytes(uuid.as_bytes()),
             _ => self.deserialize_string(visitor),
         }
@@ -227,9 +238,8 @@ impl<'de> Deserializer<'de> for FromValue {
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
             Value::Text(text) => visitor.visit_string(text),
-            Value::RawText(_) => Err(Fault::new(
-                ErrorKind::WrongType,
-                "expected text, found text with lone surrogates; take a `RawText`",
+            Value::RawText(_) => Err(Fault::wrong_type(
+                "expected text, found text with lone surrogates; a `RawText` can hold it",
             )),
             _ => Err(self.expected("text")),
         }
@@ -308,11 +318,14 @@ impl<'de> Deserializer<'de> for FromValue {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
-        _: &'static [&'static str],
+        name: &'static str,
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.deserialize_map(visitor)
+        match into_std_struct(&self.0, name, fields) {
+            Some(entries) => FromValue(Value::Map(entries?)).deserialize_map(visitor),
+            None => self.deserialize_map(visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -325,12 +338,11 @@ impl<'de> Deserializer<'de> for FromValue {
             Value::Text(name) => visitor.visit_enum(Variant { name, payload: Value::Null }),
             Value::Map(entries) => match <[_; 1]>::try_from(entries) {
                 Ok([(Value::Text(name), payload)]) => visitor.visit_enum(Variant { name, payload }),
-                _ => Err(Fault::new(
-                    ErrorKind::WrongType,
-                    "expected an enum's variant, found another map",
+                _ => Err(Fault::wrong_type(
+                    "expected a variant of an enum, found a map that is not one name and its content",
                 )),
             },
-            _ => Err(self.expected("an enum's variant")),
+            _ => Err(self.expected("a variant of an enum")),
         }
     }
 
@@ -347,9 +359,9 @@ fn visit_big_int<'de, V: Visitor<'de>>(int: BigInt, visitor: V) -> Result<V::Val
     match i128::try_from(int).map_err(u128::try_from) {
         Ok(int) => visitor.visit_i128(int),
         Err(Ok(int)) => visitor.visit_u128(int),
-        Err(Err(_)) => {
-            Err(Fault::new(ErrorKind::WrongType, "an integer beyond 128 bits needs a `BigInt`"))
-        }
+        Err(Err(_)) => Err(Fault::wrong_type(
+            "expected an integer of at most 128 bits, found a larger one; a `BigInt` can hold it",
+        )),
     }
 }
 
@@ -391,7 +403,7 @@ impl<'de> SeqAccess<'de> for SeqReader {
 struct MapReader {
     entries: std::vec::IntoIter<(Value, Value)>,
     value: Option<Value>,
-    /// The way into the value that is next.
+    /// The step of the path into the next value.
     step: String,
 }
 
@@ -446,7 +458,7 @@ impl<'de> VariantAccess<'de> for FromValue {
     fn unit_variant(self) -> Result<(), Fault> {
         match self.0 {
             Value::Null => Ok(()),
-            _ => Err(self.expected("a variant that holds nothing")),
+            _ => Err(self.expected("no content, as for a unit variant of an enum")),
         }
     }
 

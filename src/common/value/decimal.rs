@@ -1,43 +1,50 @@
 //! Decimal numbers.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::{Error, Result};
+use crate::common::value::debug;
+use crate::common::value::fault::malformed;
 use crate::common::value::special::{DECIMAL, Special};
 
-/// A decimal number of any size, as Python's `decimal.Decimal` is: `1.0` is not `1.00`,
-/// and there are infinities and `NaN`s.
+/// A decimal number of any size: Python's `decimal.Decimal`. `1.0` is not `1.00`, and
+/// there are infinities and `NaN`s.
+///
+/// Text is what Python's `str` writes, and read as by Python's `Decimal`, but without
+/// spaces and underscores.
 ///
 /// ```
 /// use oad::value::Decimal;
 ///
-/// assert_eq!(Decimal::new("-1.50e3")?.as_str(), "-1.50E+3");
+/// assert_eq!(Decimal::new("-1.50e3")?.to_string(), "-1.50E+3");
+/// assert_eq!("0.10".parse::<Decimal>()?.as_str(), "0.10");
 /// assert_ne!(Decimal::new("1.0")?, Decimal::new("1.00")?);
 /// # Ok::<(), oad::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Decimal(String);
 
-/// The largest exponent of Python's, and the smallest of a last digit.
+/// The largest exponent in Python, and the smallest of a last digit.
 const MAX_EXPONENT: i64 = 999_999_999_999_999_999;
 const MIN_EXPONENT: i64 = -1_999_999_999_999_999_997;
 
 impl Decimal {
-    /// The number that a text stands for, kept as Python's `str` writes it.
+    /// Reads a number.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if it stands for none.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the text is not a number
+    /// that Python's `Decimal` can hold.
     pub fn new(text: &str) -> Result<Self> {
-        canonical(text).map(Decimal).ok_or_else(|| {
-            Error::new(ErrorKind::WrongType, "text that is no decimal number of Python's")
-        })
+        let number = canonical(text).map(Decimal);
+        number.ok_or_else(|| malformed(text, "a decimal number", "[-]digits[.digits][E[+-]digits]"))
     }
 
-    /// The number as Python's `str` writes it.
+    /// Returns the number as Python's `str` writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,7 +69,7 @@ fn canonical(text: &str) -> Option<String> {
     finite(&lower).map(|number| format!("{sign}{number}"))
 }
 
-/// As Python's `Decimal.__str__` does it.
+/// Writes a finite number as Python's `Decimal.__str__` does.
 fn finite(text: &str) -> Option<String> {
     let (number, exponent) = match text.split_once('e') {
         Some((number, exponent)) => (number, exponent.parse().ok()?),
@@ -110,10 +117,18 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// Tells only the size.
 impl fmt::Debug for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Decimal({} characters)", self.0.len())
+        debug::text(f, "Decimal", &self.0)
+    }
+}
+
+/// Reads a number, as [`Decimal::new`] does.
+impl FromStr for Decimal {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Decimal::new(text)
     }
 }
 
@@ -133,6 +148,7 @@ impl Special for Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::error::ErrorKind;
 
     #[test]
     fn numbers_are_written_as_python_writes_them() {
@@ -163,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn malformed_numbers_are_refused() {
         for text in [
             "",
             "-",

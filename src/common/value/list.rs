@@ -1,17 +1,39 @@
 //! Lists, packed where all items are numbers.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
+use std::sync::{LazyLock, OnceLock};
 
 use crate::common::value::Value;
 
-/// A list of values. Numbers of one kind are kept packed, so that a list of 64 MiB of
-/// small integers takes 64 MiB.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct List(Packing);
+/// A list of values: Python's `list`.
+///
+/// Numbers of one kind are packed: a list of 64 Mi small integers takes 64 MiB.
+#[derive(Clone)]
+pub struct List(Box<ListParts>);
 
-/// How a list is kept. One list has one packing — the first that can hold it — so that
-/// equal lists are equal here.
+#[derive(Clone)]
+struct ListParts {
+    packing: Packing,
+    unpacked: UnpackedChunks,
+}
+
+/// The packed items that were asked for by reference, in chunks that are unpacked when
+/// one of their items is asked for first.
+#[derive(Default)]
+struct UnpackedChunks(OnceLock<Box<[OnceLock<Box<[Value]>>]>>);
+
+/// How many items are unpacked at once.
+const UNPACKED_CHUNK: usize = 64;
+
+/// The items of packed octets, for all lists.
+static OCTETS: LazyLock<[Value; 256]> =
+    LazyLock::new(|| std::array::from_fn(|octet| Value::Int(octet as i64)));
+
+/// How the items of a list are stored.
+///
+/// The packing of a list is the first that can hold all items, so that lists are equal if
+/// their packings are.
 #[derive(Clone)]
 pub(crate) enum Packing {
     /// Every item is an integer from 0 to 255, and there is at least one.
@@ -24,7 +46,7 @@ pub(crate) enum Packing {
     Values(Vec<Value>),
 }
 
-/// A list that is being built; it packs as it goes.
+/// A list that is being built, and packed as far as its items allow.
 #[derive(Debug, Default)]
 pub(super) struct ListBuilder(PartialList);
 
@@ -38,7 +60,7 @@ enum PartialList {
     Values(Vec<Value>),
 }
 
-/// The items of a list, one by one.
+/// The iterator over the items of a [`List`].
 #[derive(Debug)]
 pub struct IntoIter(ListIter);
 
@@ -51,10 +73,14 @@ enum ListIter {
 }
 
 impl List {
-    /// How many items it has.
+    fn new(packing: Packing) -> Self {
+        List(Box::new(ListParts { packing, unpacked: UnpackedChunks::default() }))
+    }
+
+    /// Returns the number of items.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match self.packing() {
             Packing::Octets(octets) => octets.len(),
             Packing::Ints(ints) => ints.len(),
             Packing::Floats(floats) => floats.len(),
@@ -68,10 +94,33 @@ impl List {
         self.len() == 0
     }
 
-    /// The item at a position.
+    /// Returns the item at a position.
+    ///
+    /// To have it by reference, a list of packed numbers unpacks 64 of them at a time and
+    /// keeps them; [`iter`](List::iter) does not.
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<Value> {
-        match &self.0 {
+    pub fn get(&self, index: usize) -> Option<&Value> {
+        match self.packing() {
+            Packing::Values(values) => values.get(index),
+            Packing::Octets(octets) => octets.get(index).map(|octet| &OCTETS[usize::from(*octet)]),
+            Packing::Ints(_) | Packing::Floats(_) if index < self.len() => {
+                let chunks = self.0.unpacked.0.get_or_init(|| {
+                    (0..self.len().div_ceil(UNPACKED_CHUNK)).map(|_| OnceLock::new()).collect()
+                });
+                let first = index - index % UNPACKED_CHUNK;
+                let chunk = chunks[index / UNPACKED_CHUNK].get_or_init(|| {
+                    (first..self.len().min(first + UNPACKED_CHUNK))
+                        .filter_map(|index| self.item(index))
+                        .collect()
+                });
+                chunk.get(index - first)
+            }
+            Packing::Ints(_) | Packing::Floats(_) => None,
+        }
+    }
+
+    fn item(&self, index: usize) -> Option<Value> {
+        match self.packing() {
             Packing::Octets(octets) => octets.get(index).map(|octet| Value::Int(i64::from(*octet))),
             Packing::Ints(ints) => ints.get(index).copied().map(Value::Int),
             Packing::Floats(floats) => floats.get(index).copied().map(Value::Float),
@@ -79,37 +128,51 @@ impl List {
         }
     }
 
-    /// The items, one by one.
+    /// Returns the items, one by one.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Value> {
-        (0..self.len()).map(|index| self.get(index).expect("the index is below the length"))
+        (0..self.len()).map(|index| self.item(index).expect("the index is below the length"))
+    }
+
+    /// The items, which are copied only where that is cheap.
+    pub(super) fn cows(&self) -> impl ExactSizeIterator<Item = Cow<'_, Value>> {
+        (0..self.len()).map(|index| match self.nested().get(index) {
+            Some(value) => Cow::Borrowed(value),
+            None => Cow::Owned(self.item(index).expect("the index is below the length")),
+        })
     }
 
     pub(crate) fn packing(&self) -> &Packing {
-        &self.0
+        &self.0.packing
     }
 
     pub(crate) fn into_packing(self) -> Packing {
-        self.0
+        self.0.packing
     }
 
     pub(crate) fn from_octets(octets: bytes::Bytes) -> Self {
-        List(if octets.is_empty() { Packing::Values(Vec::new()) } else { Packing::Octets(octets) })
+        List::new(match octets.is_empty() {
+            true => Packing::Values(Vec::new()),
+            false => Packing::Octets(octets),
+        })
     }
 
     pub(crate) fn from_ints(ints: Vec<i64>) -> Self {
         match ints.iter().map(|int| u8::try_from(*int)).collect::<Result<Vec<u8>, _>>() {
             Ok(octets) => List::from_octets(octets.into()),
-            Err(_) => List(Packing::Ints(ints)),
+            Err(_) => List::new(Packing::Ints(ints)),
         }
     }
 
     pub(crate) fn from_floats(floats: Vec<f64>) -> Self {
-        List(if floats.is_empty() { Packing::Values(Vec::new()) } else { Packing::Floats(floats) })
+        List::new(match floats.is_empty() {
+            true => Packing::Values(Vec::new()),
+            false => Packing::Floats(floats),
+        })
     }
 
-    /// The items that can hold others; none if they are packed numbers.
+    /// The items that can hold others; empty if the items are packed numbers.
     pub(super) fn nested(&self) -> &[Value] {
-        match &self.0 {
+        match self.packing() {
             Packing::Values(values) => values,
             _ => &[],
         }
@@ -123,7 +186,7 @@ impl From<Vec<Value>> for List {
         {
             return values.into_iter().collect();
         }
-        List(Packing::Values(values))
+        List::new(Packing::Values(values))
     }
 }
 
@@ -140,7 +203,7 @@ impl IntoIterator for List {
     type IntoIter = IntoIter;
 
     fn into_iter(self) -> IntoIter {
-        IntoIter(match self.0 {
+        IntoIter(match self.into_packing() {
             Packing::Octets(octets) => ListIter::Octets(octets.into_iter()),
             Packing::Ints(ints) => ListIter::Ints(ints.into_iter()),
             Packing::Floats(floats) => ListIter::Floats(floats.into_iter()),
@@ -149,10 +212,24 @@ impl IntoIterator for List {
     }
 }
 
-/// Tells only how many items there are.
-impl fmt::Debug for List {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "List({} items)", self.len())
+impl PartialEq for List {
+    fn eq(&self, other: &Self) -> bool {
+        self.packing() == other.packing()
+    }
+}
+
+impl Eq for List {}
+
+impl Hash for List {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.packing().hash(state);
+    }
+}
+
+impl Clone for UnpackedChunks {
+    fn clone(&self) -> Self {
+        // A copy unpacks what is asked of it.
+        UnpackedChunks::default()
     }
 }
 
@@ -191,10 +268,10 @@ fn bits(floats: &[f64]) -> impl Iterator<Item = u64> {
 
 impl ListBuilder {
     pub(super) fn push(&mut self, value: Value) {
-        // The way of nearly every item of a long list; it moves nothing.
+        // Nearly every item of a long list takes this path, which moves nothing.
         match (&mut self.0, &value) {
             (PartialList::Octets(octets), Value::Int(int)) if (0..=255).contains(int) => {
-                return octets.push(u8::try_from(*int).expect("it was compared"));
+                return octets.push(u8::try_from(*int).expect("it is from 0 to 255"));
             }
             (PartialList::Ints(ints), Value::Int(int)) => return ints.push(*int),
             (PartialList::Floats(floats), Value::Float(float)) => return floats.push(*float),
@@ -220,7 +297,7 @@ impl ListBuilder {
     }
 
     pub(super) fn finish(self) -> List {
-        List(match self.0 {
+        List::new(match self.0 {
             PartialList::Empty => Packing::Values(Vec::new()),
             PartialList::Octets(octets) => Packing::Octets(octets.into()),
             PartialList::Ints(ints) => Packing::Ints(ints),

@@ -35,11 +35,13 @@
 //!
 //! Values may be nested 32 levels deep; deeper ones are refused before anything is sent.
 
+mod access;
 mod array;
 mod bytes;
 mod complex;
 mod convert;
 mod de;
+mod debug;
 mod decimal;
 mod fault;
 mod handle;
@@ -57,6 +59,7 @@ mod stream;
 mod time;
 
 pub use self::bytes::Bytes;
+pub use access::ValueIndex;
 pub use array::{Array, ArraySource};
 pub use complex::Complex;
 pub use decimal::Decimal;
@@ -73,11 +76,12 @@ pub use set::Set;
 pub use slice::{Range, Slice};
 pub use time::{Date, DateTime, Time, TimeDelta, Zone};
 
-pub(crate) use de::{Wanted, from_value, wanted};
-pub(crate) use ser::to_value;
+pub use de::from_value;
+pub(crate) use de::{Wanted, wanted};
+pub use ser::to_value;
+pub(crate) use ser::to_value_within;
 pub(crate) use stream::StreamNumber;
 
-use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use uuid::Uuid;
@@ -292,39 +296,6 @@ impl Hash for Value {
             Value::Decimal(decimal) => decimal.hash(state),
             Value::Uuid(uuid) => uuid.hash(state),
             Value::Array(array) => array.hash(state),
-        }
-    }
-}
-
-impl fmt::Debug for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Null => f.write_str("Null"),
-            Value::Bool(_) => f.write_str("Bool"),
-            Value::Int(_) => f.write_str("Int"),
-            Value::BigInt(_) => f.write_str("BigInt"),
-            Value::Float(_) => f.write_str("Float"),
-            Value::Text(text) => write!(f, "Text({} bytes)", text.len()),
-            Value::Bytes(bytes) => bytes.fmt(f),
-            Value::List(list) => list.fmt(f),
-            Value::Tuple(items) => write!(f, "Tuple({} items)", items.len()),
-            Value::Map(entries) => write!(f, "Map({} entries)", entries.len()),
-            Value::Some(value) => f.debug_tuple("Some").field(value).finish(),
-            Value::Handle(handle) => handle.fmt(f),
-            Value::Stream(number) => write!(f, "Stream({number})"),
-            Value::Complex(complex) => complex.fmt(f),
-            Value::Set(set) => set.fmt(f),
-            Value::FrozenSet(set) => write!(f, "FrozenSet({} items)", set.len()),
-            Value::RawText(text) => text.fmt(f),
-            Value::Slice(slice) => slice.fmt(f),
-            Value::Range(range) => range.fmt(f),
-            Value::Date(date) => date.fmt(f),
-            Value::Time(time) => time.fmt(f),
-            Value::DateTime(moment) => moment.fmt(f),
-            Value::TimeDelta(delta) => delta.fmt(f),
-            Value::Decimal(decimal) => decimal.fmt(f),
-            Value::Uuid(_) => f.write_str("Uuid"),
-            Value::Array(array) => array.fmt(f),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Text with lone surrogates, which Python's strings may hold and Rust's may not.
 
-use std::fmt;
-
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -87,13 +85,6 @@ impl Value {
             }
         }
         Ok(Value::RawText(RawText(bytes)))
-    }
-}
-
-/// Tells only the size.
-impl fmt::Debug for RawText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RawText({} bytes)", self.0.len())
     }
 }
 

@@ -7,33 +7,57 @@ use serde::ser::{
 use serde::{Serialize, Serializer};
 
 use crate::common::error::Result;
-use crate::common::value::Value;
 use crate::common::value::de::FromValue;
 use crate::common::value::fault::Fault;
 use crate::common::value::list::ListBuilder;
 use crate::common::value::special::{
-    FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID, from_name_and_plain,
+    BIG_INT, FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID, from_name_and_plain,
 };
+use crate::common::value::time::from_std_struct;
+use crate::common::value::{MAX_DEPTH, Value};
 
-/// Turns a serde type into a value.
+/// Converts a value of a serde type, by the table of [this module](crate::value).
+///
+/// Outside a call, a proxy becomes the handle of its object, which keeps nothing alive,
+/// and a [`Stream`](crate::Stream) is an error.
+///
+/// ```
+/// use oad::value::{from_value, to_value};
+///
+/// let value = to_value(&(1, Some("x")))?;
+/// assert_eq!(value, (1, "x").into());
+/// assert_eq!(from_value::<(u8, String)>(value)?, (1, "x".to_owned()));
+/// # Ok::<(), oad::Error>(())
+/// ```
 ///
 /// # Errors
 ///
-/// [`ErrorKind::TooDeep`] if it is nested deeper than `depth_limit` — found on the way,
-/// so that no depth can exhaust the stack — and [`ErrorKind::WrongType`] for what its own
-/// `Serialize` says.
-pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, depth_limit: usize) -> Result<Value> {
-    Ok(value.serialize(ToValue { limit: depth_limit, left: depth_limit, wraps: MAX_WRAPS })?)
+/// [`ErrorKind::TooDeep`](crate::ErrorKind::TooDeep) if it is nested deeper than 32
+/// levels, and [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if its own
+/// `Serialize` fails.
+pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
+    to_value_within(value, MAX_DEPTH)
 }
 
-/// The same for what is known to be flat.
+/// Does the same with another limit on the depth.
+///
+/// # Errors
+///
+/// The same. Depth is checked on the way, so that no depth can exhaust the stack.
+pub(crate) fn to_value_within<T: Serialize + ?Sized>(
+    value: &T,
+    depth_limit: usize,
+) -> Result<Value> {
+    Ok(value.serialize(ToValue::new(depth_limit))?)
+}
+
+/// Does the same for what is known to be flat.
 pub(super) fn plain_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Fault> {
-    let limit = usize::MAX;
-    value.serialize(ToValue { limit, left: limit, wraps: MAX_WRAPS })
+    value.serialize(ToValue::new(usize::MAX))
 }
 
-/// How many options and newtype structs may stand around each other. They make no level
-/// of the value, but they use the stack.
+/// How many options and newtype structs may enclose each other. They add no level to the
+/// value, but they use the stack.
 const MAX_WRAPS: usize = 128;
 
 #[derive(Clone, Copy)]
@@ -43,9 +67,15 @@ struct ToValue {
     left: usize,
     /// How many wraps may still be opened.
     wraps: usize,
+    /// Whether types that have a text form and a binary one write the text.
+    is_human_readable: bool,
 }
 
 impl ToValue {
+    fn new(limit: usize) -> Self {
+        ToValue { limit, left: limit, wraps: MAX_WRAPS, is_human_readable: true }
+    }
+
     /// The serializer for what is in a container.
     fn inside(self) -> Result<Self, Fault> {
         match self.left.checked_sub(1) {
@@ -68,7 +98,7 @@ struct SeqSerializer {
     inside: ToValue,
     list: ListBuilder,
     count: usize,
-    /// What becomes of them.
+    /// Makes a list or a tuple of them.
     finish: fn(ListBuilder) -> Value,
     variant: Option<&'static str>,
 }
@@ -77,7 +107,15 @@ struct SeqSerializer {
 struct MapSerializer {
     inside: ToValue,
     entries: Vec<(Value, Value)>,
-    variant: Option<&'static str>,
+    /// The name of the struct, or of the variant, if it is one.
+    name: StructName,
+}
+
+#[derive(Clone, Copy)]
+enum StructName {
+    Map,
+    Struct(&'static str),
+    Variant(&'static str),
 }
 
 fn list(items: ListBuilder) -> Value {
@@ -102,6 +140,10 @@ impl Serializer for ToValue {
     type SerializeMap = MapSerializer;
     type SerializeStruct = MapSerializer;
     type SerializeStructVariant = MapSerializer;
+
+    fn is_human_readable(&self) -> bool {
+        self.is_human_readable
+    }
 
     fn serialize_bool(self, value: bool) -> Result<Value, Fault> {
         Ok(value.into())
@@ -174,7 +216,7 @@ impl Serializer for ToValue {
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, Fault> {
         match value.serialize(self.wrapped()?)? {
             hidden @ (Value::Null | Value::Some(_)) => {
-                // One level more, for the wrapping.
+                // The wrapping is a level of its own.
                 self.inside()?;
                 Ok(Value::Some(Box::new(hidden)))
             }
@@ -213,10 +255,14 @@ impl Serializer for ToValue {
                 .serialize(self)
                 .map(|value| regrouped(value, |items| Value::FrozenSet(items.into()))),
             SOME => Ok(Value::Some(Box::new(value.serialize(self.inside()?)?))),
-            // These two are as deep as they are written, and may hold anything.
+            // These two hold other values, at the depth at which they are written.
             SLICE | RANGE => from_name_and_plain(name, FromValue(value.serialize(self)?)),
-            // The others hold nothing but plain data, which may be a level deeper than
-            // what they become.
+            BIG_INT => {
+                let binary = ToValue { is_human_readable: false, ..self };
+                from_name_and_plain(name, FromValue(value.serialize(binary)?))
+            }
+            // The others hold plain data only, which may be a level deeper than the value
+            // that is made of it.
             _ if name.starts_with(OURS) => {
                 from_name_and_plain(name, FromValue(value.serialize(self.unlimited())?))
             }
@@ -257,11 +303,11 @@ impl Serializer for ToValue {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<MapSerializer, Fault> {
-        self.entries(None)
+        self.entries(StructName::Map)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<MapSerializer, Fault> {
-        self.entries(None)
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<MapSerializer, Fault> {
+        self.entries(StructName::Struct(name))
     }
 
     fn serialize_struct_variant(
@@ -271,7 +317,7 @@ impl Serializer for ToValue {
         name: &'static str,
         _: usize,
     ) -> Result<MapSerializer, Fault> {
-        self.inside()?.entries(Some(name))
+        self.inside()?.entries(StructName::Variant(name))
     }
 }
 
@@ -290,8 +336,8 @@ impl ToValue {
         })
     }
 
-    fn entries(self, variant: Option<&'static str>) -> Result<MapSerializer, Fault> {
-        Ok(MapSerializer { inside: self.inside()?, entries: Vec::new(), variant })
+    fn entries(self, name: StructName) -> Result<MapSerializer, Fault> {
+        Ok(MapSerializer { inside: self.inside()?, entries: Vec::new(), name })
     }
 
     fn unlimited(self) -> Self {
@@ -306,7 +352,7 @@ fn regrouped(list: Value, group: fn(Vec<Value>) -> Value) -> Value {
     }
 }
 
-// === impl Items ===
+// === impl SeqSerializer ===
 
 impl SeqSerializer {
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
@@ -350,7 +396,7 @@ items!(
     SerializeTupleVariant::serialize_field
 );
 
-// === impl Entries ===
+// === impl MapSerializer ===
 
 impl MapSerializer {
     fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
@@ -360,10 +406,12 @@ impl MapSerializer {
     }
 
     fn finish(self) -> Value {
-        let value = Value::Map(self.entries);
-        match self.variant {
-            Some(name) => variant(name, value),
-            None => value,
+        match self.name {
+            StructName::Map => Value::Map(self.entries),
+            StructName::Struct(name) => {
+                from_std_struct(name, &self.entries).unwrap_or(Value::Map(self.entries))
+            }
+            StructName::Variant(name) => variant(name, Value::Map(self.entries)),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Sets of values of any kind.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serializer};
@@ -100,13 +99,6 @@ impl Hash for Set {
             sum.wrapping_add(hasher.finish())
         });
         (self.len(), sum).hash(state);
-    }
-}
-
-/// Tells only how many items there are.
-impl fmt::Debug for Set {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Set({} items)", self.len())
     }
 }
 

@@ -5,19 +5,20 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::Result;
 use crate::common::value::Value;
+use crate::common::value::fault::wrong_type;
 use crate::common::value::special::{RANGE, SLICE, Special};
 
-/// What stands between the brackets of Python's `x[start:stop:step]`; [`Value::Null`]
-/// where nothing is said.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Python's `slice`: what stands between the brackets of `x[start:stop:step]`. A part that
+/// is left out is [`Value::Null`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slice {
-    /// Where it starts.
+    /// The first position.
     pub start: Value,
-    /// Before what it stops.
+    /// The exclusive end.
     pub stop: Value,
-    /// How far each step goes.
+    /// The distance between positions.
     pub step: Value,
 }
 
@@ -45,13 +46,6 @@ impl From<[Value; 3]> for Slice {
     }
 }
 
-/// Tells no contents.
-impl fmt::Debug for Slice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Slice({:?}, {:?}, {:?})", self.start, self.stop, self.step)
-    }
-}
-
 impl Special for Slice {
     const NAME: &'static str = SLICE;
     const WHAT: &'static str = "a slice";
@@ -68,11 +62,12 @@ impl Special for Slice {
 // === impl Range ===
 
 impl Range {
-    /// A range.
+    /// Creates a range.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if one of them is no integer, or the step is 0.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if one of them is not an
+    /// integer, or the step is 0.
     pub fn new(
         start: impl Into<Value>,
         stop: impl Into<Value>,
@@ -82,30 +77,28 @@ impl Range {
         if let Some(other) =
             range.parts().into_iter().find(|part| !matches!(part, Value::Int(_) | Value::BigInt(_)))
         {
-            return Err(wrong(format!(
-                "a range is made of integers, not of {}",
-                other.kind_name()
-            )));
+            let found = other.kind_name();
+            return Err(wrong_type(format!("expected the integers of a range, found {found}")));
         }
         match range.step {
-            Value::Int(0) => Err(wrong("the step of a range is not 0")),
+            Value::Int(0) => Err(wrong_type("the step of a range must not be 0")),
             _ => Ok(range),
         }
     }
 
-    /// The first integer, if there is any.
+    /// Returns the first integer, unless the range is empty.
     #[must_use]
     pub fn start(&self) -> &Value {
         &self.start
     }
 
-    /// Before what it stops.
+    /// Returns the exclusive end.
     #[must_use]
     pub fn stop(&self) -> &Value {
         &self.stop
     }
 
-    /// How far each step goes.
+    /// Returns the distance between two integers of it.
     #[must_use]
     pub fn step(&self) -> &Value {
         &self.step
@@ -120,14 +113,9 @@ impl Range {
     }
 }
 
-fn wrong(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::WrongType, what)
-}
-
-/// Tells no contents.
 impl fmt::Debug for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Range")
+        f.debug_tuple("Range").field(&self.start).field(&self.stop).field(&self.step).finish()
     }
 }
 

@@ -1,6 +1,5 @@
-//! How the kinds of value that serde has no word for go through serde: as newtype structs
-//! of names that only oad knows. Other formats, such as JSON, see the plain form that is
-//! in them.
+//! How the kinds of value that serde does not know pass through serde: as newtype structs
+//! of names that only oad knows. Other formats, such as JSON, see the plain form inside.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,9 +15,9 @@ use crate::common::value::{
     Value, fault::Fault,
 };
 
-/// What every name below starts with.
+/// The beginning of every name below.
 pub(super) const OURS: &str = "$oad::";
-/// What a [`Value`] asks a deserializer for; it is no kind of value.
+/// What a [`Value`] asks a deserializer for; not a kind of value.
 pub(super) const VALUE: &str = "$oad::Value";
 
 pub(super) const HANDLE: &str = "$oad::Handle";
@@ -43,7 +42,7 @@ pub(super) const ARRAY: &str = "$oad::Array";
 /// A type that is a kind of value of its own.
 pub(super) trait Special: Sized {
     const NAME: &'static str;
-    /// What it is, as messages say it.
+    /// What messages call it.
     const WHAT: &'static str;
 
     fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
@@ -102,7 +101,7 @@ macro_rules! special {
 
 special!(Array, Complex, Date, DateTime, Decimal, Range, RawText, Set, Slice, Time, TimeDelta);
 
-/// A value of a kind that serde has a word for.
+/// A value of a kind that serde knows.
 pub(super) struct Ordinary(pub(super) Value);
 
 /// The name of a value's kind and its plain form, if the kind is special.
@@ -132,7 +131,7 @@ pub(super) fn name_and_plain(
     }))
 }
 
-/// The way back.
+/// The value of a kind's name and its plain form.
 pub(super) fn from_name_and_plain<'de, A: VariantAccess<'de>>(
     name: &str,
     plain: A,
@@ -156,6 +155,6 @@ pub(super) fn from_name_and_plain<'de, A: VariantAccess<'de>>(
         DECIMAL => plain.newtype_variant().map(|Plain(decimal)| Value::Decimal(decimal)),
         UUID => plain.newtype_variant().map(|uuid: Uuid| Value::Uuid(uuid)),
         ARRAY => plain.newtype_variant().map(|Plain(array)| Value::Array(array)),
-        _ => Err(A::Error::custom("a value of a kind that is not known here")),
+        _ => Err(A::Error::custom("unknown kind of value")),
     }
 }

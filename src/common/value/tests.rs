@@ -13,7 +13,7 @@ use crate::common::error::{Error, ErrorKind};
 
 #[track_caller]
 fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(sent: T) {
-    let value = to_value(&sent, MAX_DEPTH).expect("it serializes");
+    let value = to_value(&sent).expect("it serializes");
     let back: T = from_value(value).expect("it deserializes");
     assert_eq!(back, sent);
 }
@@ -78,7 +78,7 @@ fn integers_survive_at_their_limits() {
 #[test]
 fn floats_keep_every_bit() {
     for bits in [0x8000_0000_0000_0000, 0x7ff8_0000_dead_beef, 0x7ff0_0000_0000_0000, 1] {
-        let value = to_value(&f64::from_bits(bits), MAX_DEPTH).expect("it serializes");
+        let value = to_value(&f64::from_bits(bits)).expect("it serializes");
         assert_eq!(from_value::<f64>(value).expect("it is a float").to_bits(), bits);
     }
     survives(f32::MIN_POSITIVE);
@@ -111,14 +111,17 @@ fn lists_are_packed_the_same_however_they_are_made() {
             List::from_ints(items.clone()),
         ];
         assert!(lists.iter().all(|list| *list == lists[0]), "{items:?}");
-        assert_eq!(to_value(&items, 1).expect("it serializes"), Value::List(lists[0].clone()));
+        assert_eq!(
+            to_value_within(&items, 1).expect("it serializes"),
+            Value::List(lists[0].clone())
+        );
         assert_eq!(lists[0].iter().collect::<Vec<_>>(), values);
     }
 }
 
 #[test]
 fn a_long_list_of_small_integers_is_kept_in_as_many_bytes() {
-    let value = to_value(&vec![7u8; 1 << 20], 1).expect("it serializes");
+    let value = to_value(&vec![7u8; 1 << 20]).expect("it serializes");
     let Value::List(list) = value else { panic!("it is a list") };
     assert!(matches!(list.into_packing(), Packing::Octets(octets) if octets.len() == 1 << 20));
 }
@@ -129,7 +132,7 @@ fn nothing_is_changed_to_fit() {
     assert_eq!(refusal::<i64>(Value::Float(1.0)).split(", ").nth(1), Some("found a float"));
     assert_eq!(
         refusal::<f64>(Value::Int((1 << 53) + 1)),
-        "expected a float, found an integer that no float equals"
+        "expected a float, found the integer 9007199254740993, which no float equals"
     );
     assert_eq!(
         refusal::<f32>(Value::Float(0.1)),
@@ -145,7 +148,7 @@ fn nothing_is_changed_to_fit() {
 }
 
 #[test]
-fn refusal_tells_the_way_to_the_place() {
+fn refusal_names_the_path_to_the_place() {
     let item = Value::Map(vec![("name".into(), Value::Int(300))]);
     let value = Value::Map(vec![(
         "items".into(),
@@ -155,7 +158,7 @@ fn refusal_tells_the_way_to_the_place() {
         from_value::<HashMap<String, Vec<HashMap<String, u8>>>>(value).expect_err("300 is no u8");
     assert_eq!(
         error.to_string(),
-        "at .items[1].name: expected an integer from 0 to 255, found 300"
+        "at `.items[1].name`: expected an integer from 0 to 255, found 300"
     );
     assert_eq!(error.kind(), ErrorKind::WrongType);
 }
@@ -169,8 +172,8 @@ fn chain(depth: usize) -> Chain {
 
 #[test]
 fn deepest_allowed_passes_and_one_more_is_refused() {
-    assert_eq!(to_value(&chain(32), MAX_DEPTH).expect("it is allowed").depth(), 32);
-    let error: Error = to_value(&chain(33), MAX_DEPTH).expect_err("it is too deep");
+    assert_eq!(to_value(&chain(32)).expect("it is allowed").depth(), 32);
+    let error: Error = to_value(&chain(33)).expect_err("it is too deep");
     assert_eq!(error.kind(), ErrorKind::TooDeep);
     assert!(
         error
@@ -186,10 +189,7 @@ struct Wraps(Option<Box<Wraps>>);
 #[test]
 fn endless_wraps_are_refused() {
     let wraps = (0..200).fold(Wraps(None), |wraps, _| Wraps(Some(Box::new(wraps))));
-    assert_eq!(
-        to_value(&wraps, MAX_DEPTH).expect_err("they use the stack").kind(),
-        ErrorKind::TooDeep
-    );
+    assert_eq!(to_value(&wraps).expect_err("they use the stack").kind(), ErrorKind::TooDeep);
 }
 
 #[test]
@@ -198,10 +198,7 @@ fn no_depth_exhausts_the_stack() {
     let thread = small_stack.spawn(|| {
         let deep = (0..1_000_000).fold(Value::Null, |value, _| Value::Tuple(vec![value]));
         assert_eq!(deep.depth(), 1_000_000);
-        assert_eq!(
-            to_value(&deep, MAX_DEPTH).expect_err("it is too deep").kind(),
-            ErrorKind::TooDeep
-        );
+        assert_eq!(to_value(&deep).expect_err("it is too deep").kind(), ErrorKind::TooDeep);
         // Dropping it would recurse a million times; who builds such a value by hand has
         // it outside oad.
         std::mem::forget(deep);
@@ -210,17 +207,10 @@ fn no_depth_exhausts_the_stack() {
 }
 
 #[test]
-fn debug_shows_no_contents() {
-    let secret = Value::Map(vec![("password".into(), "hunter2".into())]);
-    assert_eq!(format!("{secret:?}"), "Map(1 entries)");
-    assert_eq!(format!("{:?}", Value::from("hunter2")), "Text(7 bytes)");
-}
-
-#[test]
 fn each_kind_survives_as_itself_and_in_json() {
     #[track_caller]
     fn both<T: Serialize + DeserializeOwned + PartialEq + Debug + Clone + Into<Value>>(sent: T) {
-        assert_eq!(to_value(&sent, 1).expect("it serializes"), sent.clone().into());
+        assert_eq!(to_value_within(&sent, 1).expect("it serializes"), sent.clone().into());
         survives(sent.clone());
         let json = serde_json::to_string(&sent).expect("it has a plain form");
         assert_eq!(serde_json::from_str::<T>(&json).expect("it reads back"), sent, "{json}");
@@ -244,6 +234,13 @@ fn each_kind_survives_as_itself_and_in_json() {
     both(TimeDelta::new(0, 0, -1).expect("it is short"));
     both(Decimal::new("-1.50").expect("it is a number"));
     both(Array::from_slice(&[1u8, 2]));
+    let int: BigInt = "-18446744073709551617".parse().expect("it is one");
+    let json = serde_json::to_string(&int).expect("it has a plain form");
+    assert_eq!(json, "\"-18446744073709551617\"");
+    assert_eq!(serde_json::from_str::<BigInt>(&json).expect("it reads back"), int);
+    assert_eq!(serde_json::from_str::<BigInt>("-5").expect("it is one"), BigInt::from(-5));
+    assert_eq!(to_value(&BigInt::from(5)).expect("it serializes"), Value::Int(5));
+    survives((int, BigInt::from(5)));
 }
 
 fn raw_text() -> Value {
@@ -263,7 +260,7 @@ fn text_is_raw_only_where_it_has_surrogates() {
             ErrorKind::WrongType
         );
     }
-    let message = "expected text, found text with lone surrogates; take a `RawText`";
+    let message = "expected text, found text with lone surrogates; a `RawText` can hold it";
     assert_eq!(refusal::<String>(raw_text()), message);
 }
 
@@ -304,7 +301,7 @@ fn arrays_are_read_as_what_they_hold() {
     assert_eq!(read, [(1.5, 2.0, 3), (4.0, 5.0, 6)]);
     assert_eq!(
         refusal::<Vec<Vec<u8>>>(rows.into()),
-        "at [0][0]: expected an integer from 0 to 255, found a float"
+        "at `[0][0]`: expected an integer from 0 to 255, found a float"
     );
     assert_eq!(
         refusal::<Vec<i8>>(Array::from_slice(&[1u8, 200]).into()).split(' ').next_back(),
@@ -401,10 +398,12 @@ fn any_zone() -> impl Strategy<Value = Option<Zone>> {
 }
 
 fn any_time() -> impl Strategy<Value = Time> {
-    (0..24u8, 0..60u8, 0..60u8, 0..1_000_000u32, 0..2u8, any_zone()).prop_map(
-        |(hour, minute, second, microsecond, fold, zone)| {
-            let time = Time::new(hour, minute, second, microsecond).expect("it is in bounds");
-            let time = time.with_fold(fold).expect("it is in bounds");
+    let fraction = (0..1_000_000u32, 0..1_000u32);
+    (0..24u8, 0..60u8, 0..60u8, fraction, 0..2u8, any_zone()).prop_map(
+        |(hour, minute, second, (microsecond, nanosecond), fold, zone)| {
+            let time = Time::new(hour, minute, second, microsecond)
+                .and_then(|time| time.with_nanosecond(nanosecond)?.with_fold(fold))
+                .expect("it is in bounds");
             match zone {
                 Some(zone) => time.in_zone(zone).expect("it is in bounds"),
                 None => time,
@@ -483,7 +482,7 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn every_value_survives(value in any_value()) {
-        let back: Value = from_value(to_value(&value, MAX_DEPTH).expect("it serializes")).expect("it deserializes");
+        let back: Value = from_value(to_value(&value).expect("it serializes")).expect("it deserializes");
         prop_assert_eq!(back, value);
     }
 }

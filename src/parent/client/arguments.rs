@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{ItemSource, outgoing};
-use crate::common::value::{Held, MAX_DEPTH, Value, holding, to_value};
+use crate::common::value::{Held, MAX_DEPTH, Value, holding, to_value_within};
 
-/// Converts arguments to values, one after the other. The first one that cannot be converted is
-/// reported when the call is made.
+/// Converts arguments to values, one after the other. The first one that cannot be
+/// converted is reported when the call is made.
 #[derive(Default)]
 pub struct ArgumentsBuilder {
     values: Vec<Value>,
@@ -138,7 +138,9 @@ impl ArgumentsBuilder {
         argument: &T,
         depth_limit: usize,
     ) -> Result<Value> {
-        holding(&mut self.held, || outgoing(&mut self.streams, || to_value(argument, depth_limit)))
+        holding(&mut self.held, || {
+            outgoing(&mut self.streams, || to_value_within(argument, depth_limit))
+        })
     }
 
     pub(crate) fn into_parts(self) -> Result<CallParts> {

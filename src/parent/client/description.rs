@@ -1,10 +1,12 @@
-//! What an object can do, as its daemon tells it.
+//! The description of an object.
 
 use std::fmt;
 
 use crate::common::wire::pb;
 
-/// What an object can do, as its daemon tells it. `Display` shows it as the source does.
+/// A description of what an object can do. `Display` shows it like source code.
+///
+/// [`Proxy::describe`](crate::Proxy::describe) returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     type_name: String,
@@ -14,7 +16,7 @@ pub struct Description {
     attributes: Vec<String>,
 }
 
-/// One method of an object.
+/// The description of one method of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MethodDescription {
     name: String,
@@ -27,39 +29,44 @@ pub struct MethodDescription {
 // === impl Description ===
 
 impl Description {
-    /// The name its type is registered under, such as `my_crate::Counter`.
+    /// Returns the name of the object's type, such as `my_crate::Counter`.
     #[must_use]
     pub fn type_name(&self) -> &str {
         &self.type_name
     }
 
-    /// Its documentation: the comment on the `impl` block.
+    /// Returns the documentation of the object: for a Rust object, the comment on the
+    /// `#[oad::object]` block.
     #[must_use]
     pub fn documentation(&self) -> &str {
         &self.documentation
     }
 
-    /// Its methods, in the order of the source: its own, then those of each interface it
-    /// implements. One that another of the same name hides is called such as
-    /// `Store::get`.
+    /// Returns the object's methods in the order of the source: its own, and then those
+    /// of each interface that it implements.
+    ///
+    /// A method that is hidden by another of the same name has the name of its interface
+    /// in front, such as `Store::get`.
     #[must_use]
     pub fn methods(&self) -> &[MethodDescription] {
         &self.methods
     }
 
-    /// The names that the interfaces it implements are registered under.
+    /// Returns the names of the interfaces that the object implements, such as
+    /// `my_crate::Store`.
     #[must_use]
     pub fn interfaces(&self) -> &[String] {
         &self.interfaces
     }
 
-    /// The names of its public attributes, if it is a Python object.
+    /// Returns the names of the public attributes of a Python object. A Rust object has
+    /// none.
     #[must_use]
     pub fn attributes(&self) -> &[String] {
         &self.attributes
     }
 
-    /// The method of this name.
+    /// Returns the method with this name.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<&MethodDescription> {
         self.methods.iter().find(|method| method.name == name)
@@ -97,31 +104,31 @@ fn write_comment(f: &mut fmt::Formatter<'_>, indent: &str, documentation: &str) 
 // === impl MethodDescription ===
 
 impl MethodDescription {
-    /// Its name.
+    /// Returns the name of the method.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its documentation.
+    /// Returns the documentation of the method.
     #[must_use]
     pub fn documentation(&self) -> &str {
         &self.documentation
     }
 
-    /// The whole of its signature, as written in the source.
+    /// Returns the whole signature, as written in the source.
     #[must_use]
     pub fn signature(&self) -> &str {
         &self.signature
     }
 
-    /// Its parameters without the receiver: their names and types, as written in the
-    /// source.
+    /// Returns the names and types of the parameters, as written in the source, without
+    /// the receiver.
     pub fn parameters(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.parameters.iter().map(|(name, type_name)| (name.as_str(), type_name.as_str()))
     }
 
-    /// The type it returns, as written in the source; empty for nothing.
+    /// Returns the return type as written in the source; it is empty if there is none.
     #[must_use]
     pub fn returns(&self) -> &str {
         &self.returns

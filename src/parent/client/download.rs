@@ -1,5 +1,4 @@
-//! The streams that calls return: their items are put where they are read, and more are
-//! allowed as they are.
+//! The streams that calls return.
 
 use std::sync::Arc;
 
@@ -8,10 +7,12 @@ use crate::common::stream::{Inbound, IncomingItems, ProducerControl};
 use crate::common::value::Value;
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::{Outbox, pb, values_from_pb};
+use crate::parent::client::limits::Limits;
 use crate::parent::client::pending::PendingCalls;
-use crate::parent::client::{Limits, Response, release};
+use crate::parent::client::release::release;
+use crate::parent::client::response::Response;
 
-/// The way to who makes the items of a stream.
+/// Sends flow-control credit to the daemon, which produces the stream's items.
 #[derive(Debug)]
 struct Download {
     id: u64,
@@ -19,46 +20,45 @@ struct Download {
     outbox: Outbox<pb::SessionRequest>,
 }
 
-/// A call has returned a stream: who waits for the answer gets that.
+/// Answers a call that has returned a stream with the receiving end of it.
 pub(super) fn open(pending: &Arc<PendingCalls>, outbox: &Outbox<pb::SessionRequest>, id: u64) {
     let inbound = Arc::<Inbound>::default();
-    let opened = pending.with(id, |waiting| {
-        let answer = waiting.answer.take()?;
-        waiting.inbound = Some(Arc::clone(&inbound));
-        Some((answer, waiting.window))
+    let opened = pending.with(id, |call| {
+        let response = call.response.take()?;
+        call.inbound = Some(Arc::clone(&inbound));
+        Some((response, call.window))
     });
-    // Nobody waits any more, and the cancel is on its way.
-    let Some((answer, window)) = opened.flatten() else { return };
-    let upstream = Download { id, pending: Arc::clone(pending), outbox: outbox.clone() };
-    // If whoever waited has gone this moment, the stream is dropped, and that stops it.
-    drop(answer.send(Ok(Response::Opened(IncomingItems::new(
-        inbound,
-        Arc::new(upstream),
-        window,
-    )))));
+    // Otherwise nobody waits any more, and the cancel is on its way.
+    let Some((response, window)) = opened.flatten() else { return };
+    let control = Download { id, pending: Arc::clone(pending), outbox: outbox.clone() };
+    let items = IncomingItems::new(inbound, Arc::new(control), window);
+    // If the caller has stopped waiting at this very moment, the stream is dropped here,
+    // which stops it.
+    drop(response.send(Ok(Response::Opened(items))));
 }
 
-/// Items have come.
-pub(super) fn take(
+/// Delivers items that have arrived.
+pub(super) fn receive(
     pending: &Arc<PendingCalls>,
     outbox: &Outbox<pb::SessionRequest>,
     id: u64,
     items: pb::Items,
     limits: Limits,
 ) {
-    let inbound = pending.with(id, |waiting| waiting.inbound.clone()).flatten();
+    let inbound = pending.with(id, |call| call.inbound.clone()).flatten();
     match push(inbound.as_deref(), items, limits) {
-        Ok(nobodys) => discard(pending, outbox, &nobodys),
+        Ok(unclaimed) => discard(pending, outbox, &unclaimed),
         Err(error) => pending.abandon(id, outbox, Some(error)),
     }
 }
 
-/// The objects in items that nobody takes are released.
+/// Releases the objects in items that nobody reads.
 fn discard(pending: &Arc<PendingCalls>, outbox: &Outbox<pb::SessionRequest>, items: &[Value]) {
     items.iter().flat_map(Value::handles).for_each(|handle| release(pending, outbox, &handle));
 }
 
-/// Gives back what nobody takes.
+/// Decodes items and puts them where they are read. Returns them if nobody reads them any
+/// more.
 fn push(inbound: Option<&Inbound>, items: pb::Items, limits: Limits) -> Result<Vec<Value>> {
     let values = values_from_pb(items.values)
         .map_err(|error: Error| error.with_kind(ErrorKind::Protocol))?;
@@ -76,14 +76,15 @@ impl ProducerControl for Download {
     }
 
     fn stop(&self) {
-        // In a fork's copy the locks may be held by threads that it does not have.
-        if !self.pending.is_copy() {
+        // In a copy made by `fork`, the locks may be held by threads that do not exist
+        // there.
+        if !self.pending.is_forked_copy() {
             self.pending.abandon(self.id, &self.outbox, None);
         }
     }
 
     fn discard(&self, items: &[Value]) {
-        if !self.pending.is_copy() {
+        if !self.pending.is_forked_copy() {
             discard(&self.pending, &self.outbox, items);
         }
     }

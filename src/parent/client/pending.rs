@@ -1,4 +1,4 @@
-//! The operations that wait for their answers.
+//! The operations that wait for their responses.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,169 +11,173 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::Inbound;
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::{Outbox, pb};
+use crate::parent::client::response::Response;
 use crate::parent::client::upload::Upload;
-use crate::parent::client::{Response, Submitted};
 
 /// How many operations may be in flight in one session.
 const MAX_IN_FLIGHT: usize = 65_536;
 
-/// The operations of one session that have been sent and not answered.
+/// The operations of one session that were sent and have not been answered.
 #[derive(Debug)]
 pub(super) struct PendingCalls {
     table: Mutex<PendingTable>,
     failed: CancellationToken,
-    /// The connection has been read to its end.
-    read_out: CancellationToken,
-    /// The process that it belongs to. In a copy made by `fork` the locks may be held by
-    /// threads that the copy does not have.
+    /// Cancelled when the connection has been read to its end.
+    drained: CancellationToken,
+    /// The process that opened the session. In a copy of it made by `fork`, the locks may
+    /// be held by threads that do not exist there.
     owner: u32,
 }
 
 #[derive(Debug, Default)]
 struct PendingTable {
-    waiting: HashMap<u64, PendingCall>,
-    last: u64,
+    calls: HashMap<u64, PendingCall>,
+    last_id: u64,
     failed: Option<Error>,
 }
 
-/// One operation. Where neither its answer nor its items are wanted any more the entry
-/// stays until it is answered, so that what is in flight is bounded.
+/// One operation. Its entry stays until the response has arrived, even if nobody waits
+/// for that or for its items any more, so that the number of operations in flight is
+/// bounded.
 #[derive(Debug, Default)]
 pub(super) struct PendingCall {
-    /// Who waits for the answer.
-    pub(super) answer: Option<oneshot::Sender<Result<Response>>>,
-    /// Where the items go, once it has returned a stream.
+    /// Delivers the response to its waiter.
+    pub(super) response: Option<oneshot::Sender<Result<Response>>>,
+    /// Where the items go, after it has returned a stream.
     pub(super) inbound: Option<Arc<Inbound>>,
-    /// The streams among its arguments, by their numbers.
+    /// The streams among its arguments, by number.
     pub(super) uploads: HashMap<u64, Upload>,
-    /// What ends it at its deadline.
+    /// Fails it at its deadline.
     pub(super) timer: Option<AbortHandle>,
-    /// How many items of a stream may be under way.
+    /// How many items of a stream may be in flight.
     pub(super) window: u32,
 }
+
+/// The id of a new operation, and the receiver of its response.
+pub(super) type Registration = (u64, oneshot::Receiver<Result<Response>>);
 
 impl PendingCalls {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(PendingCalls {
             table: Mutex::default(),
             failed: CancellationToken::new(),
-            read_out: CancellationToken::new(),
+            drained: CancellationToken::new(),
             owner: std::process::id(),
         })
     }
 
+    /// Registers a new operation.
+    ///
     /// # Errors
     ///
-    /// Why the session has failed, if it has; [`ErrorKind::Limit`] if too much is in
-    /// flight.
-    pub(super) fn register(
-        self: &Arc<Self>,
-        outbox: &Outbox<pb::SessionRequest>,
-    ) -> Result<Submitted> {
-        if self.table().waiting.len() >= MAX_IN_FLIGHT {
-            let message = format!("{MAX_IN_FLIGHT} calls are in flight already");
-            return Err(Error::new(ErrorKind::Limit, message).advise("wait for some of them first"));
-        }
-        self.register_beyond_limit(outbox)
-    }
-
-    /// For what must not be refused for its number: a release.
-    pub(super) fn register_beyond_limit(
-        self: &Arc<Self>,
-        outbox: &Outbox<pb::SessionRequest>,
-    ) -> Result<Submitted> {
+    /// The reason why the session has failed, if it has; [`ErrorKind::Limit`] if too many
+    /// operations are in flight.
+    pub(super) fn register(&self) -> Result<Registration> {
+        let (sender, receiver) = oneshot::channel();
         let mut table = self.table();
         if let Some(error) = &table.failed {
-            return Err(error.clone().advise("nothing was sent; make a new daemon"));
+            return Err(error.clone().advise("nothing was sent; start a new daemon"));
         }
-        table.last += 1;
-        let id = table.last;
-        let (sender, receiver) = oneshot::channel();
-        table.waiting.insert(id, PendingCall { answer: Some(sender), ..PendingCall::default() });
-        drop(table);
-        Ok(Submitted::new(id, receiver, Arc::clone(self), outbox.clone()))
+        if table.calls.len() >= MAX_IN_FLIGHT {
+            let message = format!("{MAX_IN_FLIGHT} calls are already in flight");
+            let advice = "wait until some of them have returned";
+            return Err(Error::new(ErrorKind::Limit, message).advise(advice));
+        }
+        let call = PendingCall { response: Some(sender), ..PendingCall::default() };
+        Ok((table.insert(call), receiver))
     }
 
-    /// Hands an answer to who waits for it; gives it back if nobody does.
-    pub(super) fn answer(&self, id: u64, answer: Result<Response>) -> Option<Response> {
+    /// Registers an operation whose response nobody waits for, and returns its id. It
+    /// does not count towards the limit. `None` if the session has failed.
+    pub(super) fn register_unawaited(&self) -> Option<u64> {
+        let mut table = self.table();
+        match table.failed {
+            None => Some(table.insert(PendingCall::default())),
+            Some(_) => None,
+        }
+    }
+
+    /// Delivers the response to its waiter; returns it if nobody is waiting.
+    pub(super) fn complete(&self, id: u64, response: Result<Response>) -> Option<Response> {
         match self.claim(id) {
-            Some(claimed) => claimed.answer(answer),
-            None => answer.ok(),
+            Some(claimed) => claimed.complete(response),
+            None => response.ok(),
         }
     }
 
-    /// Takes who waits for an answer that has come out of the table: from now on nothing
-    /// else can answer or fail it.
+    /// Removes an operation whose response has arrived from the table. From then on
+    /// nothing else can complete it.
     pub(super) fn claim(&self, id: u64) -> Option<ClaimedCall> {
-        let waiting = self.table().waiting.remove(&id)?;
-        waiting.timer.as_ref().inspect(|timer| timer.abort());
-        Some(ClaimedCall(waiting))
+        let call = self.table().calls.remove(&id)?;
+        call.timer.as_ref().inspect(|timer| timer.abort());
+        Some(ClaimedCall(call))
     }
 
-    /// Does something with an operation that is in flight. What it takes out it gives
-    /// back: streams and proxies of the caller's must not be dropped under the lock,
-    /// because their drops release objects.
+    /// Changes an operation that is in flight.
+    ///
+    /// `change` must return what it removes: the caller's streams and proxies must not be
+    /// dropped under the lock, because their drops release objects.
     pub(super) fn with<T>(&self, id: u64, change: impl FnOnce(&mut PendingCall) -> T) -> Option<T> {
         let mut table = self.table();
-        // The lock is let go before `change` and what is in it, also where there is
-        // nothing to change.
-        let waiting = table.waiting.get_mut(&id)?;
-        Some(change(waiting))
+        // If there is no such operation, the lock is released before `change` and its
+        // captures are dropped.
+        let call = table.calls.get_mut(&id)?;
+        Some(change(call))
     }
 
-    /// Whether this is a copy, made by `fork`, of the process that the session belongs
-    /// to.
-    pub(super) fn is_copy(&self) -> bool {
+    /// Whether this process is a copy, made by `fork`, of the one that opened the
+    /// session.
+    pub(super) fn is_forked_copy(&self) -> bool {
         self.owner != std::process::id()
     }
 
-    /// Refuses every operation from now on, for the reason that was given first. What is
-    /// in flight may still be answered.
+    /// Refuses every new operation with `error`, or with the first error that was given.
+    /// Operations in flight may still complete.
     pub(super) fn refuse(&self, error: &Error) {
         self.table().failed.get_or_insert_with(|| error.clone());
     }
 
-    /// Refuses every operation from now on, and fails what is in flight.
+    /// Refuses every new operation, and fails those in flight.
     pub(super) fn fail(&self, error: &Error) {
-        let (waiting, error) = {
+        let (calls, error) = {
             let mut table = self.table();
             let error = table.failed.get_or_insert_with(|| error.clone()).clone();
-            (std::mem::take(&mut table.waiting), error.advise("the call may have been carried out"))
+            (std::mem::take(&mut table.calls), error.advise("the call may have been carried out"))
         };
         self.failed.cancel();
-        for waiting in waiting.into_values() {
-            waiting.timer.as_ref().inspect(|timer| timer.abort());
-            drop(ClaimedCall(waiting).answer(Err(error.clone())));
+        for call in calls.into_values() {
+            call.timer.as_ref().inspect(|timer| timer.abort());
+            drop(ClaimedCall(call).complete(Err(error.clone())));
         }
     }
 
-    /// Waits until somebody has said why no answer will come.
+    /// Waits until [`fail`](PendingCalls::fail) is called.
     pub(super) async fn failed(&self) {
         self.failed.cancelled().await;
     }
 
-    pub(super) fn note_read_out(&self) {
-        self.read_out.cancel();
+    pub(super) fn set_drained(&self) {
+        self.drained.cancel();
     }
 
     /// Waits until the connection has been read to its end.
-    pub(super) async fn read_out(&self) {
-        self.read_out.cancelled().await;
+    pub(super) async fn drained(&self) {
+        self.drained.cancelled().await;
     }
 
-    /// Gives up waiting for `id`, for the reason given.
+    /// Cancels an operation, and fails it with `error` if somebody still waits.
     pub(super) fn abandon(
         &self,
         id: u64,
         outbox: &Outbox<pb::SessionRequest>,
         error: Option<Error>,
     ) {
-        let Some(waiting) = self.with(id, std::mem::take) else { return };
-        if waiting.answer.is_none() && waiting.inbound.is_none() {
+        let Some(call) = self.with(id, std::mem::take) else { return };
+        if call.response.is_none() && call.inbound.is_none() {
             return;
         }
-        waiting.timer.as_ref().inspect(|timer| timer.abort());
-        // Some of a detached message may have gone already; the cancel is for that.
+        call.timer.as_ref().inspect(|timer| timer.abort());
+        // Some chunks of a detached message may have been sent; the cancel covers those.
         let _ = outbox.withdraw(id);
         outbox.send(pb::SessionRequest {
             id,
@@ -181,7 +185,7 @@ impl PendingCalls {
             detached: 0,
         });
         if let Some(error) = error {
-            drop(ClaimedCall(waiting).answer(Err(error)));
+            drop(ClaimedCall(call).complete(Err(error)));
         }
     }
 
@@ -190,84 +194,67 @@ impl PendingCalls {
     }
 }
 
-/// Who waits for an answer that has come, and is not decoded yet.
+impl PendingTable {
+    fn insert(&mut self, call: PendingCall) -> u64 {
+        self.last_id += 1;
+        self.calls.insert(self.last_id, call);
+        self.last_id
+    }
+}
+
+/// An operation whose response has arrived and may not have been decoded yet.
 #[derive(Debug)]
 pub(super) struct ClaimedCall(PendingCall);
 
 impl ClaimedCall {
-    /// Hands the answer over; gives it back if whoever waited has gone this moment. That
-    /// of a call which has returned a stream is its end.
-    pub(super) fn answer(self, answer: Result<Response>) -> Option<Response> {
-        match (self.0.inbound, self.0.answer) {
+    /// Delivers the response; returns it if nobody is waiting any more. For a call that
+    /// has returned a stream, the response is the end of that stream.
+    pub(super) fn complete(self, response: Result<Response>) -> Option<Response> {
+        match (self.0.inbound, self.0.response) {
             (Some(inbound), _) => {
-                inbound.end(answer.map(drop));
+                inbound.end(response.map(drop));
                 None
             }
-            (None, Some(waiting)) => waiting.send(answer).err().and_then(Result::ok),
-            (None, None) => answer.ok(),
+            (None, Some(waiter)) => waiter.send(response).err().and_then(Result::ok),
+            (None, None) => response.ok(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use futures_util::FutureExt as _;
-    use tokio::runtime::Handle as Runtime;
-
     use super::*;
 
-    fn pending() -> (Arc<PendingCalls>, Outbox<pb::SessionRequest>) {
-        (PendingCalls::new(), Outbox::new().0)
+    #[tokio::test]
+    async fn response_reaches_its_waiter() {
+        let pending = PendingCalls::new();
+        let [(_, mut first), (id, second)] =
+            [(); 2].map(|()| pending.register().expect("the session is open"));
+        assert!(pending.complete(id, Ok(Response::Done)).is_none());
+        assert!(matches!(second.await, Ok(Ok(Response::Done))));
+        assert!(first.try_recv().is_err(), "it has not been answered");
     }
 
     #[tokio::test]
-    async fn answer_reaches_who_waits_for_it() {
-        let (pending, outbox) = pending();
-        let [first, second] =
-            [(); 2].map(|()| pending.register(&outbox).expect("nothing has failed"));
-        assert!(pending.answer(second.id(), Ok(Response::Done)).is_none());
-        assert!(matches!(second.await, Ok(Response::Done)));
-        assert!(first.now_or_never().is_none(), "it is not answered");
-    }
-
-    #[tokio::test]
-    async fn dropped_operation_stays_until_it_is_answered() {
-        let (pending, outbox) = pending();
-        let submitted = pending.register(&outbox).expect("nothing has failed");
-        let id = submitted.id();
-        drop(submitted);
-        assert_eq!(pending.table().waiting.len(), 1);
-        assert!(pending.answer(id, Ok(Response::Done)).is_some(), "nobody wants it");
-        assert_eq!(pending.table().waiting.len(), 0);
-    }
-
-    #[tokio::test]
-    async fn failure_reaches_all_that_wait_and_all_that_come() {
-        let (pending, outbox) = pending();
-        let waiting = pending.register(&outbox).expect("nothing has failed");
+    async fn failure_reaches_operations_in_flight_and_later_ones() {
+        let pending = PendingCalls::new();
+        let (_, waiting) = pending.register().expect("the session is open");
         pending.fail(&Error::new(ErrorKind::Closed, "it is over"));
-        let error = waiting.await.expect_err("it failed");
+        let error = waiting.await.expect("it is answered").expect_err("it failed");
         assert_eq!(error.to_string(), "it is over; the call may have been carried out");
-        let error = pending.register(&outbox).expect_err("it is over");
-        assert_eq!(error.to_string(), "it is over; nothing was sent; make a new daemon");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn deadline_has_its_own_kind() {
-        let (pending, outbox) = pending();
-        let submitted = pending.register(&outbox).expect("nothing has failed");
-        submitted.expire_after(Duration::from_secs(5), &Runtime::current());
-        assert_eq!(submitted.await.expect_err("nobody answers").kind(), ErrorKind::Timeout);
+        let error = pending.register().expect_err("the session has failed");
+        assert_eq!(error.to_string(), "it is over; nothing was sent; start a new daemon");
+        assert_eq!(pending.register_unawaited(), None);
     }
 
     #[tokio::test]
-    async fn too_many_in_flight_are_refused() {
-        let (pending, outbox) = pending();
+    async fn number_of_operations_in_flight_is_limited() {
+        let pending = PendingCalls::new();
         let all: Vec<_> =
-            (0..MAX_IN_FLIGHT).map(|_| pending.register(&outbox).expect("there is room")).collect();
-        assert_eq!(pending.register(&outbox).expect_err("it is full").kind(), ErrorKind::Limit);
+            (0..MAX_IN_FLIGHT).map(|_| pending.register().expect("there is room")).collect();
+        let error = pending.register().expect_err("it is full");
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(pending.register_unawaited().is_some(), "a release is never refused");
         drop(all);
     }
 }

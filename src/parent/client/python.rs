@@ -1,4 +1,4 @@
-//! The definition of a Python object, and what an object is asked, as messages.
+//! Definitions of Python objects and their operations, as protobuf messages.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ pub(super) fn python_to_pb(definition: &PythonDefinition) -> pb::Python {
         PythonSource::Value => Object::Value(pb::PythonValue {}),
         PythonSource::Interpreter => Object::NewInterpreter(pb::PythonInterpreter {}),
     };
-    let time = |time: Duration| time.try_into().ok();
+    let duration = |duration: Duration| duration.try_into().ok();
     pb::Python {
         interpreter: interpreter.unwrap_or_default(),
         path,
-        start_timeout: start_timeout.and_then(time),
-        kill_when_stuck: kill_when_stuck.and_then(time),
+        start_timeout: start_timeout.and_then(duration),
+        kill_when_stuck: kill_when_stuck.and_then(duration),
         object: Some(object),
         beside: beside.as_ref().map(handle_to_pb),
     }

@@ -1,4 +1,4 @@
-//! What comes back for an operation.
+//! The response to an operation.
 
 use crate::common::definition::InterpreterFacts;
 use crate::common::error::{Error, ErrorKind, Result};
@@ -8,9 +8,9 @@ use crate::common::wire::pb::session_response::Result as Message;
 use crate::common::wire::{
     error_from_failure, exception_from_pb, handle_from_pb, pb, value_from_pb,
 };
-use crate::parent::client::Description;
+use crate::parent::client::description::Description;
 
-/// What comes back for an operation that was carried out.
+/// The response to an operation that succeeded.
 #[derive(Debug)]
 pub(crate) enum Response {
     /// An object was made.
@@ -21,39 +21,21 @@ pub(crate) enum Response {
     Opened(IncomingItems),
     /// What an object can do.
     Described(Description),
-    /// There is nothing more to tell.
+    /// An object was released.
     Done,
 }
 
 impl Response {
+    /// Converts a message to a response.
+    ///
     /// # Errors
     ///
-    /// The exception or the failure that the message carries, [`ErrorKind::TooDeep`] for
-    /// a value deeper than the limit, or [`ErrorKind::Protocol`] if it makes no sense.
+    /// The exception or the failure in the message, [`ErrorKind::TooDeep`] for a value
+    /// deeper than the limit, or [`ErrorKind::Protocol`] for a malformed message.
     pub(super) fn from_pb(message: Option<Message>, depth_limit: usize) -> Result<Self> {
-        use pb::{call_response, create_response};
         match message {
-            Some(Message::Create(response)) => match response.outcome {
-                Some(create_response::Outcome::Handle(handle)) => {
-                    let facts = response.interpreter.map(|interpreter| {
-                        let pb::Interpreter { pid, version, executable } = interpreter;
-                        InterpreterFacts { pid, version, executable }
-                    });
-                    Ok(Response::Created(handle_from_pb(handle, uuid::Uuid::nil())?, facts))
-                }
-                Some(create_response::Outcome::Exception(exception)) => Err(raised(exception)?),
-                None => Err(senseless()),
-            },
-            Some(Message::Call(response)) => match response.outcome {
-                Some(call_response::Outcome::Value(value)) => {
-                    let wrong = |error: Error| error.with_kind(ErrorKind::Protocol);
-                    let value = value_from_pb(value).map_err(wrong)?;
-                    value.check_depth(depth_limit)?;
-                    Ok(Response::Returned(value))
-                }
-                Some(call_response::Outcome::Exception(exception)) => Err(raised(exception)?),
-                None => Err(senseless()),
-            },
+            Some(Message::Create(response)) => created(response),
+            Some(Message::Call(response)) => returned(response, depth_limit),
             Some(Message::Describe(response)) => {
                 Ok(Response::Described(Description::from_pb(response)))
             }
@@ -62,11 +44,11 @@ impl Response {
             Some(
                 Message::Chunk(_) | Message::Opened(_) | Message::Items(_) | Message::Credit(_),
             )
-            | None => Err(senseless()),
+            | None => Err(malformed()),
         }
     }
 
-    /// The handles in it, each as often as it was given.
+    /// The handles in it, each as often as the daemon has counted it.
     pub(super) fn handles(&self) -> Vec<Handle> {
         match self {
             Response::Created(handle, _) => vec![handle.clone()],
@@ -79,31 +61,60 @@ impl Response {
     pub(crate) fn into_created(self) -> Result<(Handle, Option<InterpreterFacts>)> {
         match self {
             Response::Created(handle, interpreter) => Ok((handle, interpreter)),
-            _ => Err(senseless()),
+            _ => Err(malformed()),
         }
     }
 
     pub(crate) fn into_description(self) -> Result<Description> {
         match self {
             Response::Described(description) => Ok(description),
-            _ => Err(senseless()),
+            _ => Err(malformed()),
         }
     }
 
-    /// The value, and the stream that it stands for if it is one.
+    /// The value, and the stream behind it if it is one.
     pub(crate) fn into_returned(self) -> Result<(Value, Option<IncomingItems>)> {
         match self {
             Response::Returned(value) => Ok((value, None)),
             Response::Opened(incoming) => Ok((Value::Stream(0), Some(incoming))),
-            _ => Err(senseless()),
+            _ => Err(malformed()),
         }
     }
 }
 
-fn raised(exception: pb::Exception) -> Result<Error> {
+fn created(response: pb::CreateResponse) -> Result<Response> {
+    use pb::create_response::Outcome;
+    match response.outcome {
+        Some(Outcome::Handle(handle)) => {
+            let facts = response.interpreter.map(|interpreter| {
+                let pb::Interpreter { pid, version, executable } = interpreter;
+                InterpreterFacts { pid, version, executable }
+            });
+            Ok(Response::Created(handle_from_pb(handle, uuid::Uuid::nil())?, facts))
+        }
+        Some(Outcome::Exception(exception)) => Err(exception_error(exception)?),
+        None => Err(malformed()),
+    }
+}
+
+fn returned(response: pb::CallResponse, depth_limit: usize) -> Result<Response> {
+    use pb::call_response::Outcome;
+    match response.outcome {
+        Some(Outcome::Value(value)) => {
+            let value = value_from_pb(value)
+                .map_err(|error: Error| error.with_kind(ErrorKind::Protocol))?;
+            value.check_depth(depth_limit)?;
+            Ok(Response::Returned(value))
+        }
+        Some(Outcome::Exception(exception)) => Err(exception_error(exception)?),
+        None => Err(malformed()),
+    }
+}
+
+fn exception_error(exception: pb::Exception) -> Result<Error> {
     exception_from_pb(exception).map(Error::from_exception)
 }
 
-fn senseless() -> Error {
-    Error::new(ErrorKind::Protocol, "the daemon's answer is not one to what was asked")
+fn malformed() -> Error {
+    Error::new(ErrorKind::Protocol, "malformed response from the daemon")
 }

@@ -1,4 +1,4 @@
-//! One operation that has been sent.
+//! An operation that was sent.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,17 +12,17 @@ use tokio::sync::oneshot;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::ItemSource;
 use crate::common::wire::{Outbox, pb};
-use crate::parent::client::Response;
-use crate::parent::client::connection::give_back;
 use crate::parent::client::pending::PendingCalls;
+use crate::parent::client::release::release_unclaimed;
+use crate::parent::client::response::Response;
 use crate::parent::client::upload::{Upload, UploadChannel};
 
-/// How much longer than its deadline an operation waits for the daemon's own word of
-/// that, which says how far it has come. That takes a millisecond or two where the daemon
-/// is not stopped and the machine has not much else to do.
-const DAEMONS_WORD: Duration = Duration::from_millis(40);
+/// How much longer than its timeout an operation waits for the daemon's own report of the
+/// timeout, which says how far the call had come. That report takes 1 ms or 2 ms, unless
+/// the daemon is stopped or the machine is busy.
+const TIMEOUT_REPORT_DELAY: Duration = Duration::from_millis(40);
 
-/// An operation that has been sent; a future of its answer. Dropping it cancels the
+/// An operation that was sent; a future of its response. Dropping it cancels the
 /// operation.
 #[derive(Debug)]
 pub(crate) struct Submitted {
@@ -40,33 +40,46 @@ enum SubmittedState {
 }
 
 impl Submitted {
-    pub(super) fn new(
-        id: u64,
-        receiver: oneshot::Receiver<Result<Response>>,
-        pending: Arc<PendingCalls>,
-        outbox: Outbox<pb::SessionRequest>,
-    ) -> Self {
-        Submitted { id, receiver, pending, outbox, state: SubmittedState::Waiting }
+    /// Registers a new operation, which the caller then sends.
+    ///
+    /// # Errors
+    ///
+    /// As [`PendingCalls::register`].
+    pub(super) fn register(
+        pending: &Arc<PendingCalls>,
+        outbox: &Outbox<pb::SessionRequest>,
+    ) -> Result<Self> {
+        let (id, receiver) = pending.register()?;
+        Ok(Submitted {
+            id,
+            receiver,
+            pending: Arc::clone(pending),
+            outbox: outbox.clone(),
+            state: SubmittedState::Waiting,
+        })
     }
 
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    /// Fails with [`ErrorKind::Timeout`] unless it is answered in time. The timer runs
-    /// on `keeper`, so that it needs neither the runtime of who waits nor that of the
-    /// connection, which may not be driven at the moment.
-    pub(super) fn expire_after(&self, deadline: Duration, keeper: &Runtime) {
+    /// Fails the operation with [`ErrorKind::Timeout`] unless it completes in time.
+    ///
+    /// The timer runs on `keeper`, because neither the waiter's runtime nor that of the
+    /// connection may be driven at the moment.
+    pub(super) fn expire_after(&self, timeout: Duration, keeper: &Runtime) {
         let (id, pending, outbox) = (self.id, Arc::clone(&self.pending), self.outbox.clone());
         let timer = keeper.spawn(async move {
-            tokio::time::sleep(deadline.saturating_add(DAEMONS_WORD)).await;
-            let error = Error::new(ErrorKind::Timeout, format!("there was no answer within {deadline:?}"))
-                .advise("nor did the daemon say what becomes of the call: it may be stopped, or have much to do");
+            tokio::time::sleep(timeout.saturating_add(TIMEOUT_REPORT_DELAY)).await;
+            let message = format!("no response within {timeout:?}");
+            let advice = "the daemon did not report what became of the call: it may be stopped or \
+                          overloaded";
+            let error = Error::new(ErrorKind::Timeout, message).advise(advice);
             pending.abandon(id, &outbox, Some(error));
         });
         let handle = timer.abort_handle();
-        if self.pending.with(id, |waiting| waiting.timer = Some(handle)).is_none() {
-            // It is answered already.
+        if self.pending.with(id, |call| call.timer = Some(handle)).is_none() {
+            // It has completed meanwhile.
             timer.abort();
         }
     }
@@ -79,21 +92,14 @@ impl Submitted {
         runtime: &Runtime,
     ) {
         let large = Arc::default();
-        let way = UploadChannel { id: self.id, outbox: self.outbox.clone(), message_limit, large };
+        let channel =
+            UploadChannel { id: self.id, outbox: self.outbox.clone(), message_limit, large };
         let start =
-            |(source, number)| (number, Upload::start(runtime, way.clone(), number, source));
+            |(source, number)| (number, Upload::start(runtime, channel.clone(), number, source));
         let uploads = streams.into_iter().zip(0..).map(start).collect();
-        // If it is answered already they end at once; neither they nor what was there
-        // before are dropped under the lock.
-        drop(
-            self.pending.with(self.id, |waiting| std::mem::replace(&mut waiting.uploads, uploads)),
-        );
-    }
-
-    /// Lets it go on without waiting for it.
-    pub(super) fn forget(mut self) {
-        self.state = SubmittedState::Answered;
-        drop(self.pending.with(self.id, std::mem::take));
+        // If the operation has completed, the uploads end at once. Neither they nor the
+        // previous ones are dropped under the lock.
+        drop(self.pending.with(self.id, |call| std::mem::replace(&mut call.uploads, uploads)));
     }
 }
 
@@ -101,29 +107,61 @@ impl Future for Submitted {
     type Output = Result<Response>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(Pin::new(&mut self.receiver).poll(cx));
+        let response = ready!(Pin::new(&mut self.receiver).poll(cx));
         self.state = SubmittedState::Answered;
-        // The sender is dropped unused only with the task that reads the answers.
-        let ended = || {
-            Error::new(
-                ErrorKind::RuntimeEnded,
-                "the async runtime ended in the middle of the answer",
-            )
+        // Only the end of the task that reads the responses drops the sender unused.
+        let runtime_ended = || {
+            let message = "the async runtime ended while the response was being read";
+            Err(Error::new(ErrorKind::RuntimeEnded, message))
         };
-        Poll::Ready(answer.unwrap_or_else(|_| Err(ended())))
+        Poll::Ready(response.unwrap_or_else(|_| runtime_ended()))
     }
 }
 
 impl Drop for Submitted {
     fn drop(&mut self) {
-        if self.state == SubmittedState::Answered || self.pending.is_copy() {
+        if self.state == SubmittedState::Answered || self.pending.is_forked_copy() {
             return;
         }
         self.receiver.close();
         match self.receiver.try_recv() {
-            // The answer came before the drop, and nobody has looked at it.
-            Ok(answer) => give_back(&self.pending, &self.outbox, answer.ok()),
+            // The response arrived before the drop, and was not read.
+            Ok(response) => release_unclaimed(&self.pending, &self.outbox, response.ok()),
             Err(_) => self.pending.abandon(self.id, &self.outbox, None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submitted() -> (Arc<PendingCalls>, Submitted) {
+        let (pending, (outbox, _)) = (PendingCalls::new(), Outbox::new());
+        let submitted = Submitted::register(&pending, &outbox).expect("the session is open");
+        (pending, submitted)
+    }
+
+    #[tokio::test]
+    async fn dropped_operation_stays_until_its_response_arrives() {
+        let (pending, submitted) = submitted();
+        let id = submitted.id();
+        drop(submitted);
+        assert!(pending.with(id, |call| call.response.is_none()).expect("it is in flight"));
+        assert!(pending.complete(id, Ok(Response::Done)).is_some(), "nobody waits for it");
+        assert!(pending.with(id, |_| ()).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timeout_has_its_own_kind() {
+        let (_pending, submitted) = submitted();
+        submitted.expire_after(Duration::from_secs(5), &Runtime::current());
+        let error = submitted.await.expect_err("there is no response");
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert_eq!(
+            error.to_string(),
+            "no response within 5s; the daemon did not report what became of the call: it \
+             may be stopped or overloaded"
+        );
     }
 }

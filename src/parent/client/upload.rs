@@ -1,5 +1,4 @@
-//! The streams among the arguments of a call: their items are sent as the daemon allows
-//! them.
+//! The streams among the arguments of a call.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -20,36 +19,36 @@ use crate::common::wire::{
     CHUNK_SIZE, FramePacker, Outbox, failure_from_error, pb, too_large, value_to_pb,
 };
 
-/// A stream that is being sent. Dropping it ends the making of its items.
+/// A stream that is being sent. Dropping it ends its source.
 #[derive(Debug)]
 pub(super) struct Upload {
     credit: Arc<Credit>,
-    /// Owns the source, also when it has come to its end: what its items have named is
-    /// held until the call is answered.
+    /// Owns the source, even after its end, because it keeps the objects that its items
+    /// have named until the call has returned.
     _task: AbortOnDropHandle<Option<ItemSource<'static>>>,
 }
 
-/// The way that the streams of one call are sent.
+/// Sends the streams of one call.
 #[derive(Clone)]
 pub(super) struct UploadChannel {
     pub(super) id: u64,
     pub(super) outbox: Outbox<pb::SessionRequest>,
     pub(super) message_limit: usize,
-    /// Held while a large frame goes out in chunks, because those of one id are put
-    /// together in one piece.
+    /// Locked while a large frame is sent in chunks, because the daemon puts all chunks
+    /// of one id together.
     pub(super) large: Arc<Mutex<()>>,
 }
 
 impl Upload {
-    /// Starts to send a stream on `runtime`, from when the daemon allows it.
+    /// Starts to send a stream on `runtime`, as far as the daemon allows it.
     pub(super) fn start(
         runtime: &Runtime,
-        way: UploadChannel,
+        channel: UploadChannel,
         number: u64,
         source: ItemSource<'static>,
     ) -> Self {
         let credit = Arc::<Credit>::default();
-        let task = runtime.spawn(send_all(way, number, source, Arc::clone(&credit)));
+        let task = runtime.spawn(send_all(channel, number, source, Arc::clone(&credit)));
         Upload { credit, _task: AbortOnDropHandle::new(task) }
     }
 
@@ -57,7 +56,7 @@ impl Upload {
         self.credit.grant(items);
     }
 
-    /// Whether it has come to its end.
+    /// Whether its source has ended.
     #[cfg(test)]
     pub(super) fn is_done(&self) -> bool {
         self._task.is_finished()
@@ -65,24 +64,24 @@ impl Upload {
 }
 
 async fn send_all(
-    way: UploadChannel,
+    channel: UploadChannel,
     number: u64,
     mut source: ItemSource<'static>,
     credit: Arc<Credit>,
 ) -> Option<ItemSource<'static>> {
     let outcome = loop {
         let room = credit.room().await;
-        // A stream that is always ready would let nobody else have the thread.
+        // Otherwise a stream that is always ready would never yield the thread.
         consume_budget().await;
         let batch = match source.may_block() {
-            // It is the caller's own code, and its panic is told instead of an end.
+            // This is the caller's own code. A panic is reported instead of an end.
             false => match AssertUnwindSafe(source.wait(room)).catch_unwind().await {
                 Ok(batch) => batch,
                 Err(_) => break Err(panicked("stream")),
             },
             true => {
-                // The caller's runtime may have one thread, which also carries the
-                // connection.
+                // Not on the caller's runtime, which may have only one thread, and that
+                // thread also carries the connection.
                 let gathering = tokio::task::spawn_blocking(move || (source.gather(room), source));
                 match gathering.await {
                     Ok((batch, back)) => {
@@ -90,7 +89,7 @@ async fn send_all(
                         batch
                     }
                     Err(_) => {
-                        way.end(number, Err(panicked("iterator")));
+                        channel.end(number, Err(panicked("iterator")));
                         return None;
                     }
                 }
@@ -98,28 +97,28 @@ async fn send_all(
         };
         let Batch { items, ended } = batch;
         credit.spend(items.len());
-        let sent = way.send(number, items.into_iter().map(value_to_pb)).await;
+        let sent = channel.send(number, items.into_iter().map(value_to_pb)).await;
         match (sent, ended) {
             (Err(error), _) => break Err(error),
             (Ok(()), Some(ended)) => break ended,
             (Ok(()), None) => {}
         }
     };
-    way.end(number, outcome);
+    channel.end(number, outcome);
     Some(source)
 }
 
-fn panicked(what: &str) -> Error {
-    Error::new(ErrorKind::Cancelled, format!("the caller's {what} panicked"))
+fn panicked(source: &str) -> Error {
+    Error::new(ErrorKind::Cancelled, format!("the caller's {source} panicked"))
 }
 
 impl UploadChannel {
-    /// Sends items in frames that are not much larger than they must be.
+    /// Sends items in frames of moderate size.
     async fn send(&self, stream: u64, values: impl Iterator<Item = pb::Value>) -> Result<()> {
-        let (mut frame, mut filling) =
+        let (mut frame, mut packer) =
             (pb::Items { stream, ..Default::default() }, FramePacker::new(self.message_limit));
         for value in values {
-            if filling.begins_frame(&value) {
+            if packer.begins_frame(&value) {
                 self.send_frame(std::mem::replace(
                     &mut frame,
                     pb::Items { stream, ..Default::default() },
@@ -153,7 +152,7 @@ impl UploadChannel {
         Ok(())
     }
 
-    /// Says that nothing more comes.
+    /// Sends the end of a stream.
     pub(super) fn end(&self, stream: u64, outcome: Result<()>) {
         let failure = outcome.err().as_ref().map(failure_from_error);
         let items = pb::Items { stream, values: Vec::new(), ended: true, failure };
@@ -167,6 +166,6 @@ impl UploadChannel {
 
 impl fmt::Debug for UploadChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Way").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("UploadChannel").field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What a daemon's life hangs on.
+//! What a daemon runs in.
 
 use std::io;
 
@@ -9,31 +9,34 @@ use crate::common::error::Status;
 use crate::common::process::{Child, Exit, Leftovers};
 use crate::common::transport::IoStream;
 
-/// What a daemon's life hangs on: a process, or a runtime within this one. It has one
-/// owner, who ends it by [`Backend::reap`].
+/// What a daemon runs in: a process of its own, or a runtime in this process. It has one
+/// owner, which ends it with [`Backend::reap`].
 #[derive(Debug)]
 pub(super) enum Backend {
     Process(Child),
     InProcess(InProcess),
 }
 
-/// A server within this process, on a runtime of its own, so that all its tasks, and
-/// those of its objects, end with it. What it runs that cannot be stopped, sync code,
-/// goes on to its end.
+/// A server in this process, on a runtime of its own.
+///
+/// All its tasks, and those of its objects, end with that runtime. Sync code cannot be
+/// stopped and runs to its end.
 #[derive(Debug)]
 pub(crate) struct InProcess {
-    /// `None` once it has been let go.
+    /// `None` after it was shut down.
     runtime: Option<Runtime>,
-    /// Cancelled when the server's task has ended, or is no more to be waited for.
+    /// Cancelled when the server's task has ended, or when nobody needs to wait for it
+    /// any more.
     ended: CancellationToken,
 }
 
-/// Starts a server within this process; this stair does not know the other. Besides the
-/// server: the ends of its lifeline and of its one connection.
+/// Starts a server in this process; the parent's wing does not know the child's.
+///
+/// Returns the server, the parent's end of its lifeline, and that of its one connection.
 pub(crate) type StartInProcess =
     Box<dyn FnOnce(usize) -> io::Result<(InProcess, IoStream, IoStream)> + Send>;
 
-// === impl Body ===
+// === impl Backend ===
 
 impl Backend {
     pub(super) fn pid(&self) -> u32 {
@@ -43,7 +46,7 @@ impl Backend {
         }
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     pub(super) async fn exited(&self) {
         match self {
             Backend::Process(child) => child.exited().await,
@@ -51,7 +54,7 @@ impl Backend {
         }
     }
 
-    /// Waits for the end of the daemon where a wrapper had started it; see
+    /// Waits until the daemon has ended, if a wrapper started it; see
     /// [`Child::daemon_exited`].
     pub(super) async fn daemon_exited(&self) {
         match self {
@@ -60,8 +63,7 @@ impl Backend {
         }
     }
 
-    /// Watches the daemon itself where a wrapper has started it; see
-    /// [`Child::watch_daemon`].
+    /// Watches the daemon itself, if a wrapper started it; see [`Child::watch_daemon`].
     pub(super) fn watch_daemon(&mut self, daemon: u32) -> bool {
         match self {
             Backend::Process(child) => child.watch_daemon(daemon),
@@ -72,11 +74,11 @@ impl Backend {
     pub(super) fn kill(&mut self) {
         match self {
             Backend::Process(child) => child.kill(),
-            Backend::InProcess(server) => server.let_go(),
+            Backend::InProcess(server) => server.shut_down(),
         }
     }
 
-    /// Reaps it once it has ended; gives what it may have left behind.
+    /// Reaps it after it has ended, and returns what it may have left behind.
     pub(super) async fn reap(self) -> (Exit, Option<Leftovers>) {
         match self {
             Backend::Process(child) => {
@@ -94,14 +96,14 @@ impl Backend {
 // === impl InProcess ===
 
 impl InProcess {
-    /// Takes over a runtime, and the task that serves on it, by the token that it cancels
-    /// at its end.
+    /// Takes over the runtime of a server. The server's task cancels `ended` when it
+    /// ends.
     pub(crate) fn new(runtime: Runtime, ended: CancellationToken) -> Self {
         InProcess { runtime: Some(runtime), ended }
     }
 
-    /// Ends every task at its next await, without waiting for any.
-    fn let_go(&mut self) {
+    /// Ends every task at its next await, without waiting for any of them.
+    fn shut_down(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -109,9 +111,9 @@ impl InProcess {
     }
 }
 
-/// A runtime may not be dropped where it would wait for its threads.
+/// Dropping the runtime itself would block until its threads have ended.
 impl Drop for InProcess {
     fn drop(&mut self) {
-        self.let_go();
+        self.shut_down();
     }
 }

@@ -1,4 +1,4 @@
-//! How a daemon is asked for.
+//! The builder of an object in a daemon.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,22 +10,17 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::runtime::Handle as Runtime;
-use tokio::task::JoinHandle;
-use tracing::instrument::WithSubscriber as _;
 
 use crate::common::definition::TypeDescription;
 use crate::common::definition::{DAY, Definition, InterpreterFacts, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::process::{Program, keeper};
-use crate::common::transport::Token;
 use crate::common::value::{Handle, MAX_DEPTH};
-use crate::parent::client::Limits;
 use crate::parent::client::{ArgumentsBuilder, CallParts};
-use crate::parent::daemon::launch::{LaunchPlan, LaunchSettings, launch};
-use crate::parent::daemon::{Daemon, StartInProcess};
+use crate::parent::daemon::Daemon;
+use crate::parent::daemon::backend::StartInProcess;
+use crate::parent::daemon::settings::Settings;
 
-/// Asks for an object in a daemon; `.await` makes it.
+/// A builder of an object in a daemon; `.await` makes it.
 ///
 /// ```no_run
 /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
@@ -39,34 +34,44 @@ use crate::parent::daemon::{Daemon, StartInProcess};
 ///
 /// # Errors
 ///
-/// The future fails with [`ErrorKind::NotInitialized`] if this program cannot be started
-/// again as a daemon, [`ErrorKind::Spawn`], [`ErrorKind::Handshake`] or
-/// [`ErrorKind::Version`] if the process does not become a daemon, and
-/// [`ErrorKind::RuntimeEnded`] if the runtime to hold the connection cannot. Making the
-/// object then fails as a call does: with [`ErrorKind::Exception`] if the constructor
-/// fails, [`ErrorKind::BadArguments`], [`ErrorKind::TooLarge`] or [`ErrorKind::TooDeep`]
-/// for its arguments, [`ErrorKind::Timeout`] if it takes too long, [`ErrorKind::Died`]
-/// if it takes the process with it. In every case nothing is left of a process that was
-/// started for it when the error is returned.
+/// Starting the daemon fails with
+///
+/// - [`ErrorKind::NotInitialized`] if this program cannot be re-run as a daemon, because
+///   `oad::init()` has not run in it;
+/// - [`ErrorKind::Spawn`], [`ErrorKind::Handshake`] or [`ErrorKind::Version`] if the
+///   process cannot be started or does not become a daemon;
+/// - [`ErrorKind::RuntimeEnded`] if the current runtime cannot hold the connection;
+/// - [`ErrorKind::BadArguments`] if the settings do not fit together.
+///
+/// Making the object fails as a call does:
+///
+/// - [`ErrorKind::Exception`] if the constructor fails;
+/// - [`ErrorKind::BadArguments`], [`ErrorKind::TooLarge`] or [`ErrorKind::TooDeep`] if
+///   its arguments cannot be used;
+/// - [`ErrorKind::Timeout`] if it takes longer than
+///   [`create_timeout`](Spawn::create_timeout);
+/// - [`ErrorKind::Died`] if the daemon dies meanwhile.
+///
+/// On any error, a process that was started has already been cleaned up.
 ///
 /// # Cancel safety
 ///
-/// A future that is dropped ends what it has begun.
-#[must_use = "a daemon is made when this is awaited"]
+/// Dropping the future ends whatever it started.
+#[must_use = "a builder does nothing until it is awaited"]
 pub struct Spawn<P> {
     definition: Definition,
     arguments: ArgumentsBuilder,
-    place: Location,
+    location: Location,
     create_timeout: Option<Duration>,
-    /// The first setting of a daemon that was chosen.
-    set: Option<&'static str>,
-    /// For a method of the proxy that is called on the builder: the compiler looks for it
-    /// in the fields too, unless they are hidden, and suggests `builder.r#await.method()`.
+    /// The first setting of a new daemon that was set.
+    first_setting: Option<&'static str>,
+    /// For a method of the proxy that is called on the builder: the compiler also looks
+    /// for it in public fields, and suggests `builder.r#await.method()`.
     #[cfg_attr(doc, doc(hidden))]
     pub r#await: NotAwaited<P>,
 }
 
-/// The proxy that the builder does not have yet; code that uses it does not compile.
+/// The proxy that the builder does not have yet. Code that uses it does not compile.
 #[derive(Debug)]
 pub struct NotAwaited<P>(PhantomData<fn() -> P>);
 
@@ -78,76 +83,22 @@ impl<P> Deref for NotAwaited<P> {
     }
 }
 
-/// Where the object is to live.
+/// Where the object will live.
 enum Location {
-    /// In a daemon of its own.
-    Own(Box<Settings>),
-    /// In one that is there.
+    /// In a new daemon.
+    New(Box<Settings>),
+    /// In a daemon that already runs.
     Within(Daemon),
 }
 
-struct Settings {
-    executable: Option<PathBuf>,
-    arguments: Vec<OsString>,
-    environment: Vec<(OsString, OsString)>,
-    env_clear: bool,
-    current_dir: Option<PathBuf>,
-    localhost: bool,
-    in_process: Option<StartInProcess>,
-    grace: Duration,
-    workers: Option<usize>,
-    start_timeout: Duration,
-    limits: Limits,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            executable: None,
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            env_clear: false,
-            current_dir: None,
-            localhost: false,
-            in_process: None,
-            grace: Duration::from_secs(2),
-            workers: None,
-            start_timeout: Duration::from_secs(10),
-            limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
-        }
-    }
-}
-
-impl Settings {
-    /// What is to be started, and where it is to listen.
-    fn plan(self) -> Result<LaunchPlan> {
-        if let Some(start) = self.in_process {
-            return Ok(LaunchPlan::InProcess(start));
-        }
-        let mut program = Program::choose(self.executable)?;
-        program.arguments.extend(self.arguments);
-        program.environment = self.environment;
-        program.env_clear = self.env_clear;
-        program.current_dir = self.current_dir;
-        if !self.localhost {
-            return Ok(LaunchPlan::Unix(program));
-        }
-        let token = Token::generate().map_err(|error| {
-            Error::new(
-                ErrorKind::Spawn,
-                format!("the system gives no randomness for a token: {error}"),
-            )
-            .because(error)
-        })?;
-        Ok(LaunchPlan::Localhost(program, token))
-    }
-}
-
-/// How many threads run async code, if nobody says. A second one is there for when code
-/// blocks the first, and makes calls a little slower.
+/// The default number of threads for async code. With a second one, code that blocks the
+/// first does not stop the daemon; a call becomes a little slower.
 const WORKERS: usize = 2;
 
-/// An object that was made, before it is a proxy.
+/// The same if the first object is a Python object, which runs in another process.
+const WORKERS_FOR_PYTHON: usize = 1;
+
+/// An object that was made, before it has a proxy.
 pub(crate) struct Spawned {
     pub(crate) daemon: Daemon,
     pub(crate) handle: Handle,
@@ -156,7 +107,7 @@ pub(crate) struct Spawned {
 }
 
 impl<P> Spawn<P> {
-    /// An object made in the daemon, by a constructor.
+    /// An object that a constructor makes in the daemon.
     #[doc(hidden)]
     pub fn constructed(
         description: &'static TypeDescription,
@@ -166,7 +117,7 @@ impl<P> Spawn<P> {
         Spawn::from_definition(Definition::constructed(description.name, constructor), arguments)
     }
 
-    /// An object made here and sent there.
+    /// An object that was made here and is sent to the daemon.
     #[doc(hidden)]
     pub fn by_value<T: Serialize>(description: &'static TypeDescription, object: &T) -> Self {
         Spawn::from_definition(
@@ -175,8 +126,8 @@ impl<P> Spawn<P> {
         )
     }
 
-    /// An object of a type that implements an interface, made by the constructor at
-    /// `path`: its type and its name, such as `MemoryStore::new`.
+    /// An object of a type that implements an interface. `path` is the constructor, with
+    /// the name of its type, such as `MemoryStore::new`.
     #[doc(hidden)]
     pub fn implementing(interface: &'static str, path: &str, arguments: impl Serialize) -> Self {
         match path.rsplit_once("::") {
@@ -186,7 +137,7 @@ impl<P> Spawn<P> {
                 Spawn::from_definition(definition, ArgumentsBuilder::items_of(&arguments))
             }
             _ => {
-                let message = format!("`{}` names no constructor", path.escape_debug());
+                let message = format!("`{}` is not the path of a constructor", path.escape_debug());
                 let error = Error::new(ErrorKind::BadArguments, message)
                     .advise("write its type and its name, such as `MemoryStore::new`");
                 let definition =
@@ -196,193 +147,191 @@ impl<P> Spawn<P> {
         }
     }
 
-    /// The same for another object.
+    /// Replaces the object, and keeps the settings.
     pub(crate) fn defined_as(self, definition: Definition, arguments: ArgumentsBuilder) -> Self {
         Spawn { definition, arguments, ..self }
     }
 
     pub(crate) fn from_definition(definition: Definition, arguments: ArgumentsBuilder) -> Self {
-        let place = Location::Own(Box::default());
         Spawn {
             definition,
             arguments,
-            place,
+            location: Location::New(Box::default()),
             create_timeout: None,
-            set: None,
+            first_setting: None,
             r#await: NotAwaited(PhantomData),
         }
     }
 
-    /// Makes the object in a daemon that is there already, beside what lives in it. How a
-    /// daemon is started and what it allows cannot be chosen then: but for
-    /// [`create_timeout`](Spawn::create_timeout), any setting beside this one is
-    /// refused with [`ErrorKind::BadArguments`].
+    /// Makes the object in a daemon that already runs, next to the objects in it. By
+    /// default a new daemon is started.
+    ///
+    /// Any other setting, except [`create_timeout`](Spawn::create_timeout), is one of a
+    /// new daemon, and is refused with [`ErrorKind::BadArguments`].
     pub fn within(mut self, daemon: &Daemon) -> Self {
-        self.place = Location::Within(daemon.clone());
+        self.location = Location::Within(daemon.clone());
         self
     }
 
-    /// The program that becomes the daemon; the default is this program itself. It must
-    /// call `oad::init()` and have the object's type.
+    /// Sets the program that becomes the daemon. The default is this program itself.
     ///
-    /// It may be a wrapper that starts that program in its turn, with its own stdin, and
-    /// ends when that does; one that does not is killed a moment after the daemon has
-    /// gone, and how the daemon ended is then not known.
+    /// The program must call `oad::init()` and contain the object's type.
+    ///
+    /// It may be a wrapper that starts such a program with its own stdin, and exits when
+    /// that program does. If the wrapper does not exit within 0.2 s after the daemon, it
+    /// is killed, and the exit status of the daemon is unknown.
     pub fn executable(self, path: impl Into<PathBuf>) -> Self {
         self.set("executable", |settings| settings.executable = Some(path.into()))
     }
 
-    /// One more argument for the [`executable`](Spawn::executable).
+    /// Adds an argument for the [`executable`](Spawn::executable).
     pub fn program_arg(self, argument: impl Into<OsString>) -> Self {
         self.set("program_arg", |settings| settings.arguments.push(argument.into()))
     }
 
-    /// One more environment variable for the daemon, which has those of this process
-    /// otherwise.
+    /// Sets an environment variable of the daemon. By default it inherits those of this
+    /// process.
     pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.set("env", |settings| settings.environment.push((name.into(), value.into())))
     }
 
-    /// Starts the daemon with none of this process's environment variables, but for those
-    /// set by [`env`](Spawn::env).
+    /// Starts the daemon without the environment variables of this process, only with
+    /// those set by [`env`](Spawn::env).
     pub fn env_clear(self) -> Self {
         self.set("env_clear", |settings| settings.env_clear = true)
     }
 
-    /// The working directory of the daemon; this process's by default.
+    /// Sets the working directory of the daemon. The default is that of this process.
     pub fn current_dir(self, directory: impl Into<PathBuf>) -> Self {
         self.set("current_dir", |settings| settings.current_dir = Some(directory.into()))
     }
 
-    /// Listens at 127.0.0.1, at a port the kernel chooses, instead of on a Unix socket:
-    /// for a tool that knows of no Unix sockets, or that sees this machine's network but
-    /// not its files.
+    /// Listens on a port of 127.0.0.1 that the kernel chooses, instead of a Unix socket.
     ///
-    /// It costs what the Unix socket gives: anybody on the machine can connect, and take
-    /// one of the daemon's 64 places for connections; and the parent cannot ask the
-    /// kernel who it is that listens there. Only who has the daemon's token, 256 random
-    /// bits that the parent tells it, is answered anything, be it health, reflection or a
-    /// service of your own. What this program sends has the token; [`Daemon::grpcurl`]
-    /// shows it to you. In a generated client's requests the `authorization` metadata is
-    /// the token's, and the daemon's services do not see it.
+    /// This is for tools that do not support Unix sockets, or that share the network of
+    /// this machine but not its files.
+    ///
+    /// It gives up the Unix socket's protection: any local user can connect and take up
+    /// one of the daemon's 64 connections, and the parent cannot verify which process
+    /// listens. Therefore the daemon answers only requests with its token: 256 random
+    /// bits that this program sends to it at start. This includes the health service,
+    /// reflection and services of your own. Proxies send the token by themselves, and
+    /// [`Daemon::grpcurl`] shows it. It travels in the `authorization` metadata of a
+    /// request, and is removed before a service sees the request.
     #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
         self.set("localhost", |settings| settings.localhost = true)
     }
 
-    /// How long calls that run may still take when the daemon is to end; 2 s by default.
-    /// A daemon that has not ended 0.3 s after that is killed. A day is the most.
+    /// Limits how long running calls may take when the daemon is asked to end. The
+    /// default is 2 s, the maximum one day.
+    ///
+    /// A daemon that has not exited 0.3 s after its grace is killed.
     pub fn grace(self, grace: Duration) -> Self {
         self.set("grace", |settings| settings.grace = grace.min(DAY))
     }
 
-    /// How long the process may take from its start until it can be called; 10 s by
-    /// default. A day is the most.
+    /// Limits how long the process may take from its start until it accepts calls. The
+    /// default is 10 s, the maximum one day.
     pub fn start_timeout(self, timeout: Duration) -> Self {
         self.set("start_timeout", |settings| settings.start_timeout = timeout.min(DAY))
     }
 
-    /// How long making the object may take; without limit by default, because a model may
-    /// load for minutes.
-    pub fn create_timeout(mut self, deadline: Duration) -> Self {
-        self.create_timeout = Some(deadline);
+    /// Limits how long making the object may take. There is no limit by default, because
+    /// a model may take minutes to load.
+    pub fn create_timeout(mut self, timeout: Duration) -> Self {
+        self.create_timeout = Some(timeout);
         self
     }
 
-    /// How large the arguments or the answer of a call may be, in bytes; 256 MiB by
-    /// default. What is larger fails that call with [`ErrorKind::TooLarge`] and no other.
+    /// Limits the size in bytes of the arguments and of the result of a call. The default
+    /// is 256 MiB.
+    ///
+    /// A call that exceeds it fails with [`ErrorKind::TooLarge`]; other calls are not
+    /// affected.
     pub fn message_limit(self, bytes: usize) -> Self {
         self.set("message_limit", |settings| settings.limits.message = bytes)
     }
 
-    /// How many levels deep a value may be nested; 32 by default, which is also the most.
-    /// What is deeper fails its call with [`ErrorKind::TooDeep`].
+    /// Limits how many levels deep a value may be nested. The default, and the maximum,
+    /// is 32.
+    ///
+    /// A call with a deeper value fails with [`ErrorKind::TooDeep`].
     pub fn depth_limit(self, levels: usize) -> Self {
         self.set("depth_limit", |settings| settings.limits.depth = levels.min(MAX_DEPTH))
     }
 
-    /// How many threads run the async code of the daemon's objects: 2 by default, so that
-    /// one which blocks its thread does not stop the daemon, and 1 where its first object
-    /// is a Python one, which runs elsewhere. More of them let async methods that compute
-    /// run beside each other, up to the processors there are, and each call costs some
-    /// microseconds more. Sync methods have threads of their own. 0 counts as 1.
+    /// Sets how many threads run the async code of the daemon's objects. The default is
+    /// 2, or 1 if the first object is a Python object, which runs in another process.
+    ///
+    /// With more threads, async methods that compute can run in parallel, and each call
+    /// takes a few microseconds more. With a single thread, async code that blocks stops
+    /// the whole daemon. Sync methods run on threads of their own. 0 counts as 1.
     pub fn worker_threads(self, count: usize) -> Self {
         self.set("worker_threads", |settings| settings.workers = Some(count.max(1)))
     }
 
-    /// Starts a server within this process instead of another process.
+    /// Starts a server in this process instead of another process.
     pub(crate) fn started_by(self, start: StartInProcess) -> Self {
         self.set("in_process", |settings| settings.in_process = Some(start))
     }
 
-    /// The same for the object of an interpreter, which has a start of its own, so that
-    /// it means something in any daemon.
+    /// Sets the start timeout of a new daemon for an interpreter. The interpreter has a
+    /// start of its own, so this setting is valid in a running daemon too.
     pub(crate) fn interpreter_start_timeout(mut self, timeout: Duration) -> Self {
-        if let Location::Own(settings) = &mut self.place {
+        if let Location::New(settings) = &mut self.location {
             settings.start_timeout = timeout.min(DAY);
         }
         self
     }
 
     fn set(mut self, name: &'static str, change: impl FnOnce(&mut Settings)) -> Self {
-        self.set.get_or_insert(name);
-        if let Location::Own(settings) = &mut self.place {
+        self.first_setting.get_or_insert(name);
+        if let Location::New(settings) = &mut self.location {
             change(settings);
         }
         self
     }
 
-    /// Where it is to live.
-    fn place(place: Location, set: Option<&'static str>) -> Result<Location> {
-        match (&place, set) {
-            (Location::Within(daemon), Some(set)) => {
-                let message =
-                    format!("`{set}` is a setting of a new daemon, and this one is there already");
-                Err(Error::new(ErrorKind::BadArguments, message)
-                    .on(daemon.to_string())
-                    .advise("leave out one or the other"))
-            }
-            _ => Ok(place),
-        }
-    }
-
-    /// Makes the object; the proxy above puts its own type around what comes of it.
+    /// Makes the object. The caller wraps the result into a proxy.
     pub(crate) async fn spawn(self) -> Result<Spawned> {
         let name = self.definition.short_name().to_owned();
         let making = format!("making {name}");
         let parts = self.arguments.into_parts().map_err(|error| error.doing(making.as_str()))?;
         let CallParts { values, keywords, held: _held, streams } = parts;
         if !streams.is_empty() {
-            let message = "a constructor takes no stream: give it to a method of the object";
-            return Err(Error::new(ErrorKind::BadArguments, message).doing(making));
+            let message = "a constructor cannot take a stream";
+            return Err(Error::new(ErrorKind::BadArguments, message)
+                .doing(making)
+                .advise("pass the stream to a method of the object"));
         }
-        let place =
-            Self::place(self.place, self.set).map_err(|error| error.doing(making.as_str()))?;
-        let (daemon, is_own) = match place {
+        let location = check_settings(self.location, self.first_setting)
+            .map_err(|error| error.doing(making.as_str()))?;
+        let (daemon, is_new) = match location {
             Location::Within(daemon) => (daemon, false),
-            Location::Own(settings) => {
-                let workers = if self.definition.as_python().is_some() { 1 } else { WORKERS };
-                let daemon = start(*settings, name.clone(), workers).await;
-                (
-                    daemon.map_err(|error| error.doing(format!("starting a daemon for {name}")))?,
-                    true,
-                )
+            Location::New(settings) => {
+                let is_python = self.definition.as_python().is_some();
+                let workers = if is_python { WORKERS_FOR_PYTHON } else { WORKERS };
+                let daemon = settings
+                    .start(name.clone(), workers)
+                    .await
+                    .map_err(|error| error.doing(format!("starting a daemon for {name}")))?;
+                (daemon, true)
             }
         };
         let created = async {
-            let submitted = daemon.client().create(
-                &self.definition,
-                (values, keywords),
-                self.create_timeout,
-            )?;
+            let arguments = (values, keywords);
+            let submitted =
+                daemon.client().create(&self.definition, arguments, self.create_timeout)?;
             submitted.await?.into_created()
         };
         match created.await {
             Ok((handle, interpreter)) => Ok(Spawned { daemon, handle, interpreter }),
             Err(error) => {
                 let error = error.doing(making).on(daemon.to_string());
-                if is_own {
-                    // How it ends is less than why: that is the error.
+                if is_new {
+                    // Why the object could not be made matters more than how the daemon
+                    // ends.
                     let _ = daemon.shutdown().await;
                 }
                 Err(error)
@@ -391,9 +340,23 @@ impl<P> Spawn<P> {
     }
 }
 
-/// Asks for a daemon without an object, for the services of your own that its program
-/// adds by [`init_with`](crate::init_with), or to make objects [`within`](Spawn::within)
-/// it.
+/// Refuses settings of a new daemon for one that already runs.
+fn check_settings(location: Location, first_setting: Option<&str>) -> Result<Location> {
+    match (&location, first_setting) {
+        (Location::Within(daemon), Some(setting)) => {
+            let message =
+                format!("`{setting}` is a setting of a new daemon, but this daemon already runs");
+            let advice = format!("remove `.{setting}(…)` or `.within(…)`");
+            Err(Error::new(ErrorKind::BadArguments, message).on(daemon.to_string()).advise(advice))
+        }
+        _ => Ok(location),
+    }
+}
+
+/// Starts a daemon without an object.
+///
+/// It is for gRPC services of your own, which its program adds with
+/// [`init_with`](crate::init_with), or to make objects [`within`](Spawn::within) it.
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
@@ -411,40 +374,15 @@ impl IntoFuture for Spawn<Daemon> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            match Self::place(self.place, self.set)? {
+            match check_settings(self.location, self.first_setting)? {
                 Location::Within(daemon) => Ok(daemon),
-                Location::Own(settings) => {
+                Location::New(settings) => {
                     let name = self.definition.short_name().to_owned();
-                    start(*settings, name, WORKERS)
-                        .await
-                        .map_err(|error| error.doing("starting a daemon"))
+                    let started = settings.start(name, WORKERS).await;
+                    started.map_err(|error| error.doing("starting a daemon"))
                 }
             }
         })
-    }
-}
-
-async fn start(settings: Settings, name: String, workers: usize) -> Result<Daemon> {
-    let workers = settings.workers.unwrap_or(workers);
-    let (grace, start_timeout, limits) = (settings.grace, settings.start_timeout, settings.limits);
-    let plan = settings.plan()?;
-    let recipe = LaunchSettings { plan, name, limits, grace, start_timeout, workers };
-    let keeper = keeper()?;
-    let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
-    let mut launching =
-        AbortOnDrop(keeper.spawn(launch(recipe, runtime).with_current_subscriber()));
-    (&mut launching.0).await.unwrap_or_else(|panicked| {
-        Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}")))
-    })
-}
-
-/// The future that waits for a launch may be dropped; the launch then ends what it has
-/// begun.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

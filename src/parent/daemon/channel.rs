@@ -1,4 +1,4 @@
-//! The door for generated clients.
+//! The connection to a daemon, for generated clients.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,32 +15,40 @@ use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 use tracing::{Instrument as _, debug_span};
 
-use crate::common::error::Error;
 use crate::common::process::keeper;
-use crate::parent::client::Authorized;
+use crate::parent::client::AuthorizedChannel;
 use crate::parent::daemon::Daemon;
-use crate::parent::daemon::supervisor::verdict;
 
-/// How long a broken connection waits for the news that the daemon has gone, which says
-/// more than the connection can.
-const AFTERMATH: Duration = Duration::from_millis(100);
+/// How long a call whose connection broke waits for the daemon's exit, which explains
+/// more than the connection's own error.
+const EXIT_DELAY: Duration = Duration::from_millis(100);
 
 /// The connection to a daemon, for the clients that tonic generates:
 /// `GreeterClient::new(daemon.channel())`.
 ///
-/// It keeps the daemon alive, as a proxy does. Each call is a `tracing` span, `call`, at
-/// the level DEBUG, with the daemon's pid and the name of the RPC. A call whose daemon
-/// dies fails with `UNAVAILABLE` and says how it died. It is cheap to clone, and carries
-/// many calls at once.
+/// It keeps the daemon alive, as a proxy does. It is cheap to clone, and carries many
+/// calls at once.
+///
+/// Each call is a `tracing` span named `call`, at the level DEBUG, with the daemon's pid
+/// and the name of the RPC.
+///
+/// # Errors
+///
+/// A call whose daemon dies fails with the status `UNAVAILABLE`; the message says how the
+/// daemon died.
 #[derive(Clone)]
 pub struct Channel {
-    inner: Authorized,
+    inner: AuthorizedChannel,
     daemon: Daemon,
 }
 
-impl Channel {
-    pub(super) fn new(inner: Authorized, daemon: Daemon) -> Self {
-        Channel { inner, daemon }
+impl Daemon {
+    /// Returns the connection to the daemon, for clients that tonic generates. Their
+    /// services are those that the daemon's program adds with
+    /// [`init_with`](crate::init_with).
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        Channel { inner: self.client().channel(), daemon: self.clone() }
     }
 }
 
@@ -50,8 +58,8 @@ impl Service<Request<Body>> for Channel {
     type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        // What is amiss is told by the call: an error from here would be told as "service
-        // was not ready".
+        // Errors are left to the call: tonic would report one from here as "service was
+        // not ready".
         Poll::Ready(Ok(()))
     }
 
@@ -60,40 +68,46 @@ impl Service<Request<Body>> for Channel {
         let span = debug_span!("call", daemon = daemon.pid(), rpc = request.uri().path());
         let call = async move {
             match inner.oneshot(request).await {
-                Ok(response) => {
-                    Ok(response.map(|body| Body::new(Answered { body, daemon, epitaph: None })))
+                Ok(response) => Ok(response.map(|body| Body::new(ResponseBody::new(body, daemon)))),
+                Err(error) => {
+                    Err(explain_failure(daemon, Status::from_error(Box::new(error))).await)
                 }
-                Err(error) => Err(epitaph(daemon, Status::from_error(Box::new(error))).await),
             }
         };
         Box::pin(call.instrument(span))
     }
 }
 
-/// What to say of a connection that has failed: how its daemon has gone, if it has.
-async fn epitaph(daemon: Daemon, status: Status) -> Status {
+/// Replaces the status of a failed connection with how the daemon exited, if it did.
+async fn explain_failure(daemon: Daemon, status: Status) -> Status {
     let Ok(keeper) = keeper() else { return status };
     let supervisor = daemon.0.supervisor.clone();
-    // On the keeper, whose timer works wherever the caller waits.
-    let outcome = keeper.spawn(async move { timeout(AFTERMATH, supervisor.exited()).await });
+    // On the keeper, because the caller's runtime may have no timer.
+    let outcome = keeper.spawn(async move { timeout(EXIT_DELAY, supervisor.exited()).await });
     match outcome.await {
         Ok(Ok(outcome)) => {
-            let error: Error = verdict(outcome).on(daemon.to_string());
+            let error = outcome.into_error().on(daemon.to_string());
             Status::new(Code::Unavailable, error.to_string())
         }
         _ => status,
     }
 }
 
-/// The body of an answer. It keeps the daemon alive while it comes, and an error in it
-/// waits for the epitaph.
-struct Answered {
+/// The body of a response. It keeps the daemon alive until it has been read, and explains
+/// an error in it.
+struct ResponseBody {
     body: Body,
     daemon: Daemon,
-    epitaph: Option<BoxFuture<'static, Status>>,
+    failure: Option<BoxFuture<'static, Status>>,
 }
 
-impl HttpBody for Answered {
+impl ResponseBody {
+    fn new(body: Body, daemon: Daemon) -> Self {
+        ResponseBody { body, daemon, failure: None }
+    }
+}
+
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -102,12 +116,13 @@ impl HttpBody for Answered {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         loop {
-            if let Some(epitaph) = &mut self.epitaph {
-                return epitaph.as_mut().poll(cx).map(|status| Some(Err(status)));
+            if let Some(failure) = &mut self.failure {
+                return failure.as_mut().poll(cx).map(|status| Some(Err(status)));
             }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Err(status)) => {
-                    self.epitaph = Some(Box::pin(epitaph(self.daemon.clone(), status)))
+                    let failure = explain_failure(self.daemon.clone(), status);
+                    self.failure = Some(Box::pin(failure));
                 }
                 other => return Poll::Ready(other),
             }
@@ -115,7 +130,7 @@ impl HttpBody for Answered {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.epitaph.is_none() && self.body.is_end_stream()
+        self.failure.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,5 +1,7 @@
-//! The beginning of a daemon: directory, process, handshake, connection. One failure on
-//! the way ends all that was begun before it is told.
+//! How a daemon starts: directory, process, handshake, connection.
+//!
+//! If one of these steps fails, everything that was started has been cleaned up before
+//! the error is returned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,17 +18,19 @@ use crate::common::handshake::{
 use crate::common::process::{Child, Program, keeper};
 use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect};
 use crate::parent::client::{Client, Limits};
-use crate::parent::daemon::TARGET;
-use crate::parent::daemon::backend::Backend;
-use crate::parent::daemon::supervisor::{ExitOutcome, Lifeline, Supervisor, verdict};
-use crate::parent::daemon::{Daemon, DaemonShared, StartInProcess};
+use crate::parent::daemon::backend::{Backend, StartInProcess};
+use crate::parent::daemon::exit_outcome::ExitOutcome;
+use crate::parent::daemon::lifeline::Lifeline;
+use crate::parent::daemon::supervision::TARGET;
+use crate::parent::daemon::supervisor::Supervisor;
+use crate::parent::daemon::{Daemon, DaemonShared};
 
-/// How long the two signs of a death, the closed sockets and the exit, may be apart.
-const AFTERMATH: Duration = Duration::from_millis(50);
+/// How long after its sockets were closed a process that died may take to exit.
+const EXIT_DELAY: Duration = Duration::from_millis(50);
 
-/// How long the last answers of a daemon that has ended may take to be read, if the
+/// How long reading the last responses of a daemon that was shut down may take, if the
 /// runtime of its connection is busy.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
+const LAST_RESPONSES_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a daemon is started with.
 pub(super) struct LaunchSettings {
@@ -38,39 +42,42 @@ pub(super) struct LaunchSettings {
     pub(super) workers: usize,
 }
 
-/// What becomes the daemon, and where it is to listen.
+/// What becomes the daemon, and where it listens.
 pub(super) enum LaunchPlan {
-    /// A process that listens at a Unix socket.
+    /// A process that listens on a Unix socket.
     Unix(Program),
-    /// A process that listens at a port of 127.0.0.1.
+    /// A process that listens on a port of 127.0.0.1.
     Localhost(Program, Token),
-    /// A server within this process.
+    /// A server in this process.
     InProcess(StartInProcess),
 }
 
-/// What has been started, and is not a daemon yet.
+/// What was started, before it is known to be a daemon.
 struct LaunchedProcess {
-    body: Backend,
+    backend: Backend,
     lifeline: Lifeline,
     transport: Transport,
-    /// What is removed when it has gone.
+    /// The directory of its socket.
     directory: Option<Directory>,
-    /// The connection, where there is nothing to connect to.
+    /// The connection to a server in this process.
     connection: Option<IoStream>,
-    /// What messages call it.
-    shown: String,
-    /// What to do if nothing comes of it.
+    label: Label,
+}
+
+/// How errors name what was started.
+struct Label {
+    name: String,
+    /// What to do if it does not become a daemon.
     advice: &'static str,
 }
 
-/// Starts a daemon. Runs on the keeper, but for the connection, which lives on `runtime`.
-pub(super) async fn launch(recipe: LaunchSettings, runtime: Runtime) -> Result<Daemon> {
-    let LaunchSettings { plan, name, limits, grace, start_timeout, workers } = recipe;
+/// Starts a daemon. Runs on the keeper; only the connection lives on `runtime`.
+pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result<Daemon> {
+    let LaunchSettings { plan, name, limits, grace, start_timeout, workers } = settings;
     let started = Instant::now();
-    let deadline = started + start_timeout;
     let id = Uuid::new_v4();
-    let LaunchedProcess { body, mut lifeline, transport, directory, connection, shown, advice } =
-        start(plan, id, workers)?;
+    let launched = start(plan, id, workers)?;
+    let LaunchedProcess { backend, lifeline, transport, directory, connection, label } = launched;
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         daemon: id,
@@ -80,80 +87,44 @@ pub(super) async fn launch(recipe: LaunchSettings, runtime: Runtime) -> Result<D
         depth_limit: limits.depth,
         workers,
     };
-    let spawned_pid = body.pid();
-    info!(target: TARGET, pid = spawned_pid, name, executable = %shown, "started");
-    let supervisor = Supervisor::start(body, name.clone(), directory, grace);
-    let unfinished = KillUnlessReady(Some(&supervisor));
+    let spawned_pid = backend.pid();
+    info!(target: TARGET, pid = spawned_pid, name, executable = %label.name, "started");
+    let supervisor = Supervisor::start(backend, name.clone(), directory, grace);
+    let kill_guard = KillUnlessReady(Some(&supervisor));
 
     let connected = async {
-        let (pid, endpoint) = shake_hands(&mut lifeline, &hello).await?;
-        supervisor.hold(lifeline, pid);
-        let ending = supervisor.clone();
-        let keeper = Runtime::current();
-        let lost = move || ending.end(grace, Instant::now());
-        let token = hello.transport.token().cloned();
-        let reached = endpoint.clone();
-        let stream = async move {
-            match connection {
-                Some(connection) => Ok(connection),
-                None => connect(&reached, pid).await,
-            }
-        };
-        let connecting = Client::connect(stream, endpoint.clone(), token, limits, keeper, lost);
-        let connecting = runtime.spawn(connecting.with_current_subscriber());
-        let client = connecting.await.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::RuntimeEnded,
-                "the async runtime ended, or has no I/O driver (`enable_all`)",
-            ))
-        });
-        let client = match client {
-            Ok(client) => client,
-            Err(error) => {
-                // If the process has just died, that is why, and its exit comes a moment
-                // after its sockets closed.
-                let died = timeout(AFTERMATH, supervisor.exited()).await;
-                return Err(died.map_or(error, |outcome| exited_early(&shown, advice, &outcome)));
-            }
-        };
-        Ok((pid, endpoint, client))
+        let (pid, endpoint) = shake_hands(lifeline, &hello, &supervisor).await?;
+        let connecting = open_session(pid, &endpoint, connection, &hello, &supervisor, runtime);
+        match connecting.await {
+            Ok(client) => Ok((pid, endpoint, client)),
+            // A process that has just died is the better explanation, and its exit comes
+            // a moment after its sockets were closed.
+            Err(error) => Err(match timeout(EXIT_DELAY, supervisor.exited()).await {
+                Ok(outcome) => exited_early(&label, &outcome),
+                Err(_) => error,
+            }),
+        }
     };
     let connected = tokio::select! {
         biased;
-        connected = timeout_at(deadline, connected) => connected.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Handshake, format!("`{shown}` did not answer within {start_timeout:?}"))
-                .advise(advice))
-        }),
-        outcome = supervisor.exited() => Err(exited_early(&shown, advice, &outcome)),
+        connected = timeout_at(started + start_timeout, connected) => {
+            connected.unwrap_or_else(|_| Err(not_ready(&label, start_timeout)))
+        }
+        outcome = supervisor.exited() => Err(exited_early(&label, &outcome)),
     };
     let (pid, endpoint, client) = match connected {
         Ok(connected) => connected,
         Err(error) => {
             supervisor.kill();
-            let error = match supervisor.gone().await {
-                ExitOutcome::Died(death) => error.with_death(death),
-                ExitOutcome::Ended(ended) => {
-                    error.with_death(Arc::new(ended.as_death(started.elapsed())))
-                }
+            let death = match supervisor.cleaned_up().await {
+                ExitOutcome::Died(death) => death,
+                ExitOutcome::ShutDown(report) => Arc::new(report.to_death(started.elapsed())),
             };
-            return Err(error.on(format!("daemon {spawned_pid} ({name})")));
+            return Err(error.with_death(death).on(format!("daemon {spawned_pid} ({name})")));
         }
     };
-    unfinished.finished();
-
-    let (mourner, mourning) = (client.clone(), supervisor.clone());
-    keeper()?.spawn(async move {
-        let outcome = mourning.exited().await;
-        // What a daemon had sent that ended in order is worth a wait; a death is told
-        // soon.
-        let patience =
-            if matches!(outcome, ExitOutcome::Ended(_)) { LAST_ANSWERS } else { AFTERMATH };
-        let verdict = verdict(outcome);
-        mourner.refuse(&verdict);
-        // Answers that it had sent before are read first.
-        let _ = timeout(patience, mourner.read_out()).await;
-        mourner.fail(&verdict);
-    });
+    kill_guard.disarm();
+    keeper()?.spawn(fail_calls_after_exit(client.clone(), supervisor.clone()));
     let owner = std::process::id();
     let transport = hello.transport;
     Ok(Daemon(Arc::new(DaemonShared {
@@ -169,7 +140,7 @@ pub(super) async fn launch(recipe: LaunchSettings, runtime: Runtime) -> Result<D
     })))
 }
 
-/// Starts what the plan says. Dropped, it ends again.
+/// Starts what the plan says. Dropping the result ends it again.
 fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> {
     let (program, directory, transport) = match plan {
         LaunchPlan::Unix(program) => {
@@ -178,92 +149,156 @@ fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> 
             (program, Some(directory), transport)
         }
         LaunchPlan::Localhost(program, token) => (program, None, Transport::Localhost { token }),
-        LaunchPlan::InProcess(start) => {
-            let (server, lifeline, connection) = start(workers).map_err(|error| {
-                Error::new(ErrorKind::Spawn, format!("its runtime could not be started: {error}"))
-                    .because(error)
-            })?;
-            return Ok(LaunchedProcess {
-                body: Backend::InProcess(server),
-                lifeline: Lifeline::new(lifeline),
-                transport: Transport::InProcess,
-                directory: None,
-                connection: Some(connection),
-                shown: "in-process".to_owned(),
-                advice: "see what was printed to stderr",
-            });
-        }
+        LaunchPlan::InProcess(start) => return start_in_process(start, workers),
     };
     let (child, lifeline) = Child::start(&program, id)?;
     let lifeline = lifeline
         .set_nonblocking(true)
         .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
         .map_err(|error| {
-            Error::new(ErrorKind::Spawn, format!("the lifeline cannot be used: {error}"))
+            let message = format!("failed to prepare the socket for the handshake: {error}");
+            Error::new(ErrorKind::Spawn, message).because(error)
         })?;
     Ok(LaunchedProcess {
-        body: Backend::Process(child),
+        backend: Backend::Process(child),
         lifeline: Lifeline::new(IoStream::Unix(lifeline)),
         transport,
         directory,
         connection: None,
-        shown: program.shown.display().to_string(),
-        advice: "does it call `oad::init()` first thing in `main`?",
+        label: Label {
+            name: program.shown.display().to_string(),
+            advice: "check that its `main` calls `oad::init()` first",
+        },
     })
 }
 
-async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, Endpoint)> {
+fn start_in_process(start: StartInProcess, workers: usize) -> Result<LaunchedProcess> {
+    let (server, lifeline, connection) = start(workers).map_err(|error| {
+        let message = format!("failed to start an async runtime for the daemon: {error}");
+        Error::new(ErrorKind::Spawn, message).because(error)
+    })?;
+    Ok(LaunchedProcess {
+        backend: Backend::InProcess(server),
+        lifeline: Lifeline::new(lifeline),
+        transport: Transport::InProcess,
+        directory: None,
+        connection: Some(connection),
+        label: Label { name: "in-process".to_owned(), advice: "check what was printed to stderr" },
+    })
+}
+
+/// Sends the hello, waits for the answer, and hands the lifeline to the supervisor.
+async fn shake_hands(
+    mut lifeline: Lifeline,
+    hello: &Hello,
+    supervisor: &Supervisor,
+) -> Result<(u32, Endpoint)> {
     let failed = |message: String| Error::new(ErrorKind::Handshake, message);
-    let said = async {
+    let exchange = async {
         write_frame(&mut lifeline.writer, hello).await?;
         read_frame(&mut lifeline.reader).await
     };
-    let answer = match said.await {
+    let answer = match exchange.await {
         Ok(answer) => answer,
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(
-                failed(format!("it does not speak as a daemon does: {error}")).because(error)
-            );
+            let message =
+                format!("the process wrote something other than oad's handshake: {error}");
+            return Err(failed(message).because(error));
         }
-        // It has let go of its end.
+        // It has closed its end.
         Err(_) => None,
     };
     match answer {
-        Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => Ok((pid, endpoint)),
-        Some(DaemonMessage::Ready { protocol, .. } | DaemonMessage::OtherVersion { protocol }) => Err(Error::new(
-            ErrorKind::Version,
-            format!("it speaks version {protocol} of the protocol, and this program version {PROTOCOL_VERSION}"),
-        )
-        .advise("build both with the same version of oad")),
+        Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => {
+            supervisor.handshake_done(lifeline, pid);
+            Ok((pid, endpoint))
+        }
+        Some(DaemonMessage::Ready { protocol, .. } | DaemonMessage::OtherVersion { protocol }) => {
+            let message = format!(
+                "the daemon uses protocol version {protocol}, but this program uses version \
+                 {PROTOCOL_VERSION}"
+            );
+            Err(Error::new(ErrorKind::Version, message)
+                .advise("build both with the same version of oad"))
+        }
         Some(DaemonMessage::Failed { message }) => Err(failed(message)),
         Some(DaemonMessage::Terminating { .. } | DaemonMessage::Leaving { .. }) => {
-            Err(failed("it ends before it has begun".to_owned()))
+            Err(failed("the daemon ended before it was ready".to_owned()))
         }
-        // The exit that follows says more, so there is nothing to do but wait for it; the
-        // start timeout bounds that.
+        // The exit that follows is the better explanation. The start timeout bounds the
+        // wait for it.
         None => std::future::pending().await,
     }
 }
 
-fn exited_early(shown: &str, advice: &str, outcome: &ExitOutcome) -> Error {
+/// Connects to the daemon and opens the session, on `runtime`.
+async fn open_session(
+    pid: u32,
+    endpoint: &Endpoint,
+    connection: Option<IoStream>,
+    hello: &Hello,
+    supervisor: &Supervisor,
+    runtime: Runtime,
+) -> Result<Client> {
+    let limits = Limits { message: hello.message_limit, depth: hello.depth_limit };
+    let (grace, supervisor) = (hello.grace, supervisor.clone());
+    let end_daemon = move || supervisor.end(grace, Instant::now());
+    let address = endpoint.clone();
+    let stream = async move {
+        match connection {
+            Some(connection) => Ok(connection),
+            None => connect(&address, pid).await,
+        }
+    };
+    let (token, keeper) = (hello.transport.token().cloned(), Runtime::current());
+    let connecting = Client::connect(stream, endpoint.clone(), token, limits, keeper, end_daemon);
+    runtime.spawn(connecting.with_current_subscriber()).await.unwrap_or_else(|_| {
+        let message = "the async runtime that started the daemon ended, or has no I/O driver";
+        Err(Error::new(ErrorKind::RuntimeEnded, message)
+            .advise("keep the runtime alive, and build it with `enable_all()`"))
+    })
+}
+
+/// Waits until the daemon has exited, and then fails every call with the reason.
+async fn fail_calls_after_exit(client: Client, supervisor: Supervisor) {
+    let outcome = supervisor.exited().await;
+    // A daemon that was shut down has answered its last calls, which is worth a wait. A
+    // death is reported soon.
+    let patience = match outcome {
+        ExitOutcome::ShutDown(_) => LAST_RESPONSES_TIMEOUT,
+        ExitOutcome::Died(_) => EXIT_DELAY,
+    };
+    let error = outcome.into_error();
+    client.refuse(&error);
+    // Responses that were sent before the exit are read first.
+    let _ = timeout(patience, client.drained()).await;
+    client.fail(&error);
+}
+
+fn exited_early(label: &Label, outcome: &ExitOutcome) -> Error {
+    let Label { name, advice } = label;
     match outcome {
-        ExitOutcome::Died(death) => Error::new(
-            ErrorKind::Spawn,
-            format!("`{shown}` ended before it was ready: {}", death.status),
-        )
-        .with_death(death.clone())
-        .advise(advice),
-        ExitOutcome::Ended(_) => {
-            Error::new(ErrorKind::Spawn, format!("`{shown}` was ended before it was ready"))
+        ExitOutcome::Died(death) => {
+            let message = format!("`{name}` ended before it was ready: {}", death.status);
+            Error::new(ErrorKind::Spawn, message).with_death(death.clone()).advise(*advice)
+        }
+        ExitOutcome::ShutDown(_) => {
+            Error::new(ErrorKind::Spawn, format!("`{name}` was ended before it was ready"))
         }
     }
 }
 
-/// A process that is not yet a daemon; dropped with the future, it is killed.
+fn not_ready(label: &Label, start_timeout: Duration) -> Error {
+    let message = format!("`{}` was not ready within {start_timeout:?}", label.name);
+    Error::new(ErrorKind::Handshake, message).advise(label.advice)
+}
+
+/// Kills the process if it is dropped, with the launching future, before the daemon is
+/// ready.
 struct KillUnlessReady<'a>(Option<&'a Supervisor>);
 
 impl KillUnlessReady<'_> {
-    fn finished(mut self) {
+    fn disarm(mut self) {
         self.0 = None;
     }
 }

@@ -1,4 +1,4 @@
-//! How a daemon ended.
+//! How a daemon was shut down.
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use crate::common::error::{DeadProcess, Death, Status};
 
-/// How a daemon ended that was asked to: the report of a shutdown.
+/// How a daemon that was asked to end did so.
+///
+/// [`Daemon::shutdown`](crate::Daemon::shutdown) and
+/// [`Remote::shutdown`](crate::Remote::shutdown) return it. `Display` is one line, such
+/// as `daemon 4211 ended in 3 ms: exited with code 0`.
 #[derive(Clone, Debug)]
 pub struct ShutdownReport {
     pub(super) pid: u32,
@@ -16,14 +20,15 @@ pub struct ShutdownReport {
     pub(super) abandoned: Option<u64>,
     pub(super) dropped: bool,
     pub(super) duration: Duration,
-    /// The end of its stderr, for the error of one that was ended before it had begun.
+    /// The last lines of its stderr. Only the error for a process that was ended before
+    /// it became a daemon uses them.
     pub(super) stderr: String,
 }
 
 impl ShutdownReport {
-    /// For the error of a process that was ended before it was a daemon: what is worth
-    /// telling is how, and what it wrote.
-    pub(super) fn as_death(&self, uptime: Duration) -> Death {
+    /// Converts the report of a process that was ended before it became a daemon, whose
+    /// error shows its exit status and its stderr.
+    pub(super) fn to_death(&self, uptime: Duration) -> Death {
         Death {
             whose: DeadProcess::Daemon,
             pid: self.pid,
@@ -33,56 +38,65 @@ impl ShutdownReport {
         }
     }
 
-    /// The process id it had.
+    /// Returns the process id that the daemon had.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Its exit status. `None` if this program ignores SIGCHLD, for then the kernel keeps
-    /// none; or if a wrapper had started the daemon, and outlived it without telling.
+    /// Returns the exit status of the daemon's process.
+    ///
+    /// It is `None` if this program ignores SIGCHLD, because the kernel then keeps no
+    /// exit status; if a wrapper started the daemon and did not exit after it; and for a
+    /// daemon [in this process](crate::Spawn::in_process).
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
         self.status.known()
     }
 
-    /// Whether it ended by itself and in order: every call answered, every object
-    /// dropped. Where its exit status is not known, its last word counts.
+    /// Returns `true` if the daemon ended by itself and in order: every call was
+    /// answered, every object was dropped, and the exit status, if it is known, is
+    /// success.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let succeeded = self.status().is_none_or(|status| status.success());
         !self.killed && self.abandoned == Some(0) && self.dropped && succeeded
     }
 
-    /// Whether it was killed: by its parent or by its own watchdog because it had not
-    /// ended within its grace, or by something else meanwhile.
+    /// Returns `true` if a signal ended the daemon: its parent or its own watchdog killed
+    /// it because it had not ended within its grace, or something else did meanwhile.
     #[must_use]
     pub fn was_killed(&self) -> bool {
         self.killed
     }
 
-    /// How many calls ran or waited when it began to end, creations of objects among
-    /// them. `None` if it did not say, because it was stopped or stuck.
+    /// Returns how many calls, creations of objects included, were running or waiting
+    /// when the daemon began to end.
+    ///
+    /// It is `None` if the daemon did not report it, because it was stopped or stuck.
     #[must_use]
     pub fn calls(&self) -> Option<u64> {
         self.calls
     }
 
-    /// How many calls were still running when the grace was over, and were cut off.
-    /// `None` if it could not say, because it was killed or exited by itself.
+    /// Returns how many calls were still running at the end of the grace and were cut
+    /// off.
+    ///
+    /// It is `None` if the daemon did not report it, because it was killed or the object
+    /// exited the process.
     #[must_use]
     pub fn abandoned(&self) -> Option<u64> {
         self.abandoned
     }
 
-    /// How long the end took, from the first request to the removal of its directory.
+    /// Returns how long the shutdown took, from the first request to the removal of the
+    /// daemon's directory.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration
     }
 }
 
-/// As `daemon 4211 ended in 3 ms: exited with code 0`.
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -98,7 +112,7 @@ impl fmt::Display for ShutdownReport {
             Some(0) | None => {}
         }
         if self.abandoned.is_some() && !self.dropped {
-            f.write_str(", and an object's drop did not end")?;
+            f.write_str(", and an object was still being dropped")?;
         }
         Ok(())
     }

@@ -1,30 +1,31 @@
-//! A call of a method.
+//! A call of a method, or another operation on an object.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::common::definition::{self, Action, Returns, short_name};
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::definition::{Action, Operation, Returns};
+use crate::common::error::{Error, Result};
 #[cfg(feature = "python")]
 use crate::common::stream::Stream;
-use crate::common::stream::{IncomingItems, WINDOW};
-use crate::common::value::{Held, Value, Wanted, wanted};
-use crate::parent::client::{ArgumentsBuilder, CallParts};
-use crate::parent::client::{Options, Response, Submitted};
+use crate::common::stream::WINDOW;
+use crate::common::value::{Held, Wanted, wanted};
+use crate::parent::client::{ArgumentsBuilder, CallOptions, CallParts, Response, Submitted};
+use crate::parent::proxy::Proxy;
+use crate::parent::proxy::adopt::{ReturnedValue, read};
+use crate::parent::proxy::call_target::CallTarget;
 #[cfg(feature = "python")]
-use crate::parent::proxy::FromPython;
-use crate::parent::proxy::adopt::read;
-use crate::parent::proxy::{Origin, Proxy};
+use crate::parent::proxy::from_python::FromPython;
 
-/// A call of a method: a future of what it returns. It is sent when it is first polled,
-/// and the calls of one proxy are carried out in that order.
+/// A call of a method: a future of what the method returns.
+///
+/// It is sent when it is first polled. Calls of one proxy are carried out in that order.
 ///
 /// ```no_run
 /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
@@ -42,68 +43,58 @@ use crate::parent::proxy::{Origin, Proxy};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Exception`] if the method itself fails or panics; anything else means
-/// that it could not be asked, or its answer not be had.
+/// [`ErrorKind::Exception`](crate::ErrorKind::Exception) if the method itself fails or
+/// panics. Any other kind means that the call did not reach the method, or that its
+/// result did not reach the caller.
 ///
 /// # Cancel safety
 ///
-/// Dropping it frees the caller at once. Before its first poll nothing has been sent;
-/// after it, a call that waits for its turn is taken back, an async method is cancelled
-/// at its next await (unless it is marked `#[oad(finish)]`), and a sync one runs on and
-/// keeps its object meanwhile. Python code is interrupted, by an exception in the very
-/// call; what no exception reaches, such as a computation in C, runs on, and the object
-/// is busy meanwhile, unless it was made with
-/// [`kill_when_stuck`](crate::PythonBuilder::kill_when_stuck).
+/// Dropping the call frees the caller at once. Before its first poll, nothing has been
+/// sent. After that, it depends on the method:
+///
+/// - A call that is still waiting for its turn is withdrawn.
+/// - An async method is cancelled at its next await, unless it is marked
+///   `#[oad(finish)]`.
+/// - A sync method runs to its end, and its object stays busy meanwhile.
+/// - Python code is interrupted by an exception. Code that an exception cannot reach,
+///   such as a computation in C, runs to its end, and the object stays busy meanwhile,
+///   unless it was made with [`kill_when_stuck`](crate::PythonBuilder::kill_when_stuck).
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<T, E = Error> {
     state: CallState,
     decode: Decode<T, E>,
 }
 
-/// Turns the answer into what the caller gets; the function puts into an error of its own
-/// what was called, and where.
-type Decode<T, E> = fn(Result<ReturnedValue>, &CallContext<'_>) -> Result<T, E>;
-
-/// What a method has returned: a value, and the stream that it stands for if it is one.
-pub(super) type ReturnedValue = (Value, Option<IncomingItems>);
-
-/// What was asked of which object.
-#[derive(Clone, Copy)]
-pub(super) struct CallContext<'a> {
-    pub(super) proxy: &'a Proxy,
-    pub(super) action: Action,
-    pub(super) name: &'a str,
-}
+/// Converts the response to what the caller gets.
+type Decode<T, E> = fn(Result<ReturnedValue>, &CallTarget) -> Result<T, E>;
 
 enum CallState {
     Prepared(PreparedCall),
-    /// The operation comes first, so that a dropped call is cancelled before its proxy is
-    /// released.
-    Sent {
-        submitted: Submitted,
-        proxy: Proxy,
-        action: Action,
-        name: Cow<'static, str>,
-        /// The proxies among the arguments.
-        _held: Held,
-    },
+    Sent(SentCall),
     Done,
 }
 
 struct PreparedCall {
-    proxy: Proxy,
-    action: Action,
+    target: CallTarget,
     returns: Returns,
-    name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
-    options: Options,
+    options: CallOptions,
 }
 
-/// What a method's `Result` consists of, also where its type is an alias.
+/// The fields are dropped in this order: a dropped call is cancelled before its proxy is
+/// released.
+struct SentCall {
+    submitted: Submitted,
+    target: CallTarget,
+    /// The proxies among the arguments.
+    _held: Held,
+}
+
+/// The parts of a method's `Result` type, even if that is an alias.
 pub trait ResultParts {
-    /// What it is if all goes well.
+    /// The type of a success.
     type Ok;
-    /// What it is if not.
+    /// The type of a failure.
     type Err;
 }
 
@@ -112,84 +103,45 @@ impl<T, E> ResultParts for Result<T, E> {
     type Err = E;
 }
 
-/// Prepares a call whose failures are all [`Error`]s.
+impl Proxy {
+    /// Calls a method by name, with a tuple of arguments; `()` for none.
+    ///
+    /// ```no_run
+    /// # async fn example(counter: oad::Proxy) -> oad::Result<()> {
+    /// let total: i64 = counter.call("add", (2,)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The requested type decides how the result of a Python object comes: by value, as a
+    /// `Proxy` of an object that stays in the interpreter, or not at all for `()`.
+    ///
+    /// # Errors
+    ///
+    /// The call fails with [`ErrorKind::NoSuchMethod`](crate::ErrorKind::NoSuchMethod) if
+    /// the object has no method of this name, with
+    /// [`ErrorKind::BadArguments`](crate::ErrorKind::BadArguments) if the method takes
+    /// other arguments, and with [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if
+    /// its result cannot be read as a `T`.
+    pub fn call<T: DeserializeOwned>(
+        &self,
+        method: impl Into<String>,
+        arguments: impl Serialize,
+    ) -> Call<T> {
+        let arguments = ArgumentsBuilder::items_of(&arguments);
+        operation(self, Action::Call, Cow::Owned(method.into()), arguments)
+    }
+}
+
+/// Prepares a call that fails with [`Error`].
 pub fn call<T: DeserializeOwned>(
     proxy: &Proxy,
     method: &'static str,
     arguments: ArgumentsBuilder,
 ) -> Call<T> {
-    call_named(proxy, method.into(), arguments)
+    operation(proxy, Action::Call, method.into(), arguments)
 }
 
-/// The same, for a method whose name is known only now.
-pub(super) fn call_named<T: DeserializeOwned>(
-    proxy: &Proxy,
-    method: Cow<'static, str>,
-    arguments: ArgumentsBuilder,
-) -> Call<T> {
-    ask(proxy, Action::Call, method, arguments)
-}
-
-/// The same, for what else can be done with a name of an object.
-pub(super) fn ask<T: DeserializeOwned>(
-    proxy: &Proxy,
-    action: Action,
-    name: Cow<'static, str>,
-    arguments: ArgumentsBuilder,
-) -> Call<T> {
-    let mut call = prepare(proxy, name, arguments, |answer, asked| read(asked, answer?));
-    if let CallState::Prepared(prepared) = &mut call.state {
-        prepared.action = action;
-        prepared.returns = returns::<T>();
-    }
-    call
-}
-
-/// The same for a Python object.
-#[cfg(feature = "python")]
-pub(super) fn ask_python<T: FromPython>(
-    proxy: &Proxy,
-    action: Action,
-    name: Cow<'static, str>,
-    arguments: ArgumentsBuilder,
-) -> Call<T> {
-    let mut call = prepare(proxy, name, arguments, |answer, context| {
-        let read = read::<T::Read>(context, answer?)?;
-        T::from_read(read).map_err(|error| context.explain(error))
-    });
-    if let CallState::Prepared(prepared) = &mut call.state {
-        prepared.action = action;
-        prepared.returns = returns::<T::Read>();
-    }
-    call
-}
-
-/// The same for the items of what is iterated over.
-#[cfg(feature = "python")]
-pub(super) fn ask_items<T: DeserializeOwned>(
-    proxy: &Proxy,
-    name: Cow<'static, str>,
-    arguments: ArgumentsBuilder,
-) -> Call<Stream<T>> {
-    let mut call = ask(proxy, Action::Iterate, name, arguments);
-    if let CallState::Prepared(prepared) = &mut call.state {
-        prepared.returns = returns::<T>();
-    }
-    call
-}
-
-/// Who wants a proxy wants the object to stay, whatever it is, and who wants nothing can
-/// be given nothing.
-fn returns<T: DeserializeOwned>() -> Returns {
-    match wanted::<T>() {
-        Wanted::Handle => Returns::Handle,
-        Wanted::HandleOrNull => Returns::HandleOrNull,
-        Wanted::Nothing => Returns::Nothing,
-        Wanted::Other => Returns::Fitting,
-    }
-}
-
-/// Prepares a call whose failures are the method's own error type.
+/// Prepares a call that fails with the method's own error type.
 pub fn call_fallible<T, E>(
     proxy: &Proxy,
     method: &'static str,
@@ -199,8 +151,10 @@ where
     T: DeserializeOwned,
     E: DeserializeOwned + From<Error>,
 {
-    prepare(proxy, method.into(), arguments, |answer, asked| {
-        answer.and_then(|returned| read(asked, returned)).map_err(|error| {
+    // The macro uses it for Rust objects, whose results are not requested in other forms.
+    let returns = Returns::Fitting;
+    prepare(proxy, Action::Call, returns, method.into(), arguments, |response, target| {
+        response.and_then(|returned| read(target, returned)).map_err(|error| {
             match error.exception().and_then(|exception| exception.get()) {
                 Some(own) => own,
                 None => E::from(error),
@@ -209,37 +163,95 @@ where
     })
 }
 
+/// Prepares any operation on an object.
+fn operation<T: DeserializeOwned>(
+    proxy: &Proxy,
+    action: Action,
+    name: Cow<'static, str>,
+    arguments: ArgumentsBuilder,
+) -> Call<T> {
+    prepare(proxy, action, returns::<T>(), name, arguments, |response, target| {
+        read(target, response?)
+    })
+}
+
+/// Prepares an operation on a Python object.
+#[cfg(feature = "python")]
+pub(super) fn python_operation<T: FromPython>(
+    proxy: &Proxy,
+    action: Action,
+    name: Cow<'static, str>,
+    arguments: ArgumentsBuilder,
+) -> Call<T> {
+    prepare(proxy, action, returns::<T::Read>(), name, arguments, |response, target| {
+        let read = read::<T::Read>(target, response?)?;
+        T::from_read(read).map_err(|error| target.explain(error))
+    })
+}
+
+/// Prepares an iteration over a Python object.
+#[cfg(feature = "python")]
+pub(super) fn iteration<T: FromPython>(
+    proxy: &Proxy,
+    name: Cow<'static, str>,
+    arguments: ArgumentsBuilder,
+) -> Call<Stream<T>> {
+    let returns = returns::<T::Read>();
+    prepare(proxy, Action::Iterate, returns, name, arguments, |response, target| {
+        read(target, response?)
+    })
+}
+
+/// Requesting a proxy keeps the result in the interpreter; requesting `()` discards it; a
+/// type without proxies and values of any kind inside gets a copy, also of an instance of
+/// a subclass.
+fn returns<T: DeserializeOwned>() -> Returns {
+    match wanted::<T>() {
+        Wanted::Handle => Returns::Handle,
+        Wanted::HandleOrNull => Returns::HandleOrNull,
+        Wanted::Nothing => Returns::Nothing,
+        Wanted::Other => Returns::Fitting,
+    }
+}
+
 fn prepare<T, E>(
     proxy: &Proxy,
+    action: Action,
+    returns: Returns,
     name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
     decode: Decode<T, E>,
 ) -> Call<T, E> {
-    let options = Options { deadline: None, window: WINDOW };
-    let (action, returns) = (Action::Call, Returns::Fitting);
-    let prepared = PreparedCall { proxy: proxy.clone(), action, returns, name, arguments, options };
+    let options = CallOptions { timeout: None, window: WINDOW };
+    let target = CallTarget { proxy: proxy.clone(), action, name };
+    let prepared = PreparedCall { target, returns, arguments, options };
     Call { state: CallState::Prepared(prepared), decode }
 }
 
 impl<T, E> Call<T, E> {
-    /// How long to wait for the answer, or for the end of the stream that it is, from the
-    /// first poll; without limit by default. Then the call, or the stream, fails with
-    /// [`ErrorKind::Timeout`], and the method is cancelled as if the call were dropped.
-    /// The error says how far the call had come, if the daemon tells that within 40 ms
-    /// more.
+    /// Limits how long the call, or the stream that it returns, may take, from the first
+    /// poll to the end. There is no limit by default.
+    ///
+    /// After the timeout, the call or the stream fails with
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), and the method is cancelled as
+    /// if the call were dropped. The error says how far the call had come, if the daemon
+    /// reports that within another 40 ms.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.set(|options| options.deadline = Some(timeout))
+        self.change(|prepared| prepared.options.timeout = Some(timeout))
     }
 
-    /// How many items of a [`Stream`](crate::Stream) that the method returns may be made
-    /// before they are taken; 64 by default, and 1 at the least. More of them cost memory
-    /// here when they are large, fewer cost a wake-up for each when they are small.
+    /// Limits how many items of a returned [`Stream`](crate::Stream) are produced before
+    /// the caller reads them. The default is 64, the minimum 1.
+    ///
+    /// A larger window takes memory if the items are large; a smaller one costs a wake-up
+    /// for each item if they are small.
     pub fn window(self, items: u32) -> Self {
-        self.set(|options| options.window = items.max(1))
+        self.change(|prepared| prepared.options.window = items.max(1))
     }
 
-    /// One more argument, by its name. A name that is given twice fails the call with
-    /// [`ErrorKind::BadArguments`].
+    /// Adds a keyword argument. Giving a name twice fails the call with
+    /// [`ErrorKind::BadArguments`](crate::ErrorKind::BadArguments).
+    #[doc(alias = "kwarg")]
     pub fn keyword(self, name: &str, argument: impl Serialize) -> Self {
         self.change(|prepared| {
             prepared.arguments =
@@ -256,28 +268,30 @@ impl<T, E> Call<T, E> {
         })
     }
 
-    /// Has the result of a Python object's come by value also if it is of a subclass of
-    /// what travels, such as a named tuple or an enumeration; what is no value then fails
-    /// the call. Means nothing for a Rust object.
+    /// Copies the result of a Python object, instances of subclasses included, and fails
+    /// if something in it cannot be converted to a value.
+    ///
+    /// Instances of subclasses are named tuples, enumerations, dataclasses, a `Counter`,
+    /// and the like. Types without proxies inside, such as `Vec<f64>`, are always copied
+    /// that way; a [`Value`](crate::Value) holds a handle of such an object by default.
+    /// For a Rust object this has no effect.
     pub fn by_value(self) -> Self {
         self.change(|prepared| prepared.returns = Returns::Value)
     }
 
-    /// Has the result of a Python object's stay in the interpreter, whatever it is, so
-    /// that it comes as a handle: for types that can hold one and do not need to, such as
-    /// a [`Value`]. Who asks for a [`Proxy`] need not say this, nor for an
-    /// `Option<Proxy>`, which is `None` for Python's `None` and that alone. Means nothing
-    /// for a Rust object.
+    /// Keeps the result of a Python object in the interpreter, whatever it is, so that it
+    /// comes as a handle.
+    ///
+    /// This is for types that can hold a handle but do not have to, such as a
+    /// [`Value`](crate::Value). A requested [`Proxy`] always stays there; for an
+    /// `Option<Proxy>`, only Python's `None` is `None`. For a Rust object this has no
+    /// effect.
     pub fn by_handle(self) -> Self {
         self.change(|prepared| {
             if prepared.returns != Returns::HandleOrNull {
                 prepared.returns = Returns::Handle;
             }
         })
-    }
-
-    fn set(self, change: impl FnOnce(&mut Options)) -> Self {
-        self.change(|prepared| change(&mut prepared.options))
     }
 
     fn change(mut self, change: impl FnOnce(&mut PreparedCall)) -> Self {
@@ -293,79 +307,42 @@ impl<T, E> Future for Call<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let CallState::Prepared(_) = this.state {
-            let CallState::Prepared(prepared) = std::mem::replace(&mut this.state, CallState::Done)
-            else {
-                unreachable!("it was just looked at")
-            };
-            let (proxy, action, name) =
-                (prepared.proxy.clone(), prepared.action, prepared.name.clone());
-            match prepared.send() {
-                Ok(sent) => this.state = sent,
-                Err(error) => {
-                    return Poll::Ready((this.decode)(
-                        Err(error),
-                        &CallContext { proxy: &proxy, action, name: &name },
-                    ));
-                }
-            }
-        }
-        let CallState::Sent { proxy, action, name, submitted, .. } = &mut this.state else {
-            panic!("a call is polled after its end")
+        let mut sent = match std::mem::replace(&mut this.state, CallState::Done) {
+            CallState::Prepared(prepared) => match prepared.send() {
+                Ok(sent) => sent,
+                Err((target, error)) => return Poll::Ready((this.decode)(Err(error), &target)),
+            },
+            CallState::Sent(sent) => sent,
+            CallState::Done => panic!("a `Call` was polled after it had completed"),
         };
-        let answer = ready!(Pin::new(submitted).poll(cx));
-        let asked = CallContext { proxy, action: *action, name };
+        let Poll::Ready(response) = Pin::new(&mut sent.submitted).poll(cx) else {
+            this.state = CallState::Sent(sent);
+            return Poll::Pending;
+        };
+        let target = &sent.target;
         let returned =
-            answer.and_then(Response::into_returned).map_err(|error| asked.explain(error));
-        let answer = (this.decode)(returned, &asked);
-        this.state = CallState::Done;
-        Poll::Ready(answer)
+            response.and_then(Response::into_returned).map_err(|error| target.explain(error));
+        Poll::Ready((this.decode)(returned, target))
     }
 }
 
 impl PreparedCall {
-    fn send(self) -> Result<CallState> {
-        let PreparedCall { proxy, action, returns, name, arguments, options } = self;
-        let sent =
-            arguments.into_parts().and_then(|CallParts { values, keywords, held, streams }| {
-                let asked = definition::Operation { action, name: name.to_string(), returns };
-                let client = proxy.daemon().client();
-                Ok((
-                    client.call(proxy.handle(), &asked, (values, keywords), streams, options)?,
-                    held,
-                ))
-            });
-        let (submitted, _held) = sent
-            .map_err(|error| CallContext { proxy: &proxy, action, name: &name }.explain(error))?;
-        Ok(CallState::Sent { proxy, action, name, submitted, _held })
-    }
-}
-
-impl CallContext<'_> {
-    /// Says what was tried, and on which daemon.
-    pub(super) fn explain(&self, error: Error) -> Error {
-        let error = error.doing(self.act()).on(self.proxy.daemon().to_string());
-        match (error.kind(), &self.proxy.0.origin) {
-            (ErrorKind::BadArguments, Origin::Rust) => {
-                error.advise("is the daemon's program of the same version as this one?")
+    fn send(self) -> Result<SentCall, (CallTarget, Error)> {
+        let PreparedCall { target, returns, arguments, options } = self;
+        let submitted = arguments.into_parts().and_then(|parts| {
+            let CallParts { values, keywords, held, streams } = parts;
+            let CallTarget { proxy, action, name } = &target;
+            let operation = Operation { action: *action, name: name.to_string(), returns };
+            let client = proxy.daemon().client();
+            let arguments = (values, keywords);
+            Ok((client.call(proxy.handle(), &operation, arguments, streams, options)?, held))
+        });
+        match submitted {
+            Ok((submitted, _held)) => Ok(SentCall { submitted, target, _held }),
+            Err(error) => {
+                let error = target.explain(error);
+                Err((target, error))
             }
-            _ => error,
-        }
-    }
-
-    fn act(&self) -> String {
-        let (called, name) = (self.proxy.called(), short_name(self.name));
-        let place = if name.is_empty() { called.to_owned() } else { format!("{called}.{name}") };
-        match (self.action, name) {
-            (Action::Call, _) => format!("calling {place}"),
-            (Action::GetAttribute, _) => format!("getting {place}"),
-            (Action::SetAttribute, _) => format!("setting {place}"),
-            (Action::DeleteAttribute, _) => format!("deleting {place}"),
-            (Action::Operate, "getitem") => format!("getting {called}[…]"),
-            (Action::Operate, "setitem") => format!("setting {called}[…]"),
-            (Action::Operate, "delitem") => format!("deleting {called}[…]"),
-            (Action::Operate, _) => format!("applying `{name}` to {called}"),
-            (Action::Iterate, _) => format!("iterating over {place}"),
         }
     }
 }
@@ -373,8 +350,8 @@ impl CallContext<'_> {
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (state, name) = match &self.state {
-            CallState::Prepared(prepared) => ("prepared", prepared.name.as_ref()),
-            CallState::Sent { name, .. } => ("sent", name.as_ref()),
+            CallState::Prepared(prepared) => ("prepared", &*prepared.target.name),
+            CallState::Sent(sent) => ("sent", &*sent.target.name),
             CallState::Done => ("done", ""),
         };
         f.debug_struct("Call").field("method", &name).field("state", &state).finish_non_exhaustive()

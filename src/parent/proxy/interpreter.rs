@@ -13,8 +13,12 @@ use serde::Serialize;
 use crate::common::definition::{Action, PythonSource};
 use crate::common::error::Result;
 use crate::parent::client::ArgumentsBuilder;
-use crate::parent::proxy::call::ask_python;
-use crate::parent::proxy::{Call, FromPython, Proxy, PythonBuilder, PythonProxy, Remote};
+use crate::parent::proxy::Proxy;
+use crate::parent::proxy::call::{Call, python_operation};
+use crate::parent::proxy::from_python::FromPython;
+use crate::parent::proxy::python::PythonProxy;
+use crate::parent::proxy::python_builder::{MadeInPython, PythonBuilder};
+use crate::parent::proxy::remote::Remote;
 
 /// A Python interpreter that runs below a daemon. Cheap to clone.
 ///
@@ -39,11 +43,43 @@ pub struct Interpreter {
     object: PythonProxy,
 }
 
-impl Interpreter {
-    pub(super) fn new(object: PythonProxy) -> Self {
-        Interpreter { object }
-    }
+/// Starts an interpreter; objects are then made with the methods of [`Interpreter`].
+///
+/// `interpreter` is the path of an interpreter, the path of a virtual environment, or a
+/// name on the daemon's `PATH`; see [`PythonBuilder::interpreter`].
+///
+/// It starts a daemon of its own, or with [`within`](PythonBuilder::within) one more
+/// interpreter in a daemon that already runs.
+///
+/// ```no_run
+/// # async fn example() -> oad::Result<()> {
+/// let py = oad::interpreter(".venv").await?;
+/// let numpy = py.import("numpy").await?;
+/// let text = py.instance("io", "StringIO").arg("hello").await?;
+/// println!("Python {} at {}", py.version(), py.executable().display());
+/// # Ok(()) }
+/// ```
+pub fn interpreter(interpreter: impl Into<PathBuf>) -> PythonBuilder<Interpreter> {
+    PythonBuilder::new(PythonSource::Interpreter).interpreter(interpreter)
+}
 
+impl PythonProxy {
+    /// The interpreter that the object lives in. What is made with its methods lives
+    /// beside the object.
+    ///
+    /// ```no_run
+    /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
+    /// let json = text.interpreter().import("json").await?;
+    /// let quoted: String = json.call("dumps", (text.str().await?,)).await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn interpreter(&self) -> Interpreter {
+        Interpreter { object: self.clone() }
+    }
+}
+
+impl Interpreter {
     /// The process id of the interpreter.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -102,12 +138,18 @@ impl Interpreter {
     /// ```
     pub fn eval<T: FromPython>(&self, expression: impl Into<String>) -> Eval<T> {
         let arguments = ArgumentsBuilder::new().with(&expression.into());
-        let call = ask_python(&self.object, Action::Operate, "eval".into(), arguments);
+        let call = python_operation(&self.object, Action::Operate, "eval".into(), arguments);
         Eval { call, expects: PhantomData }
     }
 
     fn builder(&self, source: PythonSource) -> PythonBuilder {
         PythonBuilder::new(source).beside(self.object.as_proxy())
+    }
+}
+
+impl MadeInPython for Interpreter {
+    fn from_proxy(object: PythonProxy) -> Self {
+        Interpreter { object }
     }
 }
 

@@ -13,8 +13,12 @@ use crate::common::definition::{Action, InterpreterFacts};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::Stream;
 use crate::parent::client::ArgumentsBuilder;
-use crate::parent::proxy::call::{ask_items, ask_python};
-use crate::parent::proxy::{AttributePath, Call, Interpreter, Operator, Origin, Proxy, Remote};
+use crate::parent::proxy::attribute_path::AttributePath;
+use crate::parent::proxy::call::{Call, iteration, python_operation};
+use crate::parent::proxy::from_python::FromPython;
+use crate::parent::proxy::operator::Operator;
+use crate::parent::proxy::remote::Remote;
+use crate::parent::proxy::{Origin, Proxy};
 
 /// A proxy of a Python object. It derefs to [`Proxy`] and adds what Python objects
 /// support beside method calls: attributes, items, operators and iteration.
@@ -51,32 +55,6 @@ use crate::parent::proxy::{AttributePath, Call, Interpreter, Operator, Origin, P
 #[derive(Clone)]
 pub struct PythonProxy(Proxy);
 
-/// What a call of a Python object can return: any `serde` type, or a [`PythonProxy`].
-///
-/// It is implemented for all of them; there is nothing to implement by hand.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be read from what a Python object returns",
-    note = "ask for a type that implements `serde::Deserialize`, such as `String` or `Vec<f64>`, or for an `oad::PythonProxy`; inside another type a proxy is an `oad::Proxy`"
-)]
-pub trait FromPython: Sized {
-    /// What is read from the response first.
-    #[doc(hidden)]
-    type Read: DeserializeOwned;
-
-    /// Converts it.
-    #[doc(hidden)]
-    fn from_read(read: Self::Read) -> Result<Self>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> FromPython for T {
-    type Read = T;
-
-    fn from_read(read: T) -> Result<Self> {
-        Ok(read)
-    }
-}
-
 impl FromPython for PythonProxy {
     type Read = Proxy;
 
@@ -95,7 +73,8 @@ impl Proxy {
         match self.0.origin {
             Origin::Python { .. } => Ok(PythonProxy(self.clone())),
             Origin::Rust => {
-                let message = format!("`{}` is a Rust object, not a Python object", self.called());
+                let message =
+                    format!("`{}` is a Rust object, not a Python object", self.display_name());
                 Err(Error::new(ErrorKind::WrongType, message).on(self.daemon().to_string()))
             }
         }
@@ -132,21 +111,7 @@ impl PythonProxy {
         arguments: impl Serialize,
     ) -> Call<T> {
         let arguments = ArgumentsBuilder::items_of(&arguments);
-        ask_python(self, Action::Call, Cow::Owned(method.into().into_text()), arguments)
-    }
-
-    /// The interpreter that the object lives in. What is made with its methods lives
-    /// beside the object.
-    ///
-    /// ```no_run
-    /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
-    /// let json = text.interpreter().import("json").await?;
-    /// let quoted: String = json.call("dumps", (text.str().await?,)).await?;
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn interpreter(&self) -> Interpreter {
-        Interpreter::new(self.clone())
+        python_operation(self, Action::Call, Cow::Owned(method.into().into_text()), arguments)
     }
 
     pub(super) fn facts(&self) -> &InterpreterFacts {
@@ -167,27 +132,32 @@ impl PythonProxy {
     #[doc(alias("get", "__getattr__"))]
     pub fn getattr<T: FromPython>(&self, attribute: impl Into<AttributePath>) -> Call<T> {
         let name = Cow::Owned(attribute.into().into_text());
-        ask_python(self, Action::GetAttribute, name, ArgumentsBuilder::new())
+        python_operation(self, Action::GetAttribute, name, ArgumentsBuilder::new())
     }
 
     /// Sets an attribute.
     #[doc(alias("set", "__setattr__"))]
     pub fn setattr(&self, attribute: impl Into<AttributePath>, value: impl Serialize) -> Call<()> {
         let name = Cow::Owned(attribute.into().into_text());
-        ask_python(self, Action::SetAttribute, name, ArgumentsBuilder::new().with(&value))
+        python_operation(self, Action::SetAttribute, name, ArgumentsBuilder::new().with(&value))
     }
 
     /// Deletes an attribute.
     #[doc(alias("delete", "__delattr__"))]
     pub fn delattr(&self, attribute: impl Into<AttributePath>) -> Call<()> {
         let name = Cow::Owned(attribute.into().into_text());
-        ask_python(self, Action::DeleteAttribute, name, ArgumentsBuilder::new())
+        python_operation(self, Action::DeleteAttribute, name, ArgumentsBuilder::new())
     }
 
     /// Calls the object itself: a function, a class, or an instance with `__call__`.
     #[doc(alias("call0", "call1", "__call__"))]
     pub fn invoke<T: FromPython>(&self, arguments: impl Serialize) -> Call<T> {
-        ask_python(self, Action::Call, Cow::Borrowed(""), ArgumentsBuilder::items_of(&arguments))
+        python_operation(
+            self,
+            Action::Call,
+            Cow::Borrowed(""),
+            ArgumentsBuilder::items_of(&arguments),
+        )
     }
 
     /// Applies an operator or a builtin function to the object and other operands, as
@@ -209,7 +179,7 @@ impl PythonProxy {
         operands: impl Serialize,
     ) -> Call<T> {
         let name = operator.into().into_name();
-        ask_python(self, Action::Operate, name, ArgumentsBuilder::items_of(&operands))
+        python_operation(self, Action::Operate, name, ArgumentsBuilder::items_of(&operands))
     }
 
     /// Returns the item under a key, or the items of a [`Slice`](crate::value::Slice).
@@ -310,7 +280,7 @@ impl PythonProxy {
     /// ```
     #[doc(alias("iterate", "try_iter", "__iter__"))]
     pub fn iter<T: DeserializeOwned>(&self) -> Call<Stream<T>> {
-        ask_items(self, Cow::Borrowed(""), ArgumentsBuilder::new())
+        iteration(self, Cow::Borrowed(""), ArgumentsBuilder::new())
     }
 
     /// Calls a method and iterates over what it returns, such as a generator.
@@ -321,11 +291,11 @@ impl PythonProxy {
         arguments: impl Serialize,
     ) -> Call<Stream<T>> {
         let name = Cow::Owned(method.into().into_text());
-        ask_items(self, name, ArgumentsBuilder::items_of(&arguments))
+        iteration(self, name, ArgumentsBuilder::items_of(&arguments))
     }
 
     fn apply<T: FromPython>(&self, operator: Operator, operands: ArgumentsBuilder) -> Call<T> {
-        ask_python(self, Action::Operate, operator.into_name(), operands)
+        python_operation(self, Action::Operate, operator.into_name(), operands)
     }
 }
 

@@ -15,13 +15,15 @@ use crate::common::definition::{Definition, PythonDefinition, PythonSource};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::parent::client::ArgumentsBuilder;
 use crate::parent::daemon::{Daemon, Spawn, Spawned};
-use crate::parent::proxy::{Interpreter, Origin, Proxy, PythonProxy};
+use crate::parent::proxy::python::PythonProxy;
+use crate::parent::proxy::{Origin, Proxy};
 
-/// A builder of a Python object or of an [`Interpreter`]; `.await` makes it.
+/// A builder of a Python object or of an [`Interpreter`](crate::Interpreter); `.await`
+/// makes it.
 ///
 /// [`python`] and its siblings make one that starts a daemon, or uses the one that
-/// [`within`](PythonBuilder::within) names. The methods of [`Interpreter`] make one for
-/// an interpreter that already runs.
+/// [`within`](PythonBuilder::within) names. The methods of
+/// [`Interpreter`](crate::Interpreter) make one for an interpreter that already runs.
 ///
 /// The interpreter is a process of its own below the daemon: any CPython from 3.6 on.
 /// Nothing has to be installed there, and nothing is written there.
@@ -107,26 +109,6 @@ pub fn python_script(name: impl Into<String>, source: impl Into<String>) -> Pyth
 /// Converts a value to a Python object.
 pub fn python_value(value: impl Serialize) -> PythonBuilder {
     PythonBuilder::new(PythonSource::Value).arg(value)
-}
-
-/// Starts an interpreter; objects are then made with the methods of [`Interpreter`].
-///
-/// `interpreter` is the path of an interpreter, the path of a virtual environment, or a
-/// name on the daemon's `PATH`; see [`PythonBuilder::interpreter`].
-///
-/// It starts a daemon of its own, or with [`within`](PythonBuilder::within) one more
-/// interpreter in a daemon that already runs.
-///
-/// ```no_run
-/// # async fn example() -> oad::Result<()> {
-/// let py = oad::interpreter(".venv").await?;
-/// let numpy = py.import("numpy").await?;
-/// let text = py.instance("io", "StringIO").arg("hello").await?;
-/// println!("Python {} at {}", py.version(), py.executable().display());
-/// # Ok(()) }
-/// ```
-pub fn interpreter(interpreter: impl Into<PathBuf>) -> PythonBuilder<Interpreter> {
-    PythonBuilder::new(PythonSource::Interpreter).interpreter(interpreter)
 }
 
 impl PythonBuilder {
@@ -241,7 +223,7 @@ impl<P> PythonBuilder<P> {
     /// An object goes into the interpreter that the daemon runs. If it runs several, that
     /// is an error that lists them: name one by
     /// [`interpreter`](PythonBuilder::interpreter), or make the object with its
-    /// [`Interpreter`]. If it runs none, one is started.
+    /// [`Interpreter`](crate::Interpreter). If it runs none, one is started.
     pub fn within(mut self, daemon: &Daemon) -> Self {
         self.refuse_beside("within");
         self.change(|spawn| spawn.within(daemon))
@@ -348,7 +330,7 @@ impl<P> PythonBuilder<P> {
     async fn make(self) -> Result<PythonProxy> {
         let PythonBuilder { definition, arguments, spawn, beside, refused, .. } = self;
         let arguments = refused.map_or(arguments, ArgumentsBuilder::refused);
-        let called = called(&definition.source);
+        let display_name = display_name(&definition.source);
         let spawn = spawn.defined_as(Definition::python(definition), arguments);
         let Spawned { daemon, handle, interpreter } = spawn.spawn().await?;
         drop(beside);
@@ -356,7 +338,7 @@ impl<P> PythonBuilder<P> {
             let message = "the daemon did not report the interpreter of a Python object";
             Error::new(ErrorKind::Protocol, message).on(daemon.to_string())
         })?;
-        let origin = Origin::Python { called, interpreter: interpreter.into() };
+        let origin = Origin::Python { display_name, interpreter: interpreter.into() };
         Ok(PythonProxy::new(Proxy::new(daemon, handle, origin)))
     }
 }
@@ -373,12 +355,6 @@ impl MadeInPython for PythonProxy {
     }
 }
 
-impl MadeInPython for Interpreter {
-    fn from_proxy(proxy: PythonProxy) -> Self {
-        Interpreter::new(proxy)
-    }
-}
-
 impl<P: MadeInPython> IntoFuture for PythonBuilder<P> {
     type Output = Result<P>;
     type IntoFuture = Pin<Box<dyn Future<Output = Result<P>> + Send>>;
@@ -389,7 +365,7 @@ impl<P: MadeInPython> IntoFuture for PythonBuilder<P> {
 }
 
 /// The name that messages use for an object whose type would tell less.
-fn called(source: &PythonSource) -> Option<String> {
+fn display_name(source: &PythonSource) -> Option<String> {
     let stem =
         |path: &str| Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     match source {

@@ -1,10 +1,11 @@
-//! What a proxy that implements a trait answers when a call fails: the error of the
-//! trait's method, whatever its type can do.
+//! The errors of interface methods, when a proxy implements the interface.
 //!
-//! Generated code knows the error's type but not its traits. Method lookup does, as in
-//! `object/raise.rs`: `(&&Recover::<E>(PhantomData)).own(&error)` takes [`Readable`] if
-//! the type can be read from what has crossed, and else [`Opaque`]. What comes of neither
-//! is made [`FromError`].
+//! A call can fail in the daemon or on the way, and the error must become the method's
+//! own error type. Generated code knows that type, but not which traits it implements.
+//! Method lookup finds out, as in `object/raise.rs`:
+//! `(&&Recover::<E>(PhantomData)).own(&error)` resolves to [`Readable`] if the type can
+//! be deserialized, and to [`Opaque`] otherwise. If neither returns an error,
+//! [`FromError`] makes one.
 
 use std::marker::PhantomData;
 
@@ -16,26 +17,26 @@ use crate::common::error::{Error, Result};
 #[derive(Debug)]
 pub struct Recover<E>(pub PhantomData<E>);
 
-/// The type can be read from what has crossed.
+/// Recovers an error type that can be deserialized.
 pub trait Readable<E> {
-    /// The method's own error, if it has crossed.
+    /// Returns the method's own error, if that is what the call failed with.
     fn own(&self, error: &Error) -> Option<E>;
 }
 
-/// The type cannot be read.
+/// Stands in for an error type that cannot be deserialized.
 pub trait Opaque<E> {
-    /// Nothing.
+    /// Returns `None`.
     fn own(&self, error: &Error) -> Option<E>;
 }
 
-/// An error that a proxy can give where the trait's method says so.
+/// An error type that a proxy can return from an interface method.
 #[diagnostic::on_unimplemented(
     message = "a method of an interface also fails if its daemon does, so `{Self}` must implement `From<oad::Error>`",
     label = "cannot hold a failure of the daemon",
     note = "implement `From<oad::Error>` for it, or return an `oad::Result`; if it is also `Serialize + Deserialize`, the method's own errors are sent as values"
 )]
 pub trait FromError {
-    /// What is made of oad's error.
+    /// Converts oad's error.
     fn from_error(error: Error) -> Self;
 }
 
@@ -58,14 +59,14 @@ impl<E: From<Error>> FromError for E {
     }
 }
 
-/// The answer of a method that cannot fail, to a caller who expects it not to.
+/// Returns the result of an interface method that cannot fail by its signature.
 ///
 /// # Panics
 ///
-/// If there is none, with the error's message.
+/// If the call failed, with the error as the message.
 #[track_caller]
-pub fn infallible<T>(answer: Result<T>) -> T {
-    match answer {
+pub fn infallible<T>(result: Result<T>) -> T {
+    match result {
         Ok(value) => value,
         Err(error) => panic!("{error}"),
     }

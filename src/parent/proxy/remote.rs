@@ -1,4 +1,4 @@
-//! A proxy's own verbs.
+//! The methods that every proxy has.
 
 use std::future::Future;
 
@@ -6,8 +6,10 @@ use crate::common::error::Result;
 use crate::parent::daemon::{Daemon, Health, ShutdownReport};
 use crate::parent::proxy::Proxy;
 
-/// A proxy's own verbs. They are a trait's methods so that a method of the object with
-/// the same name wins; `oad::Remote::shutdown(&proxy)` is then how to say which is meant.
+/// The methods that every proxy has: for its daemon, and for its object's life.
+///
+/// They belong to a trait so that a method of the object with the same name takes
+/// precedence. In that case write `oad::Remote::shutdown(&proxy)` for the method here.
 ///
 /// ```no_run
 /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
@@ -21,77 +23,60 @@ use crate::parent::proxy::Proxy;
 /// # Ok(()) }
 /// ```
 pub trait Remote: Clone + Send + Sync + 'static {
-    /// The proxy without the object's type.
+    /// Returns the proxy without the type of its object.
     fn as_proxy(&self) -> &Proxy;
 
-    /// The daemon that the object lives in.
+    /// Returns the daemon that the object lives in.
     fn daemon(&self) -> &Daemon {
         self.as_proxy().daemon()
     }
 
-    /// The process id of the daemon.
+    /// Returns the process id of the daemon.
     fn pid(&self) -> u32 {
         self.daemon().pid()
     }
 
-    /// Waits until the daemon is gone, and tells why; see [`Daemon::closed`] for this and
-    /// for its errors. It keeps nothing alive, and dropping it changes nothing.
+    /// Waits until the daemon has ended, and returns how; see [`Daemon::closed`] for this
+    /// and its errors.
+    ///
+    /// The future does not keep the daemon alive, and dropping it has no effect.
     fn closed(&self) -> impl Future<Output = Result<ShutdownReport>> + Send + 'static + use<Self> {
         self.daemon().closed()
     }
 
-    /// Asks the daemon how the object is, which does not take part in the answer: a Rust
-    /// object is as well as its daemon; a Python object is [`Health::NotServing`] also
-    /// when its interpreter has died. It takes two seconds at most, and dropping it
-    /// changes nothing.
+    /// Asks the daemon for the health of the object. Takes 2 s at most.
+    ///
+    /// The object itself is not asked, so a busy object reports [`Health::Serving`]. A
+    /// Rust object has the health of its daemon. A Python object is also
+    /// [`Health::NotServing`] if its interpreter has died.
     ///
     /// # Errors
     ///
     /// Those of [`Daemon::health`];
-    /// [`ErrorKind::NoSuchObject`](crate::ErrorKind::NoSuchObject) if a method that ends
-    /// the object has taken it, or somebody has released it by hand.
+    /// [`ErrorKind::NoSuchObject`](crate::ErrorKind::NoSuchObject) if a method that
+    /// consumes the object was called, or if somebody released it by hand.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
     fn health(&self) -> impl Future<Output = Result<Health>> + Send + 'static + use<Self> {
         let (daemon, object) = (self.daemon().clone(), self.as_proxy().handle().id());
         async move { daemon.health_of(Some(object)).await }
     }
 
-    /// Ends the daemon, with all that lives in it, and tells how it went; see
-    /// [`Daemon::shutdown`] for this and for its errors. Dropped after its first poll,
-    /// only the report is lost.
+    /// Ends the daemon and everything in it, and returns a report; see
+    /// [`Daemon::shutdown`] for this, its errors, and its cancel safety.
     fn shutdown(
         &self,
     ) -> impl Future<Output = Result<ShutdownReport>> + Send + 'static + use<Self> {
-        // Not borrowed from the proxy, so that the future can outlive it.
+        // A clone, so that the future can outlive the proxy.
         let daemon = self.daemon().clone();
         async move { daemon.shutdown().await }
-    }
-}
-
-/// What the macro implements for the proxies it generates.
-#[doc(hidden)]
-pub trait TypedProxy: Remote {
-    /// Wraps a proxy without checking the type of its object.
-    fn from_proxy(proxy: Proxy) -> Self;
-
-    /// The registered name of the object's type; `None` if the proxy takes any type.
-    fn object_type() -> Option<&'static str> {
-        None
-    }
-
-    /// The registered name of the interface that the object must implement, if any.
-    fn interface() -> Option<&'static str> {
-        None
     }
 }
 
 impl Remote for Proxy {
     fn as_proxy(&self) -> &Proxy {
         self
-    }
-}
-
-impl TypedProxy for Proxy {
-    fn from_proxy(proxy: Proxy) -> Self {
-        proxy
     }
 }

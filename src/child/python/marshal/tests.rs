@@ -76,7 +76,7 @@ fn known() -> Vec<(Value, &'static [u8])> {
             b"[\x03\x00\x00\x00i\x01\x00\x00\x00g\x00\x00\x00\x00\x00\x00\x04@N",
         ),
         (
-            vec![0.5.into(), 1.0.into()].into(),
+            vec![0.5, 1.0].into(),
             b"[\x02\x00\x00\x00g\x00\x00\x00\x00\x00\x00\xe0?g\x00\x00\x00\x00\x00\x00\xf0?",
         ),
         (
@@ -197,7 +197,7 @@ fn keys_that_python_would_lose_or_refuse_are_refused() {
         [0.into(), Value::Float(-0.0)],
         [Value::Tuple(vec![1.0.into()]), Value::Tuple(vec![1.into()])],
         [Complex { re: 2.0, im: 0.0 }.into(), 2.into()],
-        [Value::Null, vec![].into()],
+        [Value::Null, Vec::<Value>::new().into()],
     ];
     for [one, other] in pairs {
         let map = Value::Map(vec![(one.clone(), 1.into()), (other.clone(), 2.into())]);

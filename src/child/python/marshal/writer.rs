@@ -128,7 +128,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
                 self.ints([
                     delta.days().into(),
                     delta.seconds().into(),
-                    delta.microseconds().into(),
+                    delta.whole_microseconds()?.into(),
                 ])
             }
             Value::Decimal(decimal) => {
@@ -155,7 +155,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
     fn time(&mut self, time: &Time) -> Result<()> {
         let (hour, minute, second) =
             (time.hour().into(), time.minute().into(), time.second().into());
-        self.ints([hour, minute, second, time.microsecond().into(), time.fold().into()])?;
+        self.ints([hour, minute, second, time.whole_microsecond()?.into(), time.fold().into()])?;
         match time.zone() {
             None => self.bytes.push(b'N'),
             Some(Zone::Named(name)) => self.text(name)?,

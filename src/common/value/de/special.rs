@@ -1,24 +1,20 @@
-//! The kinds of value that serde has no word for, as [`Value`], [`Handle`] and [`BigInt`]
-//! themselves read them.
+//! How the kinds of value that serde does not know are read.
 //!
 //! A [`Value`] asks for a newtype struct of a name that only this deserializer knows. It
-//! is then given plain kinds as any format would give them, and special ones as the
-//! variant of an enum: the kind's name, and its plain form.
+//! then receives ordinary kinds as from any format, and special ones as the variant of an
+//! enum: the name of the kind, and its plain form.
 
 use std::fmt;
 
-use serde::de::{
-    Deserialize, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{Deserialize, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Visitor};
 
-use crate::common::error::ErrorKind;
-use crate::common::value::de::{FromValue, Variant};
+use crate::common::value::de::{FromValue, Variant, wrong_kind};
 use crate::common::value::fault::Fault;
 use crate::common::value::handle::PlainHandle;
 use crate::common::value::special::{
-    FROZEN_SET, HANDLE, Ordinary, SET, VALUE, from_name_and_plain, name_and_plain,
+    BIG_INT, FROZEN_SET, HANDLE, Ordinary, SET, VALUE, from_name_and_plain, name_and_plain,
 };
-use crate::common::value::{BigInt, Handle, List, Value};
+use crate::common::value::{Handle, List, Value};
 
 pub(super) fn visit_value<'de, V: Visitor<'de>>(
     value: Value,
@@ -30,21 +26,26 @@ pub(super) fn visit_value<'de, V: Visitor<'de>>(
     }
 }
 
-/// For a type that is a special kind itself, by the kind's name.
+/// Reads a type that is a special kind itself, of the name of that kind.
 pub(super) fn visit_special<'de, V: Visitor<'de>>(
     name: &str,
     value: Value,
     visitor: V,
 ) -> Result<V::Value, Fault> {
-    let found = value.kind_name();
+    if name == BIG_INT {
+        let FromValue(value) = FromValue(value).number()?;
+        return match &value {
+            Value::Int(int) => visitor.visit_i64(*int),
+            Value::BigInt(int) => visitor.visit_bytes(int.to_le_bytes()),
+            _ => Err(wrong_kind(&visitor as &dyn Expected, &value)),
+        };
+    }
+    let refusal = wrong_kind(&visitor as &dyn Expected, &value);
     match name_and_plain(value)? {
         Ok((kind, plain)) if kind == name || (kind, name) == (FROZEN_SET, SET) => {
             visitor.visit_newtype_struct(FromValue(plain))
         }
-        _ => {
-            let message = format!("expected {}, found {found}", &visitor as &dyn Expected);
-            Err(Fault::new(ErrorKind::WrongType, message))
-        }
+        _ => Err(refusal),
     }
 }
 
@@ -141,21 +142,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(VALUE, ValueVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for BigInt {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::BigInt(int) => Ok(int),
-            other => Err(D::Error::custom(format_args!(
-                "expected an integer beyond 64 bits, found {}",
-                match other {
-                    Value::Int(_) => "a smaller one",
-                    other => other.kind_name(),
-                }
-            ))),
-        }
     }
 }
 

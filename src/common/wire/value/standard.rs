@@ -1,5 +1,5 @@
-//! The kinds of value that Python's standard library has, to and from their messages.
-//! Whether they make sense is said by the kinds themselves.
+//! Dates, times, spans and arrays to and from their messages. Their own types check what
+//! a message contains.
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Array, ArraySource, Bytes, Date, DateTime, Time, TimeDelta, Zone};
@@ -24,6 +24,7 @@ pub(super) fn time_to_pb(time: &Time) -> pb::Time {
         minute: time.minute().into(),
         second: time.second().into(),
         microsecond: time.microsecond(),
+        nanosecond: time.nanosecond(),
         fold: time.fold().into(),
         offset_microseconds,
         offset_name,
@@ -34,14 +35,15 @@ pub(super) fn time_to_pb(time: &Time) -> pb::Time {
 pub(super) fn time_from_pb(message: pb::Time) -> Result<Time> {
     let (hour, minute, second) =
         (narrow(message.hour)?, narrow(message.minute)?, narrow(message.second)?);
-    let time =
-        Time::new(hour, minute, second, message.microsecond)?.with_fold(narrow(message.fold)?)?;
+    let time = Time::new(hour, minute, second, message.microsecond)?
+        .with_nanosecond(message.nanosecond)?
+        .with_fold(narrow(message.fold)?)?;
     match (message.offset_microseconds, message.offset_name, message.zone) {
         (None, None, None) => Ok(time),
         (Some(microseconds), name, None) => time.in_zone(Zone::Fixed { microseconds, name }),
         (None, None, Some(name)) => time.in_zone(Zone::Named(name)),
-        _ => Err(wrong(
-            "a time has a named zone and an offset, or the name of an offset without one",
+        _ => Err(wrong_type(
+            "a time has both a named zone and an offset, or the name of an offset without the offset",
         )),
     }
 }
@@ -53,6 +55,7 @@ pub(super) fn date_time_to_pb(moment: &DateTime) -> pb::DateTime {
         minute,
         second,
         microsecond,
+        nanosecond,
         fold,
         offset_microseconds,
         offset_name,
@@ -66,6 +69,7 @@ pub(super) fn date_time_to_pb(moment: &DateTime) -> pb::DateTime {
         minute,
         second,
         microsecond,
+        nanosecond,
         fold,
         offset_microseconds,
         offset_name,
@@ -74,13 +78,14 @@ pub(super) fn date_time_to_pb(moment: &DateTime) -> pb::DateTime {
 }
 
 pub(super) fn date_time_from_pb(message: pb::DateTime) -> Result<DateTime> {
-    let pb::DateTime { year, month, day, hour, minute, second, microsecond, fold, .. } = message;
-    let pb::DateTime { offset_microseconds, offset_name, zone, .. } = message;
+    let pb::DateTime { year, month, day, hour, minute, second, microsecond, .. } = message;
+    let pb::DateTime { nanosecond, fold, offset_microseconds, offset_name, zone, .. } = message;
     let time = pb::Time {
         hour,
         minute,
         second,
         microsecond,
+        nanosecond,
         fold,
         offset_microseconds,
         offset_name,
@@ -94,11 +99,15 @@ pub(super) fn time_delta_to_pb(delta: TimeDelta) -> pb::TimeDelta {
         days: delta.days().into(),
         seconds: delta.seconds().into(),
         microseconds: delta.microseconds().into(),
+        nanoseconds: delta.nanoseconds().into(),
     }
 }
 
 pub(super) fn time_delta_from_pb(delta: &pb::TimeDelta) -> Result<TimeDelta> {
-    TimeDelta::new(delta.days, delta.seconds, delta.microseconds)
+    let pb::TimeDelta { days, seconds, microseconds, nanoseconds } = *delta;
+    let [days, seconds, microseconds] = [days, seconds, microseconds].map(i128::from);
+    let microseconds = (days * 86_400 + seconds) * 1_000_000 + microseconds;
+    TimeDelta::from_nanoseconds(microseconds * 1_000 + i128::from(nanoseconds))
 }
 
 pub(super) fn array_to_pb(array: &Array) -> pb::Array {
@@ -119,16 +128,17 @@ pub(super) fn array_from_pb(message: pb::Array) -> Result<Array> {
         pb::ArraySource::Array => ArraySource::Array,
         pb::ArraySource::Numpy => ArraySource::Numpy,
         pb::ArraySource::Unspecified => {
-            return Err(wrong("an array does not say what it is in Python"));
+            return Err(wrong_type("the source of an array is not set"));
         }
     };
     Array::new(source, &message.dtype, &message.shape, Bytes::new(message.data))
 }
 
 fn narrow<T: TryFrom<u32>>(number: u32) -> Result<T> {
-    T::try_from(number).map_err(|_| wrong(format!("a date or a time in which there is {number}")))
+    T::try_from(number)
+        .map_err(|_| wrong_type(format!("{number} is not a part of a date or a time")))
 }
 
-fn wrong(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::WrongType, what)
+fn wrong_type(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::WrongType, message)
 }

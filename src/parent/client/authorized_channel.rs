@@ -1,4 +1,4 @@
-//! The connection, with the daemon's token on everything that is sent over it.
+//! The HTTP/2 connection, with the daemon's token on every request.
 
 use std::task::{Context, Poll};
 
@@ -10,21 +10,21 @@ use tower::Service;
 
 use crate::common::transport::Token;
 
-/// The connection, with the daemon's token, if it has one, on everything that is sent
-/// over it. Cheap to clone.
+/// The HTTP/2 connection. If the daemon has a token, every request carries it. Cheap to
+/// clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Authorized {
+pub(crate) struct AuthorizedChannel {
     channel: Channel,
     header: Option<HeaderValue>,
 }
 
-impl Authorized {
+impl AuthorizedChannel {
     pub(super) fn new(channel: Channel, token: Option<&Token>) -> Self {
-        Authorized { channel, header: token.map(Token::to_header) }
+        AuthorizedChannel { channel, header: token.map(Token::to_header) }
     }
 }
 
-impl Service<Request<Body>> for Authorized {
+impl Service<Request<Body>> for AuthorizedChannel {
     type Response = Response<Body>;
     type Error = tonic::transport::Error;
     type Future = <Channel as Service<Request<Body>>>::Future;

@@ -1,45 +1,11 @@
-//! The channel back to the caller while its call runs, for streams of items in either
-//! direction.
+//! Sends the items of a stream that a method returned.
 
-use std::fmt;
-use std::sync::Arc;
-
-use futures_util::future::BoxFuture;
 use tokio::task::coop::consume_budget;
 
-use crate::child::object::{Arguments, CallScope, in_place};
+use crate::child::object::{Arguments, in_place};
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::{IncomingItems, ItemSource, Stream};
+use crate::common::stream::{ItemSource, Stream};
 use crate::common::value::Value;
-
-/// The channel back to the caller of one call. When the caller goes away the call is
-/// dropped, so no method here reports that.
-pub(crate) trait ReplyChannel: fmt::Debug + Send + Sync {
-    /// Announces that the method has returned a stream.
-    fn open(&self);
-
-    /// Waits until items may be sent and returns how many; 0 if the caller wants no more.
-    fn room(&self) -> BoxFuture<'_, usize>;
-
-    /// Sends items, at most as many as `room` returned, and notes in `scope` the handles
-    /// of each item that has been sent.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::TooLarge`] if an item is larger than the limit.
-    fn send<'a>(
-        &'a self,
-        items: Vec<Value>,
-        scope: &'a Arc<dyn CallScope>,
-    ) -> BoxFuture<'a, Result<()>>;
-
-    /// Starts to receive a stream that is an argument.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::BadArguments`] if the caller has no such stream.
-    fn receive(&self, stream: u64) -> Result<IncomingItems>;
-}
 
 /// Sends the items of an iterator that a method returned; `reply` converts each item.
 ///
@@ -51,7 +17,7 @@ pub async fn send_iterator<I: Iterator + Send>(
     items: I,
     reply: impl Fn(I::Item) -> Result<Value> + Send,
 ) -> Result<Value> {
-    pump(arguments, ItemSource::Iterator(Box::new(items.map(reply)))).await
+    send_items(arguments, ItemSource::Iterator(Box::new(items.map(reply)))).await
 }
 
 /// Sends the items of a stream that a method returned; `reply` converts each item.
@@ -65,7 +31,7 @@ pub async fn send_stream<S: futures_util::Stream + Send>(
     reply: impl Fn(S::Item) -> Result<Value> + Send,
 ) -> Result<Value> {
     use futures_util::StreamExt as _;
-    pump(arguments, ItemSource::Stream(Box::pin(items.map(reply)))).await
+    send_items(arguments, ItemSource::Stream(Box::pin(items.map(reply)))).await
 }
 
 /// The source of a stream that does not borrow its object, with the arguments that
@@ -105,14 +71,16 @@ impl OwnedItems {
     }
 
     /// Wraps an oad [`Stream`].
-    pub fn ours<T: serde::Serialize + 'static>(
+    pub fn oad_stream<T: serde::Serialize + 'static>(
         arguments: Arguments,
         items: Stream<T>,
         reply: fn(&Arguments, T) -> Result<Value>,
     ) -> Self {
-        let (replying, handing_on) = (arguments.for_items(), arguments.for_items());
-        let source = items
-            .into_source(move |item| reply(&replying, item), move |item| handing_on.hand_on(item));
+        let (replying, counting) = (arguments.for_items(), arguments.for_items());
+        let source = items.into_source(
+            move |item| reply(&replying, item),
+            move |item| counting.count_handles(item),
+        );
         OwnedItems { arguments, source }
     }
 
@@ -122,13 +90,13 @@ impl OwnedItems {
     ///
     /// Returns the error that ended the stream early.
     pub async fn send(self) -> Result<Value> {
-        pump(&self.arguments, self.source).await
+        send_items(&self.arguments, self.source).await
     }
 }
 
 /// Sends the items of a source as the caller allows. The returned value is the response
 /// of the call.
-async fn pump(arguments: &Arguments, mut source: ItemSource<'_>) -> Result<Value> {
+async fn send_items(arguments: &Arguments, mut source: ItemSource<'_>) -> Result<Value> {
     let scope = arguments.scope();
     let channel = scope.channel().ok_or_else(|| {
         Error::new(ErrorKind::BadArguments, "the call cannot receive a stream of items")

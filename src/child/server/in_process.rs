@@ -10,9 +10,11 @@ use std::io;
 use tokio::io::{BufReader, split};
 use tokio::sync::oneshot;
 
-use crate::child::host::note_panic_locations;
-use crate::child::server::lifeline::{ORPHANED, hear, ready_at, tell};
-use crate::child::server::{Services, end, host, server};
+use crate::child::host::record_panic_locations;
+use crate::child::server::lifeline::{
+    ORPHANED_GRACE, read_end_requests, ready_message, report_ending,
+};
+use crate::child::server::{Services, build_server, new_host, shut_down};
 use crate::child::service::{ControlService, Logs};
 use crate::common::handshake::{DaemonMessage, read_hello, write_frame};
 use crate::common::transport::{BoundListener, IoStream};
@@ -22,39 +24,41 @@ use crate::common::transport::{BoundListener, IoStream};
 /// # Errors
 ///
 /// Returns an error if the handshake fails.
-pub(crate) async fn serve_within(
+pub(crate) async fn serve_in_process(
     lifeline: IoStream,
     connection: IoStream,
     services: Services,
 ) -> io::Result<()> {
-    note_panic_locations();
+    record_panic_locations();
     let (reader, mut writer) = split(lifeline);
     let mut reader = BufReader::new(reader);
     let Some(Ok(hello)) = read_hello(&mut reader).await? else { return Ok(()) };
-    let host = host(&hello);
+    let host = new_host(&hello);
     let BoundListener { endpoint, incoming, traffic } = BoundListener::to(connection);
-    let control = ControlService::new(host.clone(), hello.grace, std::process::id(), Logs::deaf());
+    let control =
+        ControlService::new(host.clone(), hello.grace, std::process::id(), Logs::disabled());
     let (stop, stopped) = oneshot::channel::<()>();
-    let server =
-        match server(&host, &hello, control, services, incoming, async { drop(stopped.await) }) {
-            Ok(server) => tokio::spawn(server),
-            Err(error) => {
-                let message = format!("failed to serve: {error}");
-                return write_frame(&mut writer, &DaemonMessage::Failed { message }).await;
-            }
-        };
-    write_frame(&mut writer, &ready_at(endpoint)).await?;
+    let server = match build_server(&host, &hello, control, services, incoming, async {
+        drop(stopped.await)
+    }) {
+        Ok(server) => tokio::spawn(server),
+        Err(error) => {
+            let message = format!("failed to serve: {error}");
+            return write_frame(&mut writer, &DaemonMessage::Failed { message }).await;
+        }
+    };
+    write_frame(&mut writer, &ready_message(endpoint)).await?;
 
-    let hearing = async {
-        hear(&mut reader, &host).await;
+    let reading = async {
+        read_end_requests(&mut reader, &host).await;
         // The last handle on the daemon was dropped.
-        host.ending().request(ORPHANED.min(hello.grace));
+        host.ending().request(ORPHANED_GRACE.min(hello.grace));
         pending().await
     };
     tokio::select! {
-        () = end(&host, server, &traffic, stop, ready(())) => {}
-        () = hearing => {}
-        () = tell(&mut writer, &host) => {}
+        () = shut_down(&host, server, &traffic, stop, ready(())) => {}
+        () = reading => {}
+        () = report_ending(&mut writer, &host) => {}
     }
     Ok(())
 }

@@ -1,0 +1,224 @@
+//! The reader of a session's responses.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message as _;
+use tokio::runtime::Handle as Runtime;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tonic::Streaming;
+use tracing::debug;
+
+use crate::common::error::{Error, ErrorKind};
+use crate::common::wire::pb::session_response::Result as Message;
+use crate::common::wire::{Assembly, Outbox, pb};
+use crate::parent::client::download;
+use crate::parent::client::limits::Limits;
+use crate::parent::client::pending::{PendingCall, PendingCalls};
+use crate::parent::client::release::release_unclaimed;
+use crate::parent::client::response::Response;
+use crate::parent::client::upload::UploadChannel;
+
+/// How long a closed connection waits for the report of the daemon's end, which explains
+/// more than the connection's own error. A daemon that ends in order closes the
+/// connection first, and may have other clients to answer.
+const EXIT_REPORT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Responses from this size on are decoded on a thread of their own, so that they do not
+/// hold up the connection.
+const DECODE_ASIDE: usize = 1024 * 1024;
+
+/// Reads the responses of a session until it ends.
+pub(super) struct ResponseReader {
+    pending: Arc<PendingCalls>,
+    outbox: Outbox<pb::SessionRequest>,
+    limits: Limits,
+    /// The large responses that are being decoded.
+    decoding: TaskTracker,
+    keeper: Runtime,
+    lost: LostNotifier,
+}
+
+impl ResponseReader {
+    pub(super) fn new(
+        pending: Arc<PendingCalls>,
+        outbox: Outbox<pb::SessionRequest>,
+        limits: Limits,
+        keeper: Runtime,
+        on_lost: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let lost = LostNotifier::new(on_lost, &pending);
+        ResponseReader { pending, outbox, limits, decoding: TaskTracker::new(), keeper, lost }
+    }
+
+    pub(super) async fn read(self, mut responses: Streaming<pb::SessionResponse>) {
+        let mut arriving = HashMap::new();
+        let reason = loop {
+            match responses.message().await {
+                Ok(Some(response)) => self.handle(response, &mut arriving),
+                Ok(None) => break "the daemon closed the session".to_owned(),
+                Err(status) => break status.to_string(),
+            }
+        };
+        debug!(reason, "lost the connection to a daemon");
+        self.pending.set_drained();
+        // A daemon that still lives learns from this that its responses were read.
+        self.outbox.close();
+        let ResponseReader { pending, keeper, lost, decoding, .. } = self;
+        let failed = Arc::clone(&pending);
+        let reported = keeper
+            .spawn(async move { timeout(EXIT_REPORT_TIMEOUT, failed.failed()).await.is_ok() });
+        if !reported.await.unwrap_or(false) {
+            let message =
+                format!("the connection to the daemon was lost, but its process lives: {reason}");
+            pending.fail(&Error::new(ErrorKind::Protocol, message));
+        }
+        decoding.close();
+        decoding.wait().await;
+        drop(lost);
+    }
+
+    fn handle(&self, response: pb::SessionResponse, arriving: &mut HashMap<u64, Assembly>) {
+        let pb::SessionResponse { id, result, detached } = response;
+        match result {
+            Some(Message::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
+            Some(Message::Opened(pb::Opened {})) => download::open(&self.pending, &self.outbox, id),
+            Some(Message::Items(items)) => {
+                download::receive(&self.pending, &self.outbox, id, items, self.limits)
+            }
+            Some(Message::Credit(credit)) => self.grant(id, &credit),
+            None if detached > 0 => match Assembly::new(detached, self.limits.message) {
+                Ok(assembly) => drop(arriving.insert(id, assembly)),
+                Err(error) => self.reject(id, error),
+            },
+            result => {
+                // A cancel may have withdrawn the rest of a detached response.
+                arriving.remove(&id);
+                let response = Response::from_pb(result, self.limits.depth);
+                let unclaimed = self.pending.complete(id, response);
+                release_unclaimed(&self.pending, &self.outbox, unclaimed);
+            }
+        }
+    }
+
+    /// Adds a chunk to the message it belongs to, which the last chunk completes.
+    fn collect(&self, id: u64, chunk: &Bytes, arriving: &mut HashMap<u64, Assembly>) {
+        // A message that was too large has no assembly.
+        let Some(assembly) = arriving.get_mut(&id) else { return };
+        match assembly.push(chunk) {
+            Ok(None) => {}
+            Ok(Some(message)) => {
+                arriving.remove(&id);
+                self.decode(id, message);
+            }
+            Err(error) => {
+                arriving.remove(&id);
+                self.reject(id, error);
+            }
+        }
+    }
+
+    /// Fails an operation whose response cannot be used. If it is an item of a stream,
+    /// the daemon also stops producing.
+    fn reject(&self, id: u64, error: Error) {
+        if self.pending.with(id, |call| call.inbound.is_some()) == Some(true) {
+            self.pending.abandon(id, &self.outbox, Some(error));
+        } else {
+            drop(self.pending.complete(id, Err(error)));
+        }
+    }
+
+    /// Lets a stream among the arguments of a call send more items, or ends it: 0 items
+    /// mean that the method reads no more.
+    fn grant(&self, id: u64, credit: &pb::Credit) {
+        if credit.items == 0 {
+            // Dropped outside the lock, because it contains the caller's own values,
+            // whose drops may release objects.
+            drop(self.pending.with(id, |call| call.uploads.remove(&credit.stream)));
+            return;
+        }
+        let grant = |call: &mut PendingCall| {
+            let upload = call.uploads.get(&credit.stream);
+            upload.inspect(|upload| upload.grant(credit.items)).is_some()
+        };
+        if self.pending.with(id, grant) == Some(false) {
+            let message =
+                format!("the call has no stream number {} among its arguments", credit.stream);
+            let channel = UploadChannel {
+                id,
+                outbox: self.outbox.clone(),
+                message_limit: self.limits.message,
+                large: Arc::default(),
+            };
+            channel.end(credit.stream, Err(Error::new(ErrorKind::BadArguments, message)));
+        }
+    }
+
+    /// Decodes a detached message, which contains either items or a response, and
+    /// delivers it.
+    fn decode(&self, id: u64, message: Bytes) {
+        // Items are decoded even if nobody waits for them, because the objects they name
+        // must be released.
+        if self.pending.with(id, |call| call.response.is_some()) != Some(true)
+            && let Ok(pb::SessionResponse { result: Some(Message::Items(items)), .. }) =
+                pb::SessionResponse::decode(message.clone())
+        {
+            // Not on another thread, so that the next items come after these.
+            return download::receive(&self.pending, &self.outbox, id, items, self.limits);
+        }
+        let claimed = self.pending.claim(id);
+        let (len, depth_limit) = (message.len(), self.limits.depth);
+        let decode = move || {
+            let response = pb::SessionResponse::decode(message).map_err(|error| {
+                let message = format!("failed to decode the daemon's response: {error}");
+                Error::new(ErrorKind::Protocol, message)
+            })?;
+            Response::from_pb(response.result, depth_limit)
+        };
+        let (pending, outbox) = (Arc::clone(&self.pending), self.outbox.clone());
+        let deliver = move || {
+            let unclaimed = match claimed {
+                Some(claimed) => claimed.complete(decode()),
+                None => decode().ok(),
+            };
+            release_unclaimed(&pending, &outbox, unclaimed);
+        };
+        if len < DECODE_ASIDE {
+            deliver();
+        } else {
+            self.decoding.spawn_blocking(deliver);
+        }
+    }
+}
+
+/// Reports the end of the connection, also if the reader is dropped in the middle because
+/// its runtime has ended.
+struct LostNotifier {
+    on_lost: Option<Box<dyn FnOnce() + Send>>,
+    pending: Arc<PendingCalls>,
+}
+
+impl LostNotifier {
+    fn new(on_lost: impl FnOnce() + Send + 'static, pending: &Arc<PendingCalls>) -> Self {
+        LostNotifier { on_lost: Some(Box::new(on_lost)), pending: Arc::clone(pending) }
+    }
+}
+
+impl Drop for LostNotifier {
+    fn drop(&mut self) {
+        // If the reader has run to its end, another reason was recorded before, and the
+        // first one counts.
+        let message = "the async runtime that carried the connection has ended";
+        let advice = "start the daemon in a runtime that outlives its proxies";
+        self.pending.fail(&Error::new(ErrorKind::RuntimeEnded, message).advise(advice));
+        if let Some(on_lost) = self.on_lost.take() {
+            on_lost();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! The settings of a new daemon.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::runtime::Handle as Runtime;
+use tokio::task::JoinHandle;
+use tracing::instrument::WithSubscriber as _;
+
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::process::{Program, keeper};
+use crate::common::transport::Token;
+use crate::common::value::MAX_DEPTH;
+use crate::parent::client::Limits;
+use crate::parent::daemon::Daemon;
+use crate::parent::daemon::backend::StartInProcess;
+use crate::parent::daemon::launch::{LaunchPlan, LaunchSettings, launch};
+
+/// The settings of a new daemon; see the methods of [`Spawn`](crate::Spawn).
+pub(super) struct Settings {
+    pub(super) executable: Option<PathBuf>,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) env_clear: bool,
+    pub(super) current_dir: Option<PathBuf>,
+    pub(super) localhost: bool,
+    pub(super) in_process: Option<StartInProcess>,
+    pub(super) grace: Duration,
+    /// The default depends on the first object.
+    pub(super) workers: Option<usize>,
+    pub(super) start_timeout: Duration,
+    pub(super) limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            executable: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            env_clear: false,
+            current_dir: None,
+            localhost: false,
+            in_process: None,
+            grace: Duration::from_secs(2),
+            workers: None,
+            start_timeout: Duration::from_secs(10),
+            limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
+        }
+    }
+}
+
+impl Settings {
+    /// Starts the daemon. Dropping the future ends what it has started.
+    pub(super) async fn start(self, name: String, default_workers: usize) -> Result<Daemon> {
+        let workers = self.workers.unwrap_or(default_workers);
+        let (grace, start_timeout, limits) = (self.grace, self.start_timeout, self.limits);
+        let plan = self.into_plan()?;
+        let settings = LaunchSettings { plan, name, limits, grace, start_timeout, workers };
+        let keeper = keeper()?;
+        let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
+        let launching = launch(settings, runtime).with_current_subscriber();
+        let mut launching = AbortOnDrop(keeper.spawn(launching));
+        (&mut launching.0).await.unwrap_or_else(|panicked| {
+            let message = format!("oad failed to start the daemon: {panicked}");
+            Err(Error::new(ErrorKind::Spawn, message).advise("please report this as a bug in oad"))
+        })
+    }
+
+    fn into_plan(self) -> Result<LaunchPlan> {
+        if let Some(start) = self.in_process {
+            return Ok(LaunchPlan::InProcess(start));
+        }
+        let mut program = Program::choose(self.executable)?;
+        program.arguments.extend(self.arguments);
+        program.environment = self.environment;
+        program.env_clear = self.env_clear;
+        program.current_dir = self.current_dir;
+        if !self.localhost {
+            return Ok(LaunchPlan::Unix(program));
+        }
+        let token = Token::generate().map_err(|error| {
+            let message = format!("failed to get random bytes for the daemon's token: {error}");
+            Error::new(ErrorKind::Spawn, message).because(error)
+        })?;
+        Ok(LaunchPlan::Localhost(program, token))
+    }
+}
+
+/// Aborts a task when the future that waits for it is dropped.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,352 @@
+//! How a daemon ends, on the parent's side.
+//!
+//! A task on the keeper owns the process from its start. The ending begins when the
+//! process exits, when the daemon reports that it is ending, or when the parent asks for
+//! it. The task then sends the request, waits for the grace, kills, reaps, removes the
+//! directory, and kills what was left behind. Each of these steps is a `tracing` event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{info, warn};
+
+use crate::common::error::{DeadProcess, Death, Status};
+use crate::common::handshake::{DaemonMessage, ParentMessage, write_frame};
+use crate::common::transport::Directory;
+use crate::parent::daemon::backend::Backend;
+use crate::parent::daemon::exit_outcome::ExitOutcome;
+use crate::parent::daemon::lifeline::Lifeline;
+use crate::parent::daemon::shutdown_report::ShutdownReport;
+
+/// The target of the events in the life of a daemon.
+pub(super) const TARGET: &str = "oad::daemon";
+
+/// How long after its grace a daemon is killed. Its own watchdog is a little quicker, and
+/// cleans up.
+const KILL_DELAY: Duration = Duration::from_millis(300);
+
+/// How long the lifeline of an exited process is read for messages that are still in it.
+/// It closes with the process.
+const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// How long a wrapper may take to exit after its daemon, because only the wrapper's exit
+/// status shows how the daemon exited. After an orderly end nobody is waiting for that,
+/// and the wrapper may have something to clean up.
+const WRAPPER_TIMEOUT_AFTER_SHUTDOWN: Duration = Duration::from_millis(200);
+const WRAPPER_TIMEOUT_AFTER_DEATH: Duration = Duration::from_millis(50);
+
+/// Where a daemon is in its life.
+#[derive(Clone, Debug)]
+pub(super) enum LifePhase {
+    /// It serves.
+    Running,
+    /// It has been asked to end, by its parent or by somebody else.
+    Ending,
+    /// Its process has exited and was reaped.
+    Exited(ExitOutcome),
+    /// Nothing is left of it either.
+    CleanedUp(ExitOutcome),
+}
+
+/// What the task is asked to do.
+#[derive(Debug)]
+pub(super) enum SupervisorCommand {
+    /// The handshake is done: this is the lifeline, and the daemon's own pid.
+    HandshakeDone(Lifeline, u32),
+    /// End the daemon.
+    End { grace: Duration, since: Instant },
+    /// Kill the process.
+    Kill,
+}
+
+/// The state of the task.
+pub(super) struct Supervision {
+    backend: Backend,
+    pid: u32,
+    name: String,
+    directory: Option<Directory>,
+    inbox: mpsc::UnboundedReceiver<SupervisorCommand>,
+    phase: watch::Sender<LifePhase>,
+    started: Instant,
+    grace: Duration,
+    lifeline: Option<Lifeline>,
+    ending: Option<Ending>,
+    report: EndReport,
+    wrapper: Wrapper,
+}
+
+/// The state of a wrapper that started the daemon. Without a wrapper, the process that
+/// was started is the daemon, and this stays `Running`.
+#[derive(Clone, Copy)]
+enum Wrapper {
+    /// It runs, and so does its daemon.
+    Running,
+    /// Its daemon exited at this time.
+    DaemonExited(Instant),
+    /// It did not exit in time after its daemon, and was killed.
+    Killed,
+}
+
+/// What the daemon has reported about its end.
+#[derive(Default)]
+struct EndReport {
+    /// How many calls were running or waiting when it began.
+    calls: Option<u64>,
+    /// How many of them were cut off; it is in the daemon's last message.
+    abandoned: Option<u64>,
+    /// Whether its objects were all dropped.
+    dropped: bool,
+}
+
+/// An ending under way.
+struct Ending {
+    since: Instant,
+    /// When the process is killed; `None` after that.
+    deadline: Option<Instant>,
+}
+
+impl Supervision {
+    pub(super) fn new(
+        backend: Backend,
+        name: String,
+        directory: Option<Directory>,
+        grace: Duration,
+        inbox: mpsc::UnboundedReceiver<SupervisorCommand>,
+        phase: watch::Sender<LifePhase>,
+    ) -> Self {
+        Supervision {
+            pid: backend.pid(),
+            backend,
+            name,
+            directory,
+            inbox,
+            phase,
+            started: Instant::now(),
+            grace,
+            lifeline: None,
+            ending: None,
+            report: EndReport::default(),
+            wrapper: Wrapper::Running,
+        }
+    }
+
+    /// Watches the process until it has exited, and then cleans up.
+    pub(super) async fn run(mut self) {
+        loop {
+            let deadline = self.deadline();
+            let wrapper_deadline = self.wrapper_deadline();
+            tokio::select! {
+                biased;
+                () = self.backend.exited() => break,
+                () = self.backend.daemon_exited(), if matches!(self.wrapper, Wrapper::Running) => {
+                    self.wrapper = Wrapper::DaemonExited(Instant::now());
+                }
+                // The last handle sends an `End` when it is dropped, so a closed inbox
+                // has nothing to add.
+                Some(command) = self.inbox.recv() => self.handle_command(command).await,
+                message = next_message(&mut self.lifeline) => self.handle_message(message),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    let Supervision { pid, name, .. } = &self;
+                    warn!(target: TARGET, pid, name, "did not end within its grace; killing it");
+                    self.kill();
+                }
+                () = sleep_until(wrapper_deadline.unwrap_or_else(Instant::now)),
+                    if wrapper_deadline.is_some() =>
+                {
+                    self.wrapper = Wrapper::Killed;
+                    self.backend.kill();
+                }
+            }
+        }
+        self.reap().await;
+    }
+
+    /// When the daemon is to be killed, if it is ending.
+    fn deadline(&self) -> Option<Instant> {
+        match self.wrapper {
+            Wrapper::Running => self.ending.as_ref().and_then(|ending| ending.deadline),
+            Wrapper::DaemonExited(_) | Wrapper::Killed => None,
+        }
+    }
+
+    /// When a wrapper whose daemon has exited is to be killed.
+    fn wrapper_deadline(&self) -> Option<Instant> {
+        match self.wrapper {
+            Wrapper::DaemonExited(since) if self.report.abandoned.is_some() => {
+                Some(since + WRAPPER_TIMEOUT_AFTER_SHUTDOWN)
+            }
+            Wrapper::DaemonExited(since) => Some(since + WRAPPER_TIMEOUT_AFTER_DEATH),
+            Wrapper::Running | Wrapper::Killed => None,
+        }
+    }
+
+    async fn handle_command(&mut self, command: SupervisorCommand) {
+        match command {
+            SupervisorCommand::HandshakeDone(lifeline, pid) => {
+                self.lifeline = Some(lifeline);
+                if self.backend.watch_daemon(pid) {
+                    let wrapper = std::mem::replace(&mut self.pid, pid);
+                    info!(target: TARGET, pid, wrapper, name = self.name, "started by a wrapper");
+                }
+            }
+            SupervisorCommand::End { grace, since } => {
+                let is_first = self.begin_end(grace, since);
+                if is_first && let Some(Lifeline { writer, .. }) = &mut self.lifeline {
+                    // A few bytes, once, into an empty socket: this does not wait. It
+                    // fails only if the process is about to exit.
+                    let _ = write_frame(writer, &ParentMessage::End { grace }).await;
+                }
+            }
+            SupervisorCommand::Kill => {
+                self.begin_end(Duration::ZERO, Instant::now());
+                self.kill();
+            }
+        }
+    }
+
+    /// Records a request to end. The earliest deadline counts. Returns whether it is the
+    /// first request.
+    fn begin_end(&mut self, grace: Duration, since: Instant) -> bool {
+        let deadline = since + grace.min(self.grace) + KILL_DELAY;
+        if let Some(ending) = &mut self.ending {
+            ending.deadline = ending.deadline.map(|known| known.min(deadline));
+            return false;
+        }
+        let Supervision { pid, name, .. } = &self;
+        info!(target: TARGET, pid, name, "asked to exit");
+        self.ending = Some(Ending { since, deadline: Some(deadline) });
+        self.phase.send_replace(LifePhase::Ending);
+        true
+    }
+
+    /// Records a message of the daemon; `None` means that there will be no more.
+    fn handle_message(&mut self, message: Option<DaemonMessage>) {
+        match message {
+            Some(DaemonMessage::Terminating { grace, calls }) => {
+                // Somebody else may have asked it to end, with a grace of their own.
+                self.begin_end(grace, Instant::now());
+                self.report.calls = Some(calls);
+                let Supervision { pid, name, .. } = &self;
+                info!(target: TARGET, pid, name, "terminating");
+            }
+            Some(DaemonMessage::Leaving { abandoned, dropped }) => {
+                self.report.abandoned = Some(abandoned);
+                self.report.dropped = dropped;
+            }
+            Some(_) => {}
+            None => self.lifeline = None,
+        }
+    }
+
+    fn kill(&mut self) {
+        self.backend.kill();
+        let ending = Ending { since: Instant::now(), deadline: None };
+        self.ending.get_or_insert(ending).deadline = None;
+    }
+
+    /// Reaps the exited process, publishes how it ended, and kills what it left behind.
+    async fn reap(mut self) {
+        // Its last messages may have arrived together with its exit.
+        while self.lifeline.is_some() {
+            let next = next_message(&mut self.lifeline);
+            let message = timeout(LAST_MESSAGE_TIMEOUT, next).await.ok().flatten();
+            self.handle_message(message);
+        }
+        let Supervision {
+            backend,
+            pid,
+            name,
+            directory,
+            phase,
+            started,
+            ending,
+            report,
+            wrapper,
+            ..
+        } = self;
+        let (exit, leftovers) = backend.reap().await;
+        let status = match wrapper {
+            // This is how the wrapper was killed, and says nothing about the daemon.
+            Wrapper::Killed if exit.status.signal() == Some(Signal::KILL.as_raw()) => {
+                Status::Untold
+            }
+            _ => exit.status,
+        };
+        // Before the end is published, because the caller may exit as soon as it knows.
+        if let Some(Err(error)) = directory.map(Directory::remove) {
+            warn!(target: TARGET, pid, name, %error, "failed to remove its directory");
+        }
+        // A daemon ends its own descendants between its last message and its exit.
+        let ended_in_order =
+            report.abandoned.is_some() && status.known().is_some_and(|status| status.success());
+        let end =
+            End { pid, status, stderr: exit.stderr, uptime: started.elapsed(), ending, report };
+        phase.send_replace(LifePhase::Exited(end.outcome()));
+
+        if let Some(leftovers) = leftovers.filter(|_| !ended_in_order) {
+            // On a thread of its own, because it reads much of `/proc`. A failure has no
+            // reader: the daemon itself is gone.
+            let _ = tokio::task::spawn_blocking(move || leftovers.kill()).await;
+        }
+        let outcome = end.outcome();
+        let status = status.to_string();
+        match &outcome {
+            ExitOutcome::ShutDown(_) => info!(target: TARGET, pid, name, status, "gone"),
+            ExitOutcome::Died(_) => {
+                warn!(target: TARGET, pid, name, status, "exited unexpectedly")
+            }
+        }
+        phase.send_replace(LifePhase::CleanedUp(outcome));
+    }
+}
+
+/// What is known about the end of a process that was reaped.
+struct End {
+    pid: u32,
+    status: Status,
+    stderr: String,
+    uptime: Duration,
+    ending: Option<Ending>,
+    report: EndReport,
+}
+
+impl End {
+    /// The outcome as of now: the duration of a shutdown grows until all is cleaned up.
+    fn outcome(&self) -> ExitOutcome {
+        let killed_by_parent = self.ending.as_ref().is_some_and(|ending| ending.deadline.is_none());
+        // A daemon that was asked to end, but exited before it received the request, has
+        // died of something else.
+        let ending =
+            self.ending.as_ref().filter(|_| killed_by_parent || self.report.calls.is_some());
+        match ending {
+            Some(ending) => ExitOutcome::ShutDown(ShutdownReport {
+                pid: self.pid,
+                status: self.status,
+                killed: killed_by_parent || self.status.signal().is_some(),
+                calls: self.report.calls,
+                abandoned: self.report.abandoned,
+                dropped: self.report.dropped,
+                duration: ending.since.elapsed(),
+                stderr: self.stderr.clone(),
+            }),
+            None => ExitOutcome::Died(Arc::new(Death {
+                whose: DeadProcess::Daemon,
+                pid: self.pid,
+                status: self.status,
+                stderr: self.stderr.clone(),
+                uptime: self.uptime,
+            })),
+        }
+    }
+}
+
+/// Waits for the daemon's next message; without a lifeline, for ever.
+async fn next_message(lifeline: &mut Option<Lifeline>) -> Option<DaemonMessage> {
+    match lifeline {
+        Some(lifeline) => lifeline.next_message().await,
+        None => std::future::pending().await,
+    }
+}

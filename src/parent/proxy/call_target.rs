@@ -1,0 +1,54 @@
+//! What a call does, and to which object.
+
+use std::borrow::Cow;
+
+use crate::common::definition::{Action, short_name};
+use crate::common::error::{Error, ErrorKind};
+use crate::parent::proxy::{Origin, Proxy};
+
+/// What a call does, and to which object. It keeps the object alive, and explains errors.
+#[derive(Clone, Debug)]
+pub(super) struct CallTarget {
+    pub(super) proxy: Proxy,
+    pub(super) action: Action,
+    /// The name of a method, attribute or operator; empty for the object itself.
+    pub(super) name: Cow<'static, str>,
+}
+
+impl CallTarget {
+    /// Adds what was tried, and on which daemon.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        let error = error.doing(self.describe_action()).on(self.proxy.daemon().to_string());
+        match (error.kind(), &self.proxy.0.origin) {
+            (ErrorKind::BadArguments, Origin::Rust) => {
+                error.advise("check that the daemon's program is of the same version as this one")
+            }
+            _ => error,
+        }
+    }
+
+    fn describe_action(&self) -> String {
+        let object = self.proxy.display_name();
+        match (self.action, short_name(&self.name)) {
+            (Action::Call, _) => format!("calling {}", self.path()),
+            (Action::GetAttribute, _) => format!("getting {}", self.path()),
+            (Action::SetAttribute, _) => format!("setting {}", self.path()),
+            (Action::DeleteAttribute, _) => format!("deleting {}", self.path()),
+            (Action::Operate, "eval") => "evaluating an expression".to_owned(),
+            (Action::Operate, "getitem") => format!("getting {object}[…]"),
+            (Action::Operate, "setitem") => format!("setting {object}[…]"),
+            (Action::Operate, "delitem") => format!("deleting {object}[…]"),
+            (Action::Operate, name) => format!("applying `{name}` to {object}"),
+            (Action::Iterate, _) => format!("iterating over {}", self.path()),
+        }
+    }
+
+    /// The method or attribute, or the object itself: `Counter.add`, `Counter`.
+    fn path(&self) -> String {
+        let object = self.proxy.display_name();
+        match short_name(&self.name) {
+            "" => object.to_owned(),
+            name => format!("{object}.{name}"),
+        }
+    }
+}
