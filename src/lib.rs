@@ -2,10 +2,10 @@
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
-    "oad runs on Linux: what it asks of the kernel is in `process` and `transport`, and waits there for a port"
+    "oad runs on Linux only: a port would have to replace the system calls of `common::process` and `common::transport`"
 );
 
-// The macros' code says `::oad`, in this crate's own tests too.
+// Generated code names `::oad`, also in this crate's own tests.
 #[cfg(test)]
 extern crate self as oad;
 
@@ -46,7 +46,7 @@ pub use crate::{
 #[doc(inline)]
 pub use oad_macros::{main, object};
 
-/// What the macros' code needs; not for anybody else, and with no promise.
+/// For generated code only; may change at any time.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::child::object::{
@@ -57,8 +57,8 @@ pub mod __private {
         send_iterator, send_stream, serial, take,
     };
     pub use crate::common::definition::{Method, Parameter, Receiver, TypeDescription};
-    pub use crate::common::process::TestDaemon;
-    pub use crate::init::block_on;
+    pub use crate::common::process::{Constructor, ConstructorArguments, TestDaemon};
+    pub use crate::init::{block_on, init_before_main};
     pub use crate::parent::client::ArgumentsBuilder;
     pub use crate::parent::proxy::{
         FromError, Opaque, Readable, Recover, ResultParts, TypedProxy, call, call_blocking,
@@ -108,8 +108,8 @@ pub mod __private {
     pub trait OnlyOneObjectBlockPerType {}
 }
 
-/// Turns the error of a method into an exception, whatever its type can do; see
-/// `object/raise.rs`.
+/// Turns the error of a method into an exception, whatever traits its type implements; see
+/// `child/object/exception.rs`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __raise {

@@ -43,16 +43,22 @@ pub(super) fn watch(
 ) -> io::Result<()> {
     lifeline.stream.set_nonblocking(true)?;
     let wrappers = lifeline.wrappers();
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
-    thread.spawn(move || {
-        if let Err(error) = runtime.block_on(hold(lifeline, hellos, ready)) {
-            eprintln!("oad: the handshake with the parent failed: {error}");
-        }
-        wrappers.end_if_orphaned();
-        // It returns only if there is nothing to serve.
-        std::process::exit(1);
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+        io::Error::new(error.kind(), format!("failed to start its async runtime: {error}"))
     })?;
+    let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
+    thread
+        .spawn(move || {
+            if let Err(error) = runtime.block_on(hold(lifeline, hellos, ready)) {
+                eprintln!("oad: the handshake with the parent failed: {error}");
+            }
+            wrappers.end_if_orphaned();
+            // It returns only if there is nothing to serve.
+            std::process::exit(1);
+        })
+        .map_err(|error| {
+            io::Error::new(error.kind(), format!("failed to start a thread: {error}"))
+        })?;
     Ok(())
 }
 

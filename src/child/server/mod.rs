@@ -17,7 +17,7 @@ use std::io;
 use std::process::exit;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -29,7 +29,7 @@ use crate::child::object::set_python;
 use crate::child::python;
 use crate::child::server::lifeline::Ready;
 use crate::child::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
-use crate::common::handshake::{Hello, Transport};
+use crate::common::handshake::{Hello, Transport, write_failure};
 use crate::common::process::{InheritedLifeline, children_gone, kill_descendants};
 use crate::common::transport::{
     BoundListener, Endpoint, IncomingConnections, Lock, Traffic, listen, remove_directory,
@@ -55,12 +55,17 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
     note_panic_locations();
     let wrappers = lifeline.wrappers();
+    let report = lifeline.stream.try_clone();
     let served = served(lifeline, services);
     wrappers.end_if_orphaned();
     match served {
         Ok(()) => exit(0),
         Err(error) => {
-            eprintln!("oad: this daemon could not serve: {error}");
+            eprintln!("oad: the daemon failed: {error}");
+            if let Ok(mut report) = report {
+                // The parent may be dead.
+                let _ = write_failure(&mut report, &error.to_string());
+            }
             exit(1)
         }
     }
@@ -73,15 +78,35 @@ fn served(lifeline: InheritedLifeline, services: Services) -> io::Result<()> {
     lifeline::watch(lifeline, hellos, ready)?;
     // No hello: the parent is gone, or speaks another version and has been told.
     let Ok(hello) = hello.blocking_recv() else { return Ok(()) };
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(hello.workers.max(1))
-        .max_blocking_threads(BLOCKING_THREADS)
-        .enable_all()
-        .build()?;
+    let runtime = match runtime(hello.workers.max(1)) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = readies.send(Err(format!("failed to start its async runtime: {error}")));
+            // The lifeline's thread ends the process once the parent has been told.
+            loop {
+                std::thread::park();
+            }
+        }
+    };
     let served = runtime.block_on(serve(hello, parent_pid, readies, services));
     // Not dropped: it would wait for calls that are stuck.
     runtime.shutdown_background();
     served
+}
+
+/// tokio panics where it cannot start the threads of a runtime.
+fn runtime(workers: usize) -> io::Result<Runtime> {
+    let build = || {
+        Builder::new_multi_thread()
+            .worker_threads(workers)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .enable_all()
+            .build()
+    };
+    std::panic::catch_unwind(build).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().cloned();
+        Err(io::Error::other(message.unwrap_or_else(|| "tokio panicked".to_owned())))
+    })
 }
 
 async fn serve(

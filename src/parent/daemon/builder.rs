@@ -22,6 +22,7 @@ use crate::common::transport::Token;
 use crate::common::value::{Handle, MAX_DEPTH};
 use crate::parent::client::Limits;
 use crate::parent::client::{ArgumentsBuilder, CallParts};
+use crate::parent::daemon::blocked_runtime::blocked;
 use crate::parent::daemon::launch::{LaunchPlan, LaunchSettings, launch};
 use crate::parent::daemon::{Daemon, StartInProcess};
 
@@ -93,6 +94,7 @@ struct Settings {
     env_clear: bool,
     current_dir: Option<PathBuf>,
     localhost: bool,
+    own_runtime: bool,
     in_process: Option<StartInProcess>,
     grace: Duration,
     workers: Option<usize>,
@@ -109,6 +111,7 @@ impl Default for Settings {
             env_clear: false,
             current_dir: None,
             localhost: false,
+            own_runtime: false,
             in_process: None,
             grace: Duration::from_secs(2),
             workers: None,
@@ -304,6 +307,31 @@ impl<P> Spawn<P> {
         self.set("worker_threads", |settings| settings.workers = Some(count.max(1)))
     }
 
+    /// Keeps the connection to the daemon on a thread of oad's own. By default it is part of
+    /// the async runtime that awaits this builder, which makes calls from that runtime some
+    /// microseconds faster, and fails them all with [`ErrorKind::RuntimeEnded`] once that
+    /// runtime has ended.
+    ///
+    /// It is for a daemon that several runtimes share, such as the tests of a crate, each of
+    /// which has a runtime of its own; and for waiting with `block_on` on the only thread of
+    /// a runtime.
+    ///
+    /// ```no_run
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
+    /// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
+    /// # async fn example() {
+    /// static COUNTER: tokio::sync::OnceCell<CounterProxy> = tokio::sync::OnceCell::const_new();
+    ///
+    /// let counter = COUNTER.get_or_init(async || {
+    ///     CounterProxy::new(1).on_own_runtime().await.expect("the daemon starts")
+    /// });
+    /// let counter: &CounterProxy = counter.await;
+    /// # }
+    /// ```
+    pub fn on_own_runtime(self) -> Self {
+        self.set("on_own_runtime", |settings| settings.own_runtime = true)
+    }
+
     /// Starts a server within this process instead of another process.
     pub(crate) fn started_by(self, start: StartInProcess) -> Self {
         self.set("in_process", |settings| settings.in_process = Some(start))
@@ -421,15 +449,28 @@ impl IntoFuture for Spawn<Daemon> {
 async fn start(settings: Settings, name: String, workers: usize) -> Result<Daemon> {
     let workers = settings.workers.unwrap_or(workers);
     let (grace, start_timeout, limits) = (settings.grace, settings.start_timeout, settings.limits);
+    let own_runtime = settings.own_runtime;
     let plan = settings.plan()?;
     let recipe = LaunchSettings { plan, name, limits, grace, start_timeout, workers };
     let keeper = keeper()?;
-    let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
+    let runtime = match Runtime::try_current() {
+        Ok(runtime) if !own_runtime => runtime,
+        _ => keeper.clone(),
+    };
     let mut launching =
-        AbortOnDrop(keeper.spawn(launch(recipe, runtime).with_current_subscriber()));
-    (&mut launching.0).await.unwrap_or_else(|panicked| {
-        Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}")))
-    })
+        AbortOnDrop(keeper.spawn(launch(recipe, runtime.clone()).with_current_subscriber()));
+    tokio::select! {
+        biased;
+        launched = &mut launching.0 => launched.unwrap_or_else(|panicked| {
+            Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}")))
+        }),
+        () = blocked(runtime, keeper) => Err(Error::new(
+            ErrorKind::WouldDeadlock,
+            "a sync wait (`block_on`) blocks the only thread of the async runtime that would \
+             carry the connection to the daemon",
+        )
+        .advise("`.await` it, or start it with `.on_own_runtime()`")),
+    }
 }
 
 /// The future that waits for a launch may be dropped; the launch then ends what it has

@@ -1,5 +1,5 @@
-//! The beginning of a daemon: directory, process, handshake, connection. One failure on
-//! the way ends all that was begun before it is told.
+//! The start of a daemon: directory, process, handshake, connection. If one of them fails,
+//! everything that was started is ended before the error is returned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, instrument::WithSubscriber as _};
 use uuid::Uuid;
 
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::{Error, ErrorKind, Excerpt, Result, shortened};
 use crate::common::handshake::{
     DaemonMessage, Hello, PROTOCOL_VERSION, Transport, read_frame, write_frame,
 };
@@ -21,14 +21,14 @@ use crate::parent::daemon::backend::Backend;
 use crate::parent::daemon::supervisor::{ExitOutcome, Lifeline, Supervisor, verdict};
 use crate::parent::daemon::{Daemon, DaemonShared, StartInProcess};
 
-/// How long the two signs of a death, the closed sockets and the exit, may be apart.
+/// The longest time between the two signs of a death: closed sockets, and the exit.
 const AFTERMATH: Duration = Duration::from_millis(50);
 
-/// How long the last answers of a daemon that has ended may take to be read, if the
-/// runtime of its connection is busy.
+/// How long it may take to read the last responses of a daemon that has ended, if the runtime
+/// of its connection is busy.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
-/// What a daemon is started with.
+/// The settings of a new daemon.
 pub(super) struct LaunchSettings {
     pub(super) plan: LaunchPlan,
     pub(super) name: String,
@@ -38,7 +38,7 @@ pub(super) struct LaunchSettings {
     pub(super) workers: usize,
 }
 
-/// What becomes the daemon, and where it is to listen.
+/// What becomes the daemon, and where it listens.
 pub(super) enum LaunchPlan {
     /// A process that listens at a Unix socket.
     Unix(Program),
@@ -48,18 +48,18 @@ pub(super) enum LaunchPlan {
     InProcess(StartInProcess),
 }
 
-/// What has been started, and is not a daemon yet.
+/// A process that has been started and is not a daemon yet.
 struct LaunchedProcess {
     body: Backend,
     lifeline: Lifeline,
     transport: Transport,
-    /// What is removed when it has gone.
+    /// Removed after its end.
     directory: Option<Directory>,
-    /// The connection, where there is nothing to connect to.
+    /// The connection, if it exists already.
     connection: Option<IoStream>,
-    /// What messages call it.
+    /// Its name in messages.
     shown: String,
-    /// What to do if nothing comes of it.
+    /// What to do if it does not become a daemon.
     advice: &'static str,
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn launch(recipe: LaunchSettings, runtime: Runtime) -> Result<D
     let unfinished = KillUnlessReady(Some(&supervisor));
 
     let connected = async {
-        let (pid, endpoint) = shake_hands(&mut lifeline, &hello).await?;
+        let (pid, endpoint) = shake_hands(&mut lifeline, &hello, &shown).await?;
         supervisor.hold(lifeline, pid);
         let ending = supervisor.clone();
         let keeper = Runtime::current();
@@ -121,8 +121,8 @@ pub(super) async fn launch(recipe: LaunchSettings, runtime: Runtime) -> Result<D
     let connected = tokio::select! {
         biased;
         connected = timeout_at(deadline, connected) => connected.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Handshake, format!("`{shown}` did not answer within {start_timeout:?}"))
-                .advise(advice))
+            let message = format!("`{shown}` did not respond within {start_timeout:?}");
+            Err(Error::new(ErrorKind::Handshake, message).advise(advice))
         }),
         outcome = supervisor.exited() => Err(exited_early(&shown, advice, &outcome)),
     };
@@ -180,7 +180,7 @@ fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> 
         LaunchPlan::Localhost(program, token) => (program, None, Transport::Localhost { token }),
         LaunchPlan::InProcess(start) => {
             let (server, lifeline, connection) = start(workers).map_err(|error| {
-                Error::new(ErrorKind::Spawn, format!("its runtime could not be started: {error}"))
+                Error::new(ErrorKind::Spawn, format!("failed to start its runtime: {error}"))
                     .because(error)
             })?;
             return Ok(LaunchedProcess {
@@ -199,7 +199,7 @@ fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> 
         .set_nonblocking(true)
         .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
         .map_err(|error| {
-            Error::new(ErrorKind::Spawn, format!("the lifeline cannot be used: {error}"))
+            Error::new(ErrorKind::Spawn, format!("failed to register the lifeline: {error}"))
         })?;
     Ok(LaunchedProcess {
         body: Backend::Process(child),
@@ -208,51 +208,66 @@ fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> 
         directory,
         connection: None,
         shown: program.shown.display().to_string(),
-        advice: "does it call `oad::init()` first thing in `main`?",
+        advice: "does it call `oad::init()` on the first line of `main`?",
     })
 }
 
-async fn shake_hands(lifeline: &mut Lifeline, hello: &Hello) -> Result<(u32, Endpoint)> {
+async fn shake_hands(
+    lifeline: &mut Lifeline,
+    hello: &Hello,
+    shown: &str,
+) -> Result<(u32, Endpoint)> {
     let failed = |message: String| Error::new(ErrorKind::Handshake, message);
-    let said = async {
-        write_frame(&mut lifeline.writer, hello).await?;
-        read_frame(&mut lifeline.reader).await
+    let response = async {
+        // A process that cannot be a daemon says why, and does not read the hello.
+        let written = write_frame(&mut lifeline.writer, hello).await;
+        match read_frame(&mut lifeline.reader).await? {
+            None => written.map(|()| None),
+            response => Ok(response),
+        }
     };
-    let answer = match said.await {
+    let answer = match response.await {
         Ok(answer) => answer,
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(
-                failed(format!("it does not speak as a daemon does: {error}")).because(error)
-            );
+            return Err(failed(format!(
+                "`{shown}` wrote something other than oad's handshake: {error}"
+            ))
+            .because(error));
         }
-        // It has let go of its end.
+        // It has closed its end.
         Err(_) => None,
     };
     match answer {
         Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => Ok((pid, endpoint)),
         Some(DaemonMessage::Ready { protocol, .. } | DaemonMessage::OtherVersion { protocol }) => Err(Error::new(
             ErrorKind::Version,
-            format!("it speaks version {protocol} of the protocol, and this program version {PROTOCOL_VERSION}"),
+            format!("`{shown}` has version {protocol} of oad's protocol, and this program version {PROTOCOL_VERSION}"),
         )
         .advise("build both with the same version of oad")),
-        Some(DaemonMessage::Failed { message }) => Err(failed(message)),
-        Some(DaemonMessage::Terminating { .. } | DaemonMessage::Leaving { .. }) => {
-            Err(failed("it ends before it has begun".to_owned()))
+        Some(DaemonMessage::Failed { message }) => {
+            let cut = shortened(&message, Excerpt::LIMIT);
+            let message = format!("`{shown}` cannot be a daemon: {cut}");
+            Err(Error::new(ErrorKind::Spawn, message))
         }
-        // The exit that follows says more, so there is nothing to do but wait for it; the
-        // start timeout bounds that.
+        Some(DaemonMessage::Terminating { .. } | DaemonMessage::Leaving { .. }) => {
+            Err(failed(format!("`{shown}` ended before it was ready")))
+        }
+        // It exits, and its exit status says more. The start timeout bounds the wait for it.
         None => std::future::pending().await,
     }
 }
 
 fn exited_early(shown: &str, advice: &str, outcome: &ExitOutcome) -> Error {
     match outcome {
-        ExitOutcome::Died(death) => Error::new(
-            ErrorKind::Spawn,
-            format!("`{shown}` ended before it was ready: {}", death.status),
-        )
-        .with_death(death.clone())
-        .advise(advice),
+        ExitOutcome::Died(death) => {
+            let last_words = match death.stderr.lines().next_back() {
+                Some(line) => format!(", its stderr ended with {}", Excerpt(line)),
+                None => String::new(),
+            };
+            let status = death.status;
+            let message = format!("`{shown}` ended before it was ready: {status}{last_words}");
+            Error::new(ErrorKind::Spawn, message).with_death(death.clone()).advise(advice)
+        }
         ExitOutcome::Ended(_) => {
             Error::new(ErrorKind::Spawn, format!("`{shown}` was ended before it was ready"))
         }

@@ -5,6 +5,7 @@
 //! absent: what a call means; the proxy above knows.
 
 mod backend;
+mod blocked_runtime;
 mod builder;
 mod channel;
 mod launch;
