@@ -90,8 +90,9 @@ pub enum ErrorKind {
     Cancelled,
     /// The async runtime that carried the connection to the daemon has ended.
     RuntimeEnded,
-    /// A sync wait would block the one thread that has to receive the response: a sync
-    /// method of a proxy, or `block_on`, within an async runtime of one thread.
+    /// A sync wait would block the thread that has to receive the response: a sync method of
+    /// a proxy on the only thread of an async runtime, or `block_on` on any of its threads
+    /// while a daemon starts.
     WouldDeadlock,
     /// The daemon sent something malformed, or its connection was lost although it is
     /// alive: a bug in oad, or another program on its socket.

@@ -1,6 +1,7 @@
-//! Finds out that an async runtime runs nothing while a future is polled in it: somebody
-//! waits for the future with `block_on` on the runtime's only thread, and the connection to
-//! the daemon, which needs that thread, would wait for ever.
+//! Detects that a future is polled by a `block_on` on a thread of an async runtime. The
+//! connection to the daemon needs that thread, so it would wait for ever: if it is the only
+//! one, for all it does; if there are others, for what the future wakes, because tokio keeps
+//! a task that is woken on a thread for that thread.
 
 use std::future::pending;
 use std::time::Duration;
@@ -15,20 +16,19 @@ const WAKES: usize = 100;
 /// The time between two wakes.
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// Completes if `runtime` does not run while this future is polled; never otherwise.
+/// Completes if `runtime` does not run on the thread that polls this future; never
+/// otherwise.
 ///
 /// It does not measure time, because a runtime may be busy. It counts how often the future
-/// has been polled since a task was given to the runtime: one that runs its tasks in turn
-/// would have run it after the first of these polls, or soon after.
+/// has been polled since a task was spawned on the runtime: one that runs its tasks in turn
+/// would have run that task after the first of these polls, or soon after.
 pub(super) async fn blocked(runtime: Runtime, keeper: &Runtime) {
-    if runtime.metrics().num_workers() > 1 || runtime.id() == keeper.id() {
+    if runtime.id() == keeper.id() {
         return pending().await;
     }
+    let mut probe = runtime.spawn(async {});
     let (wake, mut wakes) = mpsc::channel(1);
     keeper.spawn(async move {
-        // From this thread, because a task given to a runtime on its own thread may be
-        // bound to that.
-        let mut probe = runtime.spawn(async {});
         loop {
             tokio::select! {
                 // It has run, or the runtime has ended, which `launch` reports.

@@ -313,8 +313,8 @@ impl<P> Spawn<P> {
     /// runtime has ended.
     ///
     /// It is for a daemon that several runtimes share, such as the tests of a crate, each of
-    /// which has a runtime of its own; and for waiting with `block_on` on the only thread of
-    /// a runtime.
+    /// which has a runtime of its own; and for waiting with `block_on` on a thread of a
+    /// runtime.
     ///
     /// ```no_run
     /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
@@ -466,8 +466,8 @@ async fn start(settings: Settings, name: String, workers: usize) -> Result<Daemo
         }),
         () = blocked(runtime, keeper) => Err(Error::new(
             ErrorKind::WouldDeadlock,
-            "a sync wait (`block_on`) blocks the only thread of the async runtime that would \
-             carry the connection to the daemon",
+            "a sync wait (`block_on`) blocks the thread of the async runtime that would carry \
+             the connection to the daemon",
         )
         .advise("`.await` it, or start it with `.on_own_runtime()`")),
     }
