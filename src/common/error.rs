@@ -20,8 +20,8 @@ mod text;
 pub use death::Death;
 pub(crate) use death::{DeadProcess, Status};
 pub use exception::Exception;
-use text::OneLine;
-pub(crate) use text::{Excerpt, ForeignText, shortened};
+pub(crate) use text::{Excerpt, shortened};
+use text::{ForeignText, OneLine};
 
 /// The result of oad's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -191,6 +191,14 @@ impl Error {
     pub(crate) fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source.get_or_insert_with(|| Arc::new(source));
         self
+    }
+
+    /// Keeps the whole of a text of which the message has an [`Excerpt`].
+    pub(crate) fn quoting(self, text: Option<String>) -> Self {
+        match text.filter(|text| text.chars().nth(Excerpt::LIMIT).is_some()) {
+            Some(text) => self.because(ForeignText(text)),
+            None => self,
+        }
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {

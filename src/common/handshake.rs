@@ -17,7 +17,7 @@ use tokio::io::{
 };
 use uuid::Uuid;
 
-use crate::common::error::{Excerpt, ForeignText};
+use crate::common::error::Excerpt;
 use crate::common::transport::{Endpoint, Token};
 
 /// The version of the protocol between a parent and its daemon; a daemon refuses any other
@@ -107,8 +107,8 @@ pub(crate) enum ParentMessage {
 ///
 /// # Errors
 ///
-/// `InvalidData` for a line that is too long or not the expected frame: the message quotes
-/// the beginning of the line, and the cause more of it, escaped.
+/// `InvalidData` for a line that is too long or not the expected frame; it holds a
+/// [`MalformedFrame`].
 pub(crate) async fn read_frame<T: DeserializeOwned>(
     stream: &mut (impl AsyncBufRead + Unpin),
 ) -> io::Result<Option<T>> {
@@ -119,28 +119,25 @@ pub(crate) async fn read_frame<T: DeserializeOwned>(
     }
     serde_json::from_slice(&line).map(Some).map_err(|_| {
         let start = &line[..line.len().min(MAX_QUOTED)];
-        let line = ForeignText(start.escape_ascii().to_string());
+        let line = start.escape_ascii().to_string();
         io::Error::new(io::ErrorKind::InvalidData, MalformedFrame { line })
     })
 }
 
 /// A line that is not the expected frame. The message has the beginning of it.
 #[derive(Debug)]
-struct MalformedFrame {
-    line: ForeignText,
+pub(crate) struct MalformedFrame {
+    /// The line, escaped, and cut if it is very long.
+    pub(crate) line: String,
 }
 
 impl fmt::Display for MalformedFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Excerpt(&self.line.0).fmt(f)
+        Excerpt(&self.line).fmt(f)
     }
 }
 
-impl Error for MalformedFrame {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.line)
-    }
-}
+impl Error for MalformedFrame {}
 
 /// Reads the first frame of a parent: a hello, or the version of one that this program
 /// does not speak.
@@ -238,7 +235,7 @@ mod tests {
         let endless = vec![b'x'; 10 * MAX_FRAME as usize];
         let error = read(&endless).await.expect_err("it is too long");
         assert_eq!(error.to_string(), format!("`{}…`", "x".repeat(199)));
-        let whole = error.source().map(ToString::to_string);
-        assert_eq!(whole, Some("x".repeat(MAX_QUOTED)));
+        let frame = error.downcast::<MalformedFrame>().expect("it holds the line");
+        assert_eq!(frame.line, "x".repeat(MAX_QUOTED));
     }
 }

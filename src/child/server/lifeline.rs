@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use crate::child::host::{Drained, Host};
 use crate::common::handshake::{
-    DaemonMessage, Hello, PROTOCOL_VERSION, ParentMessage, read_frame, read_hello, write_frame,
+    DaemonMessage, Hello, PROTOCOL_VERSION, ParentMessage, read_frame, read_hello, write_failure,
+    write_frame,
 };
 use crate::common::process::{InheritedLifeline, Wrappers, kill_descendants, kill_self, silence};
 use crate::common::transport::{Endpoint, remove_directory};
@@ -44,7 +45,11 @@ pub(super) fn watch(
     lifeline.stream.set_nonblocking(true)?;
     let wrappers = lifeline.wrappers();
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
-        io::Error::new(error.kind(), format!("failed to start its async runtime: {error}"))
+        let message = format!("failed to start its async runtime: {error}");
+        // Here, because there may be no descriptor left to keep the stream beyond this. The
+        // parent may be dead.
+        let _ = write_failure(&mut &lifeline.stream, &message);
+        io::Error::new(error.kind(), message)
     })?;
     let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
     thread

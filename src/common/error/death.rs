@@ -1,5 +1,6 @@
 //! How a daemon or an interpreter exited unexpectedly.
 
+use super::text::write_lines;
 use super::{Duration, ExitStatus, fmt};
 use std::os::unix::process::ExitStatusExt;
 
@@ -131,7 +132,7 @@ impl Death {
             return f.write_str("; stderr: empty");
         }
         f.write_str("; stderr ended with:")?;
-        self.stderr.lines().try_for_each(|line| write!(f, "\n  | {line}"))
+        write_lines(&self.stderr, f)
     }
 }
 

@@ -1,7 +1,8 @@
 //! A failure raised by the object itself, carried as data.
 
-use super::text::shortened;
+use super::text::{OneLine, shortened, write_lines};
 use super::{Any, Arc, fmt};
+use std::fmt::Write as _;
 
 /// The most characters of an exception's message that the message of an error has.
 const SUMMARY: usize = 1000;
@@ -111,19 +112,19 @@ impl Exception {
         // A traceback ends with the message.
         if !is_whole && self.traceback.is_none() {
             f.write_str("\n  its whole message:")?;
-            self.message.lines().try_for_each(|line| write!(f, "\n  | {line}"))?;
+            write_lines(&self.message, f)?;
         }
-        self.causes
-            .iter()
-            .try_for_each(|cause| write!(f, "\n  caused in the object by: {cause}"))?;
+        for cause in &self.causes {
+            f.write_str("\n  caused in the object by: ")?;
+            OneLine(f).write_str(cause)?;
+        }
         if self.omitted > 0 {
             write!(f, "\n  and {} more causes, which were left out", self.omitted)?;
         }
         if !self.shortened.is_empty() {
             write!(f, "\n  shortened to fit the message limit: {}", self.shortened.join(", "))?;
         }
-        let mut lines = self.traceback.iter().flat_map(|traceback| traceback.lines());
-        lines.try_for_each(|line| write!(f, "\n  | {line}"))
+        self.traceback.iter().try_for_each(|traceback| write_lines(traceback, f))
     }
 }
 

@@ -35,6 +35,14 @@ impl fmt::Display for Excerpt<'_> {
     }
 }
 
+/// Writes each line of a text below an error's message.
+pub(super) fn write_lines(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    text.lines().try_for_each(|line| {
+        f.write_str("\n  | ")?;
+        OneLine(f).write_str(line)
+    })
+}
+
 /// The first `limit` characters of a text, the last of which is `…` if there are more.
 pub(crate) fn shortened(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
@@ -46,7 +54,7 @@ pub(crate) fn shortened(text: &str, limit: usize) -> String {
 /// The whole of a text that oad did not write, as the cause of an error whose message has
 /// an [`Excerpt`] of it. It is seen in the error's `Debug`.
 #[derive(Debug)]
-pub(crate) struct ForeignText(pub(crate) String);
+pub(super) struct ForeignText(pub(super) String);
 
 impl fmt::Display for ForeignText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

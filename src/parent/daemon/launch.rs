@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::common::error::{Error, ErrorKind, Excerpt, Result, shortened};
 use crate::common::handshake::{
-    DaemonMessage, Hello, PROTOCOL_VERSION, Transport, read_frame, write_frame,
+    DaemonMessage, Hello, MalformedFrame, PROTOCOL_VERSION, Transport, read_frame, write_frame,
 };
 use crate::common::process::{Child, Program, keeper};
 use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect};
@@ -229,10 +229,9 @@ async fn shake_hands(
     let answer = match response.await {
         Ok(answer) => answer,
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(failed(format!(
-                "`{shown}` wrote something other than oad's handshake: {error}"
-            ))
-            .because(error));
+            let message = format!("`{shown}` wrote something other than oad's handshake: {error}");
+            let frame = error.downcast::<MalformedFrame>().ok();
+            return Err(failed(message).quoting(frame.map(|frame| frame.line)));
         }
         // It has closed its end.
         Err(_) => None,
@@ -246,8 +245,9 @@ async fn shake_hands(
         .advise("build both with the same version of oad")),
         Some(DaemonMessage::Failed { message }) => {
             let cut = shortened(&message, Excerpt::LIMIT);
-            let message = format!("`{shown}` cannot be a daemon: {cut}");
-            Err(Error::new(ErrorKind::Spawn, message))
+            let error =
+                Error::new(ErrorKind::Spawn, format!("`{shown}` cannot be a daemon: {cut}"));
+            Err(error.quoting(Some(message)))
         }
         Some(DaemonMessage::Terminating { .. } | DaemonMessage::Leaving { .. }) => {
             Err(failed(format!("`{shown}` ended before it was ready")))
