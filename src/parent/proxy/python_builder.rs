@@ -277,6 +277,11 @@ impl<P> PythonBuilder<P> {
         self.change(|spawn| spawn.worker_threads(count))
     }
 
+    /// Keeps the connection on a thread of oad's own; see [`Spawn::on_own_runtime`].
+    pub fn on_own_runtime(self) -> Self {
+        self.change(Spawn::on_own_runtime)
+    }
+
     /// Listens on localhost; see [`Spawn::localhost`].
     #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
