@@ -15,7 +15,8 @@ use std::fmt;
 /// |---|---|---|
 /// | `eq` `ne` `lt` `le` `gt` `ge` | the other object | what its class returns |
 /// | `add` `sub` `mul` `matmul` `truediv` | the other object | the result |
-/// | `floordiv` `mod` `divmod` `and` `or` `xor` `lshift` `rshift` | the other object | the result |
+/// | `floordiv` `mod` `divmod` `lshift` `rshift` | the other object | the result |
+/// | `and` `or` `xor` | the other object | the result |
 /// | `pow` | the exponent; optionally the modulus | the result |
 /// | `round` | optionally the number of digits | the result |
 /// | `neg` `pos` `abs` `invert` | – | the result |
