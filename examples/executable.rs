@@ -2,11 +2,12 @@
 //! becomes this program, as a launcher or a profiler would.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 
 use oad::Remote as _;
 
-/// Tells what it finds around it.
+const WRAPPER: &str = "#!/bin/sh\nexport PREPARED=\"by the script, in $PWD\"\nexec \"$@\"\n";
+
+/// Reports its process's surroundings.
 struct Surroundings;
 
 #[oad::object]
@@ -22,49 +23,34 @@ impl Surroundings {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
-
-    fn directory(&self) -> std::io::Result<PathBuf> {
-        std::env::current_dir()
-    }
 }
 
 #[oad::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = tempfile::tempdir()?; // removed with all that is in it when `main` returns
+    let folder = tempfile::tempdir()?; // removed with its contents when `main` returns
     let wrapper = folder.path().join("wrapper");
-    std::fs::write(
-        &wrapper,
-        "#!/bin/sh\nexport PREPARED=\"by the script, in $PWD\"\nexec \"$@\"\n",
-    )?;
+    std::fs::write(&wrapper, WRAPPER)?;
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755))?;
 
     let surroundings = SurroundingsProxy::new()
-        .executable(&wrapper) // in place of this program
-        .program_arg(std::env::current_exe()?) // what the script runs: it must call `oad::init` and have the type
+        .executable(&wrapper) // instead of this program
+        .program_arg(std::env::current_exe()?) // the script runs this program after all
         .program_arg("--quiet")
-        .env_clear() // nothing of this process's environment …
-        .env("MODEL", "small") // … but for this
+        .env_clear() // inherits no variable of this process …
+        .env("MODEL", "small") // … and has this one
         .current_dir(folder.path())
         .await?;
-    println!(
-        "process {} was started with {:?}",
-        surroundings.pid(),
-        surroundings.arguments().await?
-    );
+    let arguments = surroundings.arguments().await?;
+    println!("process {} was started with {arguments:?}", surroundings.pid());
     for name in ["MODEL", "PREPARED", "HOME"] {
         println!("{name} is {:?}", surroundings.variable(name).await?);
     }
-    println!("it is in {}", surroundings.directory().await?.display());
     println!("{}", surroundings.shutdown().await?);
 
-    // What is no daemon is an error that says how it failed.
-    println!(
-        "{}",
-        SurroundingsProxy::new().executable("/bin/true").await.expect_err("it ends at once")
-    );
-    println!(
-        "{}",
-        SurroundingsProxy::new().executable("/no/such/program").await.expect_err("it is not there")
-    );
+    // The error of a program that does not become a daemon says how it failed.
+    for program in ["/bin/true", "/no/such/program"] {
+        let failed = SurroundingsProxy::new().executable(program).await;
+        println!("{}", failed.expect_err("the program is not a daemon"));
+    }
     Ok(())
 }

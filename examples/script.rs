@@ -1,5 +1,5 @@
-//! A Python script in a process of its own: its names are attributes, its generators are
-//! streams, its failures are told with their tracebacks.
+//! A Python script in its own process: its names are attributes, its generators are
+//! streams, and its exceptions have tracebacks.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ const SCRIPT: &str = r#"
 rate = 7
 
 class Basket:
-    """Holds what is to be bought."""
+    """Holds goods until they are bought."""
     def __init__(self, owner):
         self.owner, self.nets = owner, []
     def __len__(self):
         return len(self.nets)
     def put(self, net, *, times=1):
         if net < 0:
-            raise ValueError(f"nothing costs {net}")
+            raise ValueError(f"{net} is not a price")
         self.nets += [net] * times
     def gross(self):
         return (net * (100 + rate) / 100 for net in self.nets)
@@ -27,7 +27,8 @@ def forever():
 
 #[oad::main]
 async fn main() -> oad::Result<()> {
-    let script = oad::python_script("prices.py", SCRIPT).await?;
+    let py = oad::interpreter("python3").await?;
+    let script = py.script("prices.py", SCRIPT).await?;
     let basket: PythonProxy = script.call("Basket", ("Ada",)).await?;
     basket.call::<()>("put", (10,)).await?;
     basket.call::<()>("put", (25,)).keyword("times", 2).await?;
@@ -39,19 +40,13 @@ async fn main() -> oad::Result<()> {
         println!("{}", price?);
     }
 
-    let error = basket.call::<()>("put", (-1,)).await.expect_err("it is refused");
-    println!(
-        "{error}\n{}",
-        error.exception().and_then(|exception| exception.traceback()).unwrap_or_default()
-    );
+    let error = basket.call::<()>("put", (-1,)).await.expect_err("the price is negative");
+    let exception = error.exception().expect("Python raised it");
+    println!("{error}\n{}", exception.traceback().unwrap_or_default());
 
-    // Python code is interrupted when its deadline has passed, and the object goes on.
-    let error = script
-        .call::<()>("forever", ())
-        .timeout(Duration::from_millis(100))
-        .await
-        .expect_err("it is late");
-    println!("{error}");
+    // A timeout interrupts Python code. The object can still be used.
+    let forever = script.call::<()>("forever", ()).timeout(Duration::from_millis(100));
+    println!("{}", forever.await.expect_err("the loop is endless"));
     println!("{}; {}", basket.describe().await?.documentation(), script.shutdown().await?);
     Ok(())
 }

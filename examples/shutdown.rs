@@ -1,10 +1,10 @@
-//! The three ways in which a daemon ends, and what a caller hears.
+//! The three ways in which a daemon ends, and what its caller learns.
 
 use std::time::Duration;
 
 use oad::Remote as _;
 
-/// Works for as long as it is told.
+/// Works for a given time.
 struct Worker;
 
 #[oad::object]
@@ -13,7 +13,7 @@ impl Worker {
         Worker
     }
 
-    /// A sync method, which nobody can stop.
+    /// A sync method cannot be stopped.
     fn work(&self, time: Duration) -> Duration {
         std::thread::sleep(time);
         time
@@ -22,28 +22,25 @@ impl Worker {
 
 #[oad::main]
 async fn main() -> oad::Result<()> {
-    // Its life is told as events; here they go to stderr.
+    // oad reports the life of each daemon as events; here they go to stderr.
     tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().init();
 
-    // 1. It is told to end, while a call runs: the call is finished first.
+    // 1. `shutdown` while a call runs. The call finishes first.
     let worker = WorkerProxy::new().await?;
     let call = tokio::spawn(worker.work(Duration::from_millis(300)));
     tokio::task::yield_now().await; // the call is sent
-    let ended = worker.shutdown().await?;
-    println!(
-        "worked for {:?}; {ended}; clean: {}",
-        call.await.expect("it does not panic")?,
-        ended.is_clean()
-    );
+    let report = worker.shutdown().await?;
+    let worked = call.await.expect("the task does not panic")?;
+    println!("worked for {worked:?}; {report}; clean: {}", report.is_clean());
 
-    // The call takes longer than the grace: it is cut off, and says so.
+    // A call that takes longer than the grace period is cut off.
     let worker = WorkerProxy::new().grace(Duration::from_millis(100)).await?;
     let call = tokio::spawn(worker.work(Duration::from_secs(3600)));
     tokio::task::yield_now().await;
     println!("{}", worker.shutdown().await?);
-    println!("{}", call.await.expect("it does not panic").expect_err("it was cut off"));
+    println!("{}", call.await.expect("the task does not panic").expect_err("it was cut off"));
 
-    // 2. Its last proxy is dropped.
+    // 2. Dropping the last proxy.
     let worker = WorkerProxy::new().await?;
     let pid = worker.pid();
     drop(worker);
@@ -52,10 +49,9 @@ async fn main() -> oad::Result<()> {
     }
     println!("process {pid} is gone");
 
-    // 3. Its parent ends, however: this one now returns from `main`, with a daemon at
-    //    work.
+    // 3. The end of the parent, for whatever reason: here `main` returns during a call.
     let worker = WorkerProxy::new().await?;
     tokio::spawn(worker.work(Duration::from_secs(3600)));
-    println!("process {} will be gone soon after this one", worker.pid());
+    println!("process {} will end soon after this one", worker.pid());
     Ok(())
 }

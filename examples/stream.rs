@@ -1,5 +1,4 @@
-//! Items from a process of its own, as they are made and no faster than they are read;
-//! and items given to it.
+//! Streams from and to another process. Items are produced no faster than they are read.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ impl Sensor {
         Sensor { readings: 0 }
     }
 
-    /// Never ends by itself.
+    /// An endless iterator.
     fn read(&mut self) -> impl Iterator<Item = u64> {
         std::iter::from_fn(|| {
             self.readings += 1;
@@ -27,7 +26,7 @@ impl Sensor {
         self.readings
     }
 
-    /// The mean of what it is given, as it comes.
+    /// The mean of the values, computed as they arrive.
     async fn mean(&self, mut values: Stream<f64>) -> oad::Result<f64> {
         let (mut sum, mut count) = (0.0, 0.0);
         while let Some(value) = values.next().await {
@@ -47,8 +46,11 @@ async fn main() -> oad::Result<()> {
         let value = values.next().await.transpose()?;
         println!("read {value:?}");
     }
-    drop(values); // ends the method, which would go on for ever
-    println!("it has made {} readings", sensor.readings().timeout(Duration::from_secs(5)).await?);
+    drop(values); // ends the endless iterator
+    println!(
+        "the sensor was read {} times",
+        sensor.readings().timeout(Duration::from_secs(5)).await?
+    );
 
     let mean = sensor.mean(Stream::iter((1..=1000).map(f64::from))).await?;
     println!("the mean is {mean}");

@@ -1,10 +1,9 @@
-//! A trait as an interface: its proxy implements it, and stands in generic code where a
-//! local value could.
+//! A trait as an interface: the proxy implements it, so generic code accepts the proxy.
 
 #[oad::object]
 trait Index: Send + Sync {
-    async fn add(&mut self, word: String); // the proxy's sends the call and awaits its answer
-    fn find(&self, word: &str) -> oad::Result<Option<usize>>; // the proxy's waits for it
+    async fn add(&mut self, word: String);
+    fn find(&self, word: &str) -> oad::Result<Option<usize>>;
 }
 
 struct Listed(Vec<String>);
@@ -38,8 +37,7 @@ impl Sorted {
 #[oad::object]
 impl Index for Sorted {
     async fn add(&mut self, word: String) {
-        let number = self.0.len();
-        self.0.entry(word).or_insert(number);
+        self.0.insert(word, self.0.len());
     }
     fn find(&self, word: &str) -> oad::Result<Option<usize>> {
         Ok(self.0.get(word).copied())
@@ -52,11 +50,11 @@ async fn fill(what: &str, index: &mut impl Index) -> oad::Result<()> {
     Ok(())
 }
 
-#[tokio::main] // and not `oad::main`, whose one thread cannot both wait for the answer to `find` and fetch it
+#[tokio::main] // with several threads, because `find` blocks one of them
 async fn main() -> oad::Result<()> {
     oad::init();
-    fill("a list, here", &mut Listed::new()).await?;
+    fill("a local list", &mut Listed::new()).await?;
     fill("a list, in a daemon", &mut IndexProxy::spawn("Listed::new", ()).await?).await?;
-    fill("a tree, in a daemon", &mut IndexProxy::spawn("Sorted::starting_with", ("a",)).await?)
-        .await
+    let mut tree = IndexProxy::spawn("Sorted::starting_with", ("a",)).await?;
+    fill("a tree, in a daemon", &mut tree).await
 }

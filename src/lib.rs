@@ -1,4 +1,5 @@
-// Of two definitions of a link the first one counts: here these, and on disk the README's.
+// Of two definitions of a link the first one counts: here these, and on disk the
+// README's.
 //! [architecture]: _guide::architecture
 //! [changelog]: _guide::changelog
 //! [coming-from-elsewhere]: _guide::coming_from_elsewhere
@@ -58,7 +59,7 @@ pub use crate::{child::server::Services, init::init_with, parent::daemon::Channe
 // The macros that start a daemon name it in every case.
 #[cfg(not(feature = "tonic"))]
 #[doc(hidden)]
-pub use crate::init::init_with;
+pub use crate::{child::server::Services, init::init_with};
 #[doc(inline)]
 pub use oad_macros::{main, object};
 
@@ -166,11 +167,11 @@ pub mod _guide {
     //!
     //! # Links
     //!
-    //! The examples and `CONTRIBUTING.md` are in the repository only. This module exists only in
-    //! the documentation; the pages are the files of `docs/`.
+    //! The examples and `CONTRIBUTING.md` are in the repository only. This module exists
+    //! only in the documentation; the pages are the files of `docs/`.
 
-    /// A page of the guide. The links that it defines for readers of the file are defined here
-    /// first, as links between these modules.
+    /// A page of the guide. The links that it defines for readers of the file are defined
+    /// here first, as links between these modules.
     macro_rules! page {
         ($name:ident, $file:literal) => {
             #[doc = "[architecture]: crate::_guide::architecture"]

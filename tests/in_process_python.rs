@@ -9,8 +9,8 @@ use support::{PART, Parent, say};
 
 mod support;
 
-/// Plays the program, which never calls `oad::init`: it uses a Python object and a process
-/// that this has started, and ends in the way that its part names.
+/// Plays the program, which never calls `oad::init`: it uses a Python object and a
+/// process that this has started, and ends in the way that its part names.
 #[test]
 fn program_with_python() {
     let Some(part) = std::env::var_os(PART) else { return };

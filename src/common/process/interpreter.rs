@@ -179,8 +179,8 @@ fn running<T>(change: impl FnOnce(&mut Vec<Marker>) -> T) -> T {
 fn end_at_exit(marker: Marker) {
     static REGISTER: Once = Once::new();
 
-    // SAFETY: the signature is that of the C library, and the function may be called at any
-    // time.
+    // SAFETY: the signature is that of the C library, and the function may be called at
+    // any time.
     #[allow(unsafe_code)]
     unsafe extern "C" {
         safe fn atexit(handler: extern "C" fn()) -> std::ffi::c_int;

@@ -9,7 +9,6 @@ mod directory;
 mod endpoint;
 mod listen;
 mod stream;
-#[cfg_attr(not(feature = "localhost"), path = "no_token.rs")]
 mod token;
 
 pub(crate) use connect::connect;

@@ -1,117 +1,19 @@
-//! The secret that opens a daemon which everybody on the machine can connect to.
+//! The secret that a client of a daemon on localhost must send.
 
-use std::fmt;
-use std::io;
+#[cfg(not(feature = "localhost"))]
+mod absent;
+#[cfg(feature = "localhost")]
+mod secret;
 
-use http::HeaderValue;
-use rustix::rand::{GetRandomFlags, getrandom};
-use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq as _;
-
-/// How many random bytes a token is made of: 256 bits.
-const BYTES: usize = 32;
-
-/// What a client must say first, as of RFC 6750.
-const SCHEME: &[u8] = b"Bearer ";
-
-/// The secret that opens a daemon which everybody on the machine can connect to: 256
-/// random bits in hexadecimal.
+/// The secret that a client of a daemon on localhost must send: 256 random bits in
+/// hexadecimal.
 ///
-/// Its parent makes it and tells it on the lifeline; it stands in no argument, no
-/// environment, no log and no `Debug`.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Token(String);
-
-impl Token {
-    /// # Errors
-    ///
-    /// Whatever keeps the kernel from giving randomness.
-    pub(crate) fn generate() -> io::Result<Self> {
-        let mut random = [0_u8; BYTES];
-        // Up to 256 bytes the kernel gives all or nothing (getrandom(2)).
-        while getrandom(&mut random, GetRandomFlags::empty())? != BYTES {}
-        Ok(Token(random.iter().map(|byte| format!("{byte:02x}")).collect()))
-    }
-
-    /// What a client says in its `authorization` metadata, marked so that nobody prints
-    /// or keeps it.
-    pub(crate) fn to_header(&self) -> HeaderValue {
-        let header = format!("{}{}", String::from_utf8_lossy(SCHEME), self.0);
-        let mut header =
-            HeaderValue::from_str(&header).expect("hexadecimal digits are fit for a header");
-        header.set_sensitive(true);
-        header
-    }
-
-    /// Whether the `authorization` metadata of a request is that of this token. How long
-    /// it takes tells at most the length.
-    pub(crate) fn is_in(&self, header: &[u8]) -> bool {
-        // The scheme's case does not matter (RFC 9110, section 11.1).
-        let Some((scheme, secret)) = header.split_at_checked(SCHEME.len()) else { return false };
-        scheme.eq_ignore_ascii_case(SCHEME) && secret.ct_eq(self.0.as_bytes()).into()
-    }
-
-    /// The secret itself, for whoever is to be shown it.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl PartialEq for Token {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
-    }
-}
-
-/// Without the secret.
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_long_and_all_different() {
-        let tokens: Vec<Token> =
-            (0..100).map(|_| Token::generate().expect("the kernel gives randomness")).collect();
-        for (at, token) in tokens.iter().enumerate() {
-            assert_eq!(token.reveal().len(), 64);
-            assert!(tokens[..at].iter().all(|other| other != token));
-        }
-    }
-
-    #[test]
-    fn only_the_whole_token_after_its_scheme_is_taken() {
-        let token = Token::generate().expect("the kernel gives randomness");
-        let secret = token.reveal();
-        assert!(token.is_in(token.to_header().as_bytes()));
-        assert!(token.is_in(format!("bearer {secret}").as_bytes()));
-        let other = Token::generate().expect("the kernel gives randomness");
-        for wrong in [
-            String::new(),
-            "Bearer".to_owned(),
-            "Bearer ".to_owned(),
-            secret.to_owned(),
-            format!("Bearer{secret}"),
-            format!("Basic: {secret}"),
-            format!("Bearer {}", &secret[..63]),
-            format!("Bearer {secret}0"),
-            format!("Bearer  {secret}"),
-            format!("Bearer {}", other.reveal()),
-        ] {
-            assert!(!token.is_in(wrong.as_bytes()), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn nothing_prints_it() {
-        let token = Token::generate().expect("the kernel gives randomness");
-        for printed in [format!("{token:?}"), format!("{:?}", token.to_header())] {
-            assert!(!printed.contains(token.reveal()), "{printed}");
-        }
-    }
-}
+/// The parent generates it and sends it on the lifeline. It is not in arguments, in the
+/// environment, in logs or in `Debug` output.
+///
+/// Without the feature `localhost` no value of this type exists.
+#[derive(Clone)]
+pub(crate) struct Token(
+    #[cfg(feature = "localhost")] String,
+    #[cfg(not(feature = "localhost"))] std::convert::Infallible,
+);
