@@ -24,11 +24,12 @@ use crate::parent::daemon::settings::Settings;
 ///
 /// ```no_run
 /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
-/// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
+/// # #[oad::object]
+/// # impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
 /// # async fn example() -> oad::Result<()> {
 /// use std::time::Duration;
 ///
-/// let counter = CounterProxy::new(1).grace(Duration::from_millis(500)).message_limit(1 << 20).await?;
+/// let counter = CounterProxy::new(1).grace(Duration::from_millis(500)).await?;
 /// # Ok(()) }
 /// ```
 ///

@@ -133,8 +133,9 @@ impl Interpreter {
     /// binds.
     ///
     /// ```no_run
-    /// # async fn example(py: oad::Interpreter, rows: oad::PythonProxy) -> oad::Result<()> {
-    /// let count: usize = py.eval("len(rows) + extra").name("rows", &rows).name("extra", 2).await?;
+    /// # async fn example(py: oad::Interpreter) -> oad::Result<()> {
+    /// let rows = py.value([3, 1, 2]).await?;
+    /// let sum: i64 = py.eval("sum(rows) + n").name("rows", &rows).name("n", 2).await?;
     /// # Ok(()) }
     /// ```
     pub fn eval<T: FromPython>(&self, expression: impl Into<String>) -> Eval<T> {

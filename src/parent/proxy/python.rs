@@ -28,7 +28,8 @@ use crate::parent::proxy::{Origin, Proxy};
 /// ```no_run
 /// # async fn example(config: oad::PythonProxy) -> oad::Result<()> {
 /// let name: String = config.getattr("name").await?; // by value
-/// let database: oad::PythonProxy = config.getattr("database").await?; // stays in the interpreter
+/// // This one stays in the interpreter.
+/// let database: oad::PythonProxy = config.getattr("database").await?;
 /// assert_eq!(database.len().await?, 3);
 /// # Ok(()) }
 /// ```

@@ -30,7 +30,7 @@ use crate::parent::proxy::{Origin, Proxy};
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
-/// let text = oad::python("io", "StringIO").arg("hello, world!").interpreter(".venv").await?;
+/// let text = oad::python("io", "StringIO").arg("hello").interpreter(".venv").await?;
 /// let line: String = text.call("getvalue", ()).await?;
 /// # Ok(()) }
 /// ```
