@@ -22,7 +22,7 @@ use crate::common::transport::Token;
 use crate::common::value::{Handle, MAX_DEPTH};
 use crate::parent::client::Limits;
 use crate::parent::client::{ArgumentsBuilder, CallParts};
-use crate::parent::daemon::blocked_runtime::blocked;
+use crate::parent::daemon::blocked_runtime::is_blocked;
 use crate::parent::daemon::launch::{LaunchPlan, LaunchSettings, launch};
 use crate::parent::daemon::{Daemon, StartInProcess};
 
@@ -457,20 +457,17 @@ async fn start(settings: Settings, name: String, workers: usize) -> Result<Daemo
         Ok(runtime) if !own_runtime => runtime,
         _ => keeper.clone(),
     };
-    let mut launching =
-        AbortOnDrop(keeper.spawn(launch(recipe, runtime.clone()).with_current_subscriber()));
-    tokio::select! {
-        biased;
-        launched = &mut launching.0 => launched.unwrap_or_else(|panicked| {
-            Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}")))
-        }),
-        () = blocked(runtime, keeper) => Err(Error::new(
-            ErrorKind::WouldDeadlock,
-            "a sync wait (`block_on`) blocks the thread of the async runtime that would carry \
-             the connection to the daemon",
-        )
-        .advise("`.await` it, or start it with `.on_own_runtime()`")),
+    if is_blocked(&runtime, keeper).await {
+        let message = "a sync wait (`block_on`) blocks the thread of the async runtime that \
+                       would carry the connection to the daemon";
+        return Err(Error::new(ErrorKind::WouldDeadlock, message)
+            .advise("`.await` it, or start it with `.on_own_runtime()`"));
     }
+    let mut launching =
+        AbortOnDrop(keeper.spawn(launch(recipe, runtime).with_current_subscriber()));
+    (&mut launching.0).await.unwrap_or_else(|panicked| {
+        Err(Error::new(ErrorKind::Spawn, format!("oad itself failed: {panicked}")))
+    })
 }
 
 /// The future that waits for a launch may be dropped; the launch then ends what it has
