@@ -3,7 +3,6 @@
 //! one, for all it does; if there are others, for what the future wakes, because tokio keeps
 //! a task that is woken on a thread for that thread.
 
-use std::future::pending;
 use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
@@ -16,23 +15,20 @@ const WAKES: usize = 100;
 /// The time between two wakes.
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// Completes if `runtime` does not run on the thread that polls this future; never
-/// otherwise.
+/// Whether `runtime` does not run on the thread that polls this future.
 ///
-/// It does not measure time, because a runtime may be busy. It counts how often the future
-/// has been polled since a task was spawned on the runtime: one that runs its tasks in turn
-/// would have run that task after the first of these polls, or soon after.
-pub(super) async fn blocked(runtime: Runtime, keeper: &Runtime) {
+/// This does not depend on time, because a runtime may be busy. It counts how often the
+/// future is polled after a task was spawned on the runtime: one that runs its tasks in turn
+/// would run that task after the first of these polls, or soon after.
+pub(super) async fn is_blocked(runtime: &Runtime, keeper: &Runtime) -> bool {
     if runtime.id() == keeper.id() {
-        return pending().await;
+        return false;
     }
     let mut probe = runtime.spawn(async {});
     let (wake, mut wakes) = mpsc::channel(1);
     keeper.spawn(async move {
         loop {
             tokio::select! {
-                // It has run, or the runtime has ended, which `launch` reports.
-                _ = &mut probe => return,
                 () = wake.closed() => return,
                 () = sleep(INTERVAL) => {}
             }
@@ -41,8 +37,12 @@ pub(super) async fn blocked(runtime: Runtime, keeper: &Runtime) {
         }
     });
     for _ in 0..WAKES {
-        if wakes.recv().await.is_none() {
-            return pending().await;
+        tokio::select! {
+            biased;
+            // It has run, or the runtime has ended, which `launch` reports.
+            _ = &mut probe => return false,
+            _ = wakes.recv() => {}
         }
     }
+    true
 }

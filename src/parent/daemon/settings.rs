@@ -15,7 +15,7 @@ use crate::common::value::MAX_DEPTH;
 use crate::parent::client::Limits;
 use crate::parent::daemon::Daemon;
 use crate::parent::daemon::backend::StartInProcess;
-use crate::parent::daemon::blocked_runtime::blocked;
+use crate::parent::daemon::blocked_runtime::is_blocked;
 use crate::parent::daemon::launch::{LaunchPlan, LaunchSettings, launch};
 
 /// The settings of a new daemon; see the methods of [`Spawn`](crate::Spawn).
@@ -67,22 +67,18 @@ impl Settings {
             Ok(runtime) if !own_runtime => runtime,
             _ => keeper.clone(),
         };
-        let launching = launch(settings, runtime.clone()).with_current_subscriber();
-        let mut launching = AbortOnDrop(keeper.spawn(launching));
-        tokio::select! {
-            biased;
-            launched = &mut launching.0 => launched.unwrap_or_else(|panicked| {
-                let message = format!("oad failed to start the daemon: {panicked}");
-                Err(Error::new(ErrorKind::Spawn, message)
-                    .advise("please report this as a bug in oad"))
-            }),
-            () = blocked(runtime, keeper) => Err(Error::new(
-                ErrorKind::WouldDeadlock,
-                "a sync wait (`block_on`) blocks the thread of the async runtime that would \
-                 carry the connection to the daemon",
-            )
-            .advise("`.await` it, or start it with `.on_own_runtime()`")),
+        if is_blocked(&runtime, keeper).await {
+            let message = "a sync wait (`block_on`) blocks the thread of the async runtime that \
+                           would carry the connection to the daemon";
+            return Err(Error::new(ErrorKind::WouldDeadlock, message)
+                .advise("`.await` it, or start it with `.on_own_runtime()`"));
         }
+        let launching = launch(settings, runtime).with_current_subscriber();
+        let mut launching = AbortOnDrop(keeper.spawn(launching));
+        (&mut launching.0).await.unwrap_or_else(|panicked| {
+            let message = format!("oad failed to start the daemon: {panicked}");
+            Err(Error::new(ErrorKind::Spawn, message).advise("please report this as a bug in oad"))
+        })
     }
 
     fn into_plan(self) -> Result<LaunchPlan> {
