@@ -23,7 +23,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("oad only supports Linux: `process` and `transport` use Linux system calls");
 
-// The macros' code says `::oad`, in this crate's own tests too.
+// Generated code names `::oad`, also in this crate's own tests.
 #[cfg(test)]
 extern crate self as oad;
 
@@ -63,7 +63,7 @@ pub use crate::{child::server::Services, init::init_with};
 #[doc(inline)]
 pub use oad_macros::{main, object};
 
-/// What the macros' code needs; not for anybody else, and with no promise.
+/// For generated code only; may change at any time.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::child::object::{
@@ -74,8 +74,8 @@ pub mod __private {
         send_iterator, send_stream, serial, take,
     };
     pub use crate::common::definition::{Method, Parameter, Receiver, TypeDescription};
-    pub use crate::common::process::TestDaemon;
-    pub use crate::init::block_on;
+    pub use crate::common::process::{Constructor, ConstructorArguments, TestDaemon};
+    pub use crate::init::{block_on, init_before_main};
     pub use crate::parent::client::ArgumentsBuilder;
     #[cfg(feature = "python")]
     pub use crate::parent::proxy::MadeInPython;
@@ -127,8 +127,8 @@ pub mod __private {
     pub trait OnlyOneObjectBlockPerType {}
 }
 
-/// Turns the error of a method into an exception, whatever its type can do; see
-/// `object/raise.rs`.
+/// Turns the error of a method into an exception, whatever traits its type implements; see
+/// `child/object/exception.rs`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __raise {

@@ -115,8 +115,8 @@ async fn daemon_that_dies_under_a_wrapper_that_lives_on_is_told_soon() {
             let error = call.await.expect("it does not panic").expect_err("it is dead");
             took.push(killed.elapsed());
             let expected = format!(
-                "calling Lab.block on daemon {} (Lab): the daemon's process died: how is not known (the wrapper that had started it \
-                 went on without it); the call may have been carried out",
+                "calling Lab.block on daemon {} (Lab): the daemon's process died: its exit status is unknown (the wrapper \
+                 that started it outlived it); the call may have been carried out",
                 lab.pid()
             );
             assert_eq!((error.kind(), error.to_string()), (ErrorKind::Died, expected));
@@ -154,7 +154,7 @@ async fn wrapper_that_lives_on_is_ended_after_its_daemon() {
         assert!(mark.exists(), "the object was dropped");
         assert!(ended.is_clean() && !ended.was_killed() && ended.status().is_none(), "{ended}");
         assert_eq!((ended.pid(), ended.abandoned()), (lab.pid(), Some(0)));
-        let expected = "how is not known (the wrapper that had started it went on without it)";
+        let expected = "its exit status is unknown (the wrapper that started it outlived it)";
         assert!(ended.to_string().ends_with(expected) && ended.duration() < SECOND * 2, "{ended}");
         assert_eq!(marked(lab.daemon().id()), [0; 0]);
 
@@ -319,39 +319,39 @@ async fn files_that_cannot_be_started_say_why() {
         ),
         (
             folder.0.path().to_owned(),
-            "Permission denied (os error 13); is it a file, and marked executable?",
+            "Permission denied (os error 13); it must be a file with execute permission",
         ),
         (
             folder.file("plain", b"#!/bin/sh\n", 0o644),
-            "Permission denied (os error 13); is it a file",
+            "Permission denied (os error 13); it must be a file",
         ),
         (
             folder.file("orphan", b"#!/no/such/shell\n", 0o755),
-            "No such file or directory (os error 2); check the path; for a script, the interpreter",
+            "No such file or directory (os error 2); check the path; for a script, also the interpreter",
         ),
         (
             folder.file("foreign", &other_machine, 0o755),
-            "Exec format error (os error 8); it is no program for this machine",
+            "Exec format error (os error 8); not an executable for this machine",
         ),
         (
             folder.file("text", b"exec \"$@\"\n", 0o755),
-            "Exec format error (os error 8); it is no program for this machine; a script needs `#!`",
+            "Exec format error (os error 8); not an executable for this machine; a script needs a `#!` line",
         ),
         (
             folder.file("empty", b"", 0o755),
-            "Exec format error (os error 8); it is no program for this machine",
+            "Exec format error (os error 8); not an executable for this machine",
         ),
     ];
     for (executable, expected) in cases {
         let (kind, message) = complaint(&executable).await;
-        let expected = format!("`PROGRAM` could not be started: {expected}");
+        let expected = format!("failed to start `PROGRAM`: {expected}");
         assert_eq!(kind, ErrorKind::Spawn, "{message}");
         assert!(message.starts_with(&expected), "{message}\n{expected}");
     }
     let nowhere =
         wrapped(Path::new("/bin/true")).current_dir("/nowhere").await.expect_err("it is not there");
     assert!(
-        nowhere.to_string().contains("the working directory /nowhere is not there"),
+        nowhere.to_string().contains("working directory `/nowhere` does not exist"),
         "{nowhere}"
     );
 }
@@ -362,7 +362,7 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
     let early = "`PROGRAM` ended before it was ready: ";
     let silent =
         "`PROGRAM` was not ready within 400ms; check that its `main` calls `oad::init()` first";
-    let garbled = "the process wrote something other than oad's handshake: ";
+    let garbled = "`PROGRAM` wrote something other than oad's handshake: `";
     let cases = [
         ("true", ErrorKind::Spawn, format!("{early}exited with code 0; check that its `main` calls `oad::init()` first")),
         ("exit 3", ErrorKind::Spawn, format!("{early}exited with code 3")),
@@ -377,42 +377,42 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
         ("exec cat", ErrorKind::Handshake, silent.to_owned()),
         ("yes | head -c 10000000; exec sleep 1000", ErrorKind::Handshake, silent.to_owned()),
         ("printf '{\"Ready\"' >&0; exec sleep 1000", ErrorKind::Handshake, silent.to_owned()),
-        ("echo Hello >&0; exec sleep 1000", ErrorKind::Handshake, format!("{garbled}\"Hello\\n\" is no frame: ")),
+        ("echo Hello >&0; exec sleep 1000", ErrorKind::Handshake, format!("{garbled}Hello\\n`")),
         (
             "echo '{\"Ready\":1}' >&0; exec sleep 1000",
             ErrorKind::Handshake,
-            format!("{garbled}\"{{\\\"Ready\\\":1}}\\n\" is no frame: "),
+            format!("{garbled}{{\\\"Ready\\\":1}}\\n`"),
         ),
         (
             "printf '\\000\\033[31m\\n' >&0; exec sleep 1000",
             ErrorKind::Handshake,
-            format!("{garbled}\"\\x00\\x1b[31m\\n\" is no frame: "),
+            format!("{garbled}\\x00\\x1b[31m\\n`"),
         ),
         (
             "exec 3>&0; yes | tr -d '\\n' | head -c 10000000 >&3; exec sleep 1000",
             ErrorKind::Handshake,
-            format!("{garbled}\"yyyyyyyy"),
+            format!("{garbled}yyyyyyyy"),
         ),
         (
             "echo '{\"OtherVersion\":{\"protocol\":99}}' >&0; exec sleep 1000",
             ErrorKind::Version,
-            "the daemon uses protocol version 99, but this program uses version 1; build both with the same version"
+            "`PROGRAM` uses version 99 of oad's protocol, but this program uses version 1; build both with the same version"
                 .to_owned(),
         ),
         (
             "echo '{\"Ready\":{\"protocol\":2,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
             ErrorKind::Version,
-            "the daemon uses protocol version 2, but".to_owned(),
+            "`PROGRAM` uses version 2 of oad's protocol".to_owned(),
         ),
         (
             "echo '{\"Failed\":{\"message\":\"no room\"}}' >&0; exec sleep 1000",
-            ErrorKind::Handshake,
-            "no room".to_owned(),
+            ErrorKind::Spawn,
+            "`PROGRAM` cannot be a daemon: no room".to_owned(),
         ),
         (
             "echo '{\"Terminating\":{\"grace\":{\"secs\":18446744073709551615,\"nanos\":0},\"calls\":0}}' >&0; exec sleep 1000",
             ErrorKind::Handshake,
-            "the daemon ended before it was ready".to_owned(),
+            "`PROGRAM` ended before it was ready".to_owned(),
         ),
         (
             "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",

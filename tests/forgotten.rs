@@ -57,12 +57,15 @@ async fn child_that_forgets_init_is_refused_when_it_makes_a_daemon_itself() {
         .env(support::PART, "child");
     let error = error.await.expect_err("it does not serve");
     assert_eq!(error.kind(), ErrorKind::Spawn, "{error:?}");
-    let expected = format!("`{}` ended before it was ready: exited with code 101", this.display());
+    let expected = format!(
+        "`{}` ended before it was ready: exited with code 101, its stderr ended with",
+        this.display()
+    );
     assert!(error.to_string().contains(&expected), "{error}");
     let stderr = error.death().expect("it ended").stderr();
     assert!(
         stderr.contains(
-            "this process was started as a daemon, but makes one itself instead of serving"
+            "this process was started as a daemon, but starts one itself instead of serving"
         ),
         "{stderr}"
     );
@@ -87,12 +90,12 @@ fn child_that_makes_a_daemon() {
 async fn programs_that_are_no_daemons_are_told_apart() {
     let missing =
         PlainProxy::new().executable("/nowhere/at/all").await.expect_err("it is not there");
-    let expected = "starting a daemon for Plain: `/nowhere/at/all` could not be started: No such file or directory (os error 2); \
-                    check the path; for a script, the interpreter in its first line";
+    let expected = "starting a daemon for Plain: failed to start `/nowhere/at/all`: No such file or directory (os error 2); \
+                    check the path; for a script, also the interpreter in its first line";
     assert_eq!((missing.kind(), missing.to_string().as_str()), (ErrorKind::Spawn, expected));
 
     let folder = PlainProxy::new().executable("/tmp").await.expect_err("it is a folder");
-    assert!(folder.to_string().contains("is it a file, and marked executable?"), "{folder}");
+    assert!(folder.to_string().contains("it must be a file with execute permission"), "{folder}");
 
     let brief = PlainProxy::new().executable("/bin/false").await.expect_err("it exits");
     assert!(

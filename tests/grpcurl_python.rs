@@ -8,7 +8,7 @@ use std::time::Duration;
 use oad::Daemon;
 use serde_json::{Value, json};
 use support::grpcurl::Grpcurl;
-use support::python::interpreter;
+use support::python::{dedent, interpreter};
 
 mod support;
 
@@ -29,7 +29,7 @@ async fn create(grpcurl: &Grpcurl, mut python: Value, arguments: Value) -> Resul
 }
 
 async fn script(grpcurl: &Grpcurl, source: &str) -> Value {
-    let definition = json!({"script": {"source": source, "name": "script.py"}});
+    let definition = json!({"script": {"source": dedent(source), "name": "script.py"}});
     create(grpcurl, definition, json!([])).await.expect("it is made")
 }
 
@@ -53,8 +53,15 @@ async fn shortest_definition_makes_an_object() {
 #[tokio::test]
 async fn person_calls_reads_and_writes_an_object() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
-    let source = "class Box:\n    size = 3\n    def grow(self, by, *, times=1):\n        self.size += by * times\n        \
-                  return self.size, None\n    def itself(self): return self\nbox = Box()\n";
+    let source = r#"
+        class Box:
+            size = 3
+            def grow(self, by, *, times=1):
+                self.size += by * times
+                return self.size, None
+            def itself(self): return self
+        box = Box()
+    "#;
     let script = script(&grpcurl, source).await;
     let get = |handle: &Value, name: &str| json!({"handle": handle, "name": name});
     let boxed =
@@ -117,8 +124,11 @@ async fn person_applies_operators() {
 #[tokio::test]
 async fn person_iterates_over_an_object_and_over_what_a_method_returns() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
-    let source =
-        "def count(n):\n    for i in range(n): yield i\n    if n > 2: raise ValueError('enough')\n";
+    let source = r#"
+        def count(n):
+            for i in range(n): yield i
+            if n > 2: raise ValueError('enough')
+    "#;
     let script = script(&grpcurl, source).await;
     let text =
         create(&grpcurl, json!({"value": {}}), json!([{"text": "ab"}])).await.expect("it is made");
@@ -139,8 +149,14 @@ async fn person_iterates_over_an_object_and_over_what_a_method_returns() {
 #[tokio::test]
 async fn person_asks_what_an_object_can_do() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
-    let source = "class Shelf:\n    \"\"\"Holds books.\"\"\"\n    label = 'A'\n    def put(self, title: str, copies=1) -> int:\n        \
-                  \"\"\"Puts one on it.\"\"\"\n        return copies\n";
+    let source = r#"
+        class Shelf:
+            """Holds books."""
+            label = 'A'
+            def put(self, title: str, copies=1) -> int:
+                """Puts one on it."""
+                return copies
+    "#;
     let script = script(&grpcurl, source).await;
     let shelf = grpcurl.method(&script, "Shelf", json!([])).await.expect("it is made");
     let shelf = &shelf["handle"];
@@ -189,7 +205,11 @@ async fn person_reads_an_exception_with_its_traceback() {
 #[tokio::test]
 async fn person_reads_each_part_of_an_exception_once() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
-    let source = "def f():\n    try: open('/no/such')\n    except OSError as e: raise ValueError('m' * 1000) from e\n";
+    let source = r#"
+        def f():
+            try: open('/no/such')
+            except OSError as e: raise ValueError('m' * 1000) from e
+    "#;
     let script = script(&grpcurl, source).await;
     let body = json!({"handle": script, "method": "f"});
     let answer =

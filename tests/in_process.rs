@@ -137,7 +137,7 @@ async fn shutdown_reports_how_it_went() {
     assert_eq!((ended.pid(), ended.status(), ended.calls()), (std::process::id(), None, Some(1)));
     let expected =
         format!("daemon {} ended in {} ms: ", std::process::id(), ended.duration().as_millis());
-    assert_eq!(ended.to_string(), expected + "it was within this process, which goes on");
+    assert_eq!(ended.to_string(), expected + "it ran within this process, which is still alive");
     let error = lab.log().await.expect_err("it has ended");
     assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
     assert_eq!(lab.health().await.expect_err("it has ended").kind(), ErrorKind::Closed);

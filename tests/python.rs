@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use oad::{ErrorKind, Proxy, PythonBuilder, PythonProxy, Remote as _, Value};
 
+use support::python::dedent;
 use support::until;
 
 mod support;
@@ -21,7 +22,7 @@ fn with(python: PythonBuilder) -> PythonBuilder {
 }
 
 async fn script(source: &str) -> PythonProxy {
-    with(oad::python_script("script.py", source)).await.expect("it is made")
+    with(oad::python_script("script.py", dedent(source))).await.expect("it is made")
 }
 
 /// The interpreters below a daemon.
@@ -67,7 +68,18 @@ async fn string_io_tells_its_story() {
 
 #[tokio::test]
 async fn script_has_its_names_as_attributes() {
-    let script = script("import collections\nlimits = collections.OrderedDict(low=1)\ncount = 3\ndef twice(n, *, plus=0):\n    return n * 2 + plus\nclass Box:\n    def __init__(self, size): self.size = size\n").await;
+    let script = script(
+        r#"
+        import collections
+        limits = collections.OrderedDict(low=1)
+        count = 3
+        def twice(n, *, plus=0):
+            return n * 2 + plus
+        class Box:
+            def __init__(self, size): self.size = size
+    "#,
+    )
+    .await;
     assert_eq!(script.getattr::<i64>("count").await.expect("it answers"), 3);
     script.setattr("count", 4).await.expect("it answers");
     assert_eq!(script.getattr::<i64>("count").await.expect("it answers"), 4);
@@ -91,7 +103,20 @@ async fn script_has_its_names_as_attributes() {
 #[tokio::test]
 async fn operators_are_pythons_own() {
     let script = script(
-        "class Money:\n    def __init__(self, cents): self.cents = cents\n    def __add__(self, other):\n        return Money(self.cents + other.cents) if isinstance(other, Money) else NotImplemented\n    def __radd__(self, other): return Money(self.cents + other)\n    def __iadd__(self, other):\n        self.cents += other.cents\n        return self\n    def __eq__(self, other): return isinstance(other, Money) and self.cents == other.cents\n    def __lt__(self, other): return self.cents < other.cents\n    def __hash__(self): return 7\none, two = Money(1), Money(2)\n",
+        r#"
+        class Money:
+            def __init__(self, cents): self.cents = cents
+            def __add__(self, other):
+                return Money(self.cents + other.cents) if isinstance(other, Money) else NotImplemented
+            def __radd__(self, other): return Money(self.cents + other)
+            def __iadd__(self, other):
+                self.cents += other.cents
+                return self
+            def __eq__(self, other): return isinstance(other, Money) and self.cents == other.cents
+            def __lt__(self, other): return self.cents < other.cents
+            def __hash__(self): return 7
+        one, two = Money(1), Money(2)
+    "#,
     )
     .await;
     let [one, two]: [PythonProxy; 2] = [
@@ -118,7 +143,18 @@ async fn operators_are_pythons_own() {
 
 #[tokio::test]
 async fn property_runs_once_and_in_the_interpreter() {
-    let script = script("class Counter:\n    runs = 0\n    @property\n    def next(self):\n        Counter.runs += 1\n        return Counter.runs\ncounter = Counter()\n").await;
+    let script = script(
+        r#"
+        class Counter:
+            runs = 0
+            @property
+            def next(self):
+                Counter.runs += 1
+                return Counter.runs
+        counter = Counter()
+    "#,
+    )
+    .await;
     let counter: PythonProxy = script.getattr("counter").await.expect("it answers");
     for expected in 1..=3 {
         assert_eq!(counter.getattr::<i64>("next").await.expect("it answers"), expected);
@@ -184,7 +220,21 @@ async fn values_cross_exactly_in_both_directions() {
 #[tokio::test]
 async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
     let script = script(
-        "import weakref\nclass Node: pass\nnode = Node()\nmade = []\ndef make():\n    n = Node()\n    made.append(weakref.ref(n))\n    return n\ndef alive(): return sum(1 for r in made if r() is not None)\ndef is_node(x): return x is node\ndef pair(): return [node, node, 1]\nloop = []\nloop.append(loop)\n",
+        r#"
+        import weakref
+        class Node: pass
+        node = Node()
+        made = []
+        def make():
+            n = Node()
+            made.append(weakref.ref(n))
+            return n
+        def alive(): return sum(1 for r in made if r() is not None)
+        def is_node(x): return x is node
+        def pair(): return [node, node, 1]
+        loop = []
+        loop.append(loop)
+    "#,
     )
     .await;
     let [first, second]: [PythonProxy; 2] = [
@@ -216,7 +266,25 @@ async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
 #[tokio::test]
 async fn exceptions_are_complete() {
     let script = script(
-        "class Refused(Exception):\n    def __init__(self, what, code):\n        super().__init__(what, code)\n        self.code = code\ndef inner(): raise KeyError('k')\ndef refuse():\n    try:\n        inner()\n    except KeyError as error:\n        raise Refused('no', 7) from error\ndef leave(how):\n    import sys\n    if how == 'exit': sys.exit(3)\n    raise KeyboardInterrupt('stop')\nclass Bad(Exception):\n    def __str__(self): raise RuntimeError('hostile')\ndef bad(): raise Bad()\n",
+        r#"
+        class Refused(Exception):
+            def __init__(self, what, code):
+                super().__init__(what, code)
+                self.code = code
+        def inner(): raise KeyError('k')
+        def refuse():
+            try:
+                inner()
+            except KeyError as error:
+                raise Refused('no', 7) from error
+        def leave(how):
+            import sys
+            if how == 'exit': sys.exit(3)
+            raise KeyboardInterrupt('stop')
+        class Bad(Exception):
+            def __str__(self): raise RuntimeError('hostile')
+        def bad(): raise Bad()
+    "#,
     )
     .await;
     let error = script.call::<()>("refuse", ()).await.expect_err("it refuses");
@@ -262,7 +330,17 @@ async fn interpreter_that_will_not_do_is_told_why() {
 
 #[tokio::test]
 async fn deadline_and_drop_interrupt_python_code() {
-    let script = script("import time\ndef forever():\n    while True: pass\ndef sleep(): time.sleep(60)\nstate = []\ndef note(x): state.append(x)\n").await;
+    let script = script(
+        r#"
+        import time
+        def forever():
+            while True: pass
+        def sleep(): time.sleep(60)
+        state = []
+        def note(x): state.append(x)
+    "#,
+    )
+    .await;
     for method in ["forever", "sleep"] {
         let error = script
             .call::<()>(method, ())
@@ -284,8 +362,8 @@ async fn deadline_and_drop_interrupt_python_code() {
 async fn stuck_interpreter_is_killed_only_on_request() {
     // No Python code runs in there, so that nothing can interrupt it.
     let source = "def stuck(): return sum(range(10 ** 13))\n";
-    let stuck =
-        with(oad::python_script("stuck.py", source)).kill_when_stuck(Duration::from_millis(300));
+    let stuck = with(oad::python_script("stuck.py", dedent(source)))
+        .kill_when_stuck(Duration::from_millis(300));
     let stuck = stuck.await.expect("it is made");
     let late = stuck
         .call::<()>("stuck", ())
@@ -300,7 +378,17 @@ async fn stuck_interpreter_is_killed_only_on_request() {
 
 #[tokio::test]
 async fn calls_of_many_tasks_are_right_and_in_order() {
-    let script = script("seen = []\ndef add(x):\n    seen.append(x)\n    return x\nimport threading\ndef on_main(): return threading.current_thread() is threading.main_thread()\n").await;
+    let script = script(
+        r#"
+        seen = []
+        def add(x):
+            seen.append(x)
+            return x
+        import threading
+        def on_main(): return threading.current_thread() is threading.main_thread()
+    "#,
+    )
+    .await;
     let calls: Vec<_> = (0..500i64)
         .map(|number| {
             let mut call = Box::pin(script.call::<i64>("add", (number,)));
@@ -339,7 +427,23 @@ async fn interpreter_ends_with_its_last_object_and_with_its_daemon() {
 
 #[tokio::test]
 async fn output_is_the_objects_and_breaks_nothing() {
-    let script = script("import os, sys\ndef noise():\n    print('out', flush=False)\n    os.write(1, b'\\xff\\x00raw\\n')\n    os.write(2, b'err\\n')\n    return 1\ndef close():\n    sys.stdout.close()\n    sys.stderr = None\n    os.close(1)\n    os.close(2)\n    return 2\n").await;
+    let script = script(
+        r#"
+        import os, sys
+        def noise():
+            print('out', flush=False)
+            os.write(1, b'\xff\x00raw\n')
+            os.write(2, b'err\n')
+            return 1
+        def close():
+            sys.stdout.close()
+            sys.stderr = None
+            os.close(1)
+            os.close(2)
+            return 2
+    "#,
+    )
+    .await;
     for _ in 0..50 {
         assert_eq!(script.call::<i64>("noise", ()).await.expect("it answers"), 1);
     }
@@ -349,7 +453,23 @@ async fn output_is_the_objects_and_breaks_nothing() {
 
 #[tokio::test]
 async fn generators_are_closed_when_their_stream_is_dropped() {
-    let script = script("closed = []\ndef numbers():\n    try:\n        n = 0\n        while True:\n            yield n\n            n += 1\n    finally:\n        closed.append(n)\ndef failing():\n    yield 1\n    raise ValueError('after one')\n").await;
+    let script = script(
+        r#"
+        closed = []
+        def numbers():
+            try:
+                n = 0
+                while True:
+                    yield n
+                    n += 1
+            finally:
+                closed.append(n)
+        def failing():
+            yield 1
+            raise ValueError('after one')
+    "#,
+    )
+    .await;
     let mut numbers = script.call_iter::<i64>("numbers", ()).window(4).await.expect("it opens");
     for expected in 0..10 {
         assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), expected);
@@ -388,7 +508,18 @@ async fn rust_object_says_that_it_is_none() {
 
 #[tokio::test]
 async fn description_tells_methods_and_attributes() {
-    let script = script("class Shelf:\n    \"\"\"Holds books.\"\"\"\n    label = 'A'\n    def put(self, title: str, copies=1) -> int:\n        \"\"\"Puts one on it.\"\"\"\n        return copies\nshelf = Shelf()\n").await;
+    let script = script(
+        r#"
+        class Shelf:
+            """Holds books."""
+            label = 'A'
+            def put(self, title: str, copies=1) -> int:
+                """Puts one on it."""
+                return copies
+        shelf = Shelf()
+    "#,
+    )
+    .await;
     let shelf: PythonProxy = script.getattr("shelf").await.expect("it answers");
     let description = shelf.describe().await.expect("it describes");
     assert_eq!(
@@ -407,7 +538,19 @@ async fn description_tells_methods_and_attributes() {
 
 #[tokio::test]
 async fn cleanup_of_an_interrupted_call_is_not_interrupted_again() {
-    let script = script("import time\ndone = []\ndef slow():\n    try:\n        time.sleep(60)\n    finally:\n        time.sleep(0.6)\n        done.append('tidy')\n").await;
+    let script = script(
+        r#"
+        import time
+        done = []
+        def slow():
+            try:
+                time.sleep(60)
+            finally:
+                time.sleep(0.6)
+                done.append('tidy')
+    "#,
+    )
+    .await;
     let late = script
         .call::<()>("slow", ())
         .timeout(Duration::from_millis(100))
@@ -423,7 +566,13 @@ async fn generator_is_closed_also_when_all_is_dropped_at_once() {
     for _ in 0..5 {
         let folder = tempfile::tempdir().expect("there is room");
         let mark = folder.path().join("closed");
-        let source = "def numbers(path):\n    try:\n        while True: yield 1\n    finally:\n        open(path, 'w').write('closed')\n";
+        let source = r#"
+            def numbers(path):
+                try:
+                    while True: yield 1
+                finally:
+                    open(path, 'w').write('closed')
+        "#;
         let script = script(source).await;
         let mut numbers = script.call_iter::<i64>("numbers", (&mark,)).await.expect("it opens");
         numbers.next().await.expect("there are more").expect("it comes");

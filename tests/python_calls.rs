@@ -14,7 +14,19 @@ oad::test_daemon!();
 
 #[tokio::test]
 async fn errors_say_what_was_tried() {
-    let script = script("def f(): raise ValueError\nclass Odd:\n    def __call__(self): raise ValueError\n    def __getitem__(self, key): raise ValueError\n    __setitem__ = __delitem__ = __getitem__\n    def __len__(self): raise ValueError\n    def __iter__(self): raise ValueError\nodd = Odd()\n").await;
+    let script = script(
+        r#"
+        def f(): raise ValueError
+        class Odd:
+            def __call__(self): raise ValueError
+            def __getitem__(self, key): raise ValueError
+            __setitem__ = __delitem__ = __getitem__
+            def __len__(self): raise ValueError
+            def __iter__(self): raise ValueError
+        odd = Odd()
+    "#,
+    )
+    .await;
     let odd: PythonProxy = script.getattr("odd").await.expect("it answers");
     let function =
         with(oad::python_name("math", "sqrt")).within(script.daemon()).await.expect("it is made");
@@ -138,7 +150,19 @@ async fn operators_are_listed_and_say_how_many_operands_they_take() {
 }
 
 /// A script that makes objects and knows how many there still are.
-const NODES: &str = "import weakref\nmade = []\nclass Node: pass\ndef make():\n    node = Node()\n    made.append(weakref.ref(node))\n    return node\ndef pair(): return [make(), 1]\ndef alive(): return sum(1 for ref in made if ref() is not None)\ndef is_last(x): return x is made[-1]()\ndef maybe(x): return x\n";
+const NODES: &str = r#"
+    import weakref
+    made = []
+    class Node: pass
+    def make():
+        node = Node()
+        made.append(weakref.ref(node))
+        return node
+    def pair(): return [make(), 1]
+    def alive(): return sum(1 for ref in made if ref() is not None)
+    def is_last(x): return x is made[-1]()
+    def maybe(x): return x
+"#;
 
 #[tokio::test]
 async fn call_that_asks_for_nothing_takes_any_answer() {

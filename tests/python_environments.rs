@@ -15,7 +15,7 @@ use oad::value::Array;
 use oad::{Daemon, ErrorKind, PythonProxy, Remote as _, Value};
 use support::log_capture::LogCapture;
 use support::python::{
-    absent, environment_with_numpy, interpreter, make_environment, script, skip, with,
+    absent, dedent, environment_with_numpy, interpreter, make_environment, script, skip, with,
 };
 use tracing::instrument::WithSubscriber as _;
 
@@ -466,9 +466,16 @@ async fn interpreter_that_hangs_is_given_up_and_ended() {
 
 #[tokio::test]
 async fn output_arrives_line_by_line_with_the_pid() {
-    let source = "import faulthandler, os, sys\ndef pid(): return os.getpid()\ndef noise():\n    print('one\\x1b[31m')\n    sys.stderr.write('two\\n')\n    \
-                  os.write(1, b'three\\xff\\n')\n    os.system('echo four; echo five >&2')\n    \
-                  faulthandler.dump_traceback(2)\n";
+    let source = r#"
+        import faulthandler, os, sys
+        def pid(): return os.getpid()
+        def noise():
+            print('one\x1b[31m')
+            sys.stderr.write('two\n')
+            os.write(1, b'three\xff\n')
+            os.system('echo four; echo five >&2')
+            faulthandler.dump_traceback(2)
+    "#;
     let told = LogCapture::default();
     let pids = async {
         let script = script(source).await;
@@ -495,11 +502,20 @@ async fn output_arrives_line_by_line_with_the_pid() {
 async fn arrays_of_numpy_cross_in_both_directions() {
     let folder = folder();
     let Some(environment) = environment_with_numpy(&folder.path().join("venv")) else { return };
-    let source = "import numpy\ndef turn(x): return x.T.copy()\ndef kind(x): return type(x).__name__, x.dtype.str\n\
-                  def sum(x): return x.sum()\nhalf = numpy.float64(0.5)\nwhole = numpy.int32(-7)\nyes = numpy.bool_(True)\n\
-                  view = numpy.arange(6, dtype='>i2').reshape(2, 3)[:, ::2]\n";
-    let script =
-        oad::python_script("script.py", source).interpreter(environment).await.expect("it is made");
+    let source = r#"
+        import numpy
+        def turn(x): return x.T.copy()
+        def kind(x): return type(x).__name__, x.dtype.str
+        def sum(x): return x.sum()
+        half = numpy.float64(0.5)
+        whole = numpy.int32(-7)
+        yes = numpy.bool_(True)
+        view = numpy.arange(6, dtype='>i2').reshape(2, 3)[:, ::2]
+    "#;
+    let script = oad::python_script("script.py", dedent(source))
+        .interpreter(environment)
+        .await
+        .expect("it is made");
     let sent = Array::from_slice(&[1.5f64, -0.0, f64::NAN, 4.0, 5.0, 6.0])
         .into_numpy(&[2, 3])
         .expect("six numbers");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use oad::{ErrorKind, Exception, PythonProxy, Value};
-use support::python::{script, skip, with};
+use support::python::{dedent, script, skip, with};
 
 mod support;
 
@@ -78,9 +78,17 @@ async fn notes_and_groups_arrive() {
 #[tokio::test]
 async fn context_arrives_unless_it_is_the_cause_or_hidden() {
     let script = script(
-        "def context():\n    try: {}['k']\n    except KeyError: int('x')\n\
-         def hidden():\n    try: {}['k']\n    except KeyError: raise ValueError('x') from None\n\
-         def cause():\n    try: {}['k']\n    except KeyError as e: raise ValueError('x') from e\n",
+        r#"
+        def context():
+            try: {}['k']
+            except KeyError: int('x')
+        def hidden():
+            try: {}['k']
+            except KeyError: raise ValueError('x') from None
+        def cause():
+            try: {}['k']
+            except KeyError as e: raise ValueError('x') from e
+    "#,
     )
     .await;
     let exception = raised(&script, "context").await;
@@ -98,8 +106,15 @@ async fn context_arrives_unless_it_is_the_cause_or_hidden() {
 
 #[tokio::test]
 async fn what_is_behind_beyond_the_sixty_third_is_counted() {
-    let source = "def f(n=100):\n    e = None\n    for i in range(n):\n        new = ValueError(i)\n        \
-                  new.__cause__ = e\n        e = new\n    raise e\n";
+    let source = r#"
+        def f(n=100):
+            e = None
+            for i in range(n):
+                new = ValueError(i)
+                new.__cause__ = e
+                e = new
+            raise e
+    "#;
     let exception = raises(source).await;
     let causes: Vec<_> = exception.causes().collect();
     assert_eq!(
@@ -120,10 +135,22 @@ async fn what_is_behind_beyond_the_sixty_third_is_counted() {
 #[tokio::test]
 async fn attributes_are_those_that_python_has() {
     let script = script(
-        "import sys\ndef missing(): open('/no/such')\ndef leave(): sys.exit(3)\ndef stop(): raise StopIteration(4)\n\
-         def unknown(): import no_such_module\ndef broken(): exec('x = (')\ndef undecodable(): b'a\\xff'.decode()\n\
-         class Slots(Exception): __slots__ = ('left', 'right')\ndef slots():\n    e = Slots('x')\n    e.left = {'a': (1,)}\n    \
-         e.own = 5\n    setattr(e, 'odd\\ud800', 6)\n    raise e\n",
+        r#"
+        import sys
+        def missing(): open('/no/such')
+        def leave(): sys.exit(3)
+        def stop(): raise StopIteration(4)
+        def unknown(): import no_such_module
+        def broken(): exec('x = (')
+        def undecodable(): b'a\xff'.decode()
+        class Slots(Exception): __slots__ = ('left', 'right')
+        def slots():
+            e = Slots('x')
+            e.left = {'a': (1,)}
+            e.own = 5
+            setattr(e, 'odd\ud800', 6)
+            raise e
+    "#,
     )
     .await;
     for (function, attribute, value) in [
@@ -152,8 +179,16 @@ async fn attributes_are_those_that_python_has() {
 
 #[tokio::test]
 async fn part_that_is_nested_too_deep_is_shown_and_never_null() {
-    let source = "def deep(n):\n    x = 7\n    for i in range(n): x = [x]\n    return x\n\
-                  def f():\n    e = ValueError(None, deep(15), deep(30), deep(31))\n    e.x = deep(40)\n    raise e\n";
+    let source = r#"
+        def deep(n):
+            x = 7
+            for i in range(n): x = [x]
+            return x
+        def f():
+            e = ValueError(None, deep(15), deep(30), deep(31))
+            e.x = deep(40)
+            raise e
+    "#;
     let exception = raises(source).await;
     let deep = |levels| (0..levels).fold(Value::Int(7), |inner, _| Value::List(vec![inner].into()));
     let shown = |levels| Value::Text("[".repeat(levels) + "7" + &"]".repeat(levels));
@@ -177,8 +212,16 @@ async fn text_for_people_shows_lone_surrogates_and_arguments_keep_them() {
 #[tokio::test]
 async fn object_with_lone_surrogates_in_its_names_is_described() {
     let script = script(
-        "class Odd:\n    def put(self, x: '\\ud802') -> int: pass\nOdd.put.__doc__ = 'Puts \\ud803.'\nOdd.__doc__ = 'An \\ud804.'\n\
-         Odd.__qualname__ = 'Odd\\ud805'\nodd = Odd()\nsetattr(odd, 'x\\ud800', 1)\nsetattr(Odd, 'm\\ud801', Odd.put)\n",
+        r#"
+        class Odd:
+            def put(self, x: '\ud802') -> int: pass
+        Odd.put.__doc__ = 'Puts \ud803.'
+        Odd.__doc__ = 'An \ud804.'
+        Odd.__qualname__ = 'Odd\ud805'
+        odd = Odd()
+        setattr(odd, 'x\ud800', 1)
+        setattr(Odd, 'm\ud801', Odd.put)
+    "#,
     )
     .await;
     let odd: PythonProxy = script.getattr("odd").await.expect("it answers");
@@ -199,9 +242,14 @@ async fn object_with_lone_surrogates_in_its_names_is_described() {
 
 #[tokio::test]
 async fn exception_arrives_whatever_its_size() {
-    let source = "class Large(Exception): pass\n\
-                  def f(n, m=0):\n    e = Large('m' * n)\n    e.x, e.y, e.__cause__ = 'x' * m, 1, KeyError('c' * m)\n    raise e\n";
-    let made = with(oad::python_script("script.py", source))
+    let source = r#"
+        class Large(Exception): pass
+        def f(n, m=0):
+            e = Large('m' * n)
+            e.x, e.y, e.__cause__ = 'x' * m, 1, KeyError('c' * m)
+            raise e
+    "#;
+    let made = with(oad::python_script("script.py", dedent(source)))
         .message_limit(100_000)
         .await
         .expect("it is made");
@@ -225,7 +273,7 @@ async fn exception_arrives_whatever_its_size() {
         assert!(exception.shortened().any(|field| field == "attributes"), "{exception:?}");
         assert_eq!(exception.causes().count() as u64 + exception.omitted(), 1);
     }
-    let tiny = with(oad::python_script("script.py", source))
+    let tiny = with(oad::python_script("script.py", dedent(source)))
         .message_limit(1000)
         .await
         .expect("it is made");
@@ -242,16 +290,24 @@ async fn exception_arrives_whatever_its_size() {
 }
 
 /// Each holds what cannot be copied, and does what it can to not be told of.
-const HOSTILE: &str = "import socket, threading\ndef no(*args): raise RuntimeError('hostile')\n\
-    class Hostile(Exception):\n    __reduce__ = __reduce_ex__ = __getstate__ = __str__ = __repr__ = __eq__ = __hash__ = no\n    \
-    __len__ = __bool__ = __iter__ = __notes__ = property(no)\n\
-    class Made:\n    def __init__(self):\n        e = Hostile(threading.Lock(), socket.socket())\n        \
-    e.lock, e.self, e.made = threading.Lock(), e, self\n        raise e from Hostile(self)\n    __repr__ = no\n";
+const HOSTILE: &str = r#"
+    import socket, threading
+    def no(*args): raise RuntimeError('hostile')
+    class Hostile(Exception):
+        __reduce__ = __reduce_ex__ = __getstate__ = __str__ = __repr__ = __eq__ = __hash__ = no
+        __len__ = __bool__ = __iter__ = __notes__ = property(no)
+    class Made:
+        def __init__(self):
+            e = Hostile(threading.Lock(), socket.socket())
+            e.lock, e.self, e.made = threading.Lock(), e, self
+            raise e from Hostile(self)
+        __repr__ = no
+"#;
 
 #[tokio::test]
 async fn hostile_exception_of_a_constructor_arrives_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("there is room");
-    std::fs::write(folder.path().join("hostile.py"), HOSTILE).expect("there is room");
+    std::fs::write(folder.path().join("hostile.py"), dedent(HOSTILE)).expect("there is room");
     let error = with(oad::python("hostile", "Made").path_entry(folder.path()))
         .await
         .expect_err("it raises");
@@ -281,8 +337,15 @@ async fn hostile_exception_of_a_constructor_arrives_and_leaves_nothing() {
 #[tokio::test]
 async fn result_that_cannot_be_copied_stays_there_and_is_refused_by_value() {
     let script = script(
-        "import socket, threading\ndef lock(): return threading.Lock()\ndef sock(): return socket.socket()\n\
-         def lines(): yield 1\ndef frame():\n    import sys\n    return sys._getframe()\n",
+        r#"
+        import socket, threading
+        def lock(): return threading.Lock()
+        def sock(): return socket.socket()
+        def lines(): yield 1
+        def frame():
+            import sys
+            return sys._getframe()
+    "#,
     )
     .await;
     for function in ["lock", "sock", "lines", "frame"] {

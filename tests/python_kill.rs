@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use oad::{ErrorKind, PythonProxy, Remote as _};
-use support::python::{interpreter, with};
+use support::python::{dedent, interpreter, with};
 use support::{PART, Parent, median, say, wait_until};
 
 mod support;
@@ -22,14 +22,26 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Each takes a file that it makes when it has begun, and does not come to its end.
-const BUSY: &str = "import ctypes, os, time\n\
-                    def pid(): return os.getpid()\n\
-                    def begin(begun): open(begun, 'w').close()\n\
-                    def sleeps(begun):\n    begin(begun)\n    time.sleep(600)\n\
-                    def loops(begun):\n    begin(begun)\n    while True: pass\n\
-                    def holds(begun):\n    begin(begun)\n    ctypes.PyDLL(None).sleep(600)\n\
-                    def swallows(begun):\n    begin(begun)\n    while True:\n        try:\n            \
-                    while True: time.sleep(600)\n        except BaseException: pass\n";
+const BUSY: &str = r#"
+    import ctypes, os, time
+    def pid(): return os.getpid()
+    def begin(begun): open(begun, 'w').close()
+    def sleeps(begun):
+        begin(begun)
+        time.sleep(600)
+    def loops(begun):
+        begin(begun)
+        while True: pass
+    def holds(begun):
+        begin(begun)
+        ctypes.PyDLL(None).sleep(600)
+    def swallows(begun):
+        begin(begun)
+        while True:
+            try:
+                while True: time.sleep(600)
+            except BaseException: pass
+"#;
 
 /// Where a test and its parent meet: a folder of the test's.
 struct Meeting(PathBuf);
@@ -77,7 +89,7 @@ fn parent_with_an_interpreter() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let busy = oad::python_script("busy.py", BUSY);
+        let busy = oad::python_script("busy.py", dedent(BUSY));
         let busy = match started {
             "wrapped" => busy.interpreter(meeting.wrapper()),
             _ => with(busy),
@@ -217,8 +229,10 @@ async fn shutdown_of_an_object_that_nothing_interrupts_ends_within_the_grace_and
     for state in ["loops", "holds", "swallows", "stopped"] {
         let folder = folder();
         let begun = folder.path().join("begun");
-        let busy =
-            with(oad::python_script("busy.py", BUSY)).grace(GRACE).await.expect("it is made");
+        let busy = with(oad::python_script("busy.py", dedent(BUSY)))
+            .grace(GRACE)
+            .await
+            .expect("it is made");
         let interpreter: u32 = busy.call("pid", ()).await.expect("it answers");
         let stuck = match state {
             "stopped" => {
@@ -263,9 +277,14 @@ async fn import_that_hangs_is_given_up_at_its_deadline_and_leaves_nothing() {
         let folder = folder();
         let noted = folder.path().join("pids");
         let source = format!(
-            "import ctypes, os, time\nwith open({noted:?}, 'w') as noted: noted.write('%d %d' % (os.getppid(), os.getpid()))\n{line}\n"
+            r#"
+            import ctypes, os, time
+            with open({noted:?}, 'w') as noted: noted.write('%d %d' % (os.getppid(), os.getpid()))
+            {line}
+        "#
         );
-        fs::write(folder.path().join(format!("{module}.py")), source).expect("there is room");
+        fs::write(folder.path().join(format!("{module}.py")), dedent(&source))
+            .expect("there is room");
         let hangs = with(oad::python_module(module))
             .path_entry(folder.path())
             .create_timeout(SECOND)
@@ -285,11 +304,17 @@ async fn import_that_hangs_is_given_up_at_its_deadline_and_leaves_nothing() {
 
 #[tokio::test]
 async fn recursion_without_a_bound_is_an_exception_or_a_told_death() {
-    let source = "import sys\nsys.setrecursionlimit(10 ** 6)\ndef plain(n=0): return plain(n + 1) + 1\n\
-                  class Shown:\n    def __repr__(self): return repr(self)\ndef shown(): return repr(Shown())\n";
+    let source = r#"
+        import sys
+        sys.setrecursionlimit(10 ** 6)
+        def plain(n=0): return plain(n + 1) + 1
+        class Shown:
+            def __repr__(self): return repr(self)
+        def shown(): return repr(Shown())
+    "#;
     for function in ["plain", "shown"] {
         let script: PythonProxy =
-            with(oad::python_script("deep.py", source)).await.expect("it is made");
+            with(oad::python_script("deep.py", dedent(source))).await.expect("it is made");
         let call = tokio::time::timeout(60 * SECOND, script.call::<u64>(function, ()));
         let error = call.await.expect("it does not hang").expect_err("there is no end to it");
         println!("recursion, {function}: {error}");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use oad::{Daemon, ErrorKind, Health, Proxy, PythonProxy, Remote as _};
 use support::lab::LabProxy;
 use support::log_capture::LogCapture;
-use support::python::{interpreter, script, with};
+use support::python::{dedent, interpreter, script, with};
 use support::until;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -17,10 +17,18 @@ mod support;
 
 oad::test_daemon!();
 
-const NOISE: &str = "import ctypes, os, sys\ndef pid(): return os.getpid()\ndef noise():\n    print('printed')\n    \
-                     sys.stderr.write('complained\\n')\n    os.write(1, b'\\xff\\x00\\x1eraw\\n')\n    \
-                     os.write(2, b'long ' + 20000 * b'x' + b'\\n')\n    ctypes.CDLL(None).puts(b'from C')\n    \
-                     ctypes.CDLL(None).fflush(None)\n    os.write(1, b'without an end')\n";
+const NOISE: &str = r#"
+    import ctypes, os, sys
+    def pid(): return os.getpid()
+    def noise():
+        print('printed')
+        sys.stderr.write('complained\n')
+        os.write(1, b'\xff\x00\x1eraw\n')
+        os.write(2, b'long ' + 20000 * b'x' + b'\n')
+        ctypes.CDLL(None).puts(b'from C')
+        ctypes.CDLL(None).fflush(None)
+        os.write(1, b'without an end')
+"#;
 
 /// The interpreter below a daemon that has one.
 fn interpreter_of(proxy: &PythonProxy) -> u32 {
@@ -31,11 +39,20 @@ fn interpreter_of(proxy: &PythonProxy) -> u32 {
 
 /// Starts processes that outlive their interpreter in every way: in a session of its own,
 /// in its group, forked, and dead but not waited for.
-const LEAVE: &str = "import os, subprocess, time\nkept = []\ndef leave():\n    kept.append(subprocess.Popen(['sleep', '1000'], \
-                     start_new_session=True))\n    kept.append(subprocess.Popen(['sleep', '1000']))\n    \
-                     kept.append(subprocess.Popen(['true']))\n    pids = [process.pid for process in kept]\n    \
-                     forked = os.fork()\n    if forked == 0:\n        os.setsid()\n        time.sleep(1000)\n    \
-                     return pids + [forked]\n";
+const LEAVE: &str = r#"
+    import os, subprocess, time
+    kept = []
+    def leave():
+        kept.append(subprocess.Popen(['sleep', '1000'], start_new_session=True))
+        kept.append(subprocess.Popen(['sleep', '1000']))
+        kept.append(subprocess.Popen(['true']))
+        pids = [process.pid for process in kept]
+        forked = os.fork()
+        if forked == 0:
+            os.setsid()
+            time.sleep(1000)
+        return pids + [forked]
+"#;
 
 /// What `NOISE` is told as.
 fn assert_noise_is_told(told: &LogCapture, pid: u32, daemon: u32) {
@@ -76,8 +93,10 @@ async fn output_of_an_interpreter_below_a_daemon_in_process_goes_to_the_programs
     let told = LogCapture::default();
     tracing::subscriber::set_global_default(told.subscriber()).expect("no other test does that");
     let daemon = oad::daemon().in_process().await.expect("a daemon can be made");
-    let script =
-        with(oad::python_script("script.py", NOISE)).within(&daemon).await.expect("it is made");
+    let script = with(oad::python_script("script.py", dedent(NOISE)))
+        .within(&daemon)
+        .await
+        .expect("it is made");
     let pid: u32 = script.call("pid", ()).await.expect("it answers");
     script.call::<()>("noise", ()).await.expect("it is only noise");
     script.shutdown().await.expect("it ends");
@@ -134,7 +153,12 @@ async fn nothing_that_an_interpreter_has_started_outlives_its_last_object() {
 async fn kill_of_an_interpreter_is_told_at_once_to_every_call_with_all_that_is_known() {
     let mut took = Vec::new();
     for _ in 0..5 {
-        let source = "import sys, time\ndef wait(x):\n    print('waiting', x, file=sys.stderr)\n    time.sleep(600)\n";
+        let source = r#"
+            import sys, time
+            def wait(x):
+                print('waiting', x, file=sys.stderr)
+                time.sleep(600)
+        "#;
         let told = LogCapture::default();
         let script: PythonProxy =
             async { script(source).await }.with_subscriber(told.subscriber()).await;
@@ -230,10 +254,14 @@ async fn death_of_an_interpreter_is_told_although_a_copy_of_it_lives() {
 
 #[tokio::test]
 async fn memory_that_is_not_to_be_had_is_an_exception_and_the_interpreter_lives() {
-    let source = "import resource\ndef limit():\n    pages = int(open('/proc/self/statm').read().split()[0])\n    \
-                  most = pages * resource.getpagesize() + (64 << 20)\n    \
-                  resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))\n\
-                  def take(megabytes): return len(bytes(megabytes << 20))\n";
+    let source = r#"
+        import resource
+        def limit():
+            pages = int(open('/proc/self/statm').read().split()[0])
+            most = pages * resource.getpagesize() + (64 << 20)
+            resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        def take(megabytes): return len(bytes(megabytes << 20))
+    "#;
     let script: PythonProxy = script(source).await;
     script.call::<()>("limit", ()).await.expect("it may be lowered");
     let error = script.call::<u64>("take", (1024,)).await.expect_err("there is not so much");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use oad::{ErrorKind, PythonProxy, Remote as _};
-use support::python::{script, with};
+use support::python::{dedent, script, with};
 
 mod support;
 
@@ -14,11 +14,17 @@ const GRACE: Duration = Duration::from_millis(300);
 
 /// Holds the interpreter so that nothing can interrupt it, for about a second; before
 /// that it makes a file.
-const HOLDS: &str =
-    "def hold(begun):\n    open(begun, 'w').close()\n    return sum(range(5 * 10 ** 7))\n";
+const HOLDS: &str = r#"
+    def hold(begun):
+        open(begun, 'w').close()
+        return sum(range(5 * 10 ** 7))
+"#;
 
 async fn killed_when_stuck(source: &str) -> PythonProxy {
-    with(oad::python_script("stuck.py", source)).kill_when_stuck(GRACE).await.expect("it is made")
+    with(oad::python_script("stuck.py", dedent(source)))
+        .kill_when_stuck(GRACE)
+        .await
+        .expect("it is made")
 }
 
 #[tokio::test]
@@ -52,8 +58,15 @@ async fn call_that_waits_behind_another_is_no_reason_to_kill() {
 
 #[tokio::test]
 async fn object_that_does_not_let_itself_be_let_go_of_is_stuck() {
-    let source = "import time\nclass Slow:\n    def __del__(self):\n        while True:\n            try: time.sleep(60)\n            \
-                  except BaseException: pass\ndef f(): return 1\n";
+    let source = r#"
+        import time
+        class Slow:
+            def __del__(self):
+                while True:
+                    try: time.sleep(60)
+                    except BaseException: pass
+        def f(): return 1
+    "#;
     let stuck = killed_when_stuck(source).await;
     let slow: PythonProxy = stuck.call("Slow", ()).await.expect("it is made");
     drop(slow);
@@ -69,8 +82,12 @@ async fn object_that_does_not_let_itself_be_let_go_of_is_stuck() {
 
 #[tokio::test]
 async fn letting_go_that_takes_too_long_is_interrupted_before_it_is_killed() {
-    let source =
-        "import time\nclass Slow:\n    def __del__(self): time.sleep(60)\ndef f(): return 1\n";
+    let source = r#"
+        import time
+        class Slow:
+            def __del__(self): time.sleep(60)
+        def f(): return 1
+    "#;
     let stuck = killed_when_stuck(source).await;
     let slow: PythonProxy = stuck.call("Slow", ()).await.expect("it is made");
     drop(slow);
@@ -81,7 +98,7 @@ async fn letting_go_that_takes_too_long_is_interrupted_before_it_is_killed() {
 async fn making_that_is_given_up_holds_up_nobody() {
     let daemon = oad::daemon().await.expect("a daemon starts");
     let holds = "import ctypes\nctypes.PyDLL(None).sleep(30)\n";
-    let given_up = with(oad::python_script("holds.py", holds)).within(&daemon);
+    let given_up = with(oad::python_script("holds.py", dedent(holds))).within(&daemon);
     let late =
         given_up.create_timeout(Duration::from_millis(300)).await.expect_err("it takes long");
     assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
@@ -94,15 +111,20 @@ async fn making_that_is_given_up_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn object_that_closes_its_agents_sockets_is_told_so_and_its_files_are_its_own() {
+async fn object_that_closes_its_agents_sockets_is_blamed_and_keeps_its_files() {
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
-    let source = "import os\nkept = []\ndef close(folder):\n    os.closerange(3, 1000)\n    \
-                  kept.extend(open(os.path.join(folder, str(n)), 'w') for n in range(40))\n";
+    let source = r#"
+        import os
+        kept = []
+        def close(folder):
+            os.closerange(3, 1000)
+            kept.extend(open(os.path.join(folder, str(n)), 'w') for n in range(40))
+    "#;
     let closing = script(source).await;
     let error = closing.call::<()>("close", (folder.path(),)).await.expect_err("it cannot answer");
     assert_eq!(error.kind(), ErrorKind::Died, "{error}");
     assert!(
-        error.to_string().contains("the object has closed the sockets of its agent"),
+        error.to_string().contains("the object closed or replaced the sockets of its agent"),
         "{error}"
     );
     // The agent may have found out before all of them were opened.
@@ -152,7 +174,7 @@ async fn names_of_a_script_hide_builtin_ones() {
 }
 
 #[tokio::test]
-async fn deadline_tells_how_far_the_call_had_come() {
+async fn timeout_says_how_far_the_call_had_come() {
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
     let holds = script(HOLDS).await;
     let begun = folder.path().join("begun");
@@ -167,10 +189,10 @@ async fn deadline_tells_how_far_the_call_had_come() {
                 return;
             }
         }
-        panic!("no deadline tells that {text}");
+        panic!("no timeout says that {text}");
     };
-    late("what cannot be, as code in C, keeps the object busy").await;
-    late("the object is busy with a call before it").await;
+    late("the object busy until it returns").await;
+    late("the object is busy with an earlier call").await;
     assert_eq!(
         holds.call::<u64>("hold", (&begun,)).await.expect("it is free again"),
         1_249_999_975_000_000

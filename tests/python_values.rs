@@ -1,8 +1,9 @@
-//! Random values, from Rust to Python and back: equal, and in Python what they were in
-//! Rust. `OAD_CASES` says how many, `OAD_PYTHON` in which interpreter.
+//! Random values, from Rust to Python and back: equal, and shown by Python as what they
+//! were in Rust. `OAD_CASES` sets how many, `OAD_PYTHON` in which interpreter.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oad::value::{
     Array, Complex, Date, DateTime, Decimal, Range, Set, Slice, Time, TimeDelta, Zone,
@@ -22,11 +23,18 @@ oad::test_daemon!();
 /// How many values cross in one call.
 const BATCH: usize = 500;
 
-const SCRIPT: &str = "def echo(values): return values\ndef show(values): return [repr(value) for value in values]\n\
-                      def each(values):\n    for value in values: yield value\n\
-                      class Node: pass\nnodes = [Node() for _ in range(5)]\n\
-                      def zones(names):\n    try: import zoneinfo\n    except ImportError: return []\n    \
-                      return [name for name in names if name in zoneinfo.available_timezones()]\n";
+const SCRIPT: &str = "
+def echo(values): return values
+def show(values): return [repr(value) for value in values]
+def each(values):
+    for value in values: yield value
+class Node: pass
+nodes = [Node() for _ in range(5)]
+def zones(names):
+    try: import zoneinfo
+    except ImportError: return []
+    return [name for name in names if name in zoneinfo.available_timezones()]
+";
 
 fn cases() -> usize {
     let named = std::env::var("OAD_CASES").ok();
@@ -417,4 +425,36 @@ async fn values_of_every_kind_come_one_after_the_other_as_they_were_sent() {
         left -= count;
     }
     drop(nodes);
+}
+
+#[tokio::test]
+async fn durations_and_system_times_are_python_times() {
+    let script = script(SCRIPT).await;
+    let duration = Duration::new(86_461, 500_000_000);
+    let time = UNIX_EPOCH + Duration::new(1_709_208_000, 250_000);
+    let shown: Vec<String> =
+        script.call("show", ((duration, time),)).await.expect("they have whole microseconds");
+    let moment = "datetime.datetime(2024, 2, 29, 12, 0, 0, 250, tzinfo=datetime.timezone.utc)";
+    // Python 3.6 has no names in it.
+    let deltas = [
+        "datetime.timedelta(days=1, seconds=61, microseconds=500000)",
+        "datetime.timedelta(1, 61, 500000)",
+    ];
+    assert!(deltas.contains(&shown[0].as_str()), "{shown:?}");
+    assert_eq!(shown[1], moment);
+    let back: (Duration, SystemTime) =
+        script.call("echo", ((duration, time),)).await.expect("they come back");
+    assert_eq!(back, (duration, time));
+    let error = script.call::<Duration>("echo", (Duration::from_nanos(1),)).await;
+    let error = error.expect_err("Python has no nanoseconds").to_string();
+    assert!(error.contains("Python's times hold whole microseconds"), "{error}");
+}
+
+#[tokio::test]
+async fn result_that_stays_in_the_interpreter_is_named() {
+    let script = script(SCRIPT).await;
+    let error = script.getattr::<Vec<String>>("nodes").await.expect_err("they are objects");
+    let error = error.to_string();
+    assert!(error.contains("expected text, found a `") && error.contains("Node`"), "{error}");
+    assert!(error.contains("which stays in the interpreter; ask for a `Proxy`"), "{error}");
 }

@@ -38,7 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     // Decides which of the two processes this is.
-    ("init", &["process", "server"]),
+    ("init", &["handshake", "process", "server"]),
     // Both processes in one, and so both wings.
     ("in_process", &["daemon", "host", "proxy", "server", "transport"]),
     // The parent's wing.
@@ -61,7 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &["error", "value"]),
     ("transport", &["error"]),
     ("process", &["error"]),
-    ("handshake", &["transport"]),
+    ("handshake", &["error", "transport"]),
     ("definition", &["value"]),
     ("park", &[]),
     ("scoped", &[]),

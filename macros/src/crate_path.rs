@@ -85,12 +85,22 @@ impl CratePath {
     }
 
     /// Replaces the path of oad in the source, so that `my_library::oad::Shared<T>` is
-    /// recognized as `oad::Shared<T>` is.
+    /// recognized as `oad::Shared<T>` is; also where only its last name is written, behind
+    /// a `use my_library::oad;`.
     pub(crate) fn recognize(&self, path: &mut Path) {
         let Some(own) = &self.0 else { return };
-        let count = own.segments.len();
-        let is_own = path.segments.len() > count
-            && own.segments.iter().zip(&path.segments).all(|(own, other)| own.ident == other.ident);
+        let starts_with_last_name = path.segments.len() == 2
+            && path.leading_colon.is_none()
+            && own.segments.last().map(|last| &last.ident) == Some(&path.segments[0].ident)
+            && ["Shared", "Stream"].iter().any(|name| path.segments[1].ident == name);
+        let count = if starts_with_last_name { 1 } else { own.segments.len() };
+        let is_own = starts_with_last_name
+            || path.segments.len() > count
+                && own
+                    .segments
+                    .iter()
+                    .zip(&path.segments)
+                    .all(|(own, other)| own.ident == other.ident);
         if is_own {
             let place = path.segments[0].ident.span();
             let placeholder = PathSegment::from(Ident::new(PLACEHOLDER, place));
@@ -140,8 +150,16 @@ mod tests {
     #[test]
     fn path_of_the_crate_is_recognized_in_the_source() {
         let path: CratePath = syn::parse2(quote!(= "lib::rt")).expect("it is a path");
-        let mut written: Type = parse_quote!(Vec<lib::rt::Shared<lib::Item>>);
-        (&path).visit_type_mut(&mut written);
-        assert_eq!(text(&written), "Vec<__oad::Shared<lib::Item>>");
+        let recognized = |mut written: Type| {
+            (&path).visit_type_mut(&mut written);
+            text(&written)
+        };
+        assert_eq!(
+            recognized(parse_quote!((lib::rt::Shared<lib::Item>, rt::Stream<u8>))),
+            "(__oad::Shared<lib::Item>, __oad::Stream<u8>)"
+        );
+        for other in ["rt::Item", "lib::Shared<T>", "other::rt::Stream<u8>"] {
+            assert_eq!(recognized(syn::parse_str(other).expect("it is a type")), other);
+        }
     }
 }

@@ -1,33 +1,37 @@
-//! What can go wrong, in one type one word wide.
+//! The error type, which is one word wide.
 //!
-//! Every [`Error`] says what was tried, on which daemon, why it failed and, where there
-//! is something to do, what to do. [`Error::kind`] sorts it: the object itself failed
-//! ([`ErrorKind::Exception`]), it could not be asked, it did not answer in time, or
-//! something had the wrong type. This module imports nothing of oad, so that everything
-//! may import it.
+//! Every [`Error`] says what was tried, on which daemon, why it failed and, where the reader
+//! can do something, what to do. [`Error::kind`] tells whether the object itself failed
+//! ([`ErrorKind::Exception`]), could not be called, did not respond in time, or whether
+//! something had the wrong type. This module imports nothing of oad, so that everything may
+//! import it.
 
 use std::any::Any;
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 mod death;
 mod exception;
+mod text;
 
 pub use death::Death;
 pub(crate) use death::{DeadProcess, Status};
 pub use exception::Exception;
+pub(crate) use text::{Excerpt, shortened};
+use text::{ForeignText, OneLine};
 
-/// What oad's functions return.
+/// The result of oad's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure of oad: what was tried, on which daemon, why it failed and what to do.
 ///
-/// [`Display`](fmt::Display) is one line; [`Debug`](fmt::Debug) — what a `main` that
-/// returns an error prints — adds the object's own causes, the location of a panic and
-/// the last lines that a dead daemon or interpreter wrote to its stderr.
+/// [`Display`](fmt::Display) is one line, and quotes at most 200 characters of what another
+/// program wrote. [`Debug`](fmt::Debug), which a `main` that returns an error prints, adds
+/// the rest: the kind, the object's own causes and traceback, and the last lines that a dead
+/// daemon or interpreter wrote to its stderr.
 #[derive(Clone)]
 pub struct Error(Box<ErrorFields>);
 
@@ -43,34 +47,36 @@ struct ErrorFields {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What kind of failure an [`Error`] is.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// This program cannot be started again as a daemon: `oad::init()` has not run in it.
+    /// This program cannot be started again as a daemon: `oad::init()` was not called, or
+    /// was called in a shared library.
     NotInitialized,
-    /// The daemon's process could not be started, or ended before it was ready.
+    /// The daemon's process could not be started, could not become a daemon, or ended before
+    /// it was ready.
     Spawn,
-    /// The daemon's process was started but did not answer as a daemon does, or not in
-    /// time.
+    /// The daemon's process did not respond in time, or wrote something other than oad's
+    /// handshake.
     Handshake,
     /// The daemon speaks another version of oad's protocol.
     Version,
-    /// The object itself failed: its error or its panic is [`Error::exception`].
+    /// The object itself failed: [`Error::exception`] is its error or its panic.
     Exception,
-    /// The daemon's process died, or the interpreter that held the object: its exit
-    /// status and last words are [`Error::death`].
+    /// The daemon's process died, or the interpreter that held the object:
+    /// [`Error::death`] has its exit status and the end of its stderr.
     Died,
-    /// The daemon was shut down, or its last proxy dropped, before the answer came.
+    /// The daemon was shut down, or its last proxy dropped, before the response came.
     Closed,
     /// The object has no such method, the daemon's program no such type, or the type does
     /// not implement the interface.
     NoSuchMethod,
-    /// The arguments are not what the method takes.
+    /// The arguments do not match the method's parameters.
     BadArguments,
-    /// There is no such object in the daemon, or no longer.
+    /// The daemon does not have the object, or no longer.
     NoSuchObject,
-    /// A value cannot be turned into the type that is wanted.
+    /// A value cannot be converted into the requested type.
     WrongType,
     /// A message is larger than the limit.
     TooLarge,
@@ -78,61 +84,62 @@ pub enum ErrorKind {
     TooDeep,
     /// Too many of something at once.
     Limit,
-    /// There was no answer within the deadline.
+    /// There was no response within the timeout.
     Timeout,
     /// The call was cancelled in the daemon.
     Cancelled,
     /// The async runtime that carried the connection to the daemon has ended.
     RuntimeEnded,
-    /// A sync method of a proxy was called on the one thread that carries the connection
-    /// to the daemon, which would have waited for itself.
+    /// A sync wait would block the thread that has to receive the response: a sync method of
+    /// a proxy on the only thread of an async runtime, or `block_on` on any of its threads
+    /// while a daemon starts.
     WouldDeadlock,
-    /// The daemon sent something that makes no sense, or its connection is lost although
-    /// it lives: a fault of oad, or another program on its socket.
+    /// The daemon sent something malformed, or its connection was lost although it is
+    /// alive: a bug in oad, or another program on its socket.
     Protocol,
 }
 
 // === impl Error ===
 
 impl Error {
-    /// What kind of failure it is.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The object's own failure, if it is one.
+    /// Returns the object's own failure, if the object raised the error.
     #[must_use]
     pub fn exception(&self) -> Option<&Exception> {
         self.0.exception.as_deref()
     }
 
-    /// How the daemon's process died, if it did; or the interpreter that held the object,
-    /// if it is [`Death::is_of_interpreter`].
+    /// Returns how the daemon's process died, if it did, or the interpreter that held the
+    /// object, if [`Death::is_of_interpreter`].
     #[must_use]
     pub fn death(&self) -> Option<&Death> {
         self.0.death.as_deref()
     }
 
-    /// Whether the object itself failed, rather than oad's reaching it.
+    /// Returns `true` if the object raised the error, `false` if the call did not reach it.
     #[must_use]
     pub fn is_exception(&self) -> bool {
         self.0.kind == ErrorKind::Exception
     }
 
-    /// Whether the daemon's process died, or the interpreter that held the object.
+    /// Returns `true` if the daemon's process died, or the interpreter that held the object.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.0.kind == ErrorKind::Died
     }
 
-    /// Whether the answer did not come within the deadline.
+    /// Returns `true` if there was no response within the timeout.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
-    /// Whether the daemon had been shut down.
+    /// Returns `true` if the daemon had been shut down.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.kind == ErrorKind::Closed
@@ -152,7 +159,7 @@ impl Error {
     }
 
     pub(crate) fn from_exception(exception: Exception) -> Self {
-        let mut error = Error::new(ErrorKind::Exception, exception.to_string());
+        let mut error = Error::new(ErrorKind::Exception, exception.summary());
         error.0.advice = exception.advice.clone();
         error.0.exception = Some(Arc::new(exception));
         error
@@ -164,19 +171,19 @@ impl Error {
         error
     }
 
-    /// Says what was tried: "calling Counter.add".
+    /// Adds what was tried: "calling Counter.add".
     pub(crate) fn doing(mut self, act: impl Into<String>) -> Self {
         self.0.act.get_or_insert_with(|| act.into());
         self
     }
 
-    /// Says on which daemon: "daemon 4211 (Counter)".
+    /// Adds on which daemon: "daemon 4211 (Counter)".
     pub(crate) fn on(mut self, daemon: impl Into<String>) -> Self {
         self.0.daemon.get_or_insert_with(|| daemon.into());
         self
     }
 
-    /// Says what the reader can do about it.
+    /// Adds what the reader can do about it.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.0.advice.get_or_insert_with(|| advice.into());
         self
@@ -185,6 +192,14 @@ impl Error {
     pub(crate) fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source.get_or_insert_with(|| Arc::new(source));
         self
+    }
+
+    /// Keeps the whole of a text of which the message has an [`Excerpt`].
+    pub(crate) fn quoting(self, text: Option<String>) -> Self {
+        match text.filter(|text| text.chars().nth(Excerpt::LIMIT).is_some()) {
+            Some(text) => self.because(ForeignText(text)),
+            None => self,
+        }
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -209,7 +224,7 @@ impl Error {
         self
     }
 
-    /// Why it failed, without what was tried and where.
+    /// Returns why it failed, without what was tried and on which daemon.
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
     }
@@ -217,18 +232,19 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &self.0;
-        match (&inner.act, &inner.daemon) {
-            (Some(act), Some(daemon)) => write!(f, "{act} on {daemon}: ")?,
-            (Some(act), None) => write!(f, "{act}: ")?,
-            (None, Some(daemon)) => write!(f, "{daemon}: ")?,
+        let ErrorFields { act, daemon, detail, advice, .. } = &*self.0;
+        let mut line = OneLine(f);
+        match (act, daemon) {
+            (Some(act), Some(daemon)) => write!(line, "{act} on {daemon}: ")?,
+            (Some(act), None) => write!(line, "{act}: ")?,
+            (None, Some(daemon)) => write!(line, "{daemon}: ")?,
             (None, None) => {}
         }
-        f.write_str(&inner.detail)?;
-        if let Some(advice) = &inner.advice {
-            write!(f, "; {advice}")?;
+        line.write_str(detail)?;
+        match advice {
+            Some(advice) => write!(line, "; {advice}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -4,6 +4,8 @@
 //! A frame is one line of JSON. The lifeline is the daemon's fd 0, so nothing the daemon
 //! prints can get between.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,16 +17,20 @@ use tokio::io::{
 };
 use uuid::Uuid;
 
+use crate::common::error::Excerpt;
 use crate::common::transport::{Endpoint, Token};
 
-/// The version of all that a parent and its daemon say to each other; a daemon refuses
-/// any other in the handshake.
+/// The version of the protocol between a parent and its daemon; a daemon refuses any other
+/// in the handshake.
 pub(crate) const PROTOCOL_VERSION: u32 = 1;
 
-/// A longer frame is refused: whoever sends one is not a daemon of ours.
+/// A longer frame is refused: the process that sends it is not an oad daemon.
 const MAX_FRAME: u64 = 64 * 1024;
 
-/// What the parent tells its daemon first.
+/// The most bytes of a malformed frame that an error keeps.
+const MAX_QUOTED: usize = 4096;
+
+/// The first frame of the parent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     /// The version of the protocol; the first field, and the one that never changes its
@@ -35,7 +41,7 @@ pub(crate) struct Hello {
     pub(crate) grace: Duration,
     pub(crate) message_limit: usize,
     pub(crate) depth_limit: usize,
-    /// How many threads run what is async.
+    /// How many threads run async code.
     pub(crate) workers: usize,
 }
 
@@ -44,14 +50,14 @@ pub(crate) struct Hello {
 pub(crate) enum Transport {
     /// At a Unix socket in this directory, which is its own.
     Unix { directory: PathBuf },
-    /// At a port of 127.0.0.1, for whoever has the token.
+    /// At a port of 127.0.0.1, for clients that have the token.
     Localhost { token: Token },
-    /// Nowhere: it has its one connection already.
+    /// Nowhere: its one connection exists already.
     InProcess,
 }
 
 impl Transport {
-    /// The directory that is to be removed at the end.
+    /// The directory to remove at the end.
     pub(crate) fn directory(&self) -> Option<&Path> {
         match self {
             Transport::Unix { directory } => Some(directory),
@@ -59,7 +65,7 @@ impl Transport {
         }
     }
 
-    /// What a client must have to be answered.
+    /// The token that every request must carry.
     pub(crate) fn token(&self) -> Option<&Token> {
         match self {
             Transport::Localhost { token } => Some(token),
@@ -68,29 +74,28 @@ impl Transport {
     }
 }
 
-/// What the daemon answers.
+/// A frame of the daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum DaemonMessage {
-    /// It listens.
+    /// The daemon listens.
     Ready {
         protocol: u32,
-        /// Its own pid, which differs from the spawned one's where a wrapper started it.
+        /// Its own pid, which is not that of the started process if that is a wrapper.
         pid: u32,
         endpoint: Endpoint,
     },
     /// It speaks another version of the protocol.
     OtherVersion { protocol: u32 },
-    /// It cannot listen.
+    /// The process cannot be a daemon.
     Failed { message: String },
-    /// Later: it is ending, by whomever it was asked, and will be gone within the grace.
-    /// So many calls run or wait.
+    /// The daemon is ending and will exit within the grace; `calls` of them run or wait.
     Terminating { grace: Duration, calls: u64 },
-    /// Last: it exits. So many calls were still running and are cut off; its objects were
-    /// all dropped, or took too long.
+    /// The daemon exits; `abandoned` calls were still running, and its objects were all
+    /// `dropped`, or took too long.
     Leaving { abandoned: u64, dropped: bool },
 }
 
-/// What the parent may tell its daemon later.
+/// A later frame of the parent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum ParentMessage {
     /// Ends the daemon. A lifeline that closes without this means that the parent is
@@ -98,12 +103,12 @@ pub(crate) enum ParentMessage {
     End { grace: Duration },
 }
 
-/// Reads one frame; `None` if the other end has closed before it.
+/// Reads one frame; `None` if the other end was closed before it.
 ///
 /// # Errors
 ///
-/// `InvalidData` for a line that is too long or not the frame expected; it quotes the
-/// line's beginning, escaped.
+/// `InvalidData` for a line that is too long or not the expected frame; it holds a
+/// [`MalformedFrame`].
 pub(crate) async fn read_frame<T: DeserializeOwned>(
     stream: &mut (impl AsyncBufRead + Unpin),
 ) -> io::Result<Option<T>> {
@@ -112,31 +117,47 @@ pub(crate) async fn read_frame<T: DeserializeOwned>(
     if line.last() != Some(&b'\n') && line.len() < MAX_FRAME as usize {
         return Ok(None);
     }
-    serde_json::from_slice(&line).map(Some).map_err(|error| {
-        let start = &line[..line.len().min(256)];
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("\"{}\" is no frame: {error}", start.escape_ascii()),
-        )
+    serde_json::from_slice(&line).map(Some).map_err(|_| {
+        let start = &line[..line.len().min(MAX_QUOTED)];
+        let line = start.escape_ascii().to_string();
+        io::Error::new(io::ErrorKind::InvalidData, MalformedFrame { line })
     })
 }
+
+/// A line that is not the expected frame. The message has the beginning of it.
+#[derive(Debug)]
+pub(crate) struct MalformedFrame {
+    /// The line, escaped, and cut if it is very long.
+    pub(crate) line: String,
+}
+
+impl fmt::Display for MalformedFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Excerpt(&self.line).fmt(f)
+    }
+}
+
+impl Error for MalformedFrame {}
 
 /// Reads the first frame of a parent: a hello, or the version of one that this program
 /// does not speak.
 ///
 /// # Errors
 ///
-/// As [`read_frame`], but nothing of what came is quoted: there may be a token in it.
+/// As [`read_frame`], but nothing of the line is quoted: it may contain a token.
 pub(crate) async fn read_hello(
     stream: &mut (impl AsyncBufRead + Unpin),
 ) -> io::Result<Option<Result<Hello, u32>>> {
-    let no_hello = |_| io::Error::new(io::ErrorKind::InvalidData, "what it said first is no hello");
-    let Some(frame) = read_frame::<serde_json::Value>(stream).await.map_err(no_hello)? else {
+    let malformed = |_| {
+        let message = "the parent wrote something other than oad's handshake";
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    };
+    let Some(frame) = read_frame::<serde_json::Value>(stream).await.map_err(malformed)? else {
         return Ok(None);
     };
     match frame["protocol"].as_u64().and_then(|protocol| u32::try_from(protocol).ok()) {
         Some(PROTOCOL_VERSION) | None => {
-            Ok(Some(Ok(serde_json::from_value(frame).map_err(|error| no_hello(error.into()))?)))
+            Ok(Some(Ok(serde_json::from_value(frame).map_err(|error| malformed(error.into()))?)))
         }
         Some(other) => Ok(Some(Err(other))),
     }
@@ -150,6 +171,13 @@ pub(crate) async fn write_frame<T: Serialize>(
     let mut line = serde_json::to_vec(frame)?;
     line.push(b'\n');
     stream.write_all(&line).await
+}
+
+/// Writes why a process that was started as a daemon cannot be one, without a runtime.
+pub(crate) fn write_failure(stream: &mut impl io::Write, message: &str) -> io::Result<()> {
+    let mut line = serde_json::to_vec(&DaemonMessage::Failed { message: message.to_owned() })?;
+    line.push(b'\n');
+    stream.write_all(&line)
 }
 
 #[cfg(test)]
@@ -171,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hello_of_another_version_tells_it_whatever_else_it_holds() {
+    async fn hello_of_another_version_is_recognized_whatever_else_it_contains() {
         let line = b"{\"protocol\":99,\"new\":[1]}\n";
         let hello = read_hello(&mut BufReader::new(line.as_slice()))
             .await
@@ -187,14 +215,15 @@ mod tests {
             "{\"protocol\":\"secret\"}\n",
             "secret\n",
         ] {
-            let error =
-                read_hello(&mut BufReader::new(line.as_bytes())).await.expect_err("it is none");
-            assert_eq!(error.to_string(), "what it said first is no hello");
+            let error = read_hello(&mut BufReader::new(line.as_bytes()))
+                .await
+                .expect_err("it is malformed");
+            assert_eq!(error.to_string(), "the parent wrote something other than oad's handshake");
         }
     }
 
     #[tokio::test]
-    async fn closed_or_cut_lifeline_is_no_frame() {
+    async fn closed_or_cut_lifeline_has_no_frame() {
         assert_eq!(read(b"").await.expect("it is closed"), None);
         assert_eq!(read(b"{\"End\"").await.expect("it is cut"), None);
     }
@@ -202,9 +231,11 @@ mod tests {
     #[tokio::test]
     async fn garbage_is_quoted_escaped_and_bounded() {
         let error = read(b"\x1b[31mhi\n").await.expect_err("it is garbage").to_string();
-        assert!(error.starts_with(r#""\x1b[31mhi\n" is no frame: "#), "{error}");
+        assert_eq!(error, r"`\x1b[31mhi\n`");
         let endless = vec![b'x'; 10 * MAX_FRAME as usize];
-        let error = read(&endless).await.expect_err("it is too long").to_string();
-        assert!(error.len() < 512, "{}", error.len());
+        let error = read(&endless).await.expect_err("it is too long");
+        assert_eq!(error.to_string(), format!("`{}…`", "x".repeat(199)));
+        let frame = error.downcast::<MalformedFrame>().expect("it holds the line");
+        assert_eq!(frame.line, "x".repeat(MAX_QUOTED));
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use oad::{PythonProxy, Remote as _};
 
 use crate::support::children;
-use crate::support::python::{interpreter, make_environment, with};
+use crate::support::python::{dedent, interpreter, make_environment, with};
 use crate::{folder, program, write};
 
 #[tokio::test]
@@ -49,9 +49,14 @@ async fn modules_and_nested_names_are_found_by_their_dotted_names() {
     let element =
         with(oad::python_module("xml.dom.minidom")).within(daemon).await.expect("it is imported");
     assert_eq!(element.getattr::<String>("__name__").await.expect("it answers"), "xml.dom.minidom");
-    let source = "class Outer:\n    class Inner:\n        def __init__(self, size): self.size = size\n        \
-                  @classmethod\n        def large(cls): return cls(100)\n";
-    with(oad::python_script("nested.py", source)).within(daemon).await.expect("it is made");
+    let source = r#"
+        class Outer:
+            class Inner:
+                def __init__(self, size): self.size = size
+                @classmethod
+                def large(cls): return cls(100)
+    "#;
+    with(oad::python_script("nested.py", dedent(source))).within(daemon).await.expect("it is made");
     let inner =
         with(oad::python("nested", "Outer.Inner")).arg(4).within(daemon).await.expect("it is made");
     assert_eq!(inner.type_name(), "nested.Outer.Inner");

@@ -8,10 +8,23 @@ use crate::support::python::script;
 use crate::support::{children, resident_kib};
 use crate::until;
 
-const NODES: &str = "import gc, weakref\nclass Node: pass\nmade = weakref.WeakSet()\ndef make():\n    node = Node()\n    made.add(node)\n    return node\n\
-                     def several(n): return [make() for _ in range(n)]\ndef alive():\n    gc.collect()\n    return len(made)\n\
-                     def counted(): return sum(type(x) is Node for x in gc.get_objects())\ndef same(a, b): return a is b\n\
-                     one = make()\nanother = make()\n";
+const NODES: &str = r#"
+    import gc, weakref
+    class Node: pass
+    made = weakref.WeakSet()
+    def make():
+        node = Node()
+        made.add(node)
+        return node
+    def several(n): return [make() for _ in range(n)]
+    def alive():
+        gc.collect()
+        return len(made)
+    def counted(): return sum(type(x) is Node for x in gc.get_objects())
+    def same(a, b): return a is b
+    one = make()
+    another = make()
+"#;
 
 /// The interpreter below a daemon that has one.
 fn interpreter_of(proxy: &PythonProxy) -> u32 {
@@ -90,11 +103,22 @@ async fn same_object_comes_back_as_the_same_handle() {
 #[tokio::test]
 async fn hundred_megabytes_of_noise_block_no_call_and_are_kept_nowhere() {
     const MEGABYTES: usize = 100;
-    let source = "import os, threading\nline = b'\\xffnoise' * 1300 + b'\\n'\nwritten = 0\ndef write(fd, size):\n    global written\n    end = written + size\n    \
-                  while written < end: written += os.write(fd, line)\n\
-                  def noise(megabytes): write(1, megabytes << 20)\n\
-                  def begin(megabytes):\n    global noisy\n    noisy = threading.Thread(target=write, args=(2, megabytes << 20))\n    noisy.start()\n\
-                  def is_noisy(): return noisy.is_alive()\ndef total(): return written\n";
+    let source = r#"
+        import os, threading
+        line = b'\xffnoise' * 1300 + b'\n'
+        written = 0
+        def write(fd, size):
+            global written
+            end = written + size
+            while written < end: written += os.write(fd, line)
+        def noise(megabytes): write(1, megabytes << 20)
+        def begin(megabytes):
+            global noisy
+            noisy = threading.Thread(target=write, args=(2, megabytes << 20))
+            noisy.start()
+        def is_noisy(): return noisy.is_alive()
+        def total(): return written
+    "#;
     let script = script(source).await;
     script.call::<()>("noise", (2,)).await.expect("it is only noise");
     let pids = [script.pid(), std::process::id(), interpreter_of(&script)];

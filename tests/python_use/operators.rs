@@ -19,13 +19,18 @@ fn raised(error: oad::Error) -> String {
     error.exception().expect("Python raised it").type_name().to_owned()
 }
 
-const ROWS: &str = "class Truths(list):\n    def __bool__(self): raise ValueError('of many there is no one truth')\n\
-                    class Row:\n    def __init__(self, *items): self.items = items\n    \
-                    def _each(self, other, compare): return Truths(compare(a, b) for a, b in zip(self.items, other.items))\n    \
-                    def __eq__(self, other): return self._each(other, lambda a, b: a == b)\n    \
-                    def __lt__(self, other): return self._each(other, lambda a, b: a < b)\n    \
-                    def __le__(self, other): return 'perhaps'\n    __hash__ = None\n\
-                    a, b = Row(1, 5, 3), Row(1, 4, 4)\n";
+const ROWS: &str = r#"
+    class Truths(list):
+        def __bool__(self): raise ValueError('of many there is no one truth')
+    class Row:
+        def __init__(self, *items): self.items = items
+        def _each(self, other, compare): return Truths(compare(a, b) for a, b in zip(self.items, other.items))
+        def __eq__(self, other): return self._each(other, lambda a, b: a == b)
+        def __lt__(self, other): return self._each(other, lambda a, b: a < b)
+        def __le__(self, other): return 'perhaps'
+        __hash__ = None
+    a, b = Row(1, 5, 3), Row(1, 4, 4)
+"#;
 
 #[tokio::test]
 async fn comparison_returns_what_the_class_says_and_not_its_truth() {
@@ -53,13 +58,21 @@ async fn comparison_returns_what_the_class_says_and_not_its_truth() {
     assert_eq!(raised(a.operate::<i64>("hash", ()).await.expect_err("it has none")), "TypeError");
 }
 
-const LEFT_RIGHT: &str = "class Left:\n    def __add__(self, other): return NotImplemented\n    \
-                          def __eq__(self, other): return NotImplemented\n    def __lt__(self, other): return NotImplemented\n    \
-                          def __iadd__(self, other): return NotImplemented\n    def __hash__(self): return 42\n\
-                          class Right:\n    def __radd__(self, other): return 'radd of ' + type(other).__name__\n    \
-                          def __eq__(self, other): return 'eq'\n    def __gt__(self, other): return 'gt'\n\
-                          class Child(Left):\n    def __radd__(self, other): return 'the child first'\n\
-                          left, right, child, again = Left(), Right(), Child(), Left()\n";
+const LEFT_RIGHT: &str = r#"
+    class Left:
+        def __add__(self, other): return NotImplemented
+        def __eq__(self, other): return NotImplemented
+        def __lt__(self, other): return NotImplemented
+        def __iadd__(self, other): return NotImplemented
+        def __hash__(self): return 42
+    class Right:
+        def __radd__(self, other): return 'radd of ' + type(other).__name__
+        def __eq__(self, other): return 'eq'
+        def __gt__(self, other): return 'gt'
+    class Child(Left):
+        def __radd__(self, other): return 'the child first'
+    left, right, child, again = Left(), Right(), Child(), Left()
+"#;
 
 #[tokio::test]
 async fn operand_that_declines_leaves_it_to_the_other_and_both_to_python() {
@@ -122,8 +135,14 @@ async fn types_and_names_are_asked_for_as_of_a_local_object() {
 
 #[tokio::test]
 async fn what_is_added_in_place_to_an_attribute_or_an_item_is_kept() {
-    let source = "class Box: pass\nbox = Box()\nbox.count, box.items = 1, [1]\nitems = box.items\nprices = {'tea': 2, 'cakes': [1]}\n\
-                  def same(): return box.items is items\n";
+    let source = r#"
+        class Box: pass
+        box = Box()
+        box.count, box.items = 1, [1]
+        items = box.items
+        prices = {'tea': 2, 'cakes': [1]}
+        def same(): return box.items is items
+    "#;
     let script = script(source).await;
     let [held, prices] = named(&script, ["box", "prices"]).await;
     // An object that changes itself is the same one afterwards; one that cannot, such as

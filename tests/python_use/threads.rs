@@ -46,8 +46,15 @@ async fn call_many(script: PythonProxy, task: usize, at_once: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_of_tasks_on_several_threads_get_their_own_answers_and_keep_each_tasks_order() {
-    let script =
-        script("seen = []\ndef note(task, number):\n    seen.append((task, number))\n    return task, number\n").await;
+    let script = script(
+        r#"
+            seen = []
+            def note(task, number):
+                seen.append((task, number))
+                return task, number
+        "#,
+    )
+    .await;
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| tokio::spawn(call_many(script.clone(), task, task % 2 == 0)))
         .collect();
@@ -64,9 +71,21 @@ async fn calls_of_tasks_on_several_threads_get_their_own_answers_and_keep_each_t
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn lock_that_a_thread_owns_is_held_from_one_call_to_another() {
-    let source = "import threading\nlock = threading.RLock()\ndef enter(): return lock.acquire(False)\ndef leave(): lock.release()\n\
-                  def others_may():\n    got = []\n    def ask():\n        got.append(lock.acquire(False))\n        \
-                  if got[0]: lock.release()\n    other = threading.Thread(target=ask)\n    other.start()\n    other.join()\n    return got[0]\n";
+    let source = r#"
+        import threading
+        lock = threading.RLock()
+        def enter(): return lock.acquire(False)
+        def leave(): lock.release()
+        def others_may():
+            got = []
+            def ask():
+                got.append(lock.acquire(False))
+                if got[0]: lock.release()
+            other = threading.Thread(target=ask)
+            other.start()
+            other.join()
+            return got[0]
+    "#;
     let script = script(source).await;
     let ask = |method: &'static str| {
         let script = script.clone();
@@ -92,10 +111,17 @@ async fn lock_that_a_thread_owns_is_held_from_one_call_to_another() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn database_that_only_its_own_thread_may_use_is_used_in_many_calls() {
-    let source = "try: import sqlite3\nexcept ImportError: sqlite3 = None\ndef there(): return sqlite3 is not None\n\
-                  def open():\n    global base\n    base = sqlite3.connect(':memory:')\n    base.execute('create table t (n)')\n\
-                  def add(n): base.execute('insert into t values (?)', (n,))\n\
-                  def total(): return base.execute('select sum(n) from t').fetchone()[0]\n";
+    let source = r#"
+        try: import sqlite3
+        except ImportError: sqlite3 = None
+        def there(): return sqlite3 is not None
+        def open():
+            global base
+            base = sqlite3.connect(':memory:')
+            base.execute('create table t (n)')
+        def add(n): base.execute('insert into t values (?)', (n,))
+        def total(): return base.execute('select sum(n) from t').fetchone()[0]
+    "#;
     let script = script(source).await;
     if !script.call::<bool>("there", ()).await.expect("it answers") {
         return skip("the interpreter has no sqlite3");
@@ -115,8 +141,15 @@ async fn database_that_only_its_own_thread_may_use_is_used_in_many_calls() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn signal_handler_is_set_in_one_call_and_runs_in_another() {
-    let source = "import os, signal\nheard = []\ndef listen(): signal.signal(signal.SIGUSR2, lambda number, frame: heard.append(number))\n\
-                  def raise_one():\n    os.kill(os.getpid(), signal.SIGUSR2)\n    while not heard: pass\n    return heard == [signal.SIGUSR2]\n";
+    let source = r#"
+        import os, signal
+        heard = []
+        def listen(): signal.signal(signal.SIGUSR2, lambda number, frame: heard.append(number))
+        def raise_one():
+            os.kill(os.getpid(), signal.SIGUSR2)
+            while not heard: pass
+            return heard == [signal.SIGUSR2]
+    "#;
     let script = script(source).await;
     script.call::<()>("listen", ()).await.expect("it is the main thread");
     assert!(script.call::<bool>("raise_one", ()).await.expect("it answers"));

@@ -385,7 +385,7 @@ async fn handle_of_another_daemon_does_not_become_a_proxy() {
         .await
         .expect_err("it is another daemon's");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    assert!(error.to_string().ends_with("of an object in the daemon that answers"), "{error}");
+    assert!(error.to_string().ends_with("for an object in the daemon that was called"), "{error}");
     let name: Value = bank.as_proxy().call("stranger", (number,)).await.expect("it is a name");
     assert!(matches!(name, Value::Handle(_)));
     assert_eq!(account.deposit(1).await.expect("it lives"), 1);

@@ -63,7 +63,7 @@ async fn unread_responses_leave_no_objects() {
     let error =
         bank.as_proxy().call::<MeterProxy>("temporary", ()).await.expect_err("it is not a meter");
     assert!(
-        error.to_string().ends_with("the object is a `shared::Account`, and not a `shared::Meter`"),
+        error.to_string().ends_with("the object is a `shared::Account`, not a `shared::Meter`"),
         "{error}"
     );
     assert_eq!(bank.fails_with_one().await.expect_err("it is too deep").kind(), ErrorKind::TooDeep);

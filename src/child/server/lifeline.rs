@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use crate::child::host::{Drained, Host};
 use crate::common::handshake::{
-    DaemonMessage, Hello, PROTOCOL_VERSION, ParentMessage, read_frame, read_hello, write_frame,
+    DaemonMessage, Hello, PROTOCOL_VERSION, ParentMessage, read_frame, read_hello, write_failure,
+    write_frame,
 };
 use crate::common::process::{InheritedLifeline, Wrappers, kill_descendants, kill_self, silence};
 use crate::common::transport::{Endpoint, remove_directory};
@@ -45,16 +46,26 @@ pub(super) fn spawn(
 ) -> io::Result<()> {
     lifeline.stream.set_nonblocking(true)?;
     let wrappers = lifeline.wrappers();
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
-    thread.spawn(move || {
-        if let Err(error) = runtime.block_on(run(lifeline, hello_sender, started)) {
-            eprintln!("oad: handshake with the parent failed: {error}");
-        }
-        wrappers.end_if_orphaned();
-        // `run` only returns if the daemon never started to serve.
-        std::process::exit(1);
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+        let message = format!("failed to start its async runtime: {error}");
+        // Reported here, because there may be no descriptor left to keep the stream for
+        // later. The parent may be dead.
+        let _ = write_failure(&mut &lifeline.stream, &message);
+        io::Error::new(error.kind(), message)
     })?;
+    let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
+    thread
+        .spawn(move || {
+            if let Err(error) = runtime.block_on(run(lifeline, hello_sender, started)) {
+                eprintln!("oad: handshake with the parent failed: {error}");
+            }
+            wrappers.end_if_orphaned();
+            // `run` only returns if the daemon never started to serve.
+            std::process::exit(1);
+        })
+        .map_err(|error| {
+            io::Error::new(error.kind(), format!("failed to start a thread: {error}"))
+        })?;
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use std::io;
 use std::process::exit;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -33,7 +33,7 @@ use crate::child::server::lifeline::StartResult;
 use crate::child::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
 #[cfg(feature = "python")]
 use crate::child::{object::set_python, python};
-use crate::common::handshake::{Hello, Transport};
+use crate::common::handshake::{Hello, Transport, write_failure};
 use crate::common::process::{InheritedLifeline, children_gone, kill_descendants};
 use crate::common::transport::{
     BoundListener, Endpoint, IncomingConnections, Lock, Traffic, listen, remove_directory,
@@ -61,12 +61,17 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
     record_panic_locations();
     let wrappers = lifeline.wrappers();
+    let report = lifeline.stream.try_clone();
     let result = handshake_and_serve(lifeline, services);
     wrappers.end_if_orphaned();
     match result {
         Ok(()) => exit(0),
         Err(error) => {
             eprintln!("oad: the daemon failed to serve: {error}");
+            if let Ok(mut report) = report {
+                // The parent may be dead.
+                let _ = write_failure(&mut report, &error.to_string());
+            }
             exit(1)
         }
     }
@@ -80,15 +85,35 @@ fn handshake_and_serve(lifeline: InheritedLifeline, services: Services) -> io::R
     // Without a hello, the parent is gone, or it speaks another version and has been told
     // so.
     let Ok(hello) = hello.blocking_recv() else { return Ok(()) };
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(hello.workers.max(1))
-        .max_blocking_threads(BLOCKING_THREADS)
-        .enable_all()
-        .build()?;
+    let runtime = match runtime(hello.workers.max(1)) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = start_sender.send(Err(format!("failed to start its async runtime: {error}")));
+            // The lifeline thread exits the process once it has reported this.
+            loop {
+                std::thread::park();
+            }
+        }
+    };
     let result = runtime.block_on(serve(hello, parent_pid, start_sender, services));
     // Dropping the runtime would wait for stuck calls.
     runtime.shutdown_background();
     result
+}
+
+/// tokio panics where it cannot start the threads of a runtime.
+fn runtime(workers: usize) -> io::Result<Runtime> {
+    let build = || {
+        Builder::new_multi_thread()
+            .worker_threads(workers)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .enable_all()
+            .build()
+    };
+    std::panic::catch_unwind(build).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().cloned();
+        Err(io::Error::other(message.unwrap_or_else(|| "tokio panicked".to_owned())))
+    })
 }
 
 async fn serve(

@@ -1,10 +1,11 @@
-//! How a daemon's process, or an interpreter's, ended when nobody had asked it to.
+//! How a daemon or an interpreter exited unexpectedly.
 
+use super::text::write_lines;
 use super::{Duration, ExitStatus, fmt};
 use std::os::unix::process::ExitStatusExt;
 
-/// How a daemon's process, or the interpreter of a Python object below it, died: its true
-/// exit code or signal, its last words, and how long it had lived.
+/// How a daemon, or the interpreter of a Python object below it, exited unexpectedly: its
+/// exit code or signal, the end of its stderr, and its uptime.
 #[derive(Clone, Debug)]
 pub struct Death {
     pub(crate) whose: DeadProcess,
@@ -14,7 +15,7 @@ pub struct Death {
     pub(crate) uptime: Duration,
 }
 
-/// Which process it was.
+/// The process that died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeadProcess {
     Daemon,
@@ -25,12 +26,11 @@ pub(crate) enum DeadProcess {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Known(ExitStatus),
-    /// The kernel kept none, because this program ignores SIGCHLD.
+    /// The kernel discarded it, because this program ignores SIGCHLD.
     Unkept,
-    /// A wrapper that had started the process, and is the only one to be told by the
-    /// kernel, outlived it and did not tell.
+    /// A wrapper had started the process, and outlived it without reporting its status.
     Untold,
-    /// It was no process of its own.
+    /// It was not a process of its own.
     InProcess,
 }
 
@@ -63,77 +63,79 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Status::Known(status) => f.write_str(&describe(*status)),
-            Status::Unkept => f.write_str("how is not known (is SIGCHLD ignored in this program?)"),
-            Status::Untold => {
-                f.write_str("how is not known (the wrapper that had started it went on without it)")
+            Status::Unkept => {
+                f.write_str("its exit status is unknown (does this program ignore SIGCHLD?)")
             }
-            Status::InProcess => f.write_str("it was within this process, which goes on"),
+            Status::Untold => {
+                f.write_str("its exit status is unknown (the wrapper that started it outlived it)")
+            }
+            Status::InProcess => f.write_str("it ran within this process, which is still alive"),
         }
     }
 }
 
 impl Death {
-    /// The process id it had.
+    /// Returns its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Whether it was the interpreter of a Python object, and not the daemon, which goes
-    /// on then.
+    /// Returns `true` if the interpreter of a Python object died; the daemon is still alive
+    /// then.
     #[must_use]
     pub fn is_of_interpreter(&self) -> bool {
         self.whose == DeadProcess::Interpreter
     }
 
-    /// The exit code, if it exited by itself.
+    /// Returns the exit code, if it exited by itself.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
         self.status().and_then(|status| status.code())
     }
 
-    /// The signal that ended it, if one did.
+    /// Returns the signal that ended it, if one did.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
         self.status.signal()
     }
 
-    /// Whether the kernel wrote a core dump of it.
+    /// Returns `true` if the kernel wrote a core dump of it.
     #[must_use]
     pub fn core_dumped(&self) -> bool {
         self.status().is_some_and(|status| status.core_dumped())
     }
 
-    /// The exit status. `None` if this program ignores SIGCHLD, for then the kernel keeps
-    /// none; or if a wrapper had started the daemon, and outlived it without telling.
+    /// Returns the exit status. It is `None` if this program ignores SIGCHLD, because the
+    /// kernel then discards it, or if a wrapper had started the daemon, and outlived it
+    /// without reporting its status.
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
         self.status.known()
     }
 
-    /// The last lines it wrote to its stderr, 4 KiB at most, control characters escaped.
+    /// Returns the end of its stderr: at most 4 KiB, with control characters escaped.
     #[must_use]
     pub fn stderr(&self) -> &str {
         &self.stderr
     }
 
-    /// How long it had lived.
+    /// Returns how long it had lived.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.uptime
     }
 
     pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\n  it had lived {:.3} s", self.uptime.as_secs_f64())?;
+        write!(f, "\n  uptime: {:.3} s", self.uptime.as_secs_f64())?;
         if self.stderr.is_empty() {
-            return f.write_str(" and written nothing to its stderr");
+            return f.write_str("; stderr: empty");
         }
-        f.write_str("; the end of its stderr:")?;
-        self.stderr.lines().try_for_each(|line| write!(f, "\n  | {line}"))
+        f.write_str("; stderr ended with:")?;
+        write_lines(&self.stderr, f)
     }
 }
 
-/// As "killed by signal 9 (SIGKILL)", the part of the message that a reader needs first.
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let process = match self.whose {
@@ -144,7 +146,7 @@ impl fmt::Display for Death {
     }
 }
 
-/// Says an exit status in words: "exited with code 3", "killed by signal 9 (SIGKILL)".
+/// Describes an exit status: "exited with code 3", "killed by signal 9 (SIGKILL)".
 pub(crate) fn describe(status: ExitStatus) -> String {
     if let Some(code) = status.code() {
         return format!("exited with code {code}");
@@ -188,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_is_said_in_words() {
+    fn status_is_described_in_words() {
         assert_eq!(describe(ExitStatus::from_raw(3 << 8)), "exited with code 3");
         assert_eq!(describe(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
         assert_eq!(
@@ -211,8 +213,8 @@ mod tests {
             [Status::killed(9, false), Status::Unkept, Status::Untold].map(death),
             [
                 "the daemon's process died: killed by signal 9 (SIGKILL)",
-                "the daemon's process died: how is not known (is SIGCHLD ignored in this program?)",
-                "the daemon's process died: how is not known (the wrapper that had started it went on without it)",
+                "the daemon's process died: its exit status is unknown (does this program ignore SIGCHLD?)",
+                "the daemon's process died: its exit status is unknown (the wrapper that started it outlived it)",
             ]
         );
     }

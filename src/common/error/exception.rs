@@ -1,13 +1,17 @@
 //! A failure raised by the object itself, carried as data.
 
+use super::text::{OneLine, shortened, write_lines};
 use super::{Any, Arc, fmt};
+use std::fmt::Write as _;
 
-/// A failure raised by the object itself — the `Err` of a method, or a panic — carried as
-/// data.
+/// The most characters of an exception's message that the message of an error has.
+const SUMMARY: usize = 1000;
+
+/// A failure raised by the object itself, carried as data: the `Err` of a method, a panic, or
+/// a Python exception.
 ///
-/// It is never a Rust error of the daemon's: it has crossed a process boundary. Where the
-/// error's type can be serialized, its value came along and `exception.get::<E>()` gives
-/// it back.
+/// It was sent from another process, so it is not the Rust error itself. If the error's type
+/// can be serialized, its value was sent too, and `exception.get::<E>()` returns it.
 #[derive(Clone)]
 pub struct Exception {
     pub(crate) type_name: String,
@@ -15,19 +19,19 @@ pub struct Exception {
     pub(crate) location: Option<String>,
     pub(crate) causes: Vec<String>,
     pub(crate) traceback: Option<String>,
-    /// How many exceptions behind it were left out.
+    /// How many exceptions in its chain were left out.
     pub(crate) omitted: u64,
     /// The fields of its message that were shortened.
     pub(crate) shortened: Vec<String>,
     /// What the reader of its error can do about it.
     pub(crate) advice: Option<String>,
-    /// The error's value, a `Value` in fact, or the `PythonDetails` of a Python
-    /// exception; this module is below those types and does not know them.
+    /// The error's value, which is a `Value`, or the `PythonDetails` of a Python exception;
+    /// this module is below those types and does not know them.
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Exception {
-    /// One of which nothing else is known.
+    /// An exception with nothing but a type and a message.
     pub(crate) fn new(type_name: impl Into<String>, message: impl Into<String>) -> Self {
         Exception {
             type_name: type_name.into(),
@@ -42,89 +46,98 @@ impl Exception {
         }
     }
 
-    /// The name of its type, such as `std::num::ParseIntError`; `panic` for a panic.
+    /// Returns the name of its type, such as `std::num::ParseIntError`; `panic` for a panic.
     #[must_use]
     pub fn type_name(&self) -> &str {
         &self.type_name
     }
 
-    /// What it says: an error's `Display`, a panic's message.
+    /// Returns its message: an error's `Display`, or a panic's message.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Where a panic happened, as `file:line:column`.
+    /// Returns where a panic happened, as `file:line:column`.
     #[must_use]
     pub fn location(&self) -> Option<&str> {
         self.location.as_deref()
     }
 
-    /// What the causes of the error say, nearest first: the chain of `Error::source`; for
-    /// a Python exception, what it was raised from, or else what was being handled, as in
-    /// its traceback. [`omitted`](Self::omitted) tells whether these are all.
+    /// Returns the messages of the causes, nearest first: the chain of `Error::source`; for
+    /// a Python exception, the exceptions it was raised from, or else those that were being
+    /// handled, as in its traceback. They are complete if [`omitted`](Self::omitted) is 0.
     pub fn causes(&self) -> impl Iterator<Item = &str> {
         self.causes.iter().map(String::as_str)
     }
 
-    /// How many exceptions behind this one were left out: of a Python exception 63 are
-    /// told, of another 64.
+    /// Returns how many causes were left out: a Python exception keeps 63, any other 64.
     #[must_use]
     pub fn omitted(&self) -> u64 {
         self.omitted
     }
 
-    /// What was shortened or left out because it would have been larger than
-    /// [`message_limit`](crate::Spawn::message_limit), or a text than 8 MiB. They are the
-    /// names of the fields in `oad.v1.Exception`: `traceback`, `attributes`, `args`,
-    /// `value`, `behind`, `causes`, `notes`, `mro`, `message`. It is empty for nearly all
-    /// exceptions.
+    /// Returns the fields that were shortened or left out, because the exception would have
+    /// exceeded [`message_limit`](crate::Spawn::message_limit), or a text 8 MiB. They are
+    /// named as in `oad.v1.Exception`: `traceback`, `attributes`, `args`, `value`, `behind`,
+    /// `causes`, `notes`, `mro`, `message`. Nearly all exceptions have none.
     pub fn shortened(&self) -> impl Iterator<Item = &str> {
         self.shortened.iter().map(String::as_str)
     }
 
-    /// The traceback of a Python exception, as the interpreter writes it, with source
-    /// lines.
+    /// Returns the traceback of a Python exception, formatted by the interpreter, with
+    /// source lines.
     #[must_use]
     pub fn traceback(&self) -> Option<&str> {
         self.traceback.as_deref()
     }
 
-    /// Whether it is a panic.
+    /// Returns `true` if it is a panic.
     #[must_use]
     pub fn is_panic(&self) -> bool {
         self.type_name == "panic"
     }
 
+    /// What an error says of it: the message, shortened if it is very long.
+    pub(super) fn summary(&self) -> String {
+        let message = shortened(&self.message, SUMMARY);
+        match &self.location {
+            Some(location) if self.is_panic() => {
+                format!("the object panicked at {location}: {message}")
+            }
+            _ if self.is_panic() => format!("the object panicked: {message}"),
+            _ => format!("the object failed with {}: {message}", self.type_name),
+        }
+    }
+
     pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.causes
-            .iter()
-            .try_for_each(|cause| write!(f, "\n  caused in the object by: {cause}"))?;
+        let is_whole = self.message.chars().nth(SUMMARY).is_none() && !self.message.contains('\n');
+        // A traceback ends with the message.
+        if !is_whole && self.traceback.is_none() {
+            f.write_str("\n  its whole message:")?;
+            write_lines(&self.message, f)?;
+        }
+        for cause in &self.causes {
+            f.write_str("\n  caused in the object by: ")?;
+            OneLine(f).write_str(cause)?;
+        }
         if self.omitted > 0 {
-            write!(f, "\n  and {} more behind it were left out", self.omitted)?;
+            write!(f, "\n  and {} more causes, which were left out", self.omitted)?;
         }
         if !self.shortened.is_empty() {
             write!(f, "\n  shortened to fit the message limit: {}", self.shortened.join(", "))?;
         }
-        let mut lines = self.traceback.iter().flat_map(|traceback| traceback.lines());
-        lines.try_for_each(|line| write!(f, "\n  | {line}"))
+        self.traceback.iter().try_for_each(|traceback| write_lines(traceback, f))
     }
 }
 
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Exception { type_name, message, .. } = self;
-        match &self.location {
-            Some(location) if self.is_panic() => {
-                write!(f, "the object panicked at {location}: {message}")
-            }
-            _ if self.is_panic() => write!(f, "the object panicked: {message}"),
-            _ => write!(f, "the object failed with {type_name}: {message}"),
-        }
+        f.write_str(&self.summary())
     }
 }
 
-/// Without the error's value, which may be anything.
+/// Leaves out the error's value, which may be confidential.
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exception")

@@ -18,13 +18,13 @@ use crate::common::process::output::{Output, OutputOrigin};
 use crate::common::process::pidfd::Pidfd;
 use crate::common::process::{Program, descendants};
 
-/// A started process. It has one owner, who ends it by [`Child::reap`]; dropped before
-/// that, it is killed and reaped later, by nobody but `init`.
+/// A started process. It has one owner, which ends it with [`Child::reap`]. If it is dropped
+/// before that, it is killed, and reaped only by `init` after this process.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
     pidfd: Pidfd,
-    /// The daemon, where what was started is a wrapper around it.
+    /// The daemon, if the started process is a wrapper around it.
     daemon: Option<Pidfd>,
     marker: Marker,
     output: Output,
@@ -40,8 +40,8 @@ pub(crate) async fn children_gone() {
     let _ = LIVING.subscribe().wait_for(|living| *living == 0).await;
 }
 
-/// While it is not reaped, its pid — and its process group's — can belong to nobody else,
-/// and signals may be sent by number.
+/// While it is not reaped, no other process or process group can have its pid, and signals
+/// may be sent to that number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ChildState {
     Unreaped,
@@ -52,7 +52,7 @@ enum ChildState {
 #[derive(Debug)]
 pub(crate) struct Exit {
     pub(crate) status: Status,
-    /// The end of what it wrote to stderr.
+    /// The end of its stderr.
     pub(crate) stderr: String,
 }
 
@@ -70,8 +70,8 @@ impl Child {
         let stderr = process.stderr.take().map(OwnedFd::from);
         let pid = Pid::from_child(&process);
         let pidfd = Pidfd::open(pid).map_err(|error| {
-            // Nobody would watch it. It is ours and not reaped, so the number is still
-            // its own.
+            // Nothing would watch it. It is a child that is not reaped, so the number is
+            // still its own.
             let _ = process.kill();
             let _ = process.wait();
             resources("a descriptor for its process", error)
@@ -95,22 +95,22 @@ impl Child {
         self.pidfd.exited().await;
     }
 
-    /// Watches the process `daemon` too, where what was started is a wrapper around it;
-    /// gives whether that is so. Must be called on the keeper, as [`Child::start`].
+    /// Watches the process `daemon` too, if the started process is a wrapper around it, and
+    /// returns whether it is. Must be called on the keeper, like [`Child::start`].
     ///
-    /// The number is only what somebody said, so it must be that of a process that
-    /// carries the marker.
+    /// The number comes from the process, so it is trusted only if that process has the
+    /// marker.
     pub(crate) fn watch_daemon(&mut self, daemon: u32) -> bool {
         let pid = i32::try_from(daemon).ok().and_then(Pid::from_raw).filter(|pid| *pid != self.pid);
-        // The descriptor comes first: what it holds cannot become another process while
-        // its environment is read. If either fails, only the wrapper tells of the end.
+        // The descriptor comes first: its process cannot become another one while the
+        // environment is read. If either fails, only the wrapper's exit shows the end.
         let is_marked = |pid: Pid| self.marker.is_on(pid.as_raw_nonzero().get());
         self.daemon = pid.and_then(|pid| Pidfd::open(pid).ok().filter(|_| is_marked(pid)));
         self.daemon.is_some()
     }
 
-    /// Waits for the end of the daemon that is watched beside its wrapper; where there is
-    /// none, for ever.
+    /// Waits for the exit of the daemon that is watched beside its wrapper; without one it
+    /// waits for ever.
     ///
     /// # Cancel safety
     ///
@@ -127,8 +127,8 @@ impl Child {
         if let Some(daemon) = &self.daemon {
             daemon.kill();
         }
-        // Its group has its number, and may be signalled by it only while nobody else can
-        // have got it.
+        // Its group has the same number, and may be signalled only while that number cannot
+        // be another's.
         if self.state == ChildState::Unreaped && self.pidfd.holds_its_number() {
             // It may be a zombie already, and its group empty.
             let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
@@ -150,21 +150,21 @@ impl Child {
     }
 }
 
-/// What a process may have left behind that was not in its group any more.
+/// Processes that a process may have left behind outside of its group.
 #[derive(Debug)]
 pub(crate) struct Leftovers(Marker);
 
 impl Leftovers {
-    /// Kills what carries the process's marker. It reads the environment of every process
-    /// of this user, some milliseconds' work, and is not needed after a daemon that ended
-    /// in order: that one has ended its descendants itself.
+    /// Kills the processes that have the marker. It reads the environment of every process of
+    /// this user, which takes some milliseconds, and is not needed after an orderly end: the
+    /// daemon has ended its descendants itself then.
     pub(crate) fn kill(self) {
         descendants::kill_marked(self.0);
     }
 }
 
-/// The task that owned it is gone, with its runtime: nobody is left to ask it nicely or
-/// to reap it.
+/// The task that owned it is gone, with its runtime: nothing is left to end it in order or to
+/// reap it.
 impl Drop for Child {
     fn drop(&mut self) {
         if self.state == ChildState::Unreaped {
@@ -175,12 +175,12 @@ impl Drop for Child {
 }
 
 fn resources(what: &str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Spawn, format!("{what} could not be made: {error}"))
-        .advise("see this process's limits (`ulimit -a`)")
+    Error::new(ErrorKind::Spawn, format!("failed to create {what}: {error}"))
+        .advise("check the limits of this process (`ulimit -a`)")
         .because(error)
 }
 
-/// The status that `waitpid` would have given, put together from what `waitid` gives
+/// The status that `waitpid` would return, composed of the fields that `waitid` returns
 /// (wait(2)).
 pub(super) fn exit_status(status: &WaitIdStatus) -> Option<ExitStatus> {
     let raw = match (status.exit_status(), status.terminating_signal()) {

@@ -71,13 +71,15 @@ impl LaterConstructors {
 fn init_arrays(file: &File, entry: usize) -> io::Result<Vec<(usize, usize)>> {
     /// The type of a section that holds constructors.
     const SHT_INIT_ARRAY: u32 = 14;
-    let word_sized = |wide, narrow| if size_of::<usize>() == 8 { wide } else { narrow };
+    /// The place of a field in a file for this machine's word size.
+    fn word_sized(in_64_bits: usize, in_32_bits: usize) -> usize {
+        if size_of::<usize>() == 8 { in_64_bits } else { in_32_bits }
+    }
     let header = Fields::read(file, 0, word_sized(64, 52))?;
     let load_bias = entry.wrapping_sub(header.word(24));
-    let (offset, [size, count]) = (
-        header.word(word_sized(40, 32)),
-        word_sized([58, 60], [46, 48]).map(|at| usize::from(header.half(at))),
-    );
+    let offset = header.word(word_sized(40, 32));
+    let [size, count] =
+        [word_sized(58, 46), word_sized(60, 48)].map(|at| usize::from(header.half(at)));
     let mut found = Vec::new();
     for index in 0..if offset == 0 { 0 } else { count } {
         let section = Fields::read(file, (offset + index * size) as u64, size)?;

@@ -46,7 +46,7 @@ impl InterpreterProcess {
         let failed = |what: &str, error: io::Error| {
             Error::new(
                 ErrorKind::Spawn,
-                format!("`{}` could not be started: {what}{error}", program.display()),
+                format!("failed to start `{}`: {what}{error}", program.display()),
             )
             .because(error)
         };

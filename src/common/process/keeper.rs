@@ -35,11 +35,8 @@ pub(crate) fn keeper() -> Result<&'static Handle> {
         let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         if KEEPER.get().is_none() {
             let keeper = start().map_err(|error| {
-                Error::new(
-                    ErrorKind::Spawn,
-                    format!("oad's own thread could not be started: {error}"),
-                )
-                .because(error)
+                Error::new(ErrorKind::Spawn, format!("failed to start oad's own thread: {error}"))
+                    .because(error)
             })?;
             // Nobody else sets it while the lock is held.
             let _ = KEEPER.set(keeper);
@@ -48,15 +45,15 @@ pub(crate) fn keeper() -> Result<&'static Handle> {
     let keeper = KEEPER.get().expect("it was set above");
     if keeper.pid != std::process::id() {
         let message =
-            format!("this process was forked from {}, whose threads it does not have", keeper.pid);
+            format!("this process is a fork of process {}, without its threads", keeper.pid);
         return Err(Error::new(ErrorKind::Spawn, message)
-            .advise("start daemons before the fork, or exec after it"));
+            .advise("start daemons before the fork, or exec a program after it"));
     }
     Ok(&keeper.handle)
 }
 
 fn start() -> io::Result<Keeper> {
-    // What blocks is rare and short; its threads need not stay.
+    // Blocking work is rare and short; its threads need not stay.
     let runtime = Builder::new_current_thread().enable_all().thread_keep_alive(IDLE).build()?;
     let handle = runtime.handle().clone();
     std::thread::Builder::new()

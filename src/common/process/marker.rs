@@ -70,11 +70,17 @@ impl Marker {
     }
 }
 
-/// Whether this process was started as a daemon: it is marked, and its fd 0 is a socket
-/// whose other end its marker's parent made.
+/// Whether the environment has the marker of a daemon, be it this process's own or
+/// inherited.
+pub(crate) fn is_in_environment() -> bool {
+    std::env::var_os(DAEMON).is_some()
+}
+
+/// Whether this process was started as a daemon: its environment has a daemon's marker, and
+/// its fd 0 is a socket whose other end was made by the parent that the marker names.
 ///
-/// A program that some object starts inherits the marker, but never the lifeline, which
-/// [`inherited_lifeline`] moved away from fd 0.
+/// A program that an object starts inherits the marker but not the lifeline, because
+/// [`inherited_lifeline`] moves that away from fd 0.
 pub(crate) fn is_marked() -> bool {
     own_marker().is_some()
 }
@@ -101,23 +107,44 @@ pub(super) fn this_daemon() -> Option<Uuid> {
 ///
 /// # Errors
 ///
-/// Whatever the kernel refuses; the process can then not be a daemon.
+/// Says which step the kernel refused. The process cannot be a daemon then, and its fd 0 is
+/// still the lifeline.
 pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
     let Some(marker) = own_marker() else { return Ok(None) };
-    let parent = socket_peercred(rustix::stdio::stdin())?.pid;
-    rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
-    // Orphans of the object's processes come to this one, so that it can end them.
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let parent = socket_peercred(rustix::stdio::stdin())
+        .map_err(during("failed to identify its parent (getsockopt)"))?
+        .pid;
+    rustix::process::set_parent_process_death_signal(Some(Signal::CONT))
+        .map_err(during("failed to set the signal for its parent's death (prctl)"))?;
+    // Orphans of the object's processes become children of this one, so that it can end them.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(during("failed to become a subreaper (prctl)"))?;
 
-    // Away from fd 0 and closed on exec, so that no process of the object's holds it
-    // open.
-    let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::stdio::dup2_stdin(&null)?;
-    // Only the first can come so far: fd 0 is another then.
+    // Away from fd 0 and closed on exec, so that no process of the object's holds it open.
+    let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
+        .map_err(during("failed to duplicate its lifeline (fcntl)"))?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .map_err(during("failed to open `/dev/null`"))?;
+    let wrappers =
+        Wrappers::below(parent, &lifeline).map_err(during("failed to watch its parent"))?;
+    rustix::stdio::dup2_stdin(&null).map_err(during("failed to replace its stdin (dup2)"))?;
+    // Only the first call gets here: from now on, fd 0 is not a socket.
     let _ = THIS_DAEMON.set(marker.id);
-    let wrappers = Wrappers::below(parent, &lifeline)?;
     Ok(Some(InheritedLifeline { stream: UnixStream::from(lifeline), parent, wrappers }))
+}
+
+/// The lifeline, where [`inherited_lifeline`] has failed to take it from fd 0.
+pub(crate) fn lifeline_at_stdin() -> Option<UnixStream> {
+    own_marker()?;
+    rustix::stdio::stdin().try_clone_to_owned().ok().map(UnixStream::from)
+}
+
+/// Says during which step an error happened.
+fn during<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> io::Error {
+    move |error| {
+        let error = error.into();
+        io::Error::new(error.kind(), format!("{step}: {error}"))
+    }
 }
 
 /// A daemon's hold on its parent.

@@ -1,17 +1,19 @@
 //! Processes: the only place that starts, watches and ends them.
 //!
 //! On the parent's side, [`Child`] is a daemon's process from its start to its reaping;
-//! on the daemon's side, [`inherited_lifeline`] tells a daemon from an ordinary program
-//! and [`descendants`] ends what it leaves behind. What is Linux-only about processes is
-//! here. Deliberately absent: what is said on the lifeline's frames (handshake) and to
-//! the object.
+//! on the daemon's side, [`inherited_lifeline`] tells a daemon from an ordinary program,
+//! `constructors` lets one serve before `main`, and [`descendants`] ends the processes that
+//! a daemon leaves behind. Everything about processes that is Linux-only is here.
+//! Deliberately absent: the frames on the lifeline (handshake), and the object.
 
 mod child;
+mod constructors;
 mod descendants;
 #[cfg(feature = "python")]
 mod interpreter;
 mod keeper;
 mod marker;
+mod object_file;
 mod output;
 mod output_prefix;
 mod pidfd;
@@ -19,11 +21,15 @@ mod program;
 mod wrappers;
 
 pub(crate) use child::{Child, Exit, Leftovers, children_gone};
+pub(crate) use constructors::LaterConstructors;
+pub use constructors::{Constructor, ConstructorArguments};
 pub(crate) use descendants::kill_descendants;
 #[cfg(feature = "python")]
 pub(crate) use interpreter::InterpreterProcess;
 pub(crate) use keeper::keeper;
-pub(crate) use marker::{InheritedLifeline, inherited_lifeline, silence};
+pub(crate) use marker::{
+    InheritedLifeline, inherited_lifeline, is_in_environment, is_marked, lifeline_at_stdin, silence,
+};
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
 pub(crate) use wrappers::Wrappers;

@@ -8,53 +8,78 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::process::marker::{Marker, is_marked};
+use crate::common::process::object_file::shared_library_at;
 
 /// The program that becomes a daemon, with what it is started with.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) executable: PathBuf,
-    /// What messages call it, where that is not its path: `/proc/self/exe` tells a reader
-    /// nothing.
+    /// Its name in messages, because a path such as `/proc/self/exe` would not help.
     pub(crate) shown: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
-    /// Without what this process has in its environment.
+    /// Whether to leave out this process's environment variables.
     pub(crate) env_clear: bool,
     pub(crate) current_dir: Option<PathBuf>,
 }
 
-/// Where `oad::test_daemon!` has put a test to start a test binary with.
+/// A test added by `oad::test_daemon!`, with which the test binary is started as a daemon.
 #[derive(Debug)]
 pub struct TestDaemon {
-    /// The module of the test, with the crate's name in front.
+    /// The path of the test's module, which starts with the crate's name.
     pub module: &'static str,
 }
 
 inventory::collect!(TestDaemon);
 
-/// Whether `oad::init` has run, so that this program can be started again as a daemon.
-static INITIALIZED: AtomicBool = AtomicBool::new(false);
+/// The address of static data of the code that has called `oad::init`, or of the constructor
+/// that `oad::auto_init!` has made; 0 if there is neither.
+static INITIALIZED_BY: AtomicUsize = AtomicUsize::new(0);
 
-pub(crate) fn note_initialized() {
-    INITIALIZED.store(true, Ordering::Release);
+/// Records that this program becomes a daemon when it is started again as one, because of
+/// the code whose static data is at `address`.
+pub(crate) fn note_initialized(address: usize) {
+    INITIALIZED_BY.store(address, Ordering::Release);
+}
+
+/// How `oad::init` was called in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Initialized {
+    /// By the program itself.
+    InProgram,
+    /// By a shared library. The program, started again, would not call it.
+    InLibrary(&'static Path),
+    Never,
+}
+
+fn initialized() -> Initialized {
+    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    match INITIALIZED_BY.load(Ordering::Acquire) {
+        0 => Initialized::Never,
+        address => match LIBRARY.get_or_init(|| shared_library_at(address)) {
+            Some(library) => Initialized::InLibrary(library),
+            None => Initialized::InProgram,
+        },
+    }
 }
 
 impl Program {
-    /// The program that the caller names, or this one.
+    /// The program that the caller named, or this one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotInitialized`] if this program would not become a daemon, or
-    /// already is one that does not know it.
+    /// [`ErrorKind::NotInitialized`] if this program would not become a daemon, or was
+    /// started as one and has not called `oad::init()`.
     pub(crate) fn choose(named: Option<PathBuf>) -> Result<Self> {
-        let initialized = INITIALIZED.load(Ordering::Acquire);
-        if !initialized && is_marked() {
+        let initialized = initialized();
+        if initialized != Initialized::InProgram && is_marked() {
             return Err(uninitialized(
-                "this process was started as a daemon, but makes one itself instead of serving",
+                "this process was started as a daemon, but starts one itself instead of serving",
             ));
         }
         if let Some(executable) = named {
@@ -62,15 +87,19 @@ impl Program {
         }
         let mut program =
             Program::new(own_executable(), std::env::current_exe().unwrap_or_default());
-        // The helper test comes first: in a test binary it is also the one that has
-        // called `init`, as any test may have run.
+        // The helper test comes first: where there is one, it is what calls `init`.
         match inventory::iter::<TestDaemon>().next() {
             Some(test) => {
                 program.arguments = test.arguments();
                 Ok(program)
             }
-            None if initialized => Ok(program),
-            None => Err(uninitialized("this program cannot be started again as a daemon")),
+            None => match initialized {
+                Initialized::InProgram => Ok(program),
+                Initialized::InLibrary(library) => Err(initialized_in(library, &program.shown)),
+                Initialized::Never => {
+                    Err(uninitialized("this program cannot be started again as a daemon"))
+                }
+            },
         }
     }
 
@@ -89,8 +118,10 @@ impl Program {
     ) -> Result<std::process::Child> {
         let (name, value) = marker.variable();
         if let Some(directory) = self.current_dir.as_ref().filter(|directory| !directory.is_dir()) {
-            let message =
-                format!("the working directory {} is not there, or is none", directory.display());
+            let message = format!(
+                "working directory `{}` does not exist or is not a directory",
+                directory.display()
+            );
             return Err(Error::new(ErrorKind::Spawn, message));
         }
         let mut command = Command::new(&self.executable);
@@ -116,29 +147,35 @@ impl Program {
     fn explain(&self, error: io::Error) -> Error {
         let shown = self.shown.display();
         let advice = match error.kind() {
+            io::ErrorKind::NotFound if self.executable == Path::new(OWN_EXECUTABLE) => Some(
+                "oad finds this program's file by way of `/proc`: mount it, or name an `.executable(…)`",
+            ),
             io::ErrorKind::NotFound => {
-                "check the path; for a script, the interpreter in its first line"
+                Some("check the path; for a script, also the interpreter in its first line")
             }
-            io::ErrorKind::PermissionDenied => "is it a file, and marked executable?",
+            io::ErrorKind::PermissionDenied => Some("it must be a file with execute permission"),
             io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
-                "a limit on processes or memory is reached"
+                Some("the limit on processes or memory is reached")
             }
             _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
-                "it is no program for this machine; a script needs `#!` in its first line"
+                Some("not an executable for this machine; a script needs a `#!` line")
             }
             _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
-                "this process has as many files open as its limit allows (`ulimit -n`)"
+                Some("this process has reached its limit on open files (`ulimit -n`)")
             }
-            _ => "see what the system says",
+            _ => None,
         };
-        Error::new(ErrorKind::Spawn, format!("`{shown}` could not be started: {error}"))
-            .advise(advice)
-            .because(error)
+        let failed = Error::new(ErrorKind::Spawn, format!("failed to start `{shown}`: {error}"))
+            .because(error);
+        match advice {
+            Some(advice) => failed.advise(advice),
+            None => failed,
+        }
     }
 }
 
 impl TestDaemon {
-    /// How libtest is told to run just that test, and not to capture its output.
+    /// The arguments with which libtest runs just that test and does not capture its output.
     fn arguments(&self) -> Vec<OsString> {
         let in_crate =
             self.module.split_once("::").map_or(String::new(), |(_, module)| format!("{module}::"));
@@ -148,10 +185,12 @@ impl TestDaemon {
     }
 }
 
-/// This program's file; by way of `/proc` where its path leads to another by now, or to
-/// none, because it was built anew.
+const OWN_EXECUTABLE: &str = "/proc/self/exe";
+
+/// This program's file; by way of `/proc` if its path leads to another file or to none,
+/// because it has been rebuilt since.
 fn own_executable() -> PathBuf {
-    let running = Path::new("/proc/self/exe");
+    let running = Path::new(OWN_EXECUTABLE);
     let same = |path: &PathBuf| match (path.metadata(), running.metadata()) {
         (Ok(there), Ok(here)) => (there.dev(), there.ino()) == (here.dev(), here.ino()),
         _ => false,
@@ -161,8 +200,20 @@ fn own_executable() -> PathBuf {
 
 fn uninitialized(what: &str) -> Error {
     Error::new(ErrorKind::NotInitialized, what).advise(
-        "make `oad::init();` the first line of `main`, or write `#[oad::main]` on it; in tests, put `oad::test_daemon!();` \
-         at the top of the file",
+        "make `oad::init();` the first line of `main`, or write `#[oad::main]` on it; in tests, \
+         put `oad::test_daemon!();` at the top of the file",
+    )
+}
+
+fn initialized_in(library: &Path, program: &Path) -> Error {
+    let message = format!(
+        "`oad::init()` was called in the shared library `{}`, which `{}` would not load if it \
+         were started again as a daemon",
+        library.display(),
+        program.display()
+    );
+    Error::new(ErrorKind::NotInitialized, message).advise(
+        "name a program that calls `oad::init()` with `.executable(…)`, or use `.in_process()`",
     )
 }
 

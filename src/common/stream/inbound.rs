@@ -285,9 +285,8 @@ mod tests {
         inbound.end(Err(Error::new(ErrorKind::Closed, "over")));
         inbound.end(Ok(()));
         assert!(matches!(next(&mut incoming), Some(Some(Ok(Value::Int(1))))));
-        assert!(
-            matches!(next(&mut incoming), Some(Some(Err(error))) if error.kind() == ErrorKind::Closed)
-        );
+        let last = next(&mut incoming);
+        assert!(matches!(last, Some(Some(Err(error))) if error.kind() == ErrorKind::Closed));
         drop(incoming);
         assert_eq!(producer.stops.load(Ordering::Relaxed), 0, "there is nothing to stop");
     }

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::common::error::Result;
 use crate::common::value::fault::wrong_type;
 use crate::common::value::number::{Dtype, NumberKind};
-use crate::common::value::special::{ARRAY, Special};
+use crate::common::value::special::{ARRAY, PlainForm, Special, plain_struct};
 use crate::common::value::{Bytes, Number, Value};
 
 /// An array of numbers of one type, with any number of dimensions: Python's
@@ -25,7 +25,7 @@ use crate::common::value::{Bytes, Number, Value};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Array(Box<ArrayParts>);
 
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 struct ArrayParts {
     source: ArraySource,
     dtype: Dtype,
@@ -236,12 +236,29 @@ impl fmt::Debug for Array {
     }
 }
 
+impl Array {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        let ArrayParts { source, dtype, shape, bytes } = &*self.0;
+        let source = match source {
+            ArraySource::Array => "array",
+            ArraySource::Numpy => "numpy",
+        };
+        plain_struct([
+            ("source", source.into()),
+            ("dtype", dtype.to_string().into()),
+            ("shape", shape.clone().into()),
+            ("bytes", bytes.clone().into()),
+        ])
+    }
+}
+
 impl Special for Array {
     const NAME: &'static str = ARRAY;
     const WHAT: &'static str = "an array";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

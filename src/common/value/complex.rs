@@ -2,9 +2,10 @@
 
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
-use crate::common::value::special::{COMPLEX, Special};
+use crate::common::value::Value;
+use crate::common::value::special::{COMPLEX, PlainForm, Special, plain_struct};
 
 /// A complex number: Python's `complex`. Two are equal if all their bits are.
 #[derive(Clone, Copy, Debug)]
@@ -35,19 +36,26 @@ impl Hash for Complex {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(remote = "Complex")]
 struct PlainComplex {
     re: f64,
     im: f64,
 }
 
+impl Complex {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        plain_struct([("re", self.re.into()), ("im", self.im.into())])
+    }
+}
+
 impl Special for Complex {
     const NAME: &'static str = COMPLEX;
     const WHAT: &'static str = "a complex number";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PlainComplex::serialize(self, serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

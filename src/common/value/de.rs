@@ -340,7 +340,7 @@ impl<'de> Deserializer<'de> for FromValue {
             Value::Map(entries) => match <[_; 1]>::try_from(entries) {
                 Ok([(Value::Text(name), payload)]) => visitor.visit_enum(Variant { name, payload }),
                 _ => Err(Fault::wrong_type(
-                    "expected a variant of an enum, found a map that is not one name and its content",
+                    "expected a variant of an enum, found a map that is not a name and its content",
                 )),
             },
             _ => Err(self.expected("a variant of an enum")),

@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::error::{Error, Result};
+use crate::common::value::Value;
 use crate::common::value::debug;
 use crate::common::value::fault::malformed;
-use crate::common::value::special::{DECIMAL, Special};
+use crate::common::value::special::{DECIMAL, PlainForm, Special};
 
 /// A decimal number of any size: Python's `decimal.Decimal`. `1.0` is not `1.00`, and
 /// there are infinities and `NaN`s.
@@ -132,12 +133,19 @@ impl FromStr for Decimal {
     }
 }
 
+impl Decimal {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        self.0.as_str().into()
+    }
+}
+
 impl Special for Decimal {
     const NAME: &'static str = DECIMAL;
     const WHAT: &'static str = "a decimal number";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

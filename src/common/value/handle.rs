@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::common::scoped::{Slot, with_slot};
-use crate::common::value::special::HANDLE;
+use crate::common::value::special::{HANDLE, plain_struct};
 use crate::common::value::{Value, hold};
 
 /// The name of an object that stays in its daemon.
@@ -57,7 +57,7 @@ pub(crate) struct ObjectKind {
 }
 
 /// The form of a handle in other formats, such as JSON.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct PlainHandle {
     daemon: Uuid,
     id: u64,
@@ -65,7 +65,7 @@ pub(super) struct PlainHandle {
     type_name: String,
     #[serde(default)]
     interfaces: Vec<String>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     name: String,
 }
 
@@ -94,6 +94,18 @@ impl Handle {
     /// The object's own name, if it is a Python class, function or module; else empty.
     pub(crate) fn name(&self) -> &str {
         self.kind.as_ref().map_or("", |kind| &kind.name)
+    }
+
+    /// The form in other formats, such as JSON.
+    pub(super) fn plain(&self) -> Value {
+        let interfaces = self.interfaces().map(Value::from).collect::<Vec<_>>();
+        plain_struct([
+            ("daemon", self.daemon.to_string().into()),
+            ("id", self.id.into()),
+            ("type", self.type_name().into()),
+            ("interfaces", interfaces.into()),
+            ("name", self.name().into()),
+        ])
     }
 
     /// Returns the lease, if the handle came in a response.
@@ -181,18 +193,6 @@ impl From<PlainHandle> for Handle {
     }
 }
 
-impl From<&Handle> for PlainHandle {
-    fn from(handle: &Handle) -> Self {
-        PlainHandle {
-            daemon: handle.daemon,
-            id: handle.id,
-            type_name: handle.type_name().to_owned(),
-            interfaces: handle.interfaces().map(str::to_owned).collect(),
-            name: handle.name().to_owned(),
-        }
-    }
-}
-
 /// Writes the object's number, `@` and the daemon's UUID.
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,6 +211,6 @@ impl Serialize for Handle {
         if let Some(lease) = &self.lease {
             hold(lease.clone());
         }
-        serializer.serialize_newtype_struct(HANDLE, &PlainHandle::from(self))
+        serializer.serialize_newtype_struct(HANDLE, &self.plain())
     }
 }

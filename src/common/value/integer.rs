@@ -326,7 +326,7 @@ impl<'de> Visitor<'de> for BigIntVisitor {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{prop_assert_eq, proptest};
 
     use super::*;
 

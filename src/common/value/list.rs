@@ -2,29 +2,41 @@
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::common::value::Value;
 
-/// A list of values: Python's `list`.
+/// A list of values: Python's `list`. Cheap to clone.
 ///
 /// Numbers of one kind are packed: a list of 64 Mi small integers takes 64 MiB.
 #[derive(Clone)]
-pub struct List(Box<ListParts>);
+pub struct List(Arc<ListParts>);
 
-#[derive(Clone)]
 struct ListParts {
     packing: Packing,
-    unpacked: UnpackedChunks,
+    /// Present if the items are packed and cannot be borrowed.
+    unpacked: Option<Box<dyn UnpackedItems>>,
 }
 
-/// The packed items that were asked for by reference, in chunks that are unpacked when
-/// one of their items is asked for first.
-#[derive(Default)]
-struct UnpackedChunks(OnceLock<Box<[OnceLock<Box<[Value]>>]>>);
+/// The packed items of a list that were asked for by reference.
+///
+/// A trait, because clippy warns of keys of a `HashMap` whose type shows that it can
+/// change inside, although this changes neither equality nor hash.
+trait UnpackedItems: Send + Sync {
+    /// The chunks, of which each is unpacked when one of its items is asked for first.
+    fn chunks(&self) -> &OnceLock<Box<[UnpackedChunk]>>;
+}
+
+type UnpackedChunk = OnceLock<Box<[Value]>>;
+
+impl UnpackedItems for OnceLock<Box<[UnpackedChunk]>> {
+    fn chunks(&self) -> &OnceLock<Box<[UnpackedChunk]>> {
+        self
+    }
+}
 
 /// How many items are unpacked at once.
-const UNPACKED_CHUNK: usize = 64;
+const CHUNK_ITEMS: usize = 64;
 
 /// The items of packed octets, for all lists.
 static OCTETS: LazyLock<[Value; 256]> =
@@ -74,7 +86,11 @@ enum ListIter {
 
 impl List {
     fn new(packing: Packing) -> Self {
-        List(Box::new(ListParts { packing, unpacked: UnpackedChunks::default() }))
+        let unpacked: Option<Box<dyn UnpackedItems>> = match packing {
+            Packing::Ints(_) | Packing::Floats(_) => Some(Box::new(OnceLock::new())),
+            Packing::Octets(_) | Packing::Values(_) => None,
+        };
+        List(Arc::new(ListParts { packing, unpacked }))
     }
 
     /// Returns the number of items.
@@ -104,12 +120,12 @@ impl List {
             Packing::Values(values) => values.get(index),
             Packing::Octets(octets) => octets.get(index).map(|octet| &OCTETS[usize::from(*octet)]),
             Packing::Ints(_) | Packing::Floats(_) if index < self.len() => {
-                let chunks = self.0.unpacked.0.get_or_init(|| {
-                    (0..self.len().div_ceil(UNPACKED_CHUNK)).map(|_| OnceLock::new()).collect()
+                let chunks = self.0.unpacked.as_ref()?.chunks().get_or_init(|| {
+                    (0..self.len().div_ceil(CHUNK_ITEMS)).map(|_| OnceLock::new()).collect()
                 });
-                let first = index - index % UNPACKED_CHUNK;
-                let chunk = chunks[index / UNPACKED_CHUNK].get_or_init(|| {
-                    (first..self.len().min(first + UNPACKED_CHUNK))
+                let first = index - index % CHUNK_ITEMS;
+                let chunk = chunks[index / CHUNK_ITEMS].get_or_init(|| {
+                    (first..self.len().min(first + CHUNK_ITEMS))
                         .filter_map(|index| self.item(index))
                         .collect()
                 });
@@ -146,7 +162,10 @@ impl List {
     }
 
     pub(crate) fn into_packing(self) -> Packing {
-        self.0.packing
+        match Arc::try_unwrap(self.0) {
+            Ok(parts) => parts.packing,
+            Err(shared) => shared.packing.clone(),
+        }
     }
 
     pub(crate) fn from_octets(octets: bytes::Bytes) -> Self {
@@ -223,13 +242,6 @@ impl Eq for List {}
 impl Hash for List {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.packing().hash(state);
-    }
-}
-
-impl Clone for UnpackedChunks {
-    fn clone(&self) -> Self {
-        // A copy unpacks what is asked of it.
-        UnpackedChunks::default()
     }
 }
 

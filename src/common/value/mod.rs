@@ -1,88 +1,4 @@
-//! Values: what travels between a caller and a daemon, exactly.
-//!
-//! Every type that implements serde's traits is converted by this table, in both
-//! directions. Reading is exact or an error, never a lossy change: an integer that does
-//! not fit is refused, and a float never becomes an integer. To convert by hand, use
-//! [`to_value`] and [`from_value`].
-//!
-//! | in Rust | as a [`Value`] | in Python | also read from |
-//! |---|---|---|---|
-//! | `()`, a unit struct, `None` | `Null` | `None` | |
-//! | `Some(x)` | the value of `x`, or `Some` if that would read as `None` | as `x` | |
-//! | `bool` | `Bool` | `bool` | |
-//! | an integer of any width, [`BigInt`] | `Int`, beyond 64 bits `BigInt` | `int` | |
-//! | `f32`, `f64` | `Float`, with every bit | `float` | an integer that a float equals |
-//! | `char`, a string | `Text` | `str` | |
-//! | [`RawText`] | `RawText` | `str` with lone surrogates | |
-//! | [`Bytes`], and types that serialize as bytes | `Bytes` | `bytes` | `bytearray`, `memoryview`, a list of small integers |
-//! | `Vec`, a slice, `HashSet` and other sequences, of bytes too | `List` | `list` | a tuple, a set, an array, bytes |
-//! | a tuple, an array `[T; N]`, a tuple struct | `Tuple` | `tuple` | a list of the same length |
-//! | a newtype struct | the value inside | | |
-//! | a map | `Map`, in its order, with keys of any kind | `dict` | |
-//! | a struct | `Map` with the names of its fields | `dict` | |
-//! | an enum: a unit variant | `Text`, its name | `str` | |
-//! | an enum: any other variant | `Map` of one entry, its name and content | `dict` | |
-//! | [`Duration`](std::time::Duration), [`TimeDelta`] | `TimeDelta` | `timedelta` | |
-//! | [`SystemTime`](std::time::SystemTime) | `DateTime` in UTC | `datetime` | a `datetime` with an offset |
-//! | [`Date`], [`Time`], [`DateTime`] | the same | `date`, `time`, `datetime` | |
-//! | [`Decimal`], [`Complex`], [`Slice`], [`Range`] | the same | the same | |
-//! | [`Set`] | `Set` | `set` | a `frozenset` |
-//! | `Uuid` | `Text`, as its `Serialize` writes it | `str` | a `UUID` |
-//! | [`Array`] | `Array` | `array.array`, an array or number of numpy | |
-//! | a proxy, [`Handle`] | `Handle` | the object itself | |
-//! | [`Value`] | itself | by its kind | anything |
-//!
-//! Three rows surprise. A Rust array or tuple is a Python *tuple*; a `Vec` is a list. A
-//! `Vec<u8>` is a *list* of integers, because serde cannot tell it from other vectors;
-//! for Python's `bytes` use [`Bytes`], or any type that serializes as bytes. And numpy's
-//! arrays are read by the types of Rust: one of one dimension as a `Vec<f64>`, one of two
-//! as a `Vec<Vec<f64>>`, and a number of numpy, such as the result of `mean`, as an
-//! `f64`:
-//!
-//! ```no_run
-//! # async fn example() -> oad::Result<()> {
-//! use oad::value::Array;
-//!
-//! let numpy = oad::python_module("numpy").await?;
-//! // The shape is a tuple in Python, so it is a tuple or an array in Rust.
-//! let zeros: Vec<Vec<f64>> = numpy.call("zeros", ([2, 3],)).await?;
-//! assert_eq!(zeros, [[0.0; 3]; 2]);
-//! // A list of lists would work too, but an array is copied as bytes.
-//! let rows = Array::from_slice(&[1.0, 2.0, 3.0, 4.0]).into_numpy(&[2, 2])?;
-//! let mean: f64 = numpy.call("mean", (rows,)).await?;
-//! # Ok(()) }
-//! ```
-//!
-//! `Duration` and `SystemTime` are recognized by the name and the fields that serde
-//! writes for them; a struct of yours that has exactly the same is treated the same, and
-//! reads back as what it was. They keep their nanoseconds between Rust objects. Python's
-//! times have microseconds, so a time with more digits is an error where it is sent to
-//! Python: round it first. A `Duration` of 1,000,000,000 days or more, and a `SystemTime`
-//! after the year 9999, which Python cannot hold, are maps of their fields. A
-//! `SystemTime` is read from a `datetime` with an offset, from 1970 on.
-//!
-//! To learn how the result of a Python call should travel, oad lets the type that was
-//! asked for read made-up data once per call. A `Deserialize` implementation should
-//! therefore not have side effects.
-//!
-//! In other formats, such as JSON, each of oad's own types has a plain form that reads
-//! back. Values may be nested 32 levels deep; deeper ones are refused before anything is
-//! sent.
-//!
-//! # Types of other crates
-//!
-//! These features, off by default, convert the types of other crates with `From` and
-//! `TryFrom`, and in fields with `#[serde(with = "oad::value::as_value")]`; see
-//! [`as_value`]. All conversions are exact or an error.
-//!
-//! | feature | types | as |
-//! |---|---|---|
-//! | `jiff` | `civil::Date`, `civil::Time`, `civil::DateTime`, `Timestamp`, `ZonedDateTime`, `SignedDuration` | [`Date`], [`Time`], [`DateTime`], [`TimeDelta`] |
-//! | `chrono` | `NaiveDate`, `NaiveTime`, `NaiveDateTime`, `DateTime<Utc>`, `DateTime<FixedOffset>`, `TimeDelta` | the same |
-//! | `num-bigint` | `BigInt`, `BigUint` | [`BigInt`] |
-//! | `rust_decimal` | `Decimal` | [`Decimal`] |
-//! | `ndarray` | arrays of any dimension and layout | [`Array`] of numpy |
-//! | `half` | `f16`, also in arrays | `f64`, [`Array`] of `<f2` |
+#![doc = include_str!("values.md")]
 
 mod access;
 mod array;
@@ -97,6 +13,7 @@ mod foreign;
 mod handle;
 mod integer;
 mod keep_alive;
+mod kinds;
 mod list;
 mod number;
 mod python_details;

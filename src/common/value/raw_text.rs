@@ -1,11 +1,11 @@
 //! Text with lone surrogates, which Python's strings may contain and Rust's may not.
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::error::Result;
 use crate::common::value::fault::wrong_type;
-use crate::common::value::special::{RAW_TEXT, Special};
+use crate::common::value::special::{PlainForm, RAW_TEXT, Special};
 use crate::common::value::{Bytes, Value};
 
 /// Text that is not valid Unicode: at least one of its code points is a lone surrogate,
@@ -85,12 +85,19 @@ impl Value {
     }
 }
 
+impl RawText {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        Value::Bytes(self.0.as_slice().into())
+    }
+}
+
 impl Special for RawText {
     const NAME: &'static str = RAW_TEXT;
     const WHAT: &'static str = "text with lone surrogates";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -9,9 +9,10 @@ use serde::{Serialize, Serializer};
 use crate::common::error::Result;
 use crate::common::value::de::FromValue;
 use crate::common::value::fault::Fault;
+use crate::common::value::kinds::from_name_and_plain;
 use crate::common::value::list::ListBuilder;
 use crate::common::value::special::{
-    BIG_INT, FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID, from_name_and_plain,
+    BIG_INT, FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID,
 };
 use crate::common::value::time::from_std_struct;
 use crate::common::value::{MAX_DEPTH, Value};
@@ -49,11 +50,6 @@ pub(crate) fn to_value_within<T: Serialize + ?Sized>(
     depth_limit: usize,
 ) -> Result<Value> {
     Ok(value.serialize(ToValue::new(depth_limit))?)
-}
-
-/// Does the same for what is known to be flat.
-pub(super) fn plain_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Fault> {
-    value.serialize(ToValue::new(usize::MAX))
 }
 
 /// How many options and newtype structs may enclose each other. They add no level to the
@@ -422,7 +418,11 @@ macro_rules! fields {
             type Ok = Value;
             type Error = Fault;
 
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Fault> {
                 self.push(name, value)
             }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
 
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::value::Value;
-use crate::common::value::special::{SET, Special};
+use crate::common::value::special::{PlainForm, SET, Special};
 
 /// A set: Python's `set` or `frozenset`. Two are equal if they hold the same items, in
 /// any order.
@@ -107,8 +107,8 @@ impl Special for Set {
     const NAME: &'static str = SET;
     const WHAT: &'static str = "a set";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.0)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::List(&self.0)
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

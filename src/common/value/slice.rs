@@ -3,12 +3,12 @@
 use std::fmt;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::error::Result;
 use crate::common::value::Value;
 use crate::common::value::fault::wrong_type;
-use crate::common::value::special::{RANGE, SLICE, Special};
+use crate::common::value::special::{PlainForm, RANGE, SLICE, Special};
 
 /// Python's `slice`: what stands between the brackets of `x[start:stop:step]`. A part
 /// that is left out is [`Value::Null`].
@@ -50,8 +50,8 @@ impl Special for Slice {
     const NAME: &'static str = SLICE;
     const WHAT: &'static str = "a slice";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.parts().serialize(serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Tuple(self.parts())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -123,8 +123,8 @@ impl Special for Range {
     const NAME: &'static str = RANGE;
     const WHAT: &'static str = "a range";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.parts().serialize(serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Tuple(self.parts())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -24,11 +24,12 @@ use crate::parent::daemon::settings::Settings;
 ///
 /// ```no_run
 /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
-/// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
+/// # #[oad::object]
+/// # impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
 /// # async fn example() -> oad::Result<()> {
 /// use std::time::Duration;
 ///
-/// let counter = CounterProxy::new(1).grace(Duration::from_millis(500)).message_limit(1 << 20).await?;
+/// let counter = CounterProxy::new(1).grace(Duration::from_millis(500)).await?;
 /// # Ok(()) }
 /// ```
 ///
@@ -269,6 +270,31 @@ impl<P> Spawn<P> {
     /// the whole daemon. Sync methods run on threads of their own. 0 counts as 1.
     pub fn worker_threads(self, count: usize) -> Self {
         self.set("worker_threads", |settings| settings.workers = Some(count.max(1)))
+    }
+
+    /// Keeps the connection to the daemon on a thread of oad's own. By default it is part of
+    /// the async runtime that awaits this builder, which makes calls from that runtime some
+    /// microseconds faster, and fails them all with [`ErrorKind::RuntimeEnded`] once that
+    /// runtime has ended.
+    ///
+    /// It is for a daemon that several runtimes share, such as the tests of a crate, each of
+    /// which has a runtime of its own; and for waiting with `block_on` on a thread of a
+    /// runtime.
+    ///
+    /// ```no_run
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
+    /// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
+    /// # async fn example() {
+    /// static COUNTER: tokio::sync::OnceCell<CounterProxy> = tokio::sync::OnceCell::const_new();
+    ///
+    /// let counter = COUNTER.get_or_init(async || {
+    ///     CounterProxy::new(1).on_own_runtime().await.expect("the daemon starts")
+    /// });
+    /// let counter: &CounterProxy = counter.await;
+    /// # }
+    /// ```
+    pub fn on_own_runtime(self) -> Self {
+        self.set("on_own_runtime", |settings| settings.own_runtime = true)
     }
 
     /// Starts a server in this process instead of another process.

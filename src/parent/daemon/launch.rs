@@ -11,9 +11,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, instrument::WithSubscriber as _};
 use uuid::Uuid;
 
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::{Error, ErrorKind, Excerpt, Result, shortened};
 use crate::common::handshake::{
-    DaemonMessage, Hello, PROTOCOL_VERSION, Transport, read_frame, write_frame,
+    DaemonMessage, Hello, MalformedFrame, PROTOCOL_VERSION, Transport, read_frame, write_frame,
 };
 use crate::common::process::{Child, Program, keeper};
 use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect};
@@ -32,7 +32,7 @@ const EXIT_DELAY: Duration = Duration::from_millis(50);
 /// runtime of its connection is busy.
 const LAST_RESPONSES_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a daemon is started with.
+/// The settings of a new daemon.
 pub(super) struct LaunchSettings {
     pub(super) plan: LaunchPlan,
     pub(super) name: String,
@@ -93,7 +93,7 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
     let kill_guard = KillUnlessReady(Some(&supervisor));
 
     let connected = async {
-        let (pid, endpoint) = shake_hands(lifeline, &hello, &supervisor).await?;
+        let (pid, endpoint) = shake_hands(lifeline, &hello, &supervisor, &label.name).await?;
         let connecting = open_session(pid, &endpoint, connection, &hello, &supervisor, runtime);
         match connecting.await {
             Ok(client) => Ok((pid, endpoint, client)),
@@ -192,18 +192,24 @@ async fn shake_hands(
     mut lifeline: Lifeline,
     hello: &Hello,
     supervisor: &Supervisor,
+    program: &str,
 ) -> Result<(u32, Endpoint)> {
     let failed = |message: String| Error::new(ErrorKind::Handshake, message);
     let exchange = async {
-        write_frame(&mut lifeline.writer, hello).await?;
-        read_frame(&mut lifeline.reader).await
+        // A process that cannot be a daemon says why, and does not read the hello.
+        let written = write_frame(&mut lifeline.writer, hello).await;
+        match read_frame(&mut lifeline.reader).await? {
+            None => written.map(|()| None),
+            answer => Ok(answer),
+        }
     };
     let answer = match exchange.await {
         Ok(answer) => answer,
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             let message =
-                format!("the process wrote something other than oad's handshake: {error}");
-            return Err(failed(message).because(error));
+                format!("`{program}` wrote something other than oad's handshake: {error}");
+            let frame = error.downcast::<MalformedFrame>().ok();
+            return Err(failed(message).quoting(frame.map(|frame| frame.line)));
         }
         // It has closed its end.
         Err(_) => None,
@@ -215,15 +221,20 @@ async fn shake_hands(
         }
         Some(DaemonMessage::Ready { protocol, .. } | DaemonMessage::OtherVersion { protocol }) => {
             let message = format!(
-                "the daemon uses protocol version {protocol}, but this program uses version \
-                 {PROTOCOL_VERSION}"
+                "`{program}` uses version {protocol} of oad's protocol, but this program uses \
+                 version {PROTOCOL_VERSION}"
             );
             Err(Error::new(ErrorKind::Version, message)
                 .advise("build both with the same version of oad"))
         }
-        Some(DaemonMessage::Failed { message }) => Err(failed(message)),
+        Some(DaemonMessage::Failed { message }) => {
+            let cut = shortened(&message, Excerpt::LIMIT);
+            let error =
+                Error::new(ErrorKind::Spawn, format!("`{program}` cannot be a daemon: {cut}"));
+            Err(error.quoting(Some(message)))
+        }
         Some(DaemonMessage::Terminating { .. } | DaemonMessage::Leaving { .. }) => {
-            Err(failed("the daemon ended before it was ready".to_owned()))
+            Err(failed(format!("`{program}` ended before it was ready")))
         }
         // The exit that follows is the better explanation. The start timeout bounds the
         // wait for it.
@@ -279,7 +290,12 @@ fn exited_early(label: &Label, outcome: &ExitOutcome) -> Error {
     let Label { name, advice } = label;
     match outcome {
         ExitOutcome::Died(death) => {
-            let message = format!("`{name}` ended before it was ready: {}", death.status);
+            let last_words = match death.stderr.lines().next_back() {
+                Some(line) => format!(", its stderr ended with {}", Excerpt(line)),
+                None => String::new(),
+            };
+            let status = death.status;
+            let message = format!("`{name}` ended before it was ready: {status}{last_words}");
             Error::new(ErrorKind::Spawn, message).with_death(death.clone()).advise(*advice)
         }
         ExitOutcome::ShutDown(_) => {

@@ -5,6 +5,7 @@
 //! process. Deliberately absent: what a call means; the proxy above knows that.
 
 mod backend;
+mod blocked_runtime;
 mod builder;
 #[cfg(feature = "tonic")]
 mod channel;

@@ -15,6 +15,7 @@ use crate::common::value::MAX_DEPTH;
 use crate::parent::client::Limits;
 use crate::parent::daemon::Daemon;
 use crate::parent::daemon::backend::StartInProcess;
+use crate::parent::daemon::blocked_runtime::is_blocked;
 use crate::parent::daemon::launch::{LaunchPlan, LaunchSettings, launch};
 
 /// The settings of a new daemon; see the methods of [`Spawn`](crate::Spawn).
@@ -25,6 +26,7 @@ pub(super) struct Settings {
     pub(super) env_clear: bool,
     pub(super) current_dir: Option<PathBuf>,
     pub(super) localhost: bool,
+    pub(super) own_runtime: bool,
     pub(super) in_process: Option<StartInProcess>,
     pub(super) grace: Duration,
     /// The default depends on the first object.
@@ -42,6 +44,7 @@ impl Default for Settings {
             env_clear: false,
             current_dir: None,
             localhost: false,
+            own_runtime: false,
             in_process: None,
             grace: Duration::from_secs(2),
             workers: None,
@@ -56,10 +59,20 @@ impl Settings {
     pub(super) async fn start(self, name: String, default_workers: usize) -> Result<Daemon> {
         let workers = self.workers.unwrap_or(default_workers);
         let (grace, start_timeout, limits) = (self.grace, self.start_timeout, self.limits);
+        let own_runtime = self.own_runtime;
         let plan = self.into_plan()?;
         let settings = LaunchSettings { plan, name, limits, grace, start_timeout, workers };
         let keeper = keeper()?;
-        let runtime = Runtime::try_current().unwrap_or_else(|_| keeper.clone());
+        let runtime = match Runtime::try_current() {
+            Ok(runtime) if !own_runtime => runtime,
+            _ => keeper.clone(),
+        };
+        if is_blocked(&runtime, keeper).await {
+            let message = "a sync wait (`block_on`) blocks the thread of the async runtime that \
+                           would carry the connection to the daemon";
+            return Err(Error::new(ErrorKind::WouldDeadlock, message)
+                .advise("`.await` it, or start it with `.on_own_runtime()`"));
+        }
         let launching = launch(settings, runtime).with_current_subscriber();
         let mut launching = AbortOnDrop(keeper.spawn(launching));
         (&mut launching.0).await.unwrap_or_else(|panicked| {

@@ -28,11 +28,12 @@ pub fn call_blocking<T: DeserializeOwned>(
     arguments: ArgumentsBuilder,
 ) -> Result<T> {
     if proxy.daemon().client().is_carried_by_current_thread() {
-        let message = "this sync method would block the thread that carries the daemon's connection, \
-                       the only thread of the async runtime in which the daemon was started";
-        let advice = "call it inside `tokio::task::spawn_blocking`, call the proxy's own async method, \
-                      or start the daemon in a multi-thread runtime (`#[tokio::main]`, with \
-                      `oad::init();` as its first line)";
+        let message = "this sync method would block the thread that carries the daemon's \
+                       connection, the only thread of the async runtime in which the daemon was \
+                       started";
+        let advice = "call it inside `tokio::task::spawn_blocking`, call the proxy's own async \
+                      method, or start the daemon in a multi-thread runtime (`#[tokio::main]`, \
+                      with `oad::init();` as its first line)";
         let context = CallContext {
             proxy: proxy.clone(),
             action: Action::Call,

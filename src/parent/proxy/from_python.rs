@@ -11,7 +11,8 @@ use crate::common::stream::StreamItem;
 /// It is implemented for all of them; there is nothing to implement by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from what a Python object returns",
-    note = "ask for a type that implements `serde::Deserialize`, such as `String` or `Vec<f64>`, or for an `oad::PythonProxy`; inside another type a proxy is an `oad::Proxy`"
+    note = "ask for a type that implements `serde::Deserialize`, such as `String` or `Vec<f64>`, \
+            or for an `oad::PythonProxy`; inside another type a proxy is an `oad::Proxy`"
 )]
 pub trait FromPython: StreamItem {
     /// What is read from the response first.

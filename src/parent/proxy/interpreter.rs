@@ -1,4 +1,4 @@
-//! An interpreter as a value, and expressions that are evaluated in it.
+//! Interpreters as values, and expressions that are evaluated in them.
 
 use std::fmt;
 use std::future::Future;
@@ -39,7 +39,7 @@ use crate::parent::proxy::remote::Remote;
 /// ```
 #[derive(Clone)]
 pub struct Interpreter {
-    /// An object that lives in it: of its own, or the one it was asked of.
+    /// An object that lives in it, and keeps it running.
     object: PythonProxy,
 }
 
@@ -64,8 +64,8 @@ pub fn interpreter(interpreter: impl Into<PathBuf>) -> PythonBuilder<Interpreter
 }
 
 impl PythonProxy {
-    /// The interpreter that the object lives in. What is made with its methods lives
-    /// beside the object.
+    /// Returns the interpreter that the object lives in. Objects made with its methods
+    /// live in the same interpreter.
     ///
     /// ```no_run
     /// # async fn example(text: oad::PythonProxy) -> oad::Result<()> {
@@ -80,20 +80,20 @@ impl PythonProxy {
 }
 
 impl Interpreter {
-    /// The process id of the interpreter.
+    /// Returns the process id of the interpreter.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.object.facts().pid
     }
 
-    /// The version of the interpreter, such as `3.11.7`.
+    /// Returns the version of the interpreter, such as `3.11.7`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.object.facts().version
     }
 
-    /// The path by which the interpreter was started. In a virtual environment that is
-    /// the environment's link, not the program it points to.
+    /// Returns the path that the interpreter was started with. In a virtual environment
+    /// that is the environment's link, not the program it points to.
     #[must_use]
     pub fn executable(&self) -> &Path {
         Path::new(&self.object.facts().executable)
@@ -129,11 +129,13 @@ impl Interpreter {
         self.builder(PythonSource::Value).arg(value)
     }
 
-    /// Evaluates an expression. It sees the builtins, and what [`Eval::name`] gives it.
+    /// Evaluates an expression. It sees the builtins and the names that [`Eval::name`]
+    /// binds.
     ///
     /// ```no_run
-    /// # async fn example(py: oad::Interpreter, rows: oad::PythonProxy) -> oad::Result<()> {
-    /// let count: usize = py.eval("len(rows) + extra").name("rows", &rows).name("extra", 2).await?;
+    /// # async fn example(py: oad::Interpreter) -> oad::Result<()> {
+    /// let rows = py.value([3, 1, 2]).await?;
+    /// let sum: i64 = py.eval("sum(rows) + n").name("rows", &rows).name("n", 2).await?;
     /// # Ok(()) }
     /// ```
     pub fn eval<T: FromPython>(&self, expression: impl Into<String>) -> Eval<T> {
@@ -153,8 +155,8 @@ impl MadeInPython for Interpreter {
     }
 }
 
-/// The daemon's verbs. [`Interpreter::pid`] is the interpreter's; the daemon's is
-/// `interpreter.daemon().pid()`.
+/// The methods for the daemon. [`Interpreter::pid`] is the interpreter's process id; the
+/// daemon's is `interpreter.daemon().pid()`.
 impl Remote for Interpreter {
     fn as_proxy(&self) -> &Proxy {
         self.object.as_proxy()
@@ -189,8 +191,8 @@ pub struct Eval<T> {
 }
 
 impl<T> Eval<T> {
-    /// Gives the expression a name, for this evaluation only: a value, or a proxy of an
-    /// object in the same interpreter.
+    /// Binds a name for this evaluation only, to a value or to a proxy of an object in
+    /// the same interpreter.
     pub fn name(self, name: &str, value: impl Serialize) -> Self {
         Eval { call: self.call.keyword(name, value), ..self }
     }
@@ -200,12 +202,12 @@ impl<T> Eval<T> {
         Eval { call: self.call.timeout(timeout), ..self }
     }
 
-    /// Asks for the result by value; see [`Call::by_value`].
+    /// Copies the result; see [`Call::by_value`].
     pub fn by_value(self) -> Self {
         Eval { call: self.call.by_value(), ..self }
     }
 
-    /// Asks for the result by handle; see [`Call::by_handle`].
+    /// Keeps the result in the interpreter; see [`Call::by_handle`].
     pub fn by_handle(self) -> Self {
         Eval { call: self.call.by_handle(), ..self }
     }

@@ -136,8 +136,8 @@ impl Proxy {
         Proxy::new(self.daemon().clone(), handle, origin)
     }
 
-    /// The name in messages: the one that the caller knows, the object's own if it is a class,
-    /// a function or a module, or else that of the type without its path.
+    /// The name in messages: the one that the caller knows, the object's own, if it is a
+    /// Python class, function or module, or that of the type without its path.
     fn display_name(&self) -> &str {
         match &self.0.origin {
             Origin::Python { display_name: Some(name), .. } => name,

@@ -8,16 +8,21 @@ use std::fmt;
 /// as text.
 ///
 /// The operands are those after the object itself. Reflected forms apply as in Python:
-/// for `a.operate(Operator::ADD, (&b,))` the class of `b` may decide.
+/// for `a.operate(Operator::ADD, (&b,))` the class of `b` may decide. The result of an
+/// in-place operator, such as `iadd`, replaces the object, as in `a += b`.
 ///
 /// | operators | operands | result |
 /// |---|---|---|
-/// | `eq` `ne` `lt` `le` `gt` `ge` | the other object | whatever the class returns, often `bool` |
-/// | `add` `sub` `mul` `truediv` `floordiv` `mod` `divmod` `matmul` `and` `or` `xor` `lshift` `rshift` | the other object | the result |
+/// | `eq` `ne` `lt` `le` `gt` `ge` | the other object | what its class returns |
+/// | `add` `sub` `mul` `matmul` `truediv` | the other object | the result |
+/// | `floordiv` `mod` `divmod` `lshift` `rshift` | the other object | the result |
+/// | `and` `or` `xor` | the other object | the result |
 /// | `pow` | the exponent; optionally the modulus | the result |
 /// | `round` | optionally the number of digits | the result |
 /// | `neg` `pos` `abs` `invert` | – | the result |
-/// | `iadd` `isub` `imul` `itruediv` `ifloordiv` `imod` `ipow` `imatmul` `iand` `ior` `ixor` `ilshift` `irshift` | the other object | the object as it is then; assign it to the name, as `a += b` does |
+/// | `iadd` `isub` `imul` `imatmul` | the other object | the object afterwards |
+/// | `itruediv` `ifloordiv` `imod` `ipow` | the other object | the object afterwards |
+/// | `iand` `ior` `ixor` `ilshift` `irshift` | the other object | the object afterwards |
 /// | `len` | – | an integer |
 /// | `contains` | the item | `bool` |
 /// | `getitem` `delitem` | the key or slice | the item; nothing |
@@ -37,7 +42,7 @@ use std::fmt;
 /// | `enter` | – | what `__enter__` returns |
 /// | `exit` | optionally an exception | whether it was swallowed |
 /// | `close` | – | nothing |
-/// | `eval` | the expression; the object itself plays no part | the value, see [`Interpreter::eval`](crate::Interpreter::eval) |
+/// | `eval` | the expression | its value; the object itself plays no part |
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Operator(Cow<'static, str>);
 
@@ -73,7 +78,7 @@ operators! {
 }
 
 impl Operator {
-    /// The name of the operator.
+    /// Returns the name of the operator.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! The proxy of a Python object, and what can be done with one.
+//! The proxy of a Python object, and its operations.
 //!
 //! Every operation runs in the interpreter, once.
 
@@ -28,7 +28,8 @@ use crate::parent::proxy::{Origin, Proxy};
 /// ```no_run
 /// # async fn example(config: oad::PythonProxy) -> oad::Result<()> {
 /// let name: String = config.getattr("name").await?; // by value
-/// let database: oad::PythonProxy = config.getattr("database").await?; // stays in the interpreter
+/// // This one stays in the interpreter.
+/// let database: oad::PythonProxy = config.getattr("database").await?;
 /// assert_eq!(database.len().await?, 3);
 /// # Ok(()) }
 /// ```
@@ -70,7 +71,7 @@ impl StreamItem for PythonProxy {
 }
 
 impl Proxy {
-    /// The same proxy with the operations of a Python object.
+    /// Converts to a proxy with the operations of a Python object.
     ///
     /// # Errors
     ///
@@ -334,8 +335,8 @@ impl TryFrom<Proxy> for PythonProxy {
     }
 }
 
-/// As a handle, among the arguments of a call. The object is kept until the call is
-/// answered.
+/// Serializes to a handle, as an argument of a call. The object is kept until the call
+/// has returned.
 impl Serialize for PythonProxy {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         self.0.serialize(serializer)

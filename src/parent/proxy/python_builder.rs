@@ -1,4 +1,4 @@
-//! How a Python object, or an interpreter, is made.
+//! The builder of a Python object or an interpreter.
 
 use std::env;
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ use crate::parent::proxy::{Origin, Proxy};
 ///
 /// ```no_run
 /// # async fn example() -> oad::Result<()> {
-/// let text = oad::python("io", "StringIO").arg("hello, world!").interpreter(".venv").await?;
+/// let text = oad::python("io", "StringIO").arg("hello").interpreter(".venv").await?;
 /// let line: String = text.call("getvalue", ()).await?;
 /// # Ok(()) }
 /// ```
@@ -172,7 +172,7 @@ impl<P> PythonBuilder<P> {
         self
     }
 
-    /// Chooses the interpreter: its path, the path of a virtual environment, or a name on
+    /// Sets the interpreter: its path, the path of a virtual environment, or a name on
     /// the daemon's `PATH`. The default is `python3`.
     ///
     /// Anything with a `/` is a path. A word without one is a name, such as `python3.12`;
@@ -277,6 +277,11 @@ impl<P> PythonBuilder<P> {
         self.change(|spawn| spawn.worker_threads(count))
     }
 
+    /// Keeps the connection on a thread of oad's own; see [`Spawn::on_own_runtime`].
+    pub fn on_own_runtime(self) -> Self {
+        self.change(Spawn::on_own_runtime)
+    }
+
     /// Listens on localhost; see [`Spawn::localhost`].
     #[cfg(feature = "localhost")]
     pub fn localhost(self) -> Self {
@@ -364,7 +369,7 @@ impl<P: MadeInPython> IntoFuture for PythonBuilder<P> {
     }
 }
 
-/// The name that messages use for an object whose type would tell less.
+/// The name in messages, for an object whose type would say less.
 fn display_name(source: &PythonSource) -> Option<String> {
     let stem =
         |path: &str| Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());

@@ -31,9 +31,11 @@ pub trait Opaque<E> {
 
 /// An error type that a proxy can return from an interface method.
 #[diagnostic::on_unimplemented(
-    message = "a method of an interface also fails if its daemon does, so `{Self}` must implement `From<oad::Error>`",
+    message = "a method of an interface also fails if its daemon does, so `{Self}` must implement \
+               `From<oad::Error>`",
     label = "cannot hold a failure of the daemon",
-    note = "implement `From<oad::Error>` for it, or return an `oad::Result`; if it is also `Serialize + Deserialize`, the method's own errors are sent as values"
+    note = "implement `From<oad::Error>` for it, or return an `oad::Result`; if it is also \
+            `Serialize + Deserialize`, the method's own errors are sent as values"
 )]
 pub trait FromError {
     /// Converts oad's error.

@@ -13,7 +13,8 @@ use crate::parent::proxy::Proxy;
 ///
 /// ```no_run
 /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
-/// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
+/// # #[oad::object]
+/// # impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
 /// # async fn example() -> oad::Result<()> {
 /// use oad::Remote as _;
 ///

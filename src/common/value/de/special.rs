@@ -11,16 +11,15 @@ use serde::de::{Deserialize, Deserializer, EnumAccess, Expected, MapAccess, SeqA
 use crate::common::value::de::{FromValue, Variant, wrong_kind};
 use crate::common::value::fault::Fault;
 use crate::common::value::handle::PlainHandle;
-use crate::common::value::special::{
-    BIG_INT, FROZEN_SET, HANDLE, Ordinary, SET, VALUE, from_name_and_plain, name_and_plain,
-};
+use crate::common::value::kinds::{Ordinary, from_name_and_plain, name_and_plain};
+use crate::common::value::special::{BIG_INT, FROZEN_SET, HANDLE, SET, VALUE};
 use crate::common::value::{Handle, List, Value};
 
 pub(super) fn visit_value<'de, V: Visitor<'de>>(
     value: Value,
     visitor: V,
 ) -> Result<V::Value, Fault> {
-    match name_and_plain(value)? {
+    match name_and_plain(value) {
         Ok((name, payload)) => visitor.visit_enum(Variant { name: name.to_owned(), payload }),
         Err(Ordinary(value)) => FromValue(value).deserialize_any(visitor),
     }
@@ -41,7 +40,7 @@ pub(super) fn visit_special<'de, V: Visitor<'de>>(
         };
     }
     let refusal = wrong_kind(&visitor as &dyn Expected, &value);
-    match name_and_plain(value)? {
+    match name_and_plain(value) {
         Ok((kind, plain)) if kind == name || (kind, name) == (FROZEN_SET, SET) => {
             visitor.visit_newtype_struct(FromValue(plain))
         }

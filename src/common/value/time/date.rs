@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::error::{Error, Result};
+use crate::common::value::Value;
 use crate::common::value::fault::{malformed, wrong_type};
-use crate::common::value::special::{DATE, Special};
+use crate::common::value::special::{DATE, PlainForm, Special, plain_struct};
 use crate::common::value::time::text::TextReader;
 
 /// A day of the Gregorian calendar, from the year 1 to the year 9999: Python's
@@ -138,7 +139,7 @@ impl FromStr for Date {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(remote = "Date")]
 struct PlainDate {
     year: u16,
@@ -146,12 +147,20 @@ struct PlainDate {
     day: u8,
 }
 
+impl Date {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        let Date { year, month, day } = *self;
+        plain_struct([("year", year.into()), ("month", month.into()), ("day", day.into())])
+    }
+}
+
 impl Special for Date {
     const NAME: &'static str = DATE;
     const WHAT: &'static str = "a date";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PlainDate::serialize(self, serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::error::{Error, Result};
+use crate::common::value::Value;
 use crate::common::value::fault::{malformed, wrong_type};
-use crate::common::value::special::{DATE_TIME, Special};
+use crate::common::value::special::{DATE_TIME, PlainForm, Special, plain_struct};
 use crate::common::value::time::text::TextReader;
 use crate::common::value::time::{DAY, Date, MICROSECOND, Time, Zone, time_of_day};
 
@@ -22,7 +23,8 @@ use crate::common::value::time::{DAY, Date, MICROSECOND, Time, Zone, time_of_day
 ///
 /// let moment: DateTime = "2024-02-29 12:00:00+00:00".parse()?;
 /// assert_eq!(moment.to_string(), "2024-02-29T12:00:00+00:00");
-/// assert_eq!(DateTime::try_from(UNIX_EPOCH + Duration::from_secs(1_709_208_000))?, moment);
+/// let time = UNIX_EPOCH + Duration::from_secs(1_709_208_000);
+/// assert_eq!(DateTime::try_from(time)?, moment);
 /// # Ok::<(), oad::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -130,19 +132,26 @@ impl FromStr for DateTime {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(remote = "DateTime")]
 struct PlainDateTime {
     date: Date,
     time: Time,
 }
 
+impl DateTime {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        plain_struct([("date", self.date.into()), ("time", self.time.clone().into())])
+    }
+}
+
 impl Special for DateTime {
     const NAME: &'static str = DATE_TIME;
     const WHAT: &'static str = "a date and time";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PlainDateTime::serialize(self, serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

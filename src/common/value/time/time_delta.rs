@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::error::{Error, Result};
+use crate::common::value::Value;
 use crate::common::value::fault::{malformed, wrong_type};
-use crate::common::value::special::{Special, TIME_DELTA};
+use crate::common::value::special::{PlainForm, Special, TIME_DELTA, plain_struct};
 use crate::common::value::time::text::{TextReader, write_fraction};
 use crate::common::value::time::{DAY, MICROSECOND, SECOND, check_whole_microseconds};
 
@@ -198,26 +199,34 @@ fn iso_form(text: &str) -> Option<i128> {
 const DATE_UNITS: [(&str, i128); 2] = [("W", 7 * DAY), ("D", DAY)];
 const CLOCK_UNITS: [(&str, i128); 3] = [("H", 3600 * SECOND), ("M", 60 * SECOND), ("S", SECOND)];
 
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(remote = "TimeDelta")]
 struct PlainTimeDelta {
     days: i32,
     seconds: u32,
     microseconds: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     nanoseconds: u32,
+}
+
+impl TimeDelta {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        plain_struct([
+            ("days", self.days.into()),
+            ("seconds", self.seconds.into()),
+            ("microseconds", self.microseconds.into()),
+            ("nanoseconds", self.nanoseconds.into()),
+        ])
+    }
 }
 
 impl Special for TimeDelta {
     const NAME: &'static str = TIME_DELTA;
     const WHAT: &'static str = "a time span";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PlainTimeDelta::serialize(self, serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::error::{Error, Result};
+use crate::common::value::Value;
 use crate::common::value::fault::{malformed, wrong_type};
-use crate::common::value::special::{Special, TIME};
+use crate::common::value::special::{PlainForm, Special, TIME, plain_struct};
 use crate::common::value::time::text::{TextReader, write_fraction};
 use crate::common::value::time::{Zone, check_whole_microseconds};
 
@@ -206,11 +207,7 @@ impl FromStr for Time {
     }
 }
 
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(remote = "Time")]
 struct PlainTime {
     hour: u8,
@@ -218,7 +215,7 @@ struct PlainTime {
     second: u8,
     #[serde(default)]
     microsecond: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     nanosecond: u32,
     #[serde(default)]
     fold: u8,
@@ -226,12 +223,27 @@ struct PlainTime {
     zone: Option<Box<Zone>>,
 }
 
+impl Time {
+    /// The plain form.
+    pub(in crate::common::value) fn plain_value(&self) -> Value {
+        plain_struct([
+            ("hour", self.hour.into()),
+            ("minute", self.minute.into()),
+            ("second", self.second.into()),
+            ("microsecond", self.microsecond.into()),
+            ("nanosecond", self.nanosecond.into()),
+            ("fold", self.fold.into()),
+            ("zone", self.zone().map(Zone::plain).into()),
+        ])
+    }
+}
+
 impl Special for Time {
     const NAME: &'static str = TIME;
     const WHAT: &'static str = "a time";
 
-    fn write_plain<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        PlainTime::serialize(self, serializer)
+    fn plain(&self) -> PlainForm<'_> {
+        PlainForm::Flat(self.plain_value())
     }
 
     fn read_plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

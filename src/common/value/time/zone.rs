@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::common::value::Value;
+use crate::common::value::special::plain_struct;
 use crate::common::value::time::{DAY, MICROSECOND};
 
 /// The zone of a time.
@@ -25,6 +27,19 @@ pub enum Zone {
 impl Zone {
     /// UTC, as Python's `datetime.timezone.utc`.
     pub const UTC: Zone = Zone::Fixed { microseconds: 0, name: None };
+
+    /// The plain form, as serde derives it.
+    pub(super) fn plain(&self) -> Value {
+        match self {
+            Zone::Fixed { microseconds, name } => {
+                let name = name.as_deref().into();
+                let fixed =
+                    plain_struct([("microseconds", (*microseconds).into()), ("name", name)]);
+                plain_struct([("Fixed", fixed)])
+            }
+            Zone::Named(name) => plain_struct([("Named", name.into())]),
+        }
+    }
 
     /// Whether the offset, if there is one, is less than a day either way.
     pub(super) fn is_in_range(&self) -> bool {

@@ -43,7 +43,7 @@ pub(super) fn time_from_pb(message: pb::Time) -> Result<Time> {
         (Some(microseconds), name, None) => time.in_zone(Zone::Fixed { microseconds, name }),
         (None, None, Some(name)) => time.in_zone(Zone::Named(name)),
         _ => Err(wrong_type(
-            "a time has both a named zone and an offset, or the name of an offset without the offset",
+            "a time has a named zone beside an offset, or the name of an offset without one",
         )),
     }
 }
