@@ -102,9 +102,11 @@ pub mod __private {
 
     /// An error that is sent to the caller as a value.
     #[diagnostic::on_unimplemented(
-        message = "an `#[oad(error)]` method sends its error as a value, so `{Self}` must be `Serialize + Deserialize + From<oad::Error>`",
+        message = "an `#[oad(error)]` method sends its error as a value, so `{Self}` must be \
+                   `Serialize + Deserialize + From<oad::Error>`",
         label = "cannot be sent as a value",
-        note = "derive the first two, and implement `From<oad::Error>` for failures of the daemon; or remove `#[oad(error)]`"
+        note = "derive the first two, and implement `From<oad::Error>` for failures of the \
+                daemon; or remove `#[oad(error)]`"
     )]
     pub trait SentAsValue {}
 
@@ -127,8 +129,8 @@ pub mod __private {
     pub trait OnlyOneObjectBlockPerType {}
 }
 
-/// Turns the error of a method into an exception, whatever traits its type implements; see
-/// `child/object/exception.rs`.
+/// Turns the error of a method into an exception, whatever traits its type implements;
+/// see `child/object/exception.rs`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __raise {

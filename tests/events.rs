@@ -46,7 +46,8 @@ async fn death_is_told_as_a_warning() {
     let pid = pid.with_subscriber(told.subscriber()).await;
     let last = told.lines().pop().expect("something was told");
     let expected = format!(
-        " WARN oad::daemon: exited unexpectedly pid={pid} name=\"Lab\" status=\"killed by signal 6 (SIGABRT)"
+        " WARN oad::daemon: exited unexpectedly pid={pid} name=\"Lab\" status=\"killed by signal \
+         6 (SIGABRT)"
     );
     assert!(last.starts_with(&expected), "{last}");
 }

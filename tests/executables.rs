@@ -115,7 +115,8 @@ async fn daemon_that_dies_under_a_wrapper_that_lives_on_is_told_soon() {
             let error = call.await.expect("it does not panic").expect_err("it is dead");
             took.push(killed.elapsed());
             let expected = format!(
-                "calling Lab.block on daemon {} (Lab): the daemon's process died: its exit status is unknown (the wrapper \
+                "calling Lab.block on daemon {} (Lab): the daemon's process died: its exit status \
+                 is unknown (the wrapper \
                  that started it outlived it); the call may have been carried out",
                 lab.pid()
             );
@@ -327,7 +328,8 @@ async fn files_that_cannot_be_started_say_why() {
         ),
         (
             folder.file("orphan", b"#!/no/such/shell\n", 0o755),
-            "No such file or directory (os error 2); check the path; for a script, also the interpreter",
+            "No such file or directory (os error 2); check the path; for a script, also the \
+             interpreter",
         ),
         (
             folder.file("foreign", &other_machine, 0o755),
@@ -335,7 +337,8 @@ async fn files_that_cannot_be_started_say_why() {
         ),
         (
             folder.file("text", b"exec \"$@\"\n", 0o755),
-            "Exec format error (os error 8); not an executable for this machine; a script needs a `#!` line",
+            "Exec format error (os error 8); not an executable for this machine; a script needs a \
+             `#!` line",
         ),
         (
             folder.file("empty", b"", 0o755),
@@ -364,7 +367,14 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
         "`PROGRAM` was not ready within 400ms; check that its `main` calls `oad::init()` first";
     let garbled = "`PROGRAM` wrote something other than oad's handshake: `";
     let cases = [
-        ("true", ErrorKind::Spawn, format!("{early}exited with code 0; check that its `main` calls `oad::init()` first")),
+        (
+            "true",
+            ErrorKind::Spawn,
+            format!(
+                "{early}exited with code 0; check that its `main` \
+                                            calls `oad::init()` first"
+            ),
+        ),
         ("exit 3", ErrorKind::Spawn, format!("{early}exited with code 3")),
         ("kill -SEGV $$", ErrorKind::Spawn, format!("{early}killed by signal 11 (SIGSEGV)")),
         ("kill -9 $$", ErrorKind::Spawn, format!("{early}killed by signal 9 (SIGKILL)")),
@@ -396,11 +406,13 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
         (
             "echo '{\"OtherVersion\":{\"protocol\":99}}' >&0; exec sleep 1000",
             ErrorKind::Version,
-            "`PROGRAM` uses version 99 of oad's protocol, but this program uses version 1; build both with the same version"
+            "`PROGRAM` uses version 99 of oad's protocol, but this program uses version 1; build \
+             both with the same version"
                 .to_owned(),
         ),
         (
-            "echo '{\"Ready\":{\"protocol\":2,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
+            "echo '{\"Ready\":{\"protocol\":2,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' \
+             >&0; exec sleep 1000",
             ErrorKind::Version,
             "`PROGRAM` uses version 2 of oad's protocol".to_owned(),
         ),
@@ -410,12 +422,14 @@ async fn programs_that_do_not_serve_say_how_they_failed() {
             "`PROGRAM` cannot be a daemon: no room".to_owned(),
         ),
         (
-            "echo '{\"Terminating\":{\"grace\":{\"secs\":18446744073709551615,\"nanos\":0},\"calls\":0}}' >&0; exec sleep 1000",
+            "echo '{\"Terminating\":{\"grace\":{\"secs\":18446744073709551615,\"nanos\":0},\
+             \"calls\":0}}' >&0; exec sleep 1000",
             ErrorKind::Handshake,
             "`PROGRAM` ended before it was ready".to_owned(),
         ),
         (
-            "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
+            "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' \
+             >&0; exec sleep 1000",
             ErrorKind::Handshake,
             "failed to connect to unix:/nowhere: No such file or directory".to_owned(),
         ),

@@ -15,7 +15,8 @@ impl Plain {
     }
 }
 
-const ADVICE: &str = "make `oad::init();` the first line of `main`, or write `#[oad::main]` on it; in tests, put \
+const ADVICE: &str = "make `oad::init();` the first line of `main`, or write `#[oad::main]` on \
+                      it; in tests, put \
                       `oad::test_daemon!();` at the top of the file";
 
 /// Plays the program that forgets.
@@ -90,7 +91,8 @@ fn child_that_makes_a_daemon() {
 async fn programs_that_are_no_daemons_are_told_apart() {
     let missing =
         PlainProxy::new().executable("/nowhere/at/all").await.expect_err("it is not there");
-    let expected = "starting a daemon for Plain: failed to start `/nowhere/at/all`: No such file or directory (os error 2); \
+    let expected = "starting a daemon for Plain: failed to start `/nowhere/at/all`: No such file \
+                    or directory (os error 2); \
                     check the path; for a script, also the interpreter in its first line";
     assert_eq!((missing.kind(), missing.to_string().as_str()), (ErrorKind::Spawn, expected));
 
@@ -99,9 +101,10 @@ async fn programs_that_are_no_daemons_are_told_apart() {
 
     let brief = PlainProxy::new().executable("/bin/false").await.expect_err("it exits");
     assert!(
-        brief
-            .to_string()
-            .contains("`/bin/false` ended before it was ready: exited with code 1; check that its `main` calls"),
+        brief.to_string().contains(
+            "`/bin/false` ended before it was ready: exited with code 1; check that its \
+                       `main` calls"
+        ),
         "{brief}"
     );
 
@@ -115,9 +118,10 @@ async fn programs_that_are_no_daemons_are_told_apart() {
         .expect_err("silent");
     assert_eq!(silent.kind(), ErrorKind::Handshake, "{silent}");
     assert!(
-        silent
-            .to_string()
-            .contains("`/bin/sleep` was not ready within 300ms; check that its `main` calls `oad::init()` first"),
+        silent.to_string().contains(
+            "`/bin/sleep` was not ready within 300ms; check that its `main` calls \
+                       `oad::init()` first"
+        ),
         "{silent}"
     );
     assert!(start.elapsed() < timeout * 3, "{:?}", start.elapsed());

@@ -68,7 +68,12 @@ async fn person_calls_reads_and_writes_an_object() {
         grpcurl.call("oad.v1.Objects/GetAttribute", get(&script, "box")).await.expect("it answers");
     let boxed = &boxed["value"]["handle"];
     assert_eq!(boxed["type"], "script.Box");
-    let body = json!({"handle": boxed, "method": "grow", "arguments": [{"int": 2}], "keywords": {"times": {"int": 3}}});
+    let body = json!({
+        "handle": boxed,
+        "method": "grow",
+        "arguments": [{"int": 2}],
+        "keywords": {"times": {"int": 3}},
+    });
     let grown = grpcurl.call("oad.v1.Objects/Call", body).await.expect("it answers");
     assert_eq!(grown["value"], json!({"tuple": {"values": [{"int": "9"}, {"null": {}}]}}));
     let body = json!({"handle": boxed, "name": "size", "value": {"text": "large"}});
@@ -185,7 +190,12 @@ async fn person_asks_what_an_object_can_do() {
 #[tokio::test]
 async fn person_reads_an_exception_with_its_traceback() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
-    let script = script(&grpcurl, "def inner(): {}['k']\ndef outer():\n    try: inner()\n    except KeyError as e: raise ValueError('no') from e\n").await;
+    let script = script(
+        &grpcurl,
+        "def inner(): {}['k']\ndef outer():\n    try: inner()\n    \
+                                   except KeyError as e: raise ValueError('no') from e\n",
+    )
+    .await;
     let body = json!({"handle": script, "method": "outer"});
     let answer =
         grpcurl.call("oad.v1.Objects/Call", body).await.expect("an exception is an answer");
@@ -277,7 +287,10 @@ async fn person_is_told_whose_interpreter_has_died() {
     let root = script(&grpcurl, "import os\ndef die(): os._exit(5)\n").await;
     let text = json!({"value": {}, "path": ["/nowhere"]});
     let other = create(&grpcurl, text, json!([{"text": "ab"}])).await.expect("it is made");
-    let named = |handle: &Value| json!({"service": format!("oad.v1.Objects/{}", handle["id"].as_str().unwrap())});
+    let named = |handle: &Value| {
+        let id = handle["id"].as_str().expect("a 64-bit number is text in JSON");
+        json!({"service": format!("oad.v1.Objects/{id}")})
+    };
 
     let mut watch = grpcurl.command(&["-d", "{}"], &["grpc.health.v1.Health/Watch"]);
     let mut watch = watch.stdout(Stdio::piped()).spawn().expect("a shell can be started");

@@ -135,7 +135,8 @@ async fn killed_daemon_fails_every_call_in_flight_with_the_signal() {
             assert_eq!(error.kind(), ErrorKind::Died, "{error}");
             assert_eq!(error.death().and_then(oad::Death::signal), Some(9), "{error}");
             let expected = format!(
-                "calling Lab.block on daemon {pid} (Lab): the daemon's process died: killed by signal 9 (SIGKILL); \
+                "calling Lab.block on daemon {pid} (Lab): the daemon's process died: killed by \
+                 signal 9 (SIGKILL); \
                  the call may have been carried out"
             );
             assert_eq!(error.to_string(), expected);

@@ -205,9 +205,10 @@ async fn channel_for_generated_clients_has_the_token() {
 #[tokio::test]
 async fn unix_socket_wants_no_token_and_leaves_credentials_to_the_services() {
     let lab = LabProxy::new().await.expect("a daemon can be made");
-    assert!(
-        matches!(lab.daemon().endpoint(), Endpoint::Unix(path) if Some(path.as_path()) == lab.daemon().socket())
-    );
+    assert!(matches!(
+        lab.daemon().endpoint(),
+        Endpoint::Unix(path) if Some(path.as_path()) == lab.daemon().socket()
+    ));
     let mut own = tonic::client::Grpc::new(lab.daemon().channel());
     own.ready().await.expect("it is connected");
     let mut request = Request::new(());

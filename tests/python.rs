@@ -107,7 +107,8 @@ async fn operators_are_pythons_own() {
         class Money:
             def __init__(self, cents): self.cents = cents
             def __add__(self, other):
-                return Money(self.cents + other.cents) if isinstance(other, Money) else NotImplemented
+                if not isinstance(other, Money): return NotImplemented
+                return Money(self.cents + other.cents)
             def __radd__(self, other): return Money(self.cents + other)
             def __iadd__(self, other):
                 self.cents += other.cents
@@ -194,7 +195,12 @@ async fn values_cross_exactly_in_both_directions() {
         let back: Value = echo.call("echo", (&value,)).await.expect("it answers");
         assert_eq!(back, value, "{shown}");
     }
-    let imports = "import datetime, decimal, uuid, array\ncases = [{1, 'a'}, frozenset([2]), 1+2j, slice(1, None, 2), range(0, 9, 3), '\\ud800x', datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc), datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'), uuid.UUID(int=7), array.array('d', [1.5, -0.0])]\n";
+    let imports = "import datetime, decimal, uuid, array\ncases = [{1, 'a'}, frozenset([2]), \
+                   1+2j, slice(1, None, 2), range(0, 9, 3), '\\ud800x', \
+                   datetime.date(2024, 2, 29), \
+                   datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc), \
+                   datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'), \
+                   uuid.UUID(int=7), array.array('d', [1.5, -0.0])]\n";
     let kinds =
         with(oad::python_script("kinds", imports)).within(echo.daemon()).await.expect("it is made");
     let cases: Vec<Value> = kinds.getattr("cases").await.expect("it answers");

@@ -327,19 +327,21 @@ async fn result_that_cannot_be_read_is_named_with_the_call_and_the_remedy() {
     assert_eq!(
         error.to_string(),
         format!(
-            "getting fractions.Fraction.real {on}expected text, but `fractions.Fraction.real` returned a \
-             `fractions.Fraction`, which stays in the interpreter; ask for a `Proxy`, or convert it \
-             in Python first"
+            "getting fractions.Fraction.real {on}expected text, but `fractions.Fraction.real` \
+             returned a `fractions.Fraction`, which stays in the interpreter; ask for a `Proxy`, \
+             or convert it in Python first"
         )
     );
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    // The other field can hold a handle, so the tuple stays in the interpreter by default.
+    // The other field can hold a handle, so the tuple stays in the interpreter by
+    // default.
     let error = script.getattr::<(i64, Value)>("point").await.expect_err("it stays there");
     assert_eq!(
         error.to_string(),
         format!(
             "getting script.point {on}expected 2 items, but `script.point` returned a \
-             `script.Point`, which stays in the interpreter; ask for a `Proxy`, or use `.by_value()`"
+             `script.Point`, which stays in the interpreter; ask for a `Proxy`, or use \
+             `.by_value()`"
         )
     );
     let (x, _): (i64, Value) = script.getattr("point").by_value().await.expect("it is copied");

@@ -94,14 +94,16 @@ async fn daemon_without_privilege(folder: &Path) -> Option<Daemon> {
     if !rustix::process::geteuid().is_root() {
         return Some(oad::daemon().await.expect("a daemon can be made"));
     }
-    let drops = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search";
+    let drops = "setpriv --bounding-set=-dac_override,-dac_read_search \
+                 --inh-caps=-dac_override,-dac_read_search";
     let works = Command::new("/bin/sh")
         .args(["-c", &format!("{drops} true")])
         .stderr(Stdio::null())
         .status();
     if !works.is_ok_and(|status| status.success()) {
         absent(
-            "setpriv cannot drop privileges here, so that the superuser could have written all the same",
+            "setpriv cannot drop privileges here, so that the superuser could have written all \
+             the same",
         );
         return None;
     }

@@ -1,4 +1,5 @@
-//! Starting a daemon: from which runtime, and what is reported if the process cannot be one.
+//! Starting a daemon: from which runtime, and what is reported if the process cannot be
+//! one.
 
 use std::future::IntoFuture as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -91,9 +92,9 @@ fn block_on_fails_at_once() {
     let error = block_on(LabProxy::new().into_future()).expect_err("it would wait for itself");
     assert!(began.elapsed() < SECOND * 2, "{:?}", began.elapsed());
     assert_eq!(error.kind(), ErrorKind::WouldDeadlock);
-    let expected = "starting a daemon for Lab: a sync wait (`block_on`) blocks the thread of the async \
-                    runtime that would carry the connection to the daemon; `.await` it, or start it with \
-                    `.on_own_runtime()`";
+    let expected = "starting a daemon for Lab: a sync wait (`block_on`) blocks the thread of the \
+                    async runtime that would carry the connection to the daemon; `.await` it, or \
+                    start it with `.on_own_runtime()`";
     assert_eq!(error.to_string(), expected);
 }
 
@@ -144,8 +145,8 @@ async fn busy_runtime_is_not_taken_for_a_blocked_one() {
 
 // === Processes that cannot be daemons ===
 
-/// Starts this binary by way of a script, whose lines stand before the `exec`; returns the
-/// message, which must name the script, and without what comes before its name.
+/// Starts this binary by way of a script, whose lines stand before the `exec`; returns
+/// the message, which must name the script, and without what comes before its name.
 async fn failure(before: &str) -> (ErrorKind, String) {
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
     let script = folder.path().join("script");
@@ -165,7 +166,8 @@ async fn failure(before: &str) -> (ErrorKind, String) {
     (error.kind(), reason.to_owned())
 }
 
-/// Whether this test may do what only root may, mount and change its user; says so if not.
+/// Whether this test may do what only root may, mount and change its user; says so if
+/// not.
 fn is_root() -> bool {
     let output = std::process::Command::new("unshare").args(["-m", "true"]).output();
     let is_root = output.is_ok_and(|output| output.status.success());
@@ -191,10 +193,12 @@ async fn process_without_threads_says_so() {
     if is_root() {
         // libtest needs no thread for a single test. The limit counts what the user runs.
         let (kind, message) = failure(
-            "exec prlimit --nproc=1:1 setpriv --reuid 61234 --clear-groups --inh-caps=-all --bounding-set=-all",
+            "exec prlimit --nproc=1:1 setpriv --reuid 61234 --clear-groups --inh-caps=-all \
+             --bounding-set=-all",
         )
         .await;
-        let expected = "`PROGRAM` cannot be a daemon: failed to start a thread: Resource temporarily \
+        let expected = "`PROGRAM` cannot be a daemon: failed to start a thread: Resource \
+                        temporarily \
                         unavailable (os error 11)";
         assert_eq!((kind, message.as_str()), (ErrorKind::Spawn, expected));
     }
@@ -245,7 +249,8 @@ assert prctl(38, 1, 0, 0, 0) == 0 and prctl(22, 2, program, 0, 0) == 0, ctypes.g
 os.execv(sys.argv[1], sys.argv[1:])
 '";
     let (kind, message) = failure(REFUSE).await;
-    let expected = "`PROGRAM` cannot be a daemon: failed to become a subreaper (prctl): Operation not \
+    let expected = "`PROGRAM` cannot be a daemon: failed to become a subreaper (prctl): Operation \
+                    not \
                     permitted (os error 1)";
     assert_eq!((kind, message.as_str()), (ErrorKind::Spawn, expected));
 }

@@ -388,7 +388,8 @@ async fn what_cannot_be_made_says_why() {
     }
     for spelling in ["MemoryStore", "::new", "MemoryStore::", ""] {
         let expected = format!(
-            "`{spelling}` is not the path of a constructor; write its type and its name, such as `MemoryStore::new`"
+            "`{spelling}` is not the path of a constructor; write its type and its name, such as \
+             `MemoryStore::new`"
         );
         assert_eq!(complaint(spelling).await, (ErrorKind::BadArguments, expected));
     }

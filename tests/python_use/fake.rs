@@ -112,11 +112,13 @@ const LIES: [(&str, &str); 18] = [
     ),
     ("frame((n, 'value', (Ellipsis, 'nothing', 1)))", "no value is called \"nothing\""),
     (
-        "body(b'(\\x03\\0\\0\\0i' + struct.pack('<I', n) + b'u\\x05\\0\\0\\0value[\\xff\\xff\\xff\\x7f')",
+        "body(b'(\\x03\\0\\0\\0i' + struct.pack('<I', n) + \
+         b'u\\x05\\0\\0\\0value[\\xff\\xff\\xff\\x7f')",
         "it ends too early",
     ),
     (
-        "body(b'(\\x03\\0\\0\\0i' + struct.pack('<I', n) + b'u\\x05\\0\\0\\0value' + b'[\\x01\\0\\0\\0' * 10 ** 6 + b'N')",
+        "body(b'(\\x03\\0\\0\\0i' + struct.pack('<I', n) + b'u\\x05\\0\\0\\0value' + \
+         b'[\\x01\\0\\0\\0' * 10 ** 6 + b'N')",
         "",
     ),
     (

@@ -17,6 +17,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "types that refer to each other: an object has methods, methods take arguments, and \
          arguments refer to objects",
     ),
+    (
+        "common::value::time",
+        &["text", "time_of_day"],
+        "the reader of texts reads times of day, whose own text form it is",
+    ),
     ("child::python", &["interpreter", "pending_request"], "to be untangled"),
     ("child::python", &["answer", "iteration", "object"], "to be untangled"),
     ("common::process", &["descendants", "marker", "wrappers"], "to be untangled"),

@@ -53,7 +53,8 @@ fn add(services: oad::Services) -> oad::Services {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     oad::init_with(add); // in the daemon it serves, and never returns
 
-    let mut greeter = GreeterClient::new(oad::daemon().await?.channel()); // the channel keeps the daemon alive
+    // The channel keeps the daemon alive.
+    let mut greeter = GreeterClient::new(oad::daemon().await?.channel());
     let request = |name: &str| GreetRequest { name: name.to_owned(), times: 2 };
     println!("{:?}", greeter.greet(request("you")).await?.into_inner());
     let mut greetings = greeter.greet_often(request("you")).await?.into_inner();

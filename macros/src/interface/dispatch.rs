@@ -21,7 +21,11 @@ pub(crate) fn dispatch(declaration: &Declaration) -> TokenStream {
     let called = [
         (format_ident!("shared"), Receiver::Shared, quote!(&#object)),
         (format_ident!("exclusive"), Receiver::Exclusive, quote!(&mut #object)),
-        (format_ident!("consuming"), Receiver::Consuming, quote!(&mut ::core::option::Option<#object>)),
+        (
+            format_ident!("consuming"),
+            Receiver::Consuming,
+            quote!(&mut ::core::option::Option<#object>),
+        ),
     ]
     .map(|(name, receiver, taken)| {
         let arms = arms(declaration, receiver);
@@ -31,7 +35,9 @@ pub(crate) fn dispatch(declaration: &Declaration) -> TokenStream {
                 __oad_object: #taken,
                 __oad_method: usize,
                 mut __oad_arguments: __oad::__private::Arguments,
-            ) -> __oad::__private::Reply<impl ::core::future::Future<Output = __oad::Result<__oad::Value>>> {
+            ) -> __oad::__private::Reply<
+                impl ::core::future::Future<Output = __oad::Result<__oad::Value>>,
+            > {
                 #arms
             }
         }
@@ -80,7 +86,11 @@ fn arms(declaration: &Declaration, receiver: Receiver) -> TokenStream {
     };
     let now = with_receiver(false).map(|(number, method)| {
         let (body, called) = (body(&path, method), at(method.ident().span()));
-        quote_spanned!(called=> #number => __oad::__private::Reply::Now((|| -> __oad::Result<__oad::Value> { #body })()),)
+        quote_spanned! {called=>
+            #number => __oad::__private::Reply::Now((|| -> __oad::Result<__oad::Value> {
+                #body
+            })()),
+        }
     });
     let later = with_receiver(true).map(|(number, method)| {
         let body = body(&path, method);
@@ -110,7 +120,10 @@ fn body(path: &Path, method: &Method) -> TokenStream {
     if let Some(items) = &method.returned.items {
         return invoke(path, &quote!(__oad_object), method, |value| {
             let items = sent(method, items, &value);
-            quote_spanned!(returned=> { let __oad_items: __oad::Result<__oad::__private::OwnedItems> = #items; __oad_items?.send().await })
+            quote_spanned!(returned=> {
+                let __oad_items: __oad::Result<__oad::__private::OwnedItems> = #items;
+                __oad_items?.send().await
+            })
         });
     }
     let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(&#value));

@@ -76,7 +76,8 @@ fn has_self(source: &TraitItemFn) -> Result<()> {
     if source.sig.receiver().is_some() {
         return Ok(());
     }
-    let sentence = "a function without `self` cannot be called through a proxy: mark it `#[oad(skip)]` and give it \
+    let sentence = "a function without `self` cannot be called through a proxy: mark it \
+                    `#[oad(skip)]` and give it \
                     a default body, or move it to the types themselves";
     Err(Error::new_spanned(&source.sig.ident, sentence))
 }

@@ -90,7 +90,9 @@ fn implemented(declaration: &Declaration, function: &Function) -> TokenStream {
 /// What the trait's function returns, from the answer.
 fn finished(function: &Function, answer: &TokenStream) -> TokenStream {
     let Some(error) = &function.error else { return quote!(__oad::__private::infallible(#answer)) };
-    let convert = quote_spanned!(at(error.span())=> <#error as __oad::__private::FromError>::from_error(__oad_error));
+    let convert = quote_spanned! {at(error.span())=>
+        <#error as __oad::__private::FromError>::from_error(__oad_error)
+    };
     quote! {
         match #answer {
             ::core::result::Result::Ok(__oad_value) => ::core::result::Result::Ok(__oad_value),
@@ -98,7 +100,9 @@ fn finished(function: &Function, answer: &TokenStream) -> TokenStream {
                 use __oad::__private::{Opaque as _, Readable as _};
                 let __oad_type = __oad::__private::Recover::<#error>(::core::marker::PhantomData);
                 match (&&__oad_type).own(&__oad_error) {
-                    ::core::option::Option::Some(__oad_own) => ::core::result::Result::Err(__oad_own),
+                    ::core::option::Option::Some(__oad_own) => {
+                        ::core::result::Result::Err(__oad_own)
+                    }
                     ::core::option::Option::None => ::core::result::Result::Err(#convert),
                 }
             }

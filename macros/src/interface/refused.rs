@@ -59,7 +59,8 @@ impl VisitMut for Search {
             text.contains("Pin<") && text.contains("Future")
         };
         if text(&remoted(visited.clone())) != text(visited) {
-            let sentence = "`Shared<T>` is a proxy on the caller's side, and a trait has one signature for both sides: \
+            let sentence = "`Shared<T>` is a proxy on the caller's side, and a trait has one \
+                            signature for both sides: \
                             move the method to the type's own `impl` block";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;
@@ -67,12 +68,14 @@ impl VisitMut for Search {
         if self.is_returned
             && Streamed::read(visited).is_some_and(|streamed| streamed.kind != Kind::Ours)
         {
-            let sentence = "a proxy cannot return the iterator or stream of another process: return an `oad::Stream`";
+            let sentence = "a proxy cannot return the iterator or stream of another process: \
+                            return an `oad::Stream`";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;
         }
         if is_boxed_future {
-            let sentence = "a boxed future hides its output type: write an `async fn`, and place `#[oad::object]` above \
+            let sentence = "a boxed future hides its output type: write an `async fn`, and place \
+                            `#[oad::object]` above \
                             `#[async_trait]`";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;

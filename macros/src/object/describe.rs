@@ -21,7 +21,8 @@ pub(crate) fn description(block: &Block) -> TokenStream {
     let constructors = block.constructors.iter().map(method);
     let methods = block.methods.iter().map(method);
     quote! {
-        static __OAD_DESCRIPTION: __oad::__private::TypeDescription = __oad::__private::TypeDescription {
+        static __OAD_DESCRIPTION: __oad::__private::TypeDescription =
+            __oad::__private::TypeDescription {
             name: #name,
             documentation: #documentation,
             constructors: &[#(#constructors),*],

@@ -93,8 +93,12 @@ fn answer(block: &Block, method: &Method) -> TokenStream {
     let body = invoke(&block.self_path, &quote!(self), method, reply);
     let called = at(method.ident().span());
     if method.is_async() {
-        quote_spanned!(called=> __oad::__private::MethodOutput::Later(::std::boxed::Box::pin(async move { #body })))
+        quote_spanned! {called=>
+            __oad::__private::MethodOutput::Later(::std::boxed::Box::pin(async move { #body }))
+        }
     } else {
-        quote_spanned!(called=> __oad::__private::MethodOutput::Now((|| -> __oad::Result<__oad::Value> { #body })()))
+        quote_spanned! {called=>
+            __oad::__private::MethodOutput::Now((|| -> __oad::Result<__oad::Value> { #body })())
+        }
     }
 }

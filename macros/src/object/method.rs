@@ -101,14 +101,16 @@ impl Receiver {
                     None if !is_serial => Ok(Receiver::Shared),
                     None if signature.asyncness.is_none() => Ok(Receiver::Exclusive),
                     None => {
-                        let sentence = "an `async fn` holds `&self` across an await, which needs `Sync`, and a `serial` object \
+                        let sentence = "an `async fn` holds `&self` across an await, which needs \
+                                        `Sync`, and a `serial` object \
                                         need not be: take `&mut self`";
                         Err(Error::new_spanned(receiver, sentence))
                     }
                 }
             }
             _ => {
-                let sentence = "a method must take `self`, `&self` or `&mut self`, because the daemon owns the object \
+                let sentence = "a method must take `self`, `&self` or `&mut self`, because the \
+                                daemon owns the object \
                                 and lends it for one call";
                 Err(Error::new_spanned(receiver, sentence))
             }
@@ -122,18 +124,21 @@ fn callable(source: &ImplItemFn) -> Result<()> {
     let signature = &source.sig;
     if let Some(attribute) = source.attrs.iter().find(|attribute| attribute.path().is_ident("cfg"))
     {
-        let sentence = "`#[cfg]` on one method would leave a gap in the object's description: put it on the whole \
+        let sentence = "`#[cfg]` on one method would leave a gap in the object's description: put \
+                        it on the whole \
                         `impl` block or inside the method's body";
         refusals.push(Error::new_spanned(attribute, sentence));
     }
     for parameter in &signature.generics.params {
         if !matches!(parameter, GenericParam::Lifetime(_)) {
-            let sentence = "a method cannot be generic: a call carries the method's name and values, not types";
+            let sentence = "a method cannot be generic: a call carries the method's name and \
+                            values, not types";
             refusals.push(Error::new_spanned(parameter, sentence));
         }
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        let sentence = "an `unsafe fn` cannot be called through a proxy, which cannot uphold its safety contract: mark \
+        let sentence = "an `unsafe fn` cannot be called through a proxy, which cannot uphold its \
+                        safety contract: mark \
                         it `#[oad(skip)]`";
         refusals.push(Error::new_spanned(token, sentence));
     }
@@ -149,11 +154,13 @@ fn callable(source: &ImplItemFn) -> Result<()> {
 fn check_constructor_options(options: &MethodOptions) -> Result<()> {
     let mut refusals = Refusals::default();
     if let Some(option) = &options.error {
-        let sentence = "`error` applies to methods: a constructor fails with an `oad::Error` whose exception holds its error";
+        let sentence = "`error` applies to methods: a constructor fails with an `oad::Error` \
+                        whose exception holds its error";
         refusals.push(Error::new_spanned(option, sentence));
     }
     if let Some(option) = &options.finish {
-        let sentence = "`finish` applies to methods: without its caller, nobody would hold the constructed object";
+        let sentence = "`finish` applies to methods: without its caller, nobody would hold the \
+                        constructed object";
         refusals.push(Error::new_spanned(option, sentence));
     }
     refusals.finish()
@@ -166,7 +173,8 @@ fn check_method_options(
 ) -> Result<()> {
     match &options.finish {
         Some(option) if streams => {
-            let sentence = "`finish` does not apply to a method that returns a stream: it runs while its items are read";
+            let sentence = "`finish` does not apply to a method that returns a stream: it runs \
+                            while its items are read";
             Err(Error::new_spanned(option, sentence))
         }
         Some(option) if signature.asyncness.is_none() => {

@@ -47,7 +47,8 @@ impl VisitMut for Elided {
 fn without_cfg(source: &PatType) -> Result<()> {
     match source.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
         Some(attribute) => {
-            let sentence = "`#[cfg]` on one parameter would leave a gap in the method's description: put it on the \
+            let sentence = "`#[cfg]` on one parameter would leave a gap in the method's \
+                            description: put it on the \
                             whole `impl` block";
             Err(Error::new_spanned(attribute, sentence))
         }
@@ -59,7 +60,8 @@ fn plain_name(pattern: &Pat) -> Result<Ident> {
     match pattern {
         Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => Ok(ident.clone()),
         _ => {
-            let sentence = "a parameter must be a plain name, because callers may pass it by name: destructure it in the body";
+            let sentence = "a parameter must be a plain name, because callers may pass it by \
+                            name: destructure it in the body";
             Err(Error::new_spanned(pattern, sentence))
         }
     }

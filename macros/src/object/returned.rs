@@ -48,7 +48,8 @@ impl Returned {
             None if is_object(&written, self_path) => ResultParts::Value,
             Some([made, ..]) if is_object(made, self_path) => ResultParts::Exception,
             _ => {
-                let sentence = "an associated function that does not return `Self` cannot be called through a proxy: \
+                let sentence = "an associated function that does not return `Self` cannot be \
+                                called through a proxy: \
                                 mark it `#[oad(skip)]` or move it to another `impl` block";
                 return Err(Error::new_spanned(&signature.ident, sentence));
             }

@@ -5,8 +5,8 @@
 //! and sends it the [`agent`]. A call goes one way: [`calls`] and [`iteration`] build a
 //! [`request`], [`object`] replaces the handles in it, [`interpreter`] sends it,
 //! [`pending_request`] waits, and [`answer`] reads the result. To the host it is one more
-//! kind of [`Hosted`](crate::child::object::Hosted). Deliberately absent: any knowledge of
-//! sessions and messages; and any Python but that of [`agent`].
+//! kind of [`Hosted`](crate::child::object::Hosted). Deliberately absent: any knowledge
+//! of sessions and messages; and any Python but that of [`agent`].
 
 mod agent;
 mod answer;

@@ -57,7 +57,8 @@ fn in_environment(folder: &Path) -> Result<PathBuf> {
     }
     if named.iter().any(|python| python.is_symlink()) {
         let message = format!(
-            "the interpreter that the virtual environment `{shown}` was made with is not there any more"
+            "the interpreter that the virtual environment `{shown}` was made with is not there \
+             any more"
         );
         return Err(Error::new(ErrorKind::Spawn, message).advise("make the environment anew"));
     }

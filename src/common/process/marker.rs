@@ -76,8 +76,8 @@ pub(crate) fn is_in_environment() -> bool {
     std::env::var_os(DAEMON).is_some()
 }
 
-/// Whether this process was started as a daemon: its environment has a daemon's marker, and
-/// its fd 0 is a socket whose other end was made by the parent that the marker names.
+/// Whether this process was started as a daemon: its environment has a daemon's marker,
+/// and its fd 0 is a socket whose other end was made by the parent that the marker names.
 ///
 /// A program that an object starts inherits the marker but not the lifeline, because
 /// [`inherited_lifeline`] moves that away from fd 0.
@@ -107,8 +107,8 @@ pub(super) fn this_daemon() -> Option<Uuid> {
 ///
 /// # Errors
 ///
-/// Says which step the kernel refused. The process cannot be a daemon then, and its fd 0 is
-/// still the lifeline.
+/// Says which step the kernel refused. The process cannot be a daemon then, and its fd 0
+/// is still the lifeline.
 pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
     let Some(marker) = own_marker() else { return Ok(None) };
     let parent = socket_peercred(rustix::stdio::stdin())
@@ -116,11 +116,13 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
         .pid;
     rustix::process::set_parent_process_death_signal(Some(Signal::CONT))
         .map_err(during("failed to set the signal for its parent's death (prctl)"))?;
-    // Orphans of the object's processes become children of this one, so that it can end them.
+    // Orphans of the object's processes become children of this one, so that it can end
+    // them.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(during("failed to become a subreaper (prctl)"))?;
 
-    // Away from fd 0 and closed on exec, so that no process of the object's holds it open.
+    // Away from fd 0 and closed on exec, so that no process of the object's holds it
+    // open.
     let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
         .map_err(during("failed to duplicate its lifeline (fcntl)"))?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())

@@ -2,8 +2,8 @@
 //!
 //! On the parent's side, [`Child`] is a daemon's process from its start to its reaping;
 //! on the daemon's side, [`inherited_lifeline`] tells a daemon from an ordinary program,
-//! `constructors` lets one serve before `main`, and [`descendants`] ends the processes that
-//! a daemon leaves behind. Everything about processes that is Linux-only is here.
+//! `constructors` lets one serve before `main`, and [`descendants`] ends the processes
+//! that a daemon leaves behind. Everything about processes that is Linux-only is here.
 //! Deliberately absent: the frames on the lifeline (handshake), and the object.
 
 mod child;

@@ -94,16 +94,16 @@ pub(super) fn wrong_type(message: impl Into<String>) -> Error {
 
 /// The error for a text that is not in the `format` of what it should be.
 pub(super) fn malformed(text: &str, what: &str, format: &str) -> Error {
-    wrong_type(format!("`{}` is not {what}: expected `{format}`", Excerpt(text)))
+    wrong_type(format!("`{}` is not {what}: expected `{format}`", ShownText(text)))
 }
 
 /// How many bytes of a text that is not oad's own an error message quotes.
 const MAX_EXCERPT: usize = 200;
 
 /// The beginning of a text, on one line.
-pub(super) struct Excerpt<'a>(pub(super) &'a str);
+pub(super) struct ShownText<'a>(pub(super) &'a str);
 
-impl fmt::Display for Excerpt<'_> {
+impl fmt::Display for ShownText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.0[..self.0.floor_char_boundary(MAX_EXCERPT)];
         let more = if shown.len() < self.0.len() { "…" } else { "" };

@@ -42,8 +42,8 @@ special!(Array, Complex, Date, DateTime, Decimal, Range, RawText, Set, Slice, Ti
 /// A value of a kind that serde knows.
 pub(super) struct Ordinary(pub(super) Value);
 
-/// Returns the name of a value's kind and its plain form if the kind is special, otherwise
-/// the value.
+/// Returns the name of a value's kind and its plain form if the kind is special,
+/// otherwise the value.
 pub(super) fn name_and_plain(value: Value) -> Result<(&'static str, Value), Ordinary> {
     Ok(match value {
         Value::Tuple(items) => (TUPLE, items.into()),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::common::error::Result;
-use crate::common::value::fault::{Excerpt, wrong_type};
+use crate::common::value::fault::{ShownText, wrong_type};
 use crate::common::value::{Complex, Value};
 
 /// A number that an [`Array`](crate::value::Array) can be made of: `bool`, the integers
@@ -198,7 +198,7 @@ impl FromStr for Dtype {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{}` is not a data type of numbers", Excerpt(text));
+        let bad = || format!("`{}` is not a data type of numbers", ShownText(text));
         let (order, rest) = text.split_at_checked(1).ok_or_else(bad)?;
         let (sort, size) = rest.split_at_checked(1).ok_or_else(bad)?;
         let (sort, sizes) = match sort {

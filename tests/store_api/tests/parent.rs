@@ -47,6 +47,7 @@ async fn objects_of_the_program_tell_what_they_implement() {
 async fn type_that_the_program_lacks_is_told_with_those_it_has() {
     let error = spawn("Shelf::new", ()).await.expect_err("it has none");
     assert_eq!(error.kind(), ErrorKind::NoSuchMethod);
-    let expected = "has no object type `Shelf`; its `#[oad::object]` types are: stores::FileStore, stores::MemoryStore";
+    let expected = "has no object type `Shelf`; its `#[oad::object]` types are: \
+                    stores::FileStore, stores::MemoryStore";
     assert!(error.to_string().ends_with(expected), "{error}");
 }

@@ -250,7 +250,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, EndOfTrial> {
-        visitor.visit_map(Fields { inside: self.inside()?, fields: fields.iter() })
+        visitor.visit_map(ProbedFields { inside: self.inside()?, fields: fields.iter() })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -302,12 +302,12 @@ impl<'de> MapAccess<'de> for Parts<'_> {
 }
 
 /// The fields of a struct.
-struct Fields<'a> {
+struct ProbedFields<'a> {
     inside: Probe<'a>,
     fields: std::slice::Iter<'static, &'static str>,
 }
 
-impl<'de> MapAccess<'de> for Fields<'_> {
+impl<'de> MapAccess<'de> for ProbedFields<'_> {
     type Error = EndOfTrial;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
