@@ -1,5 +1,5 @@
-//! A daemon without a process of its own, for unit tests: both stairs in one process, and
-//! nothing but memory between them.
+//! A daemon without a process of its own: both wings in one process, and nothing but memory
+//! between them.
 
 use std::io;
 
@@ -14,29 +14,36 @@ use crate::parent::daemon::{InProcess, Spawn};
 use crate::parent::proxy::PythonBuilder;
 
 impl<P> Spawn<P> {
-    /// Makes the daemon within this process, for unit tests: no other process, no socket,
-    /// no file, and neither `oad::init()` nor `oad::test_daemon!` is needed. Proxies,
-    /// calls, errors and the end are the same; the object lives on two threads of oad's
-    /// own, which go with it.
+    /// Runs the daemon within this process.
     ///
-    /// What it cannot give is what another process is for:
+    /// There is no second process, no socket and no file, and neither `oad::init()` nor
+    /// `oad::test_daemon!` is needed. Proxies, calls, errors and the shutdown report are the
+    /// same. The objects live on two threads of oad, which end with them.
     ///
-    /// - an object that aborts, exits or overflows its stack takes this process along;
-    /// - a sync call that does not return cannot be killed.
-    ///   [`Daemon::shutdown`](crate::Daemon::shutdown) comes back after the grace and
-    ///   reports it [`abandoned`](crate::ShutdownReport::abandoned); its thread and its
-    ///   object stay until it returns;
-    /// - processes that the object starts are its own to end;
-    /// - there is no exit status:
+    /// Use it in unit tests that are not about the process. Use it in production too, for
+    /// Python objects in a library or plugin that cannot call `oad::init()`: an interpreter is
+    /// a process of its own in any case. When the program exits normally, its interpreters and
+    /// the processes that they have started are killed, if they have not ended before. When a
+    /// signal kills the program, the kernel kills the interpreters only.
+    ///
+    /// Rust objects lose what another process is for:
+    ///
+    /// - An object that aborts, exits or overflows its stack ends this process.
+    /// - A sync call that does not return cannot be killed.
+    ///   [`Daemon::shutdown`](crate::Daemon::shutdown) returns after the grace period and
+    ///   reports the call as [`abandoned`](crate::ShutdownReport::abandoned). Its thread and
+    ///   its object stay until it returns.
+    /// - oad does not end the processes that a Rust object starts.
+    /// - There is no exit status:
     ///   [`ShutdownReport::status`](crate::ShutdownReport::status) is `None`, and
-    ///   [`Daemon::pid`](crate::Daemon::pid) is this process's;
-    /// - nobody else can reach it: [`Daemon::socket`](crate::Daemon::socket) is `None`.
-    ///   Its `oad.v1.Control/Logs` tells nothing: the object's events are this program's.
+    ///   [`Daemon::pid`](crate::Daemon::pid) is the id of this process.
+    /// - No other program can connect: [`Daemon::socket`](crate::Daemon::socket) is `None`.
+    ///   `oad.v1.Control/Logs` reports nothing, because the object's events are events of this
+    ///   program.
     ///
-    /// What is set for a process, from [`executable`](Spawn::executable) to
-    /// [`localhost`](Spawn::localhost), means nothing then. The first such daemon sets a
-    /// panic hook that notes where a panic was and goes on to the one that was set
-    /// before.
+    /// Settings of a process, from [`executable`](Spawn::executable) to `localhost`, have no
+    /// effect. The first such daemon installs a panic hook that records where a panic
+    /// happened, and then calls the previous hook.
     ///
     /// ```
     /// # struct Counter { total: i64 }

@@ -19,7 +19,7 @@ use crate::common::process::{inherited_lifeline, note_initialized};
 /// oad::init(); // the first line of `main`
 /// ```
 pub fn init() {
-    init_or_serve(|services| services);
+    init_with(|services| services);
 }
 
 /// As [`init`], for a program whose daemons serve gRPC services of its own beside oad's:
@@ -31,12 +31,7 @@ pub fn init() {
 /// ```
 ///
 /// The example `own_service` shows the whole of it.
-#[cfg(feature = "tonic")]
 pub fn init_with(add: impl FnOnce(Services) -> Services + Send + 'static) {
-    init_or_serve(add);
-}
-
-fn init_or_serve(add: impl FnOnce(Services) -> Services + Send + 'static) {
     match inherited_lifeline() {
         Ok(None) => note_initialized(),
         Ok(Some(lifeline)) => {
@@ -82,16 +77,13 @@ pub fn block_on<T>(main: impl Future<Output = T>) -> T {
 #[macro_export]
 macro_rules! test_daemon {
     () => {
-        $crate::test_daemon!(@ $crate::init());
+        $crate::test_daemon!(|services| services);
     };
     ($add:expr) => {
-        $crate::test_daemon!(@ $crate::init_with($add));
-    };
-    (@ $init:expr) => {
         #[cfg(test)]
         #[test]
         fn oad_test_daemon() {
-            $init;
+            $crate::init_with($add);
         }
 
         #[cfg(test)]

@@ -1,3 +1,19 @@
+// Of two definitions of a link the first one counts: here these, and on disk the README's.
+//! [architecture]: _guide::architecture
+//! [changelog]: _guide::changelog
+//! [coming-from-elsewhere]: _guide::coming_from_elsewhere
+//! [contributing]: _guide#links
+//! [deploying]: _guide::deploying
+//! [examples]: _guide#links
+//! [grpc]: _guide::grpc
+//! [in-a-library]: _guide::in_a_library
+//! [in-tests]: _guide::in_tests
+//! [python-failures]: _guide::python_failures
+//! [python-objects]: _guide::python_objects
+//! [python-values]: _guide::python_values
+//! [rust-objects]: _guide::rust_objects
+//! [security]: _guide::security
+//!
 #![doc = include_str!("../README.md")]
 // Python objects use parts of nearly every room. Without them those parts have no caller,
 // and a `cfg` on each would scatter the feature over twenty files.
@@ -15,16 +31,6 @@ mod common;
 mod in_process;
 mod init;
 mod parent;
-
-/// The guide, so that its code is compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/rust-objects.md")]
-mod guide {}
-
-/// The guide to Python objects, so that its code is compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/python-objects.md")]
-mod python_guide {}
 
 #[doc(inline)]
 pub use crate::common::value;
@@ -49,6 +55,10 @@ pub use crate::{
 #[cfg(feature = "tonic")]
 #[doc(inline)]
 pub use crate::{child::server::Services, init::init_with, parent::daemon::Channel};
+// The macros that start a daemon name it in every case.
+#[cfg(not(feature = "tonic"))]
+#[doc(hidden)]
+pub use crate::init::init_with;
 #[doc(inline)]
 pub use oad_macros::{main, object};
 
@@ -133,4 +143,62 @@ macro_rules! __raise {
         let value = (&&raise).value(&$arguments);
         raise.to_error(message, causes, value)
     }};
+}
+
+#[cfg(any(doc, doctest))]
+pub mod _guide {
+    //! The guide: pages that explain more than one item at a time.
+    //!
+    //! | page | what it explains |
+    //! |---|---|
+    //! | [`rust_objects`] | values of Rust types: proxies, calls, errors, streams, interfaces |
+    //! | [`python_objects`] | objects in any Python interpreter, and what one can do with them |
+    //! | [`python_values`] | how values cross between Rust and Python |
+    //! | [`python_failures`] | exceptions, timeouts, output and death of Python code |
+    //! | [`grpc`] | grpcurl, health, localhost, services of your own |
+    //! | [`in_a_library`] | using oad in a library, a plugin, or without a `main` |
+    //! | [`in_tests`] | using oad in tests |
+    //! | [`deploying`] | containers, musl, systemd, `panic = "abort"`, uv and conda |
+    //! | [`coming_from_elsewhere`] | oad beside remoc, tarpc, go-plugin, multiprocessing and RPyC |
+    //! | [`architecture`] | how oad is built |
+    //! | [`security`] | who can do what, and what oad does not protect from |
+    //! | [`changelog`] | what has changed |
+    //!
+    //! # Links
+    //!
+    //! The examples and `CONTRIBUTING.md` are in the repository only. This module exists only in
+    //! the documentation; the pages are the files of `docs/`.
+
+    /// A page of the guide. The links that it defines for readers of the file are defined here
+    /// first, as links between these modules.
+    macro_rules! page {
+        ($name:ident, $file:literal) => {
+            #[doc = "[architecture]: crate::_guide::architecture"]
+            #[doc = "[deploying]: crate::_guide::deploying"]
+            #[doc = "[grpc]: crate::_guide::grpc"]
+            #[doc = "[in-a-library]: crate::_guide::in_a_library"]
+            #[doc = "[in-tests]: crate::_guide::in_tests"]
+            #[doc = "[python-failures]: crate::_guide::python_failures"]
+            #[doc = "[python-objects]: crate::_guide::python_objects"]
+            #[doc = "[python-values]: crate::_guide::python_values"]
+            #[doc = "[rust-objects]: crate::_guide::rust_objects"]
+            #[doc = "[security]: crate::_guide::security"]
+            #[doc = ""]
+            #[doc = include_str!(concat!("../", $file))]
+            pub mod $name {}
+        };
+    }
+
+    page!(architecture, "docs/architecture.md");
+    page!(changelog, "CHANGELOG.md");
+    page!(coming_from_elsewhere, "docs/coming-from-elsewhere.md");
+    page!(deploying, "docs/deploying.md");
+    page!(grpc, "docs/grpc.md");
+    page!(in_a_library, "docs/in-a-library.md");
+    page!(in_tests, "docs/in-tests.md");
+    page!(python_failures, "docs/python-failures.md");
+    page!(python_objects, "docs/python-objects.md");
+    page!(python_values, "docs/python-values.md");
+    page!(rust_objects, "docs/rust-objects.md");
+    page!(security, "SECURITY.md");
 }

@@ -81,7 +81,8 @@ async fn mistakes_have_readable_errors() {
     let error = shelf.call::<i64>("titles", ()).await.expect_err("it is not a number");
     assert_eq!(error.kind(), ErrorKind::WrongType);
     let expected = "calling Shelf.titles expected an integer from \
-                    -9223372036854775808 to 9223372036854775807, found a list";
+                    -9223372036854775808 to 9223372036854775807, \
+                    but `Shelf.titles` returned a list";
     assert_eq!(message(error), expected);
 }
 

@@ -1,7 +1,7 @@
 //! What callers of Python objects ask for, and what they read when it fails. `OAD_PYTHON`
 //! names the interpreter; `python3` by default.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use oad::{ErrorKind, Proxy, PythonProxy, Remote as _, Value};
@@ -262,4 +262,119 @@ async fn setting_of_a_daemon_that_is_there_is_refused() {
     let error =
         oad::daemon().within(daemon).grace(Duration::ZERO).await.expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::BadArguments);
+}
+
+/// Instances of subclasses of what can be copied.
+const SUBCLASSES: &str = "
+import collections, enum, typing
+class Names(list): pass
+class Name(str): pass
+class Color(enum.IntEnum):
+    RED = 3
+Point = collections.namedtuple('Point', 'x y')
+class Opaque: pass
+counter = collections.Counter('abca')
+ordered = collections.OrderedDict([('b', 1), ('a', 2)])
+names = Names(['x', 'y'])
+name = Name('n')
+color = Color.RED
+point = Point(1, 2.5)
+points = [point, point]
+mixed = (point, Opaque())
+opaque = Opaque()
+bad = collections.Counter(a=Opaque())
+def each(): yield point
+";
+
+#[tokio::test]
+async fn instances_of_subclasses_are_read_as_the_requested_type() {
+    let script = script(SUBCLASSES).await;
+    let counter: HashMap<String, u64> = script.getattr("counter").await.expect("it is a dict");
+    assert_eq!(counter, HashMap::from([("a".into(), 2), ("b".into(), 1), ("c".into(), 1)]));
+    let ordered: BTreeMap<String, i64> = script.getattr("ordered").await.expect("it is a dict");
+    assert_eq!(ordered, BTreeMap::from([("a".into(), 2), ("b".into(), 1)]));
+    assert_eq!(script.getattr::<Vec<String>>("names").await.expect("it is a list"), ["x", "y"]);
+    assert_eq!(script.getattr::<String>("name").await.expect("it is text"), "n");
+    assert_eq!(script.getattr::<i64>("color").await.expect("it is an integer"), 3);
+    let point: (i64, f64) = script.getattr("point").await.expect("it is a tuple");
+    assert_eq!(point, (1, 2.5));
+    let points: Vec<(i64, f64)> = script.getattr("points").await.expect("it is a list of tuples");
+    assert_eq!(points, [(1, 2.5); 2]);
+    let mut each = script.call_iter::<(i64, f64)>("each", ()).await.expect("it opens");
+    assert_eq!(each.next().await.expect("there is one").expect("it comes"), (1, 2.5));
+}
+
+#[tokio::test]
+async fn types_with_room_for_a_handle_keep_instances_of_subclasses() {
+    let script = script(SUBCLASSES).await;
+    let value: Value = script.getattr("counter").await.expect("it answers");
+    assert!(matches!(value, Value::Handle(_)), "{value:?}");
+    let value: Value = script.getattr("counter").by_value().await.expect("it is a dict");
+    assert!(matches!(value, Value::Map(_)), "{value:?}");
+    let points: Vec<Proxy> = script.getattr("points").await.expect("it answers");
+    assert_eq!(points[0].type_name(), "script.Point");
+    let (point, opaque): (Proxy, Proxy) = script.getattr("mixed").await.expect("it answers");
+    assert_eq!((point.type_name(), opaque.type_name()), ("script.Point", "script.Opaque"));
+}
+
+#[tokio::test]
+async fn result_that_cannot_be_read_is_named_with_the_call_and_the_remedy() {
+    let third = with(oad::python("fractions", "Fraction")).arg("1/3").await.expect("it is made");
+    let script = with(oad::python_script("script.py", SUBCLASSES)).within(third.daemon()).await;
+    let script = script.expect("it runs");
+    let on = format!("on {}: ", third.daemon());
+    let error = third.getattr::<String>("real").await.expect_err("it is a fraction");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "getting fractions.Fraction.real {on}expected text, but `fractions.Fraction.real` \
+             returned a `fractions.Fraction`, which stays in the interpreter; ask for a `Proxy`, \
+             or convert it in Python first"
+        )
+    );
+    assert_eq!(error.kind(), ErrorKind::WrongType);
+    // The other field can hold a handle, so the tuple stays in the interpreter by default.
+    let error = script.getattr::<(i64, Value)>("point").await.expect_err("it stays there");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "getting script.point {on}expected 2 items, but `script.point` returned a \
+             `script.Point`, which stays in the interpreter; ask for a `Proxy`, or use \
+             `.by_value()`"
+        )
+    );
+    let (x, _): (i64, Value) = script.getattr("point").by_value().await.expect("it is copied");
+    assert_eq!(x, 1);
+    let error = script.getattr::<HashMap<String, u64>>("bad").await.expect_err("it is no number");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "getting script.bad {on}at `.a`: expected an integer from 0 to \
+             18446744073709551615, but `script.bad` returned a `script.Opaque`, which stays in the \
+             interpreter; ask for a `Proxy`, or convert it in Python first"
+        )
+    );
+    let mut each = script.call_iter::<String>("each", ()).await.expect("it opens");
+    let error = each.next().await.expect("there is one").expect_err("it is not text");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "iterating over script.each {on}expected text, but an item of `script.each` is a tuple"
+        )
+    );
+}
+
+#[tokio::test]
+async fn stream_of_python_proxies_is_read() {
+    let script = script(NODES).await;
+    let mut nodes = script.call_iter::<PythonProxy>("pair", ()).await.expect("it opens");
+    let node = nodes.next().await.expect("there are two").expect("it comes");
+    assert!(script.call::<bool>("is_last", (&node,)).await.expect("it answers"));
+    let number = nodes.next().await.expect("there are two").expect("it comes");
+    assert_eq!(number.repr().await.expect("it answers"), "1");
+    drop(nodes);
+    let list = with(oad::python_value([1, 2])).within(script.daemon()).await.expect("it is made");
+    let items: Vec<PythonProxy> =
+        list.iter().await.expect("it opens").collect().await.expect("they come");
+    assert_eq!(items.len(), 2);
 }

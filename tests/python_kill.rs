@@ -215,8 +215,7 @@ fn no_interpreter_behind_a_wrapper_that_waits_outlives_a_killed_daemon() {
 }
 
 #[test]
-fn no_interpreter_behind_a_wrapper_that_waits_outlives_a_parent_and_a_daemon_that_are_killed_at_once()
- {
+fn no_interpreter_behind_a_waiting_wrapper_outlives_its_killed_parent_and_daemon() {
     kill_all(Killed::Both, "wrapped");
 }
 

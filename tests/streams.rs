@@ -275,7 +275,7 @@ async fn dropped_stream_ends_the_making_of_its_items() {
     // Asked for as something else.
     let error = library.as_proxy().call::<u64>("endless", ()).await.expect_err("it is a stream");
     assert_eq!(error.kind(), ErrorKind::WrongType);
-    assert!(error.to_string().ends_with("found a stream"), "{error}");
+    assert!(error.to_string().ends_with("returned a stream"), "{error}");
     until(async || library.dropped().await.expect("it answers") >= 3).await;
     let report = library.shutdown().await.expect("it ends");
     assert!(report.is_clean(), "{report}");
@@ -454,7 +454,7 @@ async fn failing_producer_is_told() {
         .call::<u64>("merge", (&stream, &stream))
         .await
         .expect_err("it is one stream");
-    assert!(twice.to_string().contains("the stream was given to a call already"), "{twice}");
+    assert!(twice.to_string().contains("the stream was passed to a call already"), "{twice}");
     assert!(serde_json::to_value(Stream::iter([1])).is_err());
 }
 

@@ -192,6 +192,18 @@ impl Error {
         self
     }
 
+    /// Replaces why it failed.
+    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = detail.into();
+        self
+    }
+
+    /// Replaces what the reader can do about it.
+    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
+        self.0.advice = Some(advice.into());
+        self
+    }
+
     pub(crate) fn with_death(mut self, death: Arc<Death>) -> Self {
         self.0.death.get_or_insert(death);
         self

@@ -1,4 +1,4 @@
-//! Waiting in sync code: the thread is parked until a future is ready.
+//! Waits for a future in sync code, by parking the thread.
 
 use std::future::Future;
 use std::pin::pin;
@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 
 use tokio::task::coop::unconstrained;
 
-/// Wakes a thread that is parked.
+/// Wakes a parked thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -17,10 +17,11 @@ impl Wake for Unpark {
     }
 }
 
-/// Parks this thread until the future is ready. A runtime's own `block_on` would refuse
-/// to where another runtime runs on this thread, and that of `futures` where it runs
-/// already. The budget is lifted because who has used it up is woken by its runtime,
-/// which is this thread's to run.
+/// Parks this thread until the future is ready.
+///
+/// A runtime's own `block_on` panics where another runtime runs on this thread, and that
+/// of `futures` where it runs already. The budget of tokio's tasks is lifted: a task that
+/// has used it up is woken by its runtime, which may need this very thread.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(unconstrained(future));
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn task_whose_budget_is_used_up_still_gets_what_is_there() {
+    async fn task_whose_budget_is_used_up_is_not_kept_waiting() {
         let lock = RwLock::new(());
         for _ in 0..1000 {
             drop(wait(lock.read()));

@@ -252,7 +252,7 @@ async fn user_reads_descriptions_and_errors() {
         (
             json!({"method": "add", "arguments": [{}, {}]}),
             "InvalidArgument",
-            "a value has none of its fields set",
+            "a value has no field set",
         ),
     ] {
         let error =

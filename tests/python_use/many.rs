@@ -140,7 +140,8 @@ async fn hundred_megabytes_of_noise_block_no_call_and_are_kept_nowhere() {
     assert!(script.call::<usize>("total", ()).await.expect("it answers") >= MEGABYTES << 20);
     let after = pids.map(resident_kib);
     println!(
-        "noise: {calls} calls meanwhile, the slowest {worst:?}; 50 MB in {took:?}; daemon, parent, interpreter had {before:?} KiB, and have {after:?}"
+        "noise: {calls} calls meanwhile, the slowest {worst:?}; 50 MB in {took:?}; daemon, \
+         parent, interpreter had {before:?} KiB, and have {after:?}"
     );
     assert!(calls > 10, "{calls} calls came through");
     // This process also runs other tests meanwhile.

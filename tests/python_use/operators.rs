@@ -24,7 +24,8 @@ const ROWS: &str = r#"
         def __bool__(self): raise ValueError('of many there is no one truth')
     class Row:
         def __init__(self, *items): self.items = items
-        def _each(self, other, compare): return Truths(compare(a, b) for a, b in zip(self.items, other.items))
+        def _each(self, other, compare):
+            return Truths(compare(a, b) for a, b in zip(self.items, other.items))
         def __eq__(self, other): return self._each(other, lambda a, b: a == b)
         def __lt__(self, other): return self._each(other, lambda a, b: a < b)
         def __le__(self, other): return 'perhaps'

@@ -40,7 +40,7 @@ pub(crate) fn registration(block: &Block) -> TokenStream {
         ) -> __oad::Result<::std::boxed::Box<dyn __oad::__private::Hosted>> {
             use __oad::__private::{Deserialized as _, NotDeserialized as _};
             let __oad_type = __oad::__private::ByValue::<#self_path>(::core::marker::PhantomData);
-            ::core::result::Result::Ok(__oad::Object::host((&&__oad_type).from_value(__oad_value)?))
+            ::core::result::Result::Ok(__oad::Object::host((&&__oad_type).convert(__oad_value)?))
         }
     }
 }

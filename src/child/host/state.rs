@@ -51,8 +51,8 @@ impl HostState {
 
     pub(super) fn handle(&self, id: u64, description: &'static TypeDescription) -> Handle {
         let interfaces = description.interfaces.iter().copied().map(str::to_owned).collect();
-        let type_name = description.name.to_owned();
-        let kind = ObjectKind { type_name, interfaces, name: String::new() };
+        let kind =
+            ObjectKind { type_name: description.name.to_owned(), interfaces, name: String::new() };
         Handle::new(self.daemon, id).of_kind(kind)
     }
 

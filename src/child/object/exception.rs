@@ -128,7 +128,7 @@ pub trait Deserialized<T> {
     /// # Errors
     ///
     /// [`ErrorKind::BadArguments`] if the value does not have the type.
-    fn from_value(&self, value: Value) -> Result<T>;
+    fn convert(&self, value: Value) -> Result<T>;
 }
 
 /// For a type that cannot be sent by value.
@@ -138,11 +138,11 @@ pub trait NotDeserialized<T> {
     /// # Errors
     ///
     /// [`ErrorKind::BadArguments`], always.
-    fn from_value(&self, value: Value) -> Result<T>;
+    fn convert(&self, value: Value) -> Result<T>;
 }
 
 impl<T: DeserializeOwned> Deserialized<T> for &ByValue<T> {
-    fn from_value(&self, value: Value) -> Result<T> {
+    fn convert(&self, value: Value) -> Result<T> {
         value::from_value(value).map_err(|error| {
             let name = type_name::<T>();
             Error::new(
@@ -154,7 +154,7 @@ impl<T: DeserializeOwned> Deserialized<T> for &ByValue<T> {
 }
 
 impl<T> NotDeserialized<T> for ByValue<T> {
-    fn from_value(&self, _: Value) -> Result<T> {
+    fn convert(&self, _: Value) -> Result<T> {
         let name = type_name::<T>();
         Err(Error::new(
             ErrorKind::BadArguments,

@@ -70,7 +70,7 @@ pub(super) fn description(
     interpreter: &Arc<RunningInterpreter>,
     frame: &[u8],
 ) -> Result<DynamicDescription> {
-    let mut fields = Fields::of(outcome(interpreter, frame)?)?;
+    let mut fields = AnswerFields::of(outcome(interpreter, frame)?)?;
     Ok(DynamicDescription {
         type_name: fields.text("type")?.unwrap_or_default(),
         documentation: fields.text("doc")?.unwrap_or_default(),
@@ -80,7 +80,7 @@ pub(super) fn description(
 }
 
 fn method(item: Item) -> Result<DynamicMethod> {
-    let mut fields = Fields::of(item)?;
+    let mut fields = AnswerFields::of(item)?;
     let name = fields.text("name")?.unwrap_or_default();
     let parameter = |item: Item| {
         let [name, annotation] = item.into_array()?;
@@ -144,9 +144,9 @@ fn raised(interpreter: &RunningInterpreter, report: Item) -> Result<Error> {
 
 /// An exception, with those that it came from.
 fn exceptions(report: Item) -> Result<Exception> {
-    let mut fields = Fields::of(report)?;
+    let mut fields = AnswerFields::of(report)?;
     let mut others = Vec::new();
-    for other in fields.items("others", Fields::of)? {
+    for other in fields.items("others", AnswerFields::of)? {
         let other = exception(other, &others)?;
         others.push(Arc::new(other));
     }
@@ -155,7 +155,7 @@ fn exceptions(report: Item) -> Result<Exception> {
 }
 
 /// One exception; those that it refers to have been read already.
-fn exception(mut fields: Fields, others: &[Arc<Exception>]) -> Result<Exception> {
+fn exception(mut fields: AnswerFields, others: &[Arc<Exception>]) -> Result<Exception> {
     let link = |place: usize| place.checked_sub(1).and_then(|index| others.get(index)).cloned();
     let attribute = |(name, item): (Item, Item)| Ok((name.into_text()?, part(item)));
     let attributes =
@@ -190,12 +190,12 @@ fn part(item: Item) -> Value {
     value.unwrap_or_else(|error| format!("<{}>", error.detail()).into())
 }
 
-// === impl Fields ===
+// === impl AnswerFields ===
 
 /// A dict of the agent's, by its keys. A field that is absent is empty.
-struct Fields(HashMap<String, Item>);
+struct AnswerFields(HashMap<String, Item>);
 
-impl Fields {
+impl AnswerFields {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] unless it is a dict with keys of text; the other methods
@@ -203,7 +203,7 @@ impl Fields {
     fn of(item: Item) -> Result<Self> {
         let entries =
             item.into_entries()?.into_iter().map(|(name, item)| Ok((name.into_text()?, item)));
-        entries.collect::<Result<_>>().map(Fields)
+        entries.collect::<Result<_>>().map(AnswerFields)
     }
 
     fn take(&mut self, name: &str) -> Option<Item> {

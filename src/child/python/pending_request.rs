@@ -25,7 +25,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_millis(500);
 const MAX_READ_HERE: usize = 1024 * 1024;
 
 /// Waits for the answer to a request and converts it by `read`. If the future is dropped,
-/// the request is interrupted. `hold` is dropped once the interpreter has really finished.
+/// the request is interrupted. `hold` is dropped once the interpreter has really
+/// finished.
 pub(super) async fn wait<T, R>(sent: SentRequest, hold: CallHold, read: R) -> Result<T>
 where
     T: Send + 'static,

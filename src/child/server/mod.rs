@@ -8,8 +8,6 @@
 
 mod in_process;
 mod lifeline;
-// Private without the feature, and then nobody adds a service.
-#[cfg_attr(not(feature = "tonic"), allow(dead_code, unreachable_pub))]
 mod services;
 
 pub(crate) use in_process::serve_in_process;

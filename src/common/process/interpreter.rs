@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, Once, PoisonError};
 
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal};
@@ -105,6 +106,7 @@ impl InterpreterProcess {
             let _ = process.wait();
             failed("a descriptor for its process: ", error)
         })?;
+        end_at_exit(marker);
         let output = Output::relay(process.id(), stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
         Ok((InterpreterProcess { pid, pidfd, marker, output }, [first, second]))
@@ -155,8 +157,45 @@ impl InterpreterProcess {
         });
         output.passed_on().await;
         let _ = ending.await;
+        running(|markers| markers.retain(|running| *running != marker));
         // Last, because a daemon that ends waits for this, and what the interpreter wrote
         // is to be passed on.
         LIVING.send_modify(|living| *living -= 1);
     }
+}
+
+/// The markers of the interpreters of this process.
+static RUNNING: Mutex<Vec<Marker>> = Mutex::new(Vec::new());
+
+fn running<T>(change: impl FnOnce(&mut Vec<Marker>) -> T) -> T {
+    change(&mut RUNNING.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Kills an interpreter, and what it has started, when this process exits before that has
+/// been cleared up.
+///
+/// A daemon clears up before it exits. A program with a daemon in process may exit at any
+/// time. The death signal then reaches the interpreter, but not the processes below it.
+fn end_at_exit(marker: Marker) {
+    static REGISTER: Once = Once::new();
+
+    // SAFETY: the signature is that of the C library, and the function may be called at any
+    // time.
+    #[allow(unsafe_code)]
+    unsafe extern "C" {
+        safe fn atexit(handler: extern "C" fn()) -> std::ffi::c_int;
+    }
+
+    extern "C" fn end_running() {
+        // A thread that is stuck with the lock must not keep the process from exiting.
+        let Ok(mut markers) = RUNNING.try_lock() else { return };
+        // A fork's copy inherits the handler, but the interpreters are not its own.
+        markers.drain(..).filter(|marker| marker.is_of_child()).for_each(kill_marked);
+    }
+
+    running(|markers| markers.push(marker));
+    // It can only fail for lack of memory; the death signal still ends the interpreter.
+    REGISTER.call_once(|| {
+        let _ = atexit(end_running);
+    });
 }

@@ -47,6 +47,11 @@ impl Marker {
         Some(Marker { variable: DAEMON, parent: parent.parse().ok()?, id: id.parse().ok()? })
     }
 
+    /// Whether this process started what carries it.
+    pub(super) fn is_of_child(self) -> bool {
+        self.parent == std::process::id()
+    }
+
     pub(super) fn variable(self) -> (&'static str, String) {
         (self.variable, format!("{}:{}", self.parent, self.id.simple()))
     }

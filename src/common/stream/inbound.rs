@@ -1,4 +1,4 @@
-//! The receiving end of a stream: what has arrived, and how much more may.
+//! The receiving end of a stream: the items that have arrived, and how many more may.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,39 +11,40 @@ use futures_util::{Stream, TryStreamExt as _};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Held, Value};
 
-/// How many items may be under way or wait to be taken, unless the caller says otherwise.
+/// How many items may be in transit or wait to be taken, by default.
 pub(crate) const WINDOW: u32 = 64;
 
-/// The way back to who makes the items.
+/// Controls the producer of a stream from its receiving end.
 pub(crate) trait ProducerControl: fmt::Debug + Send + Sync {
-    /// Allows so many more.
+    /// Grants the producer more items.
     fn grant(&self, items: u32);
 
-    /// Nobody wants any more.
+    /// Stops the producer, because the stream was dropped.
     fn stop(&self);
 
-    /// Nobody has looked at these, which have come already.
+    /// Discards items that have arrived and were never read.
     fn discard(&self, items: &[Value]);
 }
 
-/// What a value of the stream is read in: it knows what handles in it stand for.
+/// The context in which the items of a stream are read: it knows what the handles in them
+/// stand for.
 pub(crate) trait Context: fmt::Debug + Send + Sync {
-    /// Runs `read`, which reads this value.
+    /// Runs `read`, which reads this value, in the context.
     fn within(&self, value: &Value, read: &mut dyn FnMut());
 
-    /// What keeps the objects that this value names, for who hands it on without reading
-    /// it.
+    /// Returns what keeps the objects alive that this value refers to, for a value that
+    /// is passed on without being read.
     fn hold(&self, _: &Value) -> Held {
         Held::new()
     }
 
-    /// Says of a failure what it is about.
+    /// Adds to an error what it is about.
     fn explain(&self, error: Error) -> Error {
         error
     }
 }
 
-/// Where arriving items are put.
+/// The queue of items that have arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound(Mutex<InboundState>);
 
@@ -52,31 +53,31 @@ struct InboundState {
     items: VecDeque<Value>,
     /// How many more may arrive.
     allowed: u64,
-    /// Whether nobody takes any.
+    /// Whether the stream was dropped, so that no item will be taken.
     is_dropped: bool,
-    /// Whether nothing more comes, and why if it is not the end.
+    /// Set when no more items come: `Ok` at the end of the stream, otherwise the reason.
     ended: Option<Result<()>>,
     waker: Option<Waker>,
 }
 
-/// Where they are taken. Dropped before the end, it stops the making of them.
+/// Takes the items that have arrived. Dropping it before the end stops the producer.
 pub(crate) struct IncomingItems {
     inbound: Arc<Inbound>,
     upstream: Arc<dyn ProducerControl>,
     context: Option<Arc<dyn Context>>,
     window: u32,
-    /// How many were taken since more were allowed.
+    /// How many were taken since more were granted.
     taken: u32,
 }
 
 // === impl Inbound ===
 
 impl Inbound {
-    /// Puts in what has arrived; gives it back if nobody takes it any more.
+    /// Adds items that have arrived; returns them if the stream was dropped.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] if more arrives than was allowed.
+    /// [`ErrorKind::Protocol`] if more arrive than were allowed.
     pub(crate) fn push(&self, items: Vec<Value>) -> Result<Vec<Value>> {
         let mut state = self.state();
         if state.is_dropped {
@@ -85,7 +86,7 @@ impl Inbound {
         let Some(allowed) = state.allowed.checked_sub(items.len() as u64) else {
             return Err(Error::new(
                 ErrorKind::Protocol,
-                "more items of a stream have come than were allowed",
+                "a stream sent more items than it was allowed to",
             ));
         };
         state.allowed = allowed;
@@ -94,7 +95,8 @@ impl Inbound {
         Ok(Vec::new())
     }
 
-    /// Nothing more comes; what has arrived can still be taken. The first word counts.
+    /// Notes that no more items come. Those that have arrived can still be taken. Only
+    /// the first call counts.
     pub(crate) fn end(&self, outcome: Result<()>) {
         let mut state = self.state();
         state.ended.get_or_insert(outcome);
@@ -106,7 +108,7 @@ impl Inbound {
     }
 }
 
-/// Wakes outside the lock, because on the same thread the woken may want it at once.
+/// Wakes after unlocking, because a task woken on the same thread may lock at once.
 fn wake(mut state: MutexGuard<'_, InboundState>) {
     let waker = state.waker.take();
     drop(state);
@@ -115,11 +117,11 @@ fn wake(mut state: MutexGuard<'_, InboundState>) {
     }
 }
 
-// === impl Incoming ===
+// === impl IncomingItems ===
 
 impl IncomingItems {
-    /// The receiving end of a stream whose maker has been allowed a window of items
-    /// already.
+    /// Creates the receiving end of a stream whose producer has been granted a window of
+    /// items already.
     pub(crate) fn new(
         inbound: Arc<Inbound>,
         upstream: Arc<dyn ProducerControl>,
@@ -129,7 +131,7 @@ impl IncomingItems {
         IncomingItems { inbound, upstream, context: None, window, taken: 0 }
     }
 
-    /// Has its items read in a context.
+    /// Sets the context in which its items are read.
     pub(crate) fn in_context(mut self, context: Arc<dyn Context>) -> Self {
         self.context = Some(context);
         self
@@ -139,8 +141,8 @@ impl IncomingItems {
         let mut state = self.inbound.state();
         if let Some(item) = state.items.pop_front() {
             self.taken += 1;
-            // Not one by one, which would cost a frame for each; and not so late that the
-            // maker has to wait.
+            // Granting one by one would cost a frame for each; granting too late would
+            // make the producer wait.
             if self.taken > self.window / 2 && state.ended.is_none() {
                 state.allowed += u64::from(self.taken);
                 drop(state);
@@ -158,9 +160,9 @@ impl IncomingItems {
         }
     }
 
-    /// The items as they are, for who hands them on. What they name is held as long as
-    /// what is given.
-    pub(super) fn handed_on(self) -> impl Stream<Item = Result<Value>> + Send {
+    /// Returns the items unread, to be passed on. The objects that they refer to are held
+    /// as long as the returned stream.
+    pub(super) fn unread(self) -> impl Stream<Item = Result<Value>> + Send {
         let (context, mut held) = (self.context.clone(), Held::new());
         self.inspect_ok(move |item| {
             held.extend(context.iter().flat_map(|context| context.hold(item)))
@@ -174,7 +176,7 @@ impl IncomingItems {
         let (mut item, mut result) = (Some(item), None);
         context.within(&whole, &mut || result = item.take().map(read));
         result.unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Protocol, "an item of a stream was not read"))
+            Err(Error::new(ErrorKind::Protocol, "an item of the stream was not read"))
         })
     }
 
@@ -185,7 +187,7 @@ impl IncomingItems {
     }
 }
 
-/// For who hands the stream on as it is. A failure is the last item.
+/// The items unread. An error is the last item.
 impl Stream for IncomingItems {
     type Item = Result<Value>;
 
@@ -208,9 +210,9 @@ impl Drop for IncomingItems {
             self.upstream.stop();
         }
         match &self.context {
-            // Read as nothing, so that the objects they name are released.
+            // Reading nothing from them releases the objects that they refer to.
             Some(context) => left.iter().for_each(|item| context.within(item, &mut || {})),
-            // Not even the call has been looked at.
+            // The response of the call itself was never read.
             None => self.upstream.discard(left.make_contiguous()),
         }
     }
@@ -218,7 +220,7 @@ impl Drop for IncomingItems {
 
 impl fmt::Debug for IncomingItems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Incoming").field("window", &self.window).finish_non_exhaustive()
+        f.debug_struct("IncomingItems").field("window", &self.window).finish_non_exhaustive()
     }
 }
 
@@ -252,9 +254,9 @@ mod tests {
     }
 
     fn stream(window: u32) -> (Arc<Inbound>, Arc<Producer>, IncomingItems) {
-        let (inbound, maker) = (Arc::new(Inbound::default()), Arc::new(Producer::default()));
-        let incoming = IncomingItems::new(Arc::clone(&inbound), maker.clone(), window);
-        (inbound, maker, incoming)
+        let (inbound, producer) = (Arc::new(Inbound::default()), Arc::new(Producer::default()));
+        let incoming = IncomingItems::new(Arc::clone(&inbound), producer.clone(), window);
+        (inbound, producer, incoming)
     }
 
     fn next(incoming: &mut IncomingItems) -> Option<Option<Result<Value>>> {
@@ -262,23 +264,23 @@ mod tests {
     }
 
     #[test]
-    fn more_is_allowed_when_half_is_taken() {
-        let (inbound, maker, mut incoming) = stream(4);
-        inbound.push(vec![Value::Null; 4]).expect("four were allowed");
+    fn more_is_granted_when_half_is_taken() {
+        let (inbound, producer, mut incoming) = stream(4);
+        inbound.push(vec![Value::Null; 4]).expect("four are allowed");
         assert_eq!(
             inbound.push(vec![Value::Null]).expect_err("no more").kind(),
             ErrorKind::Protocol
         );
         for granted in [0, 0, 3, 3] {
             assert!(next(&mut incoming).is_some());
-            assert_eq!(maker.granted.load(Ordering::Relaxed), granted);
+            assert_eq!(producer.granted.load(Ordering::Relaxed), granted);
         }
-        inbound.push(vec![Value::Null; 3]).expect("three more were allowed");
+        inbound.push(vec![Value::Null; 3]).expect("three more are allowed");
     }
 
     #[test]
-    fn what_has_arrived_comes_before_the_end() {
-        let (inbound, maker, mut incoming) = stream(4);
+    fn arrived_items_come_before_the_end() {
+        let (inbound, producer, mut incoming) = stream(4);
         inbound.push(vec![Value::Int(1)]).expect("it is allowed");
         inbound.end(Err(Error::new(ErrorKind::Closed, "over")));
         inbound.end(Ok(()));
@@ -287,23 +289,23 @@ mod tests {
             matches!(next(&mut incoming), Some(Some(Err(error))) if error.kind() == ErrorKind::Closed)
         );
         drop(incoming);
-        assert_eq!(maker.stops.load(Ordering::Relaxed), 0, "there is nothing to stop");
+        assert_eq!(producer.stops.load(Ordering::Relaxed), 0, "there is nothing to stop");
     }
 
     #[test]
-    fn items_that_nobody_has_looked_at_are_discarded() {
-        let (inbound, maker, incoming) = stream(4);
+    fn unread_items_are_discarded() {
+        let (inbound, producer, incoming) = stream(4);
         inbound.push(vec![Value::Null; 3]).expect("it is allowed");
         drop(incoming);
-        assert_eq!(maker.discarded.load(Ordering::Relaxed), 3);
-        assert_eq!(inbound.push(vec![Value::Null]).expect("it is given back").len(), 1);
+        assert_eq!(producer.discarded.load(Ordering::Relaxed), 3);
+        assert_eq!(inbound.push(vec![Value::Null]).expect("it is returned").len(), 1);
     }
 
     #[test]
-    fn dropped_stream_stops_its_maker() {
-        let (_inbound, maker, mut incoming) = stream(4);
+    fn dropped_stream_stops_its_producer() {
+        let (_inbound, producer, mut incoming) = stream(4);
         assert!(next(&mut incoming).is_none());
         drop(incoming);
-        assert_eq!(maker.stops.load(Ordering::Relaxed), 1);
+        assert_eq!(producer.stops.load(Ordering::Relaxed), 1);
     }
 }

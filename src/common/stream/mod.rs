@@ -1,9 +1,9 @@
 //! Streams of items between a caller and a daemon, in either direction.
 //!
-//! [`Stream`] is what both ends hold. Who makes the items is a [`ItemSource`], which is
-//! asked for no more than was allowed; what arrives waits in an [`Inbound`] until its
-//! [`IncomingItems`] takes it, and allows more. Deliberately absent: frames and ids,
-//! which are the client's and the session's.
+//! Both ends hold a [`Stream`]. An [`ItemSource`] produces the items, as many as its
+//! [`Credit`] allows. Items that arrive wait in an [`Inbound`] until [`IncomingItems`]
+//! takes them and grants more. Frames and ids are not here; they belong to the client and
+//! the session.
 
 mod credit;
 mod inbound;
@@ -30,14 +30,14 @@ use crate::common::value::{Held, StreamNumber, Value, from_value, holding, to_va
 
 /// A stream of items between a caller and a daemon.
 ///
-/// Where a method returns an iterator or a stream, its caller has a `Stream`; where a
-/// method takes a `Stream`, its caller gives one, made by [`Stream::iter`] or
-/// [`Stream::new`]. Items travel as they are made, but no more than 64 of them before
-/// they are taken: a slow consumer holds its producer, and nothing else. Dropping a
-/// stream ends the making of its items.
+/// If a method returns an iterator or a stream, its caller receives a `Stream`. If a
+/// method takes a `Stream`, its caller passes one, created with [`Stream::iter`] or
+/// [`Stream::new`]. Items travel as they are produced, but at most 64 of them before they
+/// are taken, so a slow consumer slows down its producer, and nothing else. Dropping a
+/// stream stops its producer.
 ///
-/// It is also a `Stream` as the `futures` crates know it, and its items are `Result`s:
-/// the method's own failure, or the daemon's death, is the last of them.
+/// It implements the `Stream` trait of the `futures` crates, and its items are `Result`s.
+/// An error of the method, or the death of the daemon, is the last item.
 ///
 /// ```no_run
 /// # struct Log;
@@ -74,24 +74,39 @@ use crate::common::value::{Held, StreamNumber, Value, from_value, holding, to_va
 pub struct Stream<T>(Mutex<StreamState<T>>);
 
 enum StreamState<T> {
-    /// It comes from the other process.
+    /// Its items come from the other process.
     Incoming(IncomingItems),
-    /// It was made here.
+    /// Its items are produced here by an iterator.
     Iterator(Box<dyn Iterator<Item = T> + Send>),
-    /// It was made here.
+    /// Its items are produced here by a stream.
     Stream(Pin<Box<dyn futures_util::Stream<Item = T> + Send>>),
-    /// It was given to a call, or has failed.
+    /// It was passed to a call, or has failed.
     Gone,
 }
 
+/// What an item of a [`Stream`] can be read as: any type that implements
+/// `serde::Deserialize`, or an `oad::PythonProxy`.
+pub trait StreamItem: Sized {
+    #[doc(hidden)]
+    fn from_item(item: Value) -> Result<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> StreamItem for T {
+    fn from_item(item: Value) -> Result<Self> {
+        from_value(item)
+    }
+}
+
 impl<T> Stream<T> {
-    /// A stream of the items of an iterator. If it is given to a call, the iterator runs
-    /// on threads that may block; one that blocks for ever keeps its thread, and with it
-    /// the end of the async runtime that it belongs to, as `tokio::task::spawn_blocking`
-    /// does.
+    /// Creates a stream of the items of an iterator.
+    ///
+    /// In a call, the iterator runs on threads that may block. If it blocks forever, the
+    /// async runtime that the thread belongs to cannot end, as with
+    /// `tokio::task::spawn_blocking`.
     ///
     /// The proxies among its items are held until the call has ended, however long that
-    /// takes: to send very many, make more than one call.
+    /// takes. To send very many, make more than one call.
     pub fn iter<I>(items: I) -> Self
     where
         I: IntoIterator<Item = T, IntoIter: Send + 'static>,
@@ -99,12 +114,13 @@ impl<T> Stream<T> {
         Stream(Mutex::new(StreamState::Iterator(Box::new(items.into_iter()))))
     }
 
-    /// A stream of the items of another, as the `futures` crates know it. If it is given
-    /// to a call, it is polled by the async runtime that carries the daemon's connection;
-    /// if the daemon was made where there was none, that is oad's own, which has one
-    /// thread, and what blocks there holds up every daemon.
+    /// Creates a stream of the items of a stream of the `futures` crates.
     ///
-    /// The proxies among its items are held until the call has ended, as by
+    /// In a call, it is polled by the async runtime that carries the connection to the
+    /// daemon. If the daemon was created outside a runtime, that is oad's own runtime,
+    /// which has one thread: a stream that blocks there holds up every daemon.
+    ///
+    /// The proxies among its items are held until the call has ended, as with
     /// [`Stream::iter`].
     pub fn new(items: impl futures_util::Stream<Item = T> + Send + 'static) -> Self {
         Stream(Mutex::new(StreamState::Stream(Box::pin(items))))
@@ -118,48 +134,49 @@ impl<T> Stream<T> {
     }
 }
 
-impl<T: DeserializeOwned> Stream<T> {
-    /// The next item; `None` after the last.
+impl<T: StreamItem> Stream<T> {
+    /// Returns the next item; `None` after the last.
     ///
     /// # Errors
     ///
-    /// Whatever has ended the stream, as its last item: the exception of the method that
-    /// makes the items, or what keeps them from coming.
+    /// The error that has ended the stream, as its last item: the exception of the method
+    /// that produces the items, or a failure on the way.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it loses no item.
+    /// Dropping the future loses no item.
     pub async fn next(&mut self) -> Option<Result<T>> {
         StreamExt::next(self).await
     }
 
-    /// As [`next`](Stream::next), in a sync function: the thread waits. In an async one
-    /// it would hold up others.
+    /// Returns the next item, as [`next`](Stream::next) does, and blocks the thread
+    /// meanwhile. Not for async functions.
     pub fn blocking_next(&mut self) -> Option<Result<T>> {
         wait(self.next())
     }
 
-    /// The items as an iterator, in a sync function; see
-    /// [`blocking_next`](Stream::blocking_next).
+    /// Returns the items as an iterator that blocks the thread, as
+    /// [`blocking_next`](Stream::blocking_next) does.
     pub fn blocking_iter(mut self) -> impl Iterator<Item = Result<T>> + Send {
         std::iter::from_fn(move || self.blocking_next())
     }
 
-    /// All items, when the last has come: `stream.collect::<Vec<_>>()`.
+    /// Waits for the end of the stream and returns all items:
+    /// `stream.collect::<Vec<_>>()`.
     ///
     /// # Errors
     ///
-    /// Whatever has ended the stream before.
+    /// The error that has ended the stream.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it loses what has come.
+    /// Dropping the future loses the items that have come.
     pub async fn collect<C: Default + Extend<T>>(self) -> Result<C> {
         TryStreamExt::try_collect(self).await
     }
 }
 
-impl<T: DeserializeOwned> futures_util::Stream for Stream<T> {
+impl<T: StreamItem> futures_util::Stream for Stream<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<T>>> {
@@ -174,49 +191,52 @@ impl<T: DeserializeOwned> futures_util::Stream for Stream<T> {
         };
         let item = ready!(incoming.poll_next(cx)).map(|value| {
             value
-                .and_then(|value| incoming.read(value, from_value))
+                .and_then(|value| incoming.read(value, T::from_item))
                 .map_err(|error| incoming.explain(error))
         });
         if let Some(Err(_)) = &item {
-            // Nothing comes after a failure; and what was not read as a `T` would go on
-            // for nobody.
+            // Nothing comes after an error. If an item could not be read as a `T`, this
+            // stops the producer.
             *kind = StreamState::Gone;
         }
         Poll::Ready(item)
     }
 }
 
-/// As the caller of a method gives it; nowhere else.
+/// Only as an argument of a call.
 impl<T: Serialize + 'static> Serialize for Stream<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        // What the items name is held as long as the source, which is as long as the
+        // The source holds the objects that the items refer to, and lives as long as the
         // call.
         let mut held = Held::new();
         let value = move |item: T| holding(&mut held, || to_value(&item));
         let source = match self.take() {
             StreamState::Iterator(items) => ItemSource::Iterator(Box::new(items.map(value))),
             StreamState::Stream(items) => ItemSource::Stream(Box::pin(items.map(value))),
-            StreamState::Incoming(incoming) => ItemSource::Stream(Box::pin(incoming.handed_on())),
+            StreamState::Incoming(incoming) => ItemSource::Stream(Box::pin(incoming.unread())),
             StreamState::Gone => {
-                return Err(ser::Error::custom("the stream was given to a call already"));
+                return Err(ser::Error::custom("the stream was passed to a call already"));
             }
         };
         match source::send(source) {
             Some(number) => StreamNumber(number).serialize(serializer),
             None => Err(ser::Error::custom(
-                "a stream is an argument of a call, or what a method returns, and in nothing else",
+                "a stream can only be an argument of a call or the result of a method",
             )),
         }
     }
 }
 
-/// As the answer of a call, or among the arguments of a method; nowhere else.
+/// Only from the response of a call, or as an argument of a method.
 impl<'de, T> Deserialize<'de> for Stream<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let StreamNumber(number) = StreamNumber::deserialize(deserializer)?;
         let found = match LOOKUP.with_borrow(|lookup| *lookup) {
             Some(find) => find(number),
-            None => Err(Error::new(ErrorKind::WrongType, "a stream can only be read from a call")),
+            None => Err(Error::new(
+                ErrorKind::WrongType,
+                "a stream can only be read from the response of a call",
+            )),
         };
         found
             .map(|incoming| Stream(Mutex::new(StreamState::Incoming(incoming))))
@@ -231,8 +251,8 @@ impl<T> fmt::Debug for Stream<T> {
 }
 
 impl<T: Serialize + 'static> Stream<T> {
-    /// The items to be sent, for a method that returns a stream; `reply` makes a value of
-    /// each, and `hand_on` is told of each that is one already.
+    /// Returns the items to be sent, for a method that returns a stream. `reply` converts
+    /// each item into a value; `hand_on` is called with each item that already is one.
     pub(crate) fn into_source(
         self,
         reply: impl Fn(T) -> Result<Value> + Send + 'static,
@@ -249,15 +269,16 @@ impl<T: Serialize + 'static> Stream<T> {
     }
 }
 
-/// Starts to receive the stream of a number, in the call whose values are being read. No
-/// closure, because one for each argument of each call costs.
+/// Starts to receive the stream with a number, in the call whose values are being read. A
+/// plain function, because a closure would have to be made for each argument of each
+/// call.
 pub(crate) type IncomingLookup = fn(u64) -> Result<IncomingItems>;
 
 thread_local! {
     static LOOKUP: Slot<IncomingLookup> = const { RefCell::new(None) };
 }
 
-/// Reads values while the streams in them can be found.
+/// Runs `read`, which reads values, with the streams in them being found by `find`.
 pub(crate) fn finding<T>(find: IncomingLookup, read: impl FnOnce() -> T) -> T {
     with_slot(&LOOKUP, find, read).0
 }

@@ -1,4 +1,4 @@
-//! The making end of a stream: where its items come from.
+//! The sending end of a stream: where its items come from.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,18 +13,18 @@ use crate::common::error::Result;
 use crate::common::scoped::{Slot, with_slot};
 use crate::common::value::Value;
 
-/// How long items are gathered before they are sent together.
+/// How long the items of an iterator are gathered before they are sent together.
 const GATHER: Duration = Duration::from_micros(200);
 
-/// How many are sent together at the most, whatever the window is: they are held
-/// meanwhile, and so is what else the thread has to do.
+/// The most items that are sent together, whatever the window is. More would be held back
+/// meanwhile, as would the other work of the thread.
 const MOST: usize = 256;
 
 /// Where the items of a stream come from.
 pub(crate) enum ItemSource<'a> {
-    /// One that may block.
+    /// An iterator, whose `next` may block.
     Iterator(Box<dyn Iterator<Item = Result<Value>> + Send + 'a>),
-    /// One that waits.
+    /// A stream, which does not block.
     Stream(Pin<Box<dyn Stream<Item = Result<Value>> + Send + 'a>>),
 }
 
@@ -32,12 +32,12 @@ pub(crate) enum ItemSource<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) items: Vec<Value>,
-    /// Whether these are the last, and why if it is not the end.
+    /// Set with the last items: `Ok` at the end of the stream, otherwise the reason.
     pub(crate) ended: Option<Result<()>>,
 }
 
 impl Batch {
-    /// Adds what has come; gives whether there is room for more.
+    /// Adds an item, or the end; returns whether there is room for more.
     fn add(&mut self, item: Option<Result<Value>>, most: usize) -> bool {
         match item {
             Some(Ok(item)) => self.items.push(item),
@@ -54,8 +54,8 @@ impl ItemSource<'_> {
         matches!(self, ItemSource::Iterator(_))
     }
 
-    /// The next items, at most so many: those that an iterator makes within a moment.
-    /// Only for one that [may block](Source::may_block).
+    /// Returns the next items of an iterator, at most so many: those that it produces
+    /// within 200 µs, and at least one. Nothing for a stream.
     pub(crate) fn gather(&mut self, most: usize) -> Batch {
         let mut batch = Batch::default();
         if let ItemSource::Iterator(items) = self {
@@ -65,8 +65,8 @@ impl ItemSource<'_> {
         batch
     }
 
-    /// The next items, at most so many: waits for one and takes what else is there. Only
-    /// for one that does not block.
+    /// Returns the next items of a stream, at most so many: waits for one and takes those
+    /// that are ready. Nothing for an iterator.
     pub(crate) async fn wait(&mut self, most: usize) -> Batch {
         let mut batch = Batch::default();
         let ItemSource::Stream(items) = self else { return batch };
@@ -94,20 +94,23 @@ impl fmt::Debug for ItemSource<'_> {
 }
 
 thread_local! {
-    /// The streams among the arguments that are being packed.
+    /// The streams among the arguments that are being converted.
     static OUTGOING: Slot<Vec<ItemSource<'static>>> = const { RefCell::new(None) };
 }
 
-/// Runs `pack`, which turns arguments into values, and adds the streams among them to
-/// `sources`; their numbers are their places.
-pub(crate) fn outgoing<T>(sources: &mut Vec<ItemSource<'static>>, pack: impl FnOnce() -> T) -> T {
-    let (packed, left) = with_slot(&OUTGOING, std::mem::take(sources), pack);
+/// Runs `convert`, which converts arguments into values, and adds the streams among them
+/// to `sources`. The number of a stream is its index there.
+pub(crate) fn outgoing<T>(
+    sources: &mut Vec<ItemSource<'static>>,
+    convert: impl FnOnce() -> T,
+) -> T {
+    let (converted, left) = with_slot(&OUTGOING, std::mem::take(sources), convert);
     *sources = left.unwrap_or_default();
-    packed
+    converted
 }
 
-/// Takes a stream that is being packed, and gives its number; `None` if nothing is being
-/// packed.
+/// Takes a stream among the arguments, and returns its number; `None` outside the
+/// conversion of arguments.
 pub(super) fn send(source: ItemSource<'static>) -> Option<u64> {
     OUTGOING.with_borrow_mut(|outgoing| {
         let sources = outgoing.as_mut()?;

@@ -131,7 +131,8 @@ pub(super) fn exact_float(int: i64) -> Option<f64> {
     (float as i64 == int && int != i64::MAX).then_some(float)
 }
 
-/// What a [`Value`] can be indexed with: `&str`, `&Value` and `usize`; see [`Value::get`].
+/// What a [`Value`] can be indexed with: `&str`, `&Value` and `usize`; see
+/// [`Value::get`].
 ///
 /// Other crates cannot implement it.
 pub trait ValueIndex: private::FindIn {}

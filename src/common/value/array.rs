@@ -1,5 +1,4 @@
-//! Arrays of numbers, as Python's `array` and numpy have them: their bytes, and what they
-//! mean.
+//! Arrays of numbers, as Python's `array` and numpy have them.
 
 use std::fmt;
 
@@ -12,8 +11,8 @@ use crate::common::value::number::{Dtype, NumberKind};
 use crate::common::value::special::{ARRAY, Special};
 use crate::common::value::{Bytes, Number, Value};
 
-/// An array of numbers of one kind, in rows of rows of any depth; cheap to clone in its
-/// bytes.
+/// An array of numbers of one type, with any number of dimensions: Python's
+/// `array.array`, and the arrays and numbers of numpy. Cheap to clone.
 ///
 /// ```
 /// use oad::value::{Array, ArraySource};
@@ -41,88 +40,105 @@ struct ArrayParts {
 pub enum ArraySource {
     /// The standard library's `array.array`, which has one dimension.
     Array,
-    /// An array of numpy's, or one of its numbers, whose shape is empty.
+    /// An array of numpy, or, if the shape is empty, a number of numpy.
     Numpy,
 }
 
-/// More dimensions than any version of numpy allows are refused.
+/// The most dimensions that any version of numpy allows.
 const MAX_DIMENSIONS: usize = 64;
-/// More rows without anything in them are not counted out one by one.
+/// How many rows without a number in them are read one by one.
 const MAX_EMPTY_ROWS: u64 = 1 << 16;
 
 impl Array {
-    /// An array of these bytes, row after row.
+    /// Creates an array of these bytes, row after row.
     ///
-    /// The data type is as numpy's `dtype.str` has it: `<` or `>` for the end that comes
-    /// first, `|` where there is but one byte; `b` for bools, `i` and `u` for integers
-    /// with and without a sign, `f` for floats, `c` for complex numbers; and how many
-    /// bytes one takes.
+    /// The data type is written as numpy's `dtype.str`: `<` for little-endian, `>` for
+    /// big-endian, `|` for a single byte; then `b` for bools, `i` and `u` for integers
+    /// with and without a sign, `f` for floats, `c` for complex numbers; then the size of
+    /// one number in bytes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the data type is none of these, the bytes are not as
-    /// many as shape and data type say, the source does not have such arrays, or a bool
-    /// is neither 0 nor 1.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the data type is not one
+    /// of these, the number of bytes does not match the shape, `array.array` has no such
+    /// arrays, or a bool is neither 0 nor 1.
     pub fn new(source: ArraySource, dtype: &str, shape: &[u64], bytes: Bytes) -> Result<Self> {
         let dtype = dtype.parse().map_err(wrong_type)?;
         Array(Box::new(ArrayParts { source, dtype, shape: shape.to_vec(), bytes })).checked()
     }
 
-    /// An `array.array` of these numbers.
+    /// Creates an array of one dimension: an `array.array`, or, of numbers that it does
+    /// not have, such as bools, an array of numpy.
     #[must_use]
     pub fn from_slice<T: Number>(numbers: &[T]) -> Self {
-        let mut bytes = Vec::with_capacity(size_of_val(numbers));
-        numbers.iter().for_each(|number| number.push_le_bytes(&mut bytes));
-        let (source, shape) = (ArraySource::Array, vec![numbers.len() as u64]);
-        Array(Box::new(ArrayParts { source, dtype: T::DTYPE, shape, bytes: bytes.into() }))
+        let array = Array::numpy(numbers, vec![numbers.len() as u64]);
+        match T::DTYPE.is_of_array() {
+            true => Array(Box::new(ArrayParts { source: ArraySource::Array, ..*array.0 })),
+            false => array,
+        }
     }
 
-    /// The same numbers as an array of numpy's in this shape, or as one of its numbers if
-    /// the shape is empty.
+    /// An array of numpy, whose shape must be one of as many numbers.
+    pub(super) fn numpy<'a, T: Number + 'a>(
+        numbers: impl IntoIterator<Item = &'a T>,
+        shape: Vec<u64>,
+    ) -> Self {
+        let numbers = numbers.into_iter();
+        let mut bytes = Vec::with_capacity(numbers.size_hint().0 * size_of::<T>());
+        numbers.for_each(|number| number.push_le_bytes(&mut bytes));
+        let (source, dtype) = (ArraySource::Numpy, T::DTYPE);
+        Array(Box::new(ArrayParts { source, dtype, shape, bytes: bytes.into() }))
+    }
+
+    /// Makes it an array of numpy with this shape, or a number of numpy if the shape is
+    /// empty.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the shape is one of more or fewer numbers.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if the shape does not have
+    /// as many numbers.
     pub fn into_numpy(self, shape: &[u64]) -> Result<Self> {
         Array(Box::new(ArrayParts { source: ArraySource::Numpy, shape: shape.to_vec(), ..*self.0 }))
             .checked()
     }
 
-    /// What it is in Python.
+    /// Returns what it is in Python.
     #[must_use]
     pub fn source(&self) -> ArraySource {
         self.0.source
     }
 
-    /// The data type, such as `<f8`; see [`new`](Array::new).
+    /// Returns the data type, such as `<f8`; see [`new`](Array::new).
     #[must_use]
     pub fn dtype(&self) -> String {
         self.0.dtype.to_string()
     }
 
-    /// How many rows it has, and each of them, and so on; empty if it is a single number.
+    /// Returns the length of each dimension; empty for a single number.
     #[must_use]
     pub fn shape(&self) -> &[u64] {
         &self.0.shape
     }
 
-    /// The bytes of the numbers, row after row.
+    /// Returns the bytes of the numbers, row after row.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.0.bytes
     }
 
-    /// All numbers, row after row.
+    /// Returns all numbers, row after row.
+    ///
+    /// To convert numbers of another type where that is exact, read the array as a
+    /// `Vec<T>` with [`from_value`](crate::value::from_value).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if they are not of that very type; to have them converted
-    /// where that is exact, take a `Vec<T>` as the type of a result.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if they are of another type.
     pub fn to_vec<T: Number>(&self) -> Result<Vec<T>> {
         let Dtype { sort, size, order } = self.0.dtype;
         if (sort, size) != (T::DTYPE.sort, T::DTYPE.size) {
             return Err(wrong_type(format!(
-                "expected an array of {}, found one of {}",
+                "expected an array of `{}`, found one of `{}`",
                 T::DTYPE,
                 self.0.dtype
             )));
@@ -137,7 +153,7 @@ impl Array {
 
     /// # Errors
     ///
-    /// What [`new`](Array::new) says.
+    /// Those of [`new`](Array::new).
     fn checked(self) -> Result<Self> {
         let ArrayParts { source, dtype, shape, bytes } = &*self.0;
         let count = match shape.contains(&0) {
@@ -146,32 +162,35 @@ impl Array {
         };
         let size = count.and_then(|count| count.checked_mul(u64::from(dtype.size)));
         if shape.len() > MAX_DIMENSIONS {
-            return Err(wrong_type(format!("an array of more than {MAX_DIMENSIONS} dimensions")));
+            return Err(wrong_type(format!(
+                "expected an array of at most {MAX_DIMENSIONS} dimensions, found {}",
+                shape.len()
+            )));
         }
         if size != Some(bytes.len() as u64) {
             return Err(wrong_type(format!(
-                "an array of {dtype} in the shape {shape:?} does not take {} bytes",
+                "an array of `{dtype}` with the shape {shape:?} cannot have {} bytes",
                 bytes.len()
             )));
         }
         if *source == ArraySource::Array && (shape.len() != 1 || !dtype.is_of_array()) {
             return Err(wrong_type(format!(
-                "there is no array.array of {dtype} in {} dimensions",
+                "`array.array` cannot hold `{dtype}` in {} dimensions",
                 shape.len()
             )));
         }
         if dtype.sort == NumberKind::Bool && bytes.iter().any(|byte| *byte > 1) {
-            return Err(wrong_type("an array of bools in which one is neither 0 nor 1"));
+            return Err(wrong_type("a bool of the array is neither 0 nor 1"));
         }
         Ok(self)
     }
 
-    /// The one number of an array that is no array but a number.
+    /// The number that it is, if it has no dimensions.
     pub(super) fn number(&self) -> Option<Result<Value>> {
         self.0.shape.is_empty().then(|| self.0.dtype.value(&self.0.bytes))
     }
 
-    /// The numbers of an array of one dimension, the rows of one of more.
+    /// The numbers of an array of one dimension, or the rows of one of more dimensions.
     pub(super) fn into_items(self) -> Result<Box<dyn ExactSizeIterator<Item = Value>>> {
         let ArrayParts { source, dtype, mut shape, bytes } = *self.0;
         if shape.is_empty() {
@@ -182,20 +201,19 @@ impl Array {
             .take_while(|rows| **rows > 0)
             .fold(1, |all: u64, rows| all.saturating_mul(*rows));
         if bytes.is_empty() && empty > MAX_EMPTY_ROWS {
-            return Err(wrong_type(format!("an array of {empty} rows without a number in them")));
+            return Err(wrong_type(format!("the array has {empty} rows without a number in them")));
         }
         let rows = usize::try_from(shape.remove(0))
-            .map_err(|_| wrong_type("an array of too many rows"))?;
+            .map_err(|_| wrong_type("the array has too many rows"))?;
         let bytes = bytes.into_inner();
         let size = bytes.len().checked_div(rows).unwrap_or(0);
         if shape.is_empty() {
-            // Whether numbers of this data type can be read does not depend on the
-            // numbers.
+            // Whether a number can be read depends on its data type only.
             dtype.value(&vec![0; usize::from(dtype.size)])?;
             return Ok(Box::new((0..rows).map(move |row| {
                 dtype
                     .value(&bytes[row * size..][..size])
-                    .expect("one of the data type could be read")
+                    .expect("a number of this data type was read above")
             })));
         }
         Ok(Box::new((0..rows).map(move |row| {
@@ -211,7 +229,7 @@ impl<T: Number> From<&[T]> for Array {
     }
 }
 
-/// Tells what its numbers are and how many, but none of them.
+/// Shows the source, the data type and the shape.
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Array({:?}, {}, {:?})", self.0.source, self.0.dtype, self.0.shape)
@@ -246,13 +264,13 @@ mod tests {
             let error = array.to_vec::<u16>().expect_err("it has signs");
             assert_eq!(
                 error.to_string(),
-                format!("expected an array of <u2, found one of {dtype}")
+                format!("expected an array of `<u2`, found one of `{dtype}`")
             );
         }
     }
 
     #[test]
-    fn senseless_arrays_are_refused() {
+    fn inconsistent_arrays_are_refused() {
         let cases: [(ArraySource, &str, &[u64], usize); 12] = [
             (ArraySource::Numpy, "<f8", &[2], 15),
             (ArraySource::Numpy, "<f8", &[u64::MAX, u64::MAX], 0),
@@ -271,7 +289,7 @@ mod tests {
             let error = Array::new(source, dtype, shape, vec![0; bytes].into()).expect_err(dtype);
             assert_eq!(error.kind(), ErrorKind::WrongType);
         }
-        Array::new(ArraySource::Numpy, "|b1", &[1], vec![2].into()).expect_err("2 is no bool");
+        Array::new(ArraySource::Numpy, "|b1", &[1], vec![2].into()).expect_err("2 is not a bool");
         Array::new(ArraySource::Numpy, "|b1", &[0; 65], vec![].into())
             .expect_err("it has too many dimensions");
     }

@@ -6,13 +6,13 @@ use std::ops::Deref;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes, cheap to clone. A `Vec<u8>` works too and travels as well; this says that they
-/// are bytes, not numbers.
+/// Bytes, cheap to clone: Python's `bytes`. A `Vec<u8>` is a list of integers instead,
+/// because serde cannot tell it from other vectors.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(bytes::Bytes);
 
 impl Bytes {
-    /// The bytes as a vector; copied only if somebody else holds them too.
+    /// Returns the bytes as a vector; they are copied only if they are shared.
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         self.0.into()

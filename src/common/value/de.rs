@@ -140,7 +140,8 @@ fn wrong_kind(what: impl fmt::Display, found: &Value) -> Fault {
             "expected {what}, found an object, which stays in its process"
         ))
         .advise("ask for a `Proxy`"),
-        // Names of Rust's types have the name of their crate, names of Python's are dotted.
+        // Names of Rust's types have the name of their crate, names of Python's are
+        // dotted.
         rust if rust.contains("::") => Fault::wrong_type(format!(
             "expected {what}, found a `{rust}`, which stays in its daemon"
         ))
@@ -228,8 +229,8 @@ impl<'de> Deserializer<'de> for FromValue {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
-            // `Uuid` asks for a `str`, and accepts bytes too. `String` asks for a string, and
-            // does not come here.
+            // `Uuid` asks for a `str`, and accepts bytes too. `String` asks for a string,
+            // and does not come here.
             Value::Uuid(uuid) => visitor.visit_bytes(uuid.as_bytes()),
             _ => self.deserialize_string(visitor),
         }

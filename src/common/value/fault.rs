@@ -40,7 +40,8 @@ impl Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        // An error of a conversion has no call and no daemon yet: only the reason and advice.
+        // An error of a conversion has no call and no daemon yet: only the reason and
+        // advice.
         Fault::new(error.kind(), error.to_string())
     }
 }

@@ -1,8 +1,8 @@
 //! The name of an object that stays in its daemon, and what keeps the object there.
 //!
-//! A handle in an answer keeps its object. But a handle is a serde type like any other,
-//! and serde hands no context down. So who reads an answer puts what its handles keep
-//! where a handle finds its own: beside the thread, for as long as the reading takes.
+//! A handle in a response keeps its object alive by a lease. Serde passes no context to
+//! `Deserialize` implementations, so the reader of a response puts the leases of its
+//! handles into a thread-local slot, where each handle finds its own.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -17,10 +17,13 @@ use crate::common::scoped::{Slot, with_slot};
 use crate::common::value::special::HANDLE;
 use crate::common::value::{Value, hold};
 
-/// The name of an object that stays in its daemon. It means nothing in any other. What
-/// keeps the object there is a [`Proxy`](crate::Proxy), or the handle in a value that a
-/// call has returned; the handle of a proxy is only a name. Two handles are equal if they
-/// name the same object.
+/// The name of an object that stays in its daemon.
+///
+/// A handle in a value that a call has returned keeps the object alive, as a
+/// [`Proxy`](crate::Proxy) does. The handle of a proxy, [`Proxy::handle`], is only a
+/// name. Two handles are equal if they name the same object.
+///
+/// [`Proxy::handle`]: crate::Proxy::handle
 #[derive(Clone)]
 pub struct Handle {
     daemon: Uuid,
@@ -29,21 +32,21 @@ pub struct Handle {
     lease: Option<HandleLease>,
 }
 
-/// What keeps an object in its daemon, as long as anybody has it.
+/// What keeps an object in its daemon.
 pub(crate) type HandleLease = Arc<dyn Any + Send + Sync>;
 
 thread_local! {
-    /// What the handles keep that are being read.
+    /// The leases of the handles that are being read.
     static LEASES: Slot<Vec<(Handle, HandleLease)>> = const { RefCell::new(None) };
 }
 
-/// Reads a value with these handles. Each keeps what belongs to it; what is not taken is
-/// let go of.
+/// Runs `read`, which reads a value with these handles. Each handle takes its own lease;
+/// leases that no handle has taken are dropped.
 pub(crate) fn leasing<T>(leases: Vec<(Handle, HandleLease)>, read: impl FnOnce() -> T) -> T {
     with_slot(&LEASES, leases, read).0
 }
 
-/// What the daemon has said of the object.
+/// What the daemon has reported about an object.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjectKind {
     pub(crate) type_name: String,
@@ -53,7 +56,7 @@ pub(crate) struct ObjectKind {
     pub(crate) name: String,
 }
 
-/// How a handle is spelled where it is not a handle of its own kind, as in JSON.
+/// The form of a handle in other formats, such as JSON.
 #[derive(Serialize, Deserialize)]
 pub(super) struct PlainHandle {
     daemon: Uuid,
@@ -71,7 +74,7 @@ impl Handle {
         Handle { daemon, id, kind: None, lease: None }
     }
 
-    /// The same, with what is known of the object.
+    /// Sets what is known about the object.
     pub(crate) fn of_kind(self, kind: ObjectKind) -> Self {
         Handle { kind: (kind != ObjectKind::default()).then(|| Arc::new(kind)), ..self }
     }
@@ -93,43 +96,43 @@ impl Handle {
         self.kind.as_ref().map_or("", |kind| &kind.name)
     }
 
-    /// What it keeps its object by, if it came in an answer.
+    /// Returns the lease, if the handle came in a response.
     pub(crate) fn into_lease(self) -> Option<HandleLease> {
         self.lease
     }
 
-    /// The UUID of the daemon that holds the object.
+    /// Returns the UUID of the daemon that holds the object.
     #[must_use]
     pub fn daemon(&self) -> Uuid {
         self.daemon
     }
 
-    /// The object's number in that daemon.
+    /// Returns the object's number in that daemon.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The registered name of the object's type, such as `my_crate::Counter`; empty if
-    /// the daemon has not told it.
+    /// Returns the name of the object's type, such as `my_crate::Counter` or
+    /// `pathlib.PosixPath`; empty if the daemon has not reported it.
     #[must_use]
     pub fn type_name(&self) -> &str {
         self.kind.as_ref().map_or("", |kind| &kind.type_name)
     }
 
-    /// The registered names of the interfaces that the object implements, as far as the
-    /// daemon has told them.
+    /// Returns the names of the interfaces that the object implements, as far as the
+    /// daemon has reported them.
     pub fn interfaces(&self) -> impl ExactSizeIterator<Item = &str> {
         self.kind.as_ref().map_or(&[][..], |kind| &kind.interfaces).iter().map(String::as_str)
     }
 }
 
 impl Value {
-    /// The handles in a value, each as often as it is there.
+    /// Returns the handles in it, each as often as it occurs.
     pub(crate) fn handles(&self) -> Vec<Handle> {
         let mut handles = Vec::new();
-        // Not by recursion, and not before there is need of it: this looks at every
-        // argument and every answer.
+        // A loop, because a value may be deeper than the stack. It allocates nothing for
+        // flat values, because it looks at every argument and every response.
         let mut ahead = Vec::new();
         let mut next = Some(self);
         while let Some(value) = next {
@@ -190,7 +193,7 @@ impl From<&Handle> for PlainHandle {
     }
 }
 
-/// As `3@` and the daemon's UUID.
+/// Writes the object's number, `@` and the daemon's UUID.
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.id, self.daemon)

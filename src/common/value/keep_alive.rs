@@ -1,4 +1,4 @@
-//! What the values of a call name, and what must not go before the call is answered.
+//! What keeps the objects alive that the values of a call refer to.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -6,21 +6,21 @@ use std::sync::Arc;
 
 use crate::common::scoped::{Slot, with_slot};
 
-/// What is held for a call, until it is answered.
+/// References that a call holds until its response.
 pub(crate) type Held = Vec<Arc<dyn Any + Send + Sync>>;
 
 thread_local! {
-    /// What the values name that are being made.
+    /// The references of the values that are being made.
     static HELD: Slot<Held> = const { RefCell::new(None) };
 }
 
-/// Keeps what a value names; for the `Serialize` of what names something. Outside of a
-/// call there is nothing to keep it for.
-pub(crate) fn hold(named: Arc<dyn Any + Send + Sync>) {
-    HELD.with_borrow_mut(|held| held.as_mut().map(|held| held.push(named)));
+/// Holds a reference for the call whose values are being made; outside a call it does
+/// nothing. Called by `Serialize` implementations.
+pub(crate) fn hold(reference: Arc<dyn Any + Send + Sync>) {
+    HELD.with_borrow_mut(|held| held.as_mut().map(|held| held.push(reference)));
 }
 
-/// Makes values, and adds what they name to `held`.
+/// Runs `make`, which makes values, and adds the references in them to `held`.
 pub(crate) fn holding<T>(held: &mut Held, make: impl FnOnce() -> T) -> T {
     let (made, left) = with_slot(&HELD, std::mem::take(held), make);
     *held = left.unwrap_or_default();

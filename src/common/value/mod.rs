@@ -1,39 +1,88 @@
-//! Values: what travels between a caller and a daemon, exactly, and how Rust's types
-//! become values.
+//! Values: what travels between a caller and a daemon, exactly.
 //!
-//! Every `serde` type converts on its own, by this table. The way back is exact or an
-//! error, never a lossy change: an integer that does not fit is refused, and a float
-//! never becomes an integer.
+//! Every type that implements serde's traits is converted by this table, in both
+//! directions. Reading is exact or an error, never a lossy change: an integer that does
+//! not fit is refused, and a float never becomes an integer. To convert by hand, use
+//! [`to_value`] and [`from_value`].
 //!
-//! | in Rust | as a value | back from |
+//! | in Rust | as a [`Value`] | in Python | also read from |
+//! |---|---|---|---|
+//! | `()`, a unit struct, `None` | `Null` | `None` | |
+//! | `Some(x)` | the value of `x`, or `Some` if that would read as `None` | as `x` | |
+//! | `bool` | `Bool` | `bool` | |
+//! | an integer of any width, [`BigInt`] | `Int`, beyond 64 bits `BigInt` | `int` | |
+//! | `f32`, `f64` | `Float`, with every bit | `float` | an integer that a float equals |
+//! | `char`, a string | `Text` | `str` | |
+//! | [`RawText`] | `RawText` | `str` with lone surrogates | |
+//! | [`Bytes`], and types that serialize as bytes | `Bytes` | `bytes` | `bytearray`, `memoryview`, a list of small integers |
+//! | `Vec`, a slice, `HashSet` and other sequences, of bytes too | `List` | `list` | a tuple, a set, an array, bytes |
+//! | a tuple, an array `[T; N]`, a tuple struct | `Tuple` | `tuple` | a list of the same length |
+//! | a newtype struct | the value inside | | |
+//! | a map | `Map`, in its order, with keys of any kind | `dict` | |
+//! | a struct | `Map` with the names of its fields | `dict` | |
+//! | an enum: a unit variant | `Text`, its name | `str` | |
+//! | an enum: any other variant | `Map` of one entry, its name and content | `dict` | |
+//! | [`Duration`](std::time::Duration), [`TimeDelta`] | `TimeDelta` | `timedelta` | |
+//! | [`SystemTime`](std::time::SystemTime) | `DateTime` in UTC | `datetime` | a `datetime` with an offset |
+//! | [`Date`], [`Time`], [`DateTime`] | the same | `date`, `time`, `datetime` | |
+//! | [`Decimal`], [`Complex`], [`Slice`], [`Range`] | the same | the same | |
+//! | [`Set`] | `Set` | `set` | a `frozenset` |
+//! | `Uuid` | `Text`, as its `Serialize` writes it | `str` | a `UUID` |
+//! | [`Array`] | `Array` | `array.array`, an array or number of numpy | |
+//! | a proxy, [`Handle`] | `Handle` | the object itself | |
+//! | [`Value`] | itself | by its kind | anything |
+//!
+//! Three rows surprise. A Rust array or tuple is a Python *tuple*; a `Vec` is a list. A
+//! `Vec<u8>` is a *list* of integers, because serde cannot tell it from other vectors;
+//! for Python's `bytes` use [`Bytes`], or any type that serializes as bytes. And numpy's
+//! arrays are read by the types of Rust: one of one dimension as a `Vec<f64>`, one of two
+//! as a `Vec<Vec<f64>>`, and a number of numpy, such as the result of `mean`, as an
+//! `f64`:
+//!
+//! ```no_run
+//! # async fn example() -> oad::Result<()> {
+//! use oad::value::Array;
+//!
+//! let numpy = oad::python_module("numpy").await?;
+//! // The shape is a tuple in Python, so it is a tuple or an array in Rust.
+//! let zeros: Vec<Vec<f64>> = numpy.call("zeros", ([2, 3],)).await?;
+//! assert_eq!(zeros, [[0.0; 3]; 2]);
+//! // A list of lists would work too, but an array is copied as bytes.
+//! let rows = Array::from_slice(&[1.0, 2.0, 3.0, 4.0]).into_numpy(&[2, 2])?;
+//! let mean: f64 = numpy.call("mean", (rows,)).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! `Duration` and `SystemTime` are recognized by the name and the fields that serde
+//! writes for them; a struct of yours that has exactly the same is treated the same, and
+//! reads back as what it was. They keep their nanoseconds between Rust objects. Python's
+//! times have microseconds, so a time with more digits is an error where it is sent to
+//! Python: round it first. A `Duration` of 1,000,000,000 days or more, and a `SystemTime`
+//! after the year 9999, which Python cannot hold, are maps of their fields. A
+//! `SystemTime` is read from a `datetime` with an offset, from 1970 on.
+//!
+//! To learn how the result of a Python call should travel, oad lets the type that was
+//! asked for read made-up data once per call. A `Deserialize` implementation should
+//! therefore not have side effects.
+//!
+//! In other formats, such as JSON, each of oad's own types has a plain form that reads
+//! back. Values may be nested 32 levels deep; deeper ones are refused before anything is
+//! sent.
+//!
+//! # Types of other crates
+//!
+//! These features, off by default, convert the types of other crates with `From` and
+//! `TryFrom`, and in fields with `#[serde(with = "oad::value::as_value")]`; see
+//! [`as_value`]. All conversions are exact or an error.
+//!
+//! | feature | types | as |
 //! |---|---|---|
-//! | `()`, a unit struct, `None` | [`Value::Null`] | the same |
-//! | `Some(x)` | the value of `x`; [`Value::Some`] where that would read as `None` | any value but null |
-//! | `bool` | [`Value::Bool`] | the same |
-//! | an integer of any width | [`Value::Int`], beyond 64 bits [`Value::BigInt`] | the same, if it fits |
-//! | `f32`, `f64` | [`Value::Float`], every bit of it | the same, or an integer, if that is exact |
-//! | `char`, a string | [`Value::Text`] | the same |
-//! | bytes in serde's sense, such as [`Bytes`] | [`Value::Bytes`] | the same, or a list of small integers |
-//! | a sequence (`Vec`, `HashSet` …) | [`Value::List`], packed where all are numbers | a list, a tuple, bytes |
-//! | a tuple, a tuple struct | [`Value::Tuple`] | a tuple or a list of that length |
-//! | a newtype struct | the value of what is in it | the same |
-//! | a map | [`Value::Map`], in its order, with keys of any kind | the same |
-//! | a struct | [`Value::Map`] with its fields' names | the same |
-//! | an enum: a unit variant | [`Value::Text`], its name | the same |
-//! | an enum: any other variant | [`Value::Map`] of one entry, its name and what is in it | the same |
-//! | `Uuid` | [`Value::Text`], as its `Serialize` writes it | the same, or [`Value::Uuid`] |
-//! | `Duration` and other types of Rust's library | what their `Serialize` says | the same |
-//! | [`Value`], [`BigInt`], [`Handle`] | itself | itself |
-//! | [`Complex`], [`RawText`], [`Slice`], [`Range`], [`Decimal`], [`Array`] | itself | itself |
-//! | [`Date`], [`Time`], [`DateTime`], [`TimeDelta`] | itself | itself |
-//! | [`Set`] | itself | itself, or [`Value::FrozenSet`] |
-//!
-//! Sequences read sets too, and arrays: `Vec<f64>` an array of one dimension,
-//! `Vec<Vec<f64>>` one of two, and a plain `f64` an array of none, which is how numpy's
-//! numbers travel; by the rules above for each number. In formats other than this, such
-//! as JSON, each of oad's own types has a plain form that reads back.
-//!
-//! Values may be nested 32 levels deep; deeper ones are refused before anything is sent.
+//! | `jiff` | `civil::Date`, `civil::Time`, `civil::DateTime`, `Timestamp`, `ZonedDateTime`, `SignedDuration` | [`Date`], [`Time`], [`DateTime`], [`TimeDelta`] |
+//! | `chrono` | `NaiveDate`, `NaiveTime`, `NaiveDateTime`, `DateTime<Utc>`, `DateTime<FixedOffset>`, `TimeDelta` | the same |
+//! | `num-bigint` | `BigInt`, `BigUint` | [`BigInt`] |
+//! | `rust_decimal` | `Decimal` | [`Decimal`] |
+//! | `ndarray` | arrays of any dimension and layout | [`Array`] of numpy |
+//! | `half` | `f16`, also in arrays | `f64`, [`Array`] of `<f2` |
 
 mod access;
 mod array;
@@ -44,6 +93,7 @@ mod de;
 mod debug;
 mod decimal;
 mod fault;
+mod foreign;
 mod handle;
 mod integer;
 mod keep_alive;
@@ -63,6 +113,7 @@ pub use access::ValueIndex;
 pub use array::{Array, ArraySource};
 pub use complex::Complex;
 pub use decimal::Decimal;
+pub use foreign::{AsValue, as_value};
 pub use handle::Handle;
 pub(crate) use handle::{HandleLease, ObjectKind, leasing};
 pub use integer::BigInt;
@@ -88,26 +139,29 @@ use uuid::Uuid;
 
 use crate::common::error::Result;
 
-/// How many levels deep a value may be nested. It is also the most that a setting can
-/// allow: the protobuf library decodes 100 levels of messages, and a level of a map takes
-/// three.
+/// How many levels deep a value may be nested, and the most that a setting can allow: the
+/// protobuf library decodes 100 levels of messages, and a level of a map takes three.
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// What travels between a caller and a daemon.
 ///
-/// Equality is exact: a float equals another if all bits are equal, so `NaN` equals
-/// itself and `0.0` is not `-0.0`. `Debug` tells the kind and the size but never the
-/// contents, so that no log holds them.
+/// [`to_value`] and [`from_value`] convert from and to serde types, `From` from plain
+/// ones; [`as_str`](Value::as_str) and its siblings look inside, and so does indexing
+/// with a position or a key.
+///
+/// Equality is exact: floats are equal if all bits are, so `NaN` equals itself and `0.0`
+/// is not `-0.0`. `Debug` shows the kind and the contents, up to a bound in length and
+/// depth.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Value {
-    /// Nothing.
+    /// The absence of a value: Python's `None`.
     Null,
     /// A truth value, never a number.
     Bool(bool),
     /// An integer that fits 64 bits.
     Int(i64),
-    /// An integer that does not.
+    /// An integer that does not fit 64 bits. `Value::from` makes it of a [`BigInt`].
     BigInt(BigInt),
     /// A floating-point number.
     Float(f64),
@@ -121,7 +175,7 @@ pub enum Value {
     Tuple(Vec<Value>),
     /// A map, in its order.
     Map(Vec<(Value, Value)>),
-    /// `Some` of what would otherwise read as nothing: `Some(None)`, `Some(())`.
+    /// `Some` of what would otherwise read as `None`: `Some(None)`, `Some(())`.
     Some(Box<Value>),
     /// The name of an object that stays in its daemon.
     Handle(Handle),
@@ -129,13 +183,13 @@ pub enum Value {
     Stream(u64),
     /// A complex number.
     Complex(Complex),
-    /// A set that may change: Python's `set`.
+    /// A mutable set: Python's `set`.
     Set(Set),
-    /// A set that may not: Python's `frozenset`.
+    /// An immutable set: Python's `frozenset`.
     FrozenSet(Set),
-    /// Text with lone surrogates; what has none is [`Value::Text`].
+    /// Text with lone surrogates; text without them is [`Value::Text`].
     RawText(RawText),
-    /// What stands between the brackets of Python's `x[start:stop:step]`.
+    /// Python's `slice`: what stands between the brackets of `x[start:stop:step]`.
     Slice(Box<Slice>),
     /// Python's `range`.
     Range(Box<Range>),
@@ -145,18 +199,18 @@ pub enum Value {
     Time(Time),
     /// A day and a time of it.
     DateTime(DateTime),
-    /// A span of time.
+    /// A time span.
     TimeDelta(TimeDelta),
     /// A decimal number.
     Decimal(Decimal),
     /// A UUID.
     Uuid(Uuid),
-    /// An array of numbers of one kind.
+    /// An array of numbers of one type.
     Array(Array),
 }
 
 impl Value {
-    /// What kind of value it is, as messages say it: "text", "a list".
+    /// Returns the name of its kind for messages, such as "text" or "a list".
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
         match self {
@@ -180,7 +234,7 @@ impl Value {
             Value::Date(_) => "a date",
             Value::Time(_) => "a time",
             Value::DateTime(_) => "a date and time",
-            Value::TimeDelta(_) => "a span of time",
+            Value::TimeDelta(_) => "a time span",
             Value::Decimal(_) => "a decimal number",
             Value::Uuid(_) => "a UUID",
             Value::Array(_) => "an array",
@@ -190,7 +244,7 @@ impl Value {
     /// # Errors
     ///
     /// [`ErrorKind::TooDeep`](crate::ErrorKind::TooDeep) if it is nested deeper than
-    /// `limit`.
+    /// `limit` levels.
     pub(crate) fn check_depth(&self, limit: usize) -> Result<()> {
         match self.depth() {
             depth if depth <= limit => Ok(()),
@@ -198,10 +252,11 @@ impl Value {
         }
     }
 
-    /// How many levels deep it is nested: 0 for a number, 1 for a list of numbers.
+    /// Returns how many levels deep it is nested: 0 for a number, 1 for a list of
+    /// numbers.
     #[must_use]
     pub fn depth(&self) -> usize {
-        // Not by recursion: a value may be deeper than the stack.
+        // A loop and not recursion, because a value may be deeper than the stack.
         let mut deepest = 0;
         let mut ahead = vec![(self, 0)];
         while let Some((value, depth)) = ahead.pop() {

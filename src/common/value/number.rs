@@ -1,15 +1,18 @@
-//! What the numbers of an array are.
+//! The numbers of an array, and their data types.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::Result;
+use crate::common::value::fault::{Excerpt, wrong_type};
 use crate::common::value::{Complex, Value};
 
-/// A number that an [`Array`](crate::value::Array) can be made of: the integers of up to
-/// 64 bits, `f32` and `f64`. It is not for others to implement.
+/// A number that an [`Array`](crate::value::Array) can be made of: `bool`, the integers
+/// of up to 64 bits, `f32`, `f64`, [`Complex`], and `half::f16` with the feature `half`.
+///
+/// Other crates cannot implement it.
 pub trait Number: sealed::Sealed {}
 
 pub(super) mod sealed {
@@ -20,7 +23,7 @@ pub(super) mod sealed {
 
         fn push_le_bytes(self, bytes: &mut Vec<u8>);
 
-        /// The bytes are as many as the number takes.
+        /// Reads the number from its bytes, which must be as many as it takes.
         fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self;
     }
 }
@@ -31,11 +34,11 @@ pub(super) mod sealed {
 pub struct Dtype {
     pub(super) order: ByteOrder,
     pub(super) sort: NumberKind,
-    /// How many bytes a number takes.
+    /// The bytes of one number.
     pub(super) size: u8,
 }
 
-/// Which end of a number comes first; the little one where there is but one byte.
+/// Which end of a number comes first; `Little` if it has only one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
     Little,
@@ -52,19 +55,23 @@ pub(super) enum NumberKind {
 }
 
 macro_rules! numbers {
-    ($($type:ident $sort:ident),*) => {
+    ($($type:ty, $sort:ident);* $(;)?) => {
         $(
             impl Number for $type {}
 
             impl sealed::Sealed for $type {
-                const DTYPE: Dtype = Dtype { order: ByteOrder::Little, sort: NumberKind::$sort, size: size_of::<$type>() as u8 };
+                const DTYPE: Dtype = Dtype {
+                    order: ByteOrder::Little,
+                    sort: NumberKind::$sort,
+                    size: size_of::<$type>() as u8,
+                };
 
                 fn push_le_bytes(self, bytes: &mut Vec<u8>) {
                     bytes.extend(self.to_le_bytes());
                 }
 
                 fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self {
-                    let bytes = bytes.try_into().expect("they are as many as the number takes");
+                    let bytes = bytes.try_into().expect("the bytes are those of one number");
                     match order {
                         ByteOrder::Little => Self::from_le_bytes(bytes),
                         ByteOrder::Big => Self::from_be_bytes(bytes),
@@ -75,9 +82,44 @@ macro_rules! numbers {
     };
 }
 
-numbers!(
-    i8 Signed, i16 Signed, i32 Signed, i64 Signed, u8 Unsigned, u16 Unsigned, u32 Unsigned, u64 Unsigned, f32 Float, f64 Float
-);
+numbers! {
+    i8, Signed; i16, Signed; i32, Signed; i64, Signed;
+    u8, Unsigned; u16, Unsigned; u32, Unsigned; u64, Unsigned;
+    f32, Float; f64, Float;
+}
+
+#[cfg(feature = "half")]
+numbers! { half::f16, Float }
+
+impl Number for bool {}
+
+impl sealed::Sealed for bool {
+    const DTYPE: Dtype = Dtype { order: ByteOrder::Little, sort: NumberKind::Bool, size: 1 };
+
+    fn push_le_bytes(self, bytes: &mut Vec<u8>) {
+        bytes.push(self.into());
+    }
+
+    fn from_bytes(bytes: &[u8], _: ByteOrder) -> Self {
+        bytes != [0]
+    }
+}
+
+impl Number for Complex {}
+
+impl sealed::Sealed for Complex {
+    const DTYPE: Dtype = Dtype { order: ByteOrder::Little, sort: NumberKind::Complex, size: 16 };
+
+    fn push_le_bytes(self, bytes: &mut Vec<u8>) {
+        self.re.push_le_bytes(bytes);
+        self.im.push_le_bytes(bytes);
+    }
+
+    fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self {
+        let (re, im) = bytes.split_at(bytes.len() / 2);
+        Complex { re: f64::from_bytes(re, order), im: f64::from_bytes(im, order) }
+    }
+}
 
 impl Dtype {
     /// Whether there is an `array.array` of such numbers.
@@ -89,12 +131,12 @@ impl Dtype {
         }
     }
 
-    /// The number that these bytes stand for, exactly.
+    /// Reads the number that these bytes are, exactly.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if Rust has no number that could hold it, whatever the
-    /// bytes are.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if Rust has no number of
+    /// this data type, whatever the bytes are.
     pub(super) fn value(self, bytes: &[u8]) -> Result<Value> {
         Ok(match self.sort {
             NumberKind::Bool => Value::Bool(bytes != [0]),
@@ -126,15 +168,14 @@ impl Dtype {
             2 => Ok(widened(u16::from_bytes(bytes, self.order).into(), 5, 10)),
             4 => Ok(widened(u32::from_bytes(bytes, self.order), 8, 23)),
             8 => Ok(f64::from_bytes(bytes, self.order)),
-            _ => Err(Error::new(
-                ErrorKind::WrongType,
-                format!("Rust has no floats such as those of an array of {self}"),
-            )),
+            _ => {
+                Err(wrong_type(format!("Rust has no type for the numbers of an array of `{self}`")))
+            }
         }
     }
 }
 
-/// The float of fewer bits, exactly: the processor's own conversion would change a
+/// Widens a float of fewer bits, exactly: the processor's own conversion would change a
 /// signalling `NaN`.
 fn widened(bits: u32, exponent_bits: u32, mantissa_bits: u32) -> f64 {
     let mantissa = bits & ((1 << mantissa_bits) - 1);
@@ -157,7 +198,7 @@ impl FromStr for Dtype {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("{text:?} is no data type of numbers");
+        let bad = || format!("`{}` is not a data type of numbers", Excerpt(text));
         let (order, rest) = text.split_at_checked(1).ok_or_else(bad)?;
         let (sort, size) = rest.split_at_checked(1).ok_or_else(bad)?;
         let (sort, sizes) = match sort {

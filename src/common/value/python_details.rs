@@ -1,4 +1,4 @@
-//! What an exception carries as values.
+//! What a Python exception carries as values.
 
 use std::sync::Arc;
 
@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::common::error::Exception;
 use crate::common::value::{Value, from_value};
 
-/// What a Python exception says of itself, and the exceptions behind it. No way leads
-/// from one back to itself.
+/// The parts of a Python exception, and the exceptions behind it. There are no cycles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PythonDetails {
     pub(crate) mro: Vec<String>,
@@ -19,9 +18,9 @@ pub(crate) struct PythonDetails {
     pub(crate) context: Option<Arc<Exception>>,
     pub(crate) suppress_context: bool,
     pub(crate) group: Vec<Arc<Exception>>,
-    /// The lines of the traceback but the last.
+    /// The traceback without its last line.
     pub(crate) stack: String,
-    /// How many exceptions behind this very one were left out.
+    /// How many exceptions directly behind this one were omitted.
     pub(crate) omitted: u64,
 }
 
@@ -30,43 +29,44 @@ impl PythonDetails {
         exception.value.as_ref()?.downcast_ref()
     }
 
-    /// The exceptions right behind this one.
+    /// The exceptions directly behind this one.
     pub(crate) fn behind(&self) -> impl Iterator<Item = &Arc<Exception>> {
         self.cause.iter().chain(&self.context).chain(&self.group)
     }
 
-    /// What it was raised from, or else what was being handled.
+    /// What it was raised from, or otherwise what was being handled.
     fn origin(&self) -> Option<&Exception> {
         self.cause.as_deref().or_else(|| self.context.as_deref().filter(|_| !self.suppress_context))
     }
 }
 
 impl Exception {
-    /// Tells of those behind it what is told of each that stands alone; within an account
-    /// it would be said many times over.
+    /// Fills in what an exception of its own says about those behind it: causes,
+    /// traceback, and how many were omitted. Those behind another do without, or the same
+    /// text would be repeated many times.
     pub(crate) fn summed_up(mut self) -> Self {
-        let Some(account) = PythonDetails::of(&self) else { return self };
+        let Some(details) = PythonDetails::of(&self) else { return self };
         let mut causes = Vec::new();
-        let mut next = account.origin();
+        let mut next = details.origin();
         while let Some(cause) = next {
             causes.push(cause.headline());
             next = PythonDetails::of(cause).and_then(PythonDetails::origin);
         }
-        let mut omitted = account.omitted;
+        let mut omitted = details.omitted;
         let mut known: Vec<&Arc<Exception>> = Vec::new();
-        let mut ahead: Vec<_> = account.behind().collect();
+        let mut ahead: Vec<_> = details.behind().collect();
         while let Some(exception) = ahead.pop() {
             if known.iter().any(|known| Arc::ptr_eq(known, exception)) {
                 continue;
             }
             known.push(exception);
-            if let Some(account) = PythonDetails::of(exception) {
-                omitted += account.omitted;
-                ahead.extend(account.behind());
+            if let Some(details) = PythonDetails::of(exception) {
+                omitted += details.omitted;
+                ahead.extend(details.behind());
             }
         }
-        let notes = account.notes.iter().map(|note| format!("{note}\n")).collect::<String>();
-        let own_text = format!("{}{}\n{notes}", account.stack, self.headline());
+        let notes = details.notes.iter().map(|note| format!("{note}\n")).collect::<String>();
+        let own_text = format!("{}{}\n{notes}", details.stack, self.headline());
         self.traceback.get_or_insert(own_text);
         (self.causes, self.omitted) = (causes, omitted);
         self
@@ -80,62 +80,64 @@ impl Exception {
         }
     }
 
-    /// The error itself, if its type could be serialized in the daemon and is a `T` here.
-    /// `None` for a Python exception.
+    /// Returns the error itself, if its type could be serialized in the daemon and it is
+    /// a `T`; `None` for a Python exception.
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self) -> Option<T> {
         from_value(self.value.as_ref()?.downcast_ref::<Value>()?.clone()).ok()
     }
 
-    /// The names of a Python exception's type and of all that it derives from, in the
-    /// order of method resolution.
+    /// Returns the names of a Python exception's type and its base types, in the order of
+    /// method resolution.
     #[must_use]
     pub fn mro(&self) -> Vec<String> {
-        PythonDetails::of(self).map(|account| account.mro.clone()).unwrap_or_default()
+        PythonDetails::of(self).map(|details| details.mro.clone()).unwrap_or_default()
     }
 
-    /// The arguments of a Python exception; what is no value, or is nested deeper than 30
-    /// levels, is text that shows it.
+    /// Returns the arguments of a Python exception. An argument that cannot be converted
+    /// to a value, or is nested deeper than 30 levels, is text that shows it.
     #[must_use]
     pub fn args(&self) -> Vec<Value> {
-        PythonDetails::of(self).map(|account| account.args.clone()).unwrap_or_default()
+        PythonDetails::of(self).map(|details| details.args.clone()).unwrap_or_default()
     }
 
-    /// An attribute of a Python exception: one that was set, or that its type keeps, such
-    /// as `errno` and `filename` of an `OSError`, `code` of a `SystemExit`, or what
-    /// stands in `__slots__`. What is no value, or is nested deeper than 30 levels, is
-    /// text that shows it. Properties are not among them, because no code of the
-    /// exception's is run to read them.
+    /// Returns an attribute of a Python exception: one that was set, or that its type
+    /// keeps, such as `errno` and `filename` of an `OSError`, `code` of a `SystemExit`,
+    /// or a name in `__slots__`.
+    ///
+    /// An attribute that cannot be converted to a value, or is nested deeper than 30
+    /// levels, is text that shows it. Properties are not included, because reading them
+    /// would run code of the exception.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<Value> {
         let mut attributes = PythonDetails::of(self)?.attributes.iter();
         attributes.find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
-    /// The notes of a Python exception.
+    /// Returns the notes of a Python exception.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        PythonDetails::of(self).map(|account| account.notes.clone()).unwrap_or_default()
+        PythonDetails::of(self).map(|details| details.notes.clone()).unwrap_or_default()
     }
 
-    /// What a Python exception was raised from.
+    /// Returns what a Python exception was raised from: its `__cause__`.
     #[must_use]
     pub fn cause(&self) -> Option<Exception> {
         PythonDetails::of(self)?.cause.as_deref().map(|cause| cause.clone().summed_up())
     }
 
-    /// What was being handled when a Python exception was raised, if that is not its
-    /// cause.
+    /// Returns what was being handled when a Python exception was raised, unless that is
+    /// its cause: its `__context__`.
     #[must_use]
     pub fn context(&self) -> Option<Exception> {
         PythonDetails::of(self)?.context.as_deref().map(|context| context.clone().summed_up())
     }
 
-    /// The exceptions of a Python exception group.
+    /// Returns the exceptions of a Python exception group.
     #[must_use]
     pub fn group(&self) -> Vec<Exception> {
         let group =
-            PythonDetails::of(self).map(|account| account.group.as_slice()).unwrap_or_default();
+            PythonDetails::of(self).map(|details| details.group.as_slice()).unwrap_or_default();
         group.iter().map(|exception| (**exception).clone().summed_up()).collect()
     }
 }

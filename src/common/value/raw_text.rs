@@ -1,40 +1,40 @@
-//! Text with lone surrogates, which Python's strings may hold and Rust's may not.
+//! Text with lone surrogates, which Python's strings may contain and Rust's may not.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::Result;
+use crate::common::value::fault::wrong_type;
 use crate::common::value::special::{RAW_TEXT, Special};
 use crate::common::value::{Bytes, Value};
 
-/// Text that is no Unicode: at least one of its code points is a lone surrogate, as in a
-/// file's name that Python could not decode. [`Value::text_from_wtf8`] makes it.
+/// Text that is not valid Unicode: at least one of its code points is a lone surrogate,
+/// as in a file name that Python could not decode. [`Value::text_from_wtf8`] creates it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RawText(Vec<u8>);
 
 impl RawText {
-    /// The text as UTF-8 in which a surrogate is written like any other code point: what
-    /// Python's `encode('utf-8', 'surrogatepass')` gives.
+    /// Returns the text as UTF-8 in which a surrogate is written like any other code
+    /// point, as by Python's `encode('utf-8', 'surrogatepass')`.
     #[must_use]
     pub fn as_wtf8(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same, taken out.
+    /// Returns the same bytes without a copy.
     #[must_use]
     pub fn into_wtf8(self) -> Vec<u8> {
         self.0
     }
 
-    /// The text with `U+FFFD` for each surrogate: for people to read, not for sending
-    /// back.
+    /// Returns the text with `U+FFFD` for each surrogate, for people to read.
     #[must_use]
     pub fn to_string_lossy(&self) -> String {
         self.with_surrogates(|_| char::REPLACEMENT_CHARACTER.to_string())
     }
 
-    /// The text with each surrogate as Python's `backslashreplace` writes it, such as
-    /// `\ud800`: for people to read.
+    /// Returns the text with each surrogate as Python's `backslashreplace` writes it,
+    /// such as `\ud800`, for people to read.
     #[must_use]
     pub fn to_string_escaped(&self) -> String {
         self.with_surrogates(|surrogate| format!("\\u{surrogate:04x}"))
@@ -57,16 +57,16 @@ impl RawText {
     }
 }
 
-/// How many bytes a surrogate takes.
+/// The bytes of a surrogate.
 const SURROGATE: usize = 3;
 
 impl Value {
-    /// The text that these bytes stand for: [`Value::Text`] if they are UTF-8,
-    /// [`Value::RawText`] if there are surrogates in it.
+    /// Reads text: [`Value::Text`] if the bytes are UTF-8, [`Value::RawText`] if they are
+    /// UTF-8 except for surrogates.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if they are neither.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if they are neither.
     pub fn text_from_wtf8(bytes: Vec<u8>) -> Result<Value> {
         let bytes = match String::from_utf8(bytes) {
             Ok(text) => return Ok(Value::Text(text)),
@@ -77,10 +77,7 @@ impl Value {
             match &rest[error.valid_up_to()..] {
                 [0xed, 0xa0..=0xbf, 0x80..=0xbf, after @ ..] => rest = after,
                 _ => {
-                    return Err(Error::new(
-                        ErrorKind::WrongType,
-                        "text is not UTF-8, not even with surrogates in it",
-                    ));
+                    return Err(wrong_type("expected UTF-8, found bytes that are not"));
                 }
             }
         }

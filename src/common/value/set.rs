@@ -8,10 +8,11 @@ use serde::{Deserialize, Deserializer, Serializer};
 use crate::common::value::Value;
 use crate::common::value::special::{SET, Special};
 
-/// A set: two are equal if they hold the same items, in whatever order.
+/// A set: Python's `set` or `frozenset`. Two are equal if they hold the same items, in
+/// any order.
 ///
-/// A set of Python's may hold two items that are equal here, two `NaN`s, so nothing is
-/// taken out of it.
+/// Items that are equal are all kept, because a set in Python may hold two `NaN`s, which
+/// are equal here.
 ///
 /// ```
 /// use oad::value::{Set, Value};
@@ -23,19 +24,19 @@ use crate::common::value::special::{SET, Special};
 pub struct Set(Vec<Value>);
 
 impl Set {
-    /// The items, in the order in which they came.
+    /// Returns the items, in the order in which they came.
     #[must_use]
     pub fn items(&self) -> &[Value] {
         &self.0
     }
 
-    /// The same, taken out.
+    /// Returns the same items without a copy.
     #[must_use]
     pub fn into_items(self) -> Vec<Value> {
         self.0
     }
 
-    /// How many items it has.
+    /// Returns the number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -47,7 +48,7 @@ impl Set {
         self.0.is_empty()
     }
 
-    /// How often each item is there.
+    /// Counts how often each item occurs.
     fn counts(&self) -> HashMap<&Value, usize> {
         let mut counts = HashMap::new();
         for item in &self.0 {
@@ -83,7 +84,7 @@ impl<T: Into<Value>> From<BTreeSet<T>> for Set {
 
 impl PartialEq for Set {
     fn eq(&self, other: &Self) -> bool {
-        // The same order is likely, and found without hashing; different lengths too.
+        // Different lengths and equal orders are common, and found without hashing.
         self.len() == other.len() && (self.0 == other.0 || self.counts() == other.counts())
     }
 }
@@ -92,7 +93,7 @@ impl Eq for Set {}
 
 impl Hash for Set {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // A sum, because it is the same in any order.
+        // A sum is the same in any order.
         let sum = self.0.iter().fold(0u64, |sum, item| {
             let mut hasher = DefaultHasher::new();
             item.hash(&mut hasher);

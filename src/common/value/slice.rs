@@ -10,8 +10,8 @@ use crate::common::value::Value;
 use crate::common::value::fault::wrong_type;
 use crate::common::value::special::{RANGE, SLICE, Special};
 
-/// Python's `slice`: what stands between the brackets of `x[start:stop:step]`. A part that
-/// is left out is [`Value::Null`].
+/// Python's `slice`: what stands between the brackets of `x[start:stop:step]`. A part
+/// that is left out is [`Value::Null`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slice {
     /// The first position.

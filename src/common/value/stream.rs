@@ -1,4 +1,4 @@
-//! The number of a stream, as it stands among values.
+//! The number of a stream among values.
 
 use std::fmt;
 

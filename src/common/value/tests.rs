@@ -148,6 +148,36 @@ fn nothing_is_changed_to_fit() {
 }
 
 #[test]
+fn refusal_of_a_handle_names_its_type_and_the_remedy() {
+    let object = |type_name: &str| {
+        let kind = ObjectKind {
+            type_name: type_name.to_owned(),
+            interfaces: Vec::new(),
+            name: String::new(),
+        };
+        Value::from(Handle::new(Uuid::nil(), 1).of_kind(kind))
+    };
+    assert_eq!(
+        refusal::<String>(object("pathlib.PosixPath")),
+        "expected text, found a `pathlib.PosixPath`, which stays in the interpreter; \
+         ask for a `Proxy`, or use `.by_value()`"
+    );
+    assert_eq!(
+        refusal::<Vec<(u8, f64)>>(vec![Value::Tuple(vec![1.into(), object("shop.Price")])].into()),
+        "at `[0][1]`: expected a float, found a `shop.Price`, which stays in the interpreter; \
+         ask for a `Proxy`, or use `.by_value()`"
+    );
+    assert_eq!(
+        refusal::<Date>(object("shop::Order")),
+        "expected a date, found a `shop::Order`, which stays in its daemon; ask for a `Proxy`"
+    );
+    assert_eq!(
+        refusal::<HashMap<u8, u8>>(object("")),
+        "expected a map, found an object, which stays in its process; ask for a `Proxy`"
+    );
+}
+
+#[test]
 fn refusal_names_the_path_to_the_place() {
     let item = Value::Map(vec![("name".into(), Value::Int(300))]);
     let value = Value::Map(vec![(
@@ -321,7 +351,7 @@ fn arrays_are_read_as_what_they_hold() {
     assert_eq!(from_value::<f64>(number(">i2", &[1, 0])).expect("it is exact"), 256.0);
     assert_eq!(
         refusal::<f64>(number("<f16", &[0; 16])),
-        "Rust has no floats such as those of an array of <f16"
+        "Rust has no type for the numbers of an array of `<f16`"
     );
     let empty = Array::new(ArraySource::Numpy, "<f8", &[1 << 40, 0], Bytes::default())
         .expect("it is an array");

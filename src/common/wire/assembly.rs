@@ -1,10 +1,11 @@
-//! Puts a large message together again from its chunks.
+//! Assembles a large message from its chunks.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::common::error::{Error, ErrorKind, Result};
 
-/// A large message on its way. It grows with what arrives, never by what was announced.
+/// A large message that is arriving. Memory is taken for what has arrived, not for what
+/// was announced.
 #[derive(Debug)]
 pub(crate) struct Assembly {
     announced: usize,
@@ -14,8 +15,7 @@ pub(crate) struct Assembly {
 impl Assembly {
     /// # Errors
     ///
-    /// [`ErrorKind::TooLarge`] if more is announced than `limit`, before anything is
-    /// held.
+    /// [`ErrorKind::TooLarge`] if more than `limit` bytes are announced.
     pub(crate) fn new(announced: u64, limit: usize) -> Result<Self> {
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
         if announced > limit {
@@ -24,16 +24,16 @@ impl Assembly {
         Ok(Assembly { announced, received: BytesMut::new() })
     }
 
-    /// Adds a chunk; gives the whole message with the last.
+    /// Adds a chunk; returns the whole message after the last.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] if more arrives than was announced.
+    /// [`ErrorKind::Protocol`] if more arrives than was announced, or the chunk is empty.
     pub(crate) fn push(&mut self, chunk: &Bytes) -> Result<Option<Bytes>> {
         if chunk.is_empty() || self.received.len() + chunk.len() > self.announced {
             return Err(Error::new(
                 ErrorKind::Protocol,
-                "the chunks of a large message are not what was announced",
+                "the chunks of a large message do not have the announced size",
             ));
         }
         self.received.extend_from_slice(chunk);
@@ -42,10 +42,13 @@ impl Assembly {
     }
 }
 
-/// The one wording of "too large", for both sides and both directions.
+/// The error for a message that is too large, on both sides and in both directions.
 pub(crate) fn too_large(len: usize, limit: usize) -> Error {
-    Error::new(ErrorKind::TooLarge, format!("the message is {len} bytes, and the limit is {limit}"))
-        .advise("raise `message_limit` where the daemon is made, or send it in parts")
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("the message has {len} bytes, and the limit is {limit}"),
+    )
+    .advise("raise `message_limit` where the daemon is created, or send it in parts")
 }
 
 #[cfg(test)]
@@ -67,7 +70,7 @@ mod tests {
         let error = Assembly::new(6, 5).expect_err("six is more than five");
         assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert!(
-            error.to_string().starts_with("the message is 6 bytes, and the limit is 5; "),
+            error.to_string().starts_with("the message has 6 bytes, and the limit is 5; "),
             "{error}"
         );
     }

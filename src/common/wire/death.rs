@@ -1,5 +1,5 @@
-//! [`Death`] of an interpreter to and from its message. A daemon's own is told by its
-//! parent, and never crosses.
+//! The [`Death`] of an interpreter to and from its message. The death of a daemon is
+//! noticed by its parent, and is never sent.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::common::error::{DeadProcess, Death, Status};
 use crate::common::wire::pb;
 use crate::common::wire::pb::death::Ending;
 
-/// It fits a frame: what is kept of a stderr is a few KiB.
+/// Fits one frame, because only a few KiB of stderr are kept.
 pub(super) fn death_to_pb(death: &Death) -> pb::Death {
     let code = death.code().map(Ending::Code);
     pb::Death {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn death_survives_the_crossing() {
+    fn death_survives_the_conversion() {
         for status in [
             Status::exited(0),
             Status::exited(255),

@@ -8,13 +8,12 @@ use crate::common::wire::shorten::{cut, cut_before, note, shorten};
 use crate::common::wire::value::values_to_pb;
 use crate::common::wire::{pb, value_from_pb, value_to_pb, values_from_pb};
 
-/// Longer texts are cut, whatever the limit, because nobody reads them. The agent cuts
-/// its own earlier.
+/// Longer texts are cut, whatever the limit on messages. The agent cuts its own earlier.
 const MAX_TEXT: usize = 8 * 1024 * 1024;
 const MAX_CAUSES: usize = 64;
 
-/// An exception is never too large: what is larger than the `limit` on messages is
-/// shortened, which its message says.
+/// Converts an exception. One that is larger than the `limit` on messages is shortened,
+/// and names the fields that were.
 pub(crate) fn exception_to_pb(exception: &Exception, limit: usize) -> pb::Exception {
     let mut behind = RelatedExceptions::default();
     let mut message = behind.message(exception);
@@ -38,7 +37,7 @@ pub(crate) fn exception_to_pb(exception: &Exception, limit: usize) -> pb::Except
     message
 }
 
-/// The exceptions behind one, as far as they have their places.
+/// The exceptions behind one that have been converted, each at its place.
 #[derive(Default)]
 struct RelatedExceptions<'a> {
     exceptions: Vec<&'a Arc<Exception>>,
@@ -49,7 +48,7 @@ impl<'a> RelatedExceptions<'a> {
     fn place(&mut self, exception: &'a Arc<Exception>) -> u32 {
         let known = self.exceptions.iter().position(|known| Arc::ptr_eq(known, exception));
         let index = known.unwrap_or_else(|| {
-            // Those behind it get their places first.
+            // A message refers to earlier places only, so those behind it come first.
             let message = self.message(exception);
             self.exceptions.push(exception);
             self.messages.push(message);
@@ -58,7 +57,7 @@ impl<'a> RelatedExceptions<'a> {
         u32::try_from(index + 1).unwrap_or(0)
     }
 
-    /// All but what is said of the outermost only.
+    /// Converts all fields except those that only the outermost exception has.
     fn message(&mut self, exception: &'a Exception) -> pb::Exception {
         let message = pb::Exception {
             r#type: cut(exception.type_name.clone(), MAX_TEXT),
@@ -72,25 +71,25 @@ impl<'a> RelatedExceptions<'a> {
                 .map(value_to_pb),
             ..Default::default()
         };
-        let Some(account) = PythonDetails::of(exception) else { return message };
+        let Some(details) = PythonDetails::of(exception) else { return message };
         let message_is_argument =
-            matches!(account.args.as_slice(), [Value::Text(only)] if *only == message.message);
+            matches!(details.args.as_slice(), [Value::Text(only)] if *only == message.message);
         let args =
-            if message_is_argument { Vec::new() } else { values_to_pb(account.args.clone()) };
+            if message_is_argument { Vec::new() } else { values_to_pb(details.args.clone()) };
         let attribute =
             |(name, value): &(String, Value)| (name.clone(), value_to_pb(value.clone()));
         pb::Exception {
-            mro: account.mro.clone(),
+            mro: details.mro.clone(),
             args,
             message_is_argument,
-            attributes: account.attributes.iter().map(attribute).collect(),
-            notes: account.notes.iter().map(|note| cut(note.clone(), MAX_TEXT)).collect(),
-            cause: account.cause.as_ref().map_or(0, |cause| self.place(cause)),
-            context: account.context.as_ref().map_or(0, |context| self.place(context)),
-            suppress_context: account.suppress_context,
-            group: account.group.iter().map(|exception| self.place(exception)).collect(),
-            stack: cut(account.stack.clone(), MAX_TEXT),
-            omitted: account.omitted,
+            attributes: details.attributes.iter().map(attribute).collect(),
+            notes: details.notes.iter().map(|note| cut(note.clone(), MAX_TEXT)).collect(),
+            cause: details.cause.as_ref().map_or(0, |cause| self.place(cause)),
+            context: details.context.as_ref().map_or(0, |context| self.place(context)),
+            suppress_context: details.suppress_context,
+            group: details.group.iter().map(|exception| self.place(exception)).collect(),
+            stack: cut(details.stack.clone(), MAX_TEXT),
+            omitted: details.omitted,
             ..message
         }
     }
@@ -98,29 +97,29 @@ impl<'a> RelatedExceptions<'a> {
 
 /// # Errors
 ///
-/// [`ErrorKind::BadArguments`] for a message that makes no sense.
+/// [`ErrorKind::BadArguments`] if the message is malformed.
 pub(crate) fn exception_from_pb(mut message: pb::Exception) -> Result<Exception> {
     let mut behind = Vec::new();
     for mut other in std::mem::take(&mut message.behind) {
-        let account = account_from_pb(&mut other, &behind)?;
-        behind.push(Arc::new(Exception { value: Some(Arc::new(account)), ..plain_from_pb(other) }));
+        let details = details_from_pb(&mut other, &behind)?;
+        behind.push(Arc::new(Exception { value: Some(Arc::new(details)), ..plain_from_pb(other) }));
     }
     let value = match message.value.take() {
         Some(value) => Some(Arc::new(value_from_pb(value)?) as _),
         None if message.mro.is_empty() => None,
-        None => Some(Arc::new(account_from_pb(&mut message, &behind)?) as _),
+        None => Some(Arc::new(details_from_pb(&mut message, &behind)?) as _),
     };
     Ok(Exception { value, ..plain_from_pb(message) })
 }
 
-fn account_from_pb(
+fn details_from_pb(
     message: &mut pb::Exception,
     behind: &[Arc<Exception>],
 ) -> Result<PythonDetails> {
-    // Only those before it: so no way leads from one back to itself.
+    // Only earlier ones can be referred to, so there are no cycles.
     let link = |place: u32| match place {
         0 => Ok(None),
-        place => behind.get(place as usize - 1).cloned().map(Some).ok_or_else(senseless),
+        place => behind.get(place as usize - 1).cloned().map(Some).ok_or_else(unknown_reference),
     };
     let attribute = |(name, value)| Ok((name, value_from_pb(value)?));
     Ok(PythonDetails {
@@ -159,10 +158,10 @@ fn plain_from_pb(message: pb::Exception) -> Exception {
     }
 }
 
-fn senseless() -> Error {
+fn unknown_reference() -> Error {
     Error::new(
         ErrorKind::BadArguments,
-        "an exception names one behind it that is not there before it",
+        "an exception refers to one that does not precede it in the message",
     )
 }
 
@@ -173,15 +172,15 @@ mod tests {
     use super::*;
     use crate::common::value::Range;
 
-    fn of_python(type_name: &str, account: PythonDetails) -> Arc<Exception> {
-        let account = PythonDetails { mro: vec![type_name.to_owned()], ..account };
-        Arc::new(Exception { value: Some(Arc::new(account)), ..Exception::new(type_name, "why") })
+    fn of_python(type_name: &str, details: PythonDetails) -> Arc<Exception> {
+        let details = PythonDetails { mro: vec![type_name.to_owned()], ..details };
+        Arc::new(Exception { value: Some(Arc::new(details)), ..Exception::new(type_name, "why") })
     }
 
     fn back(exception: &Exception) -> Exception {
         let bytes = exception_to_pb(exception, usize::MAX).encode_to_vec();
         exception_from_pb(pb::Exception::decode(bytes.as_slice()).expect("it is one"))
-            .expect("it makes sense")
+            .expect("it is well formed")
     }
 
     #[test]
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_behind_another_in_two_ways_crosses_once() {
+    fn exception_behind_another_in_two_ways_is_sent_once() {
         let first = of_python("First", PythonDetails::default());
         let cause = of_python(
             "Cause",
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_the_allowed_depth_cross_wherever_they_stand() {
+    fn parts_of_the_allowed_depth_can_be_sent_anywhere() {
         let key = || Value::Text("key".to_owned());
         let range = Value::from(Range::new(0, 5, 1).expect("it has steps"));
         let deep = (0..30).fold(range, |inner, _| Value::Map(vec![(key(), inner)]));
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_names_itself_makes_no_sense() {
+    fn exception_that_refers_to_itself_is_refused() {
         let other = pb::Exception { mro: vec!["Other".to_owned()], cause: 1, ..Default::default() };
         let root = pb::Exception { behind: vec![other], ..Default::default() };
         assert_eq!(

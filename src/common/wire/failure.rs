@@ -1,4 +1,4 @@
-//! [`Error`] to and from a failure message of a session, and to the status of a unary
+//! [`Error`] to and from the failure message of a session, and to the status of a unary
 //! RPC.
 
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use crate::common::wire::death::{death_from_pb, death_to_pb};
 use crate::common::wire::pb;
 use crate::common::wire::pb::FailureCode;
 
-/// A status travels in HTTP/2 trailers, which are limited to 16 KiB; and a failure in a
-/// session must fit one frame. What is cut is what an error says of somebody's data.
+/// The most bytes of an error's text that are sent. A status travels in HTTP/2 trailers,
+/// which are limited to 16 KiB, and a failure must fit one frame of a session.
 const MAX_MESSAGE: usize = 4 * 1024;
 
-/// Each kind that may cross, with its code in a session and in a unary RPC. An exception
-/// is not among them: it is an answer.
+/// The kinds of error that are sent, with their codes in a session and in a unary RPC. An
+/// exception is not among them, because it is a response.
 const KINDS: [(ErrorKind, FailureCode, Code); 13] = [
     (ErrorKind::NoSuchMethod, FailureCode::NoSuchMethod, Code::Unimplemented),
     (ErrorKind::BadArguments, FailureCode::BadArguments, Code::InvalidArgument),
     (ErrorKind::NoSuchObject, FailureCode::NoSuchObject, Code::NotFound),
-    // The object is not what was asked for: no value, for instance.
+    // The object is not of the kind that was asked for, such as a value.
     (ErrorKind::WrongType, FailureCode::WrongType, Code::FailedPrecondition),
     (ErrorKind::TooLarge, FailureCode::TooLarge, Code::ResourceExhausted),
     (ErrorKind::TooDeep, FailureCode::TooDeep, Code::ResourceExhausted),
@@ -29,7 +29,7 @@ const KINDS: [(ErrorKind, FailureCode, Code); 13] = [
     (ErrorKind::Cancelled, FailureCode::Cancelled, Code::Cancelled),
     (ErrorKind::Closed, FailureCode::Closed, Code::Unavailable),
     (ErrorKind::Protocol, FailureCode::Protocol, Code::Internal),
-    // Of an interpreter below the daemon.
+    // These two are about an interpreter of the daemon.
     (ErrorKind::Spawn, FailureCode::Spawn, Code::FailedPrecondition),
     (ErrorKind::Died, FailureCode::Died, Code::Unavailable),
 ];
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kind_and_message_survive_the_crossing() {
+    fn kind_and_message_survive_the_conversion() {
         for (kind, ..) in KINDS {
             let error =
                 error_from_failure(failure_from_error(&Error::new(kind, "why").advise("do this")));

@@ -1,9 +1,8 @@
-//! What crosses: the generated messages and services, and their conversions to and from
-//! oad's own types.
+//! The wire format: the generated messages and services, and their conversions to and
+//! from oad's own types.
 //!
-//! The only place that knows protobuf. Both stairs stand on it; it knows neither.
-//! Deliberately absent: sockets (that is transport) and any meaning of an operation (that
-//! is the host).
+//! The only room that knows protobuf. Both wings use it, and it knows neither. Sockets
+//! are in `transport`, and the meaning of operations is in the host.
 
 /// The generated code of `proto/oad/v1`; `cargo run -p oad-codegen` writes it.
 #[allow(missing_docs, unreachable_pub, missing_debug_implementations, clippy::all)]

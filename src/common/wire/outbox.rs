@@ -1,4 +1,4 @@
-//! What one end of a session has still to send.
+//! The queue of frames that one end of a session has still to send.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,28 +15,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::wire::pb;
 
-/// A larger message is detached and sent in chunks of this size, in bytes. Small frames
-/// wait for one chunk at most in the queue.
+/// The size in bytes of the chunks in which larger messages are sent. A small frame waits
+/// for at most one of them.
 pub(crate) const CHUNK_SIZE: usize = 128 * 1024;
 
-/// How many small frames go before a chunk gets its turn, so that neither can starve the
-/// other.
+/// How many small frames are sent before a chunk, so that neither can starve the other.
 const FRAMES_PER_CHUNK: usize = 64;
 
 /// A frame of a session, of either direction.
 pub(crate) trait SessionFrame: Send + 'static {
-    /// The frame that carries a part of the detached message `id`.
+    /// Creates the frame that carries a chunk of the detached message `id`.
     fn chunk(id: u64, data: Bytes) -> Self;
 }
 
-/// With more frames than this waiting to be sent, a daemon reads no more requests.
+/// With this many frames waiting to be sent, a daemon reads no more requests.
 const ROOM: usize = 4096;
 
-/// The sending half: frames go in, in order, never waiting.
+/// The sending half. Frames are added in order, without waiting.
 ///
-/// On the caller's side it needs no bound of its own: there are at most so many
-/// operations in flight, each with its cancel, and the releases. On the daemon's side,
-/// who fills it waits for [`room`](Outbox::room) before it reads what it is to answer.
+/// On the caller's side the queue is bounded by the limit on operations in flight. On the
+/// daemon's side the reader waits for [`room`](Outbox::room) before it reads more
+/// requests.
 #[derive(Debug)]
 pub(crate) struct Outbox<F>(Arc<OutboxState<F>>);
 
@@ -48,20 +47,20 @@ pub(crate) struct FrameStream<F>(Arc<OutboxState<F>>);
 #[derive(Debug)]
 struct OutboxState<F> {
     queue: Mutex<Queue<F>>,
-    /// Told when there is room again.
+    /// Notified when there is room again.
     room: Notify,
-    /// Told when nobody sends any more what is put in.
+    /// Cancelled when the frames are no longer sent.
     gone: CancellationToken,
 }
 
-/// What is held until a detached message has gone out whole. It is dropped instead if the
-/// message is withdrawn.
+/// Held until a detached message has been sent completely, or dropped if the message is
+/// withdrawn.
 pub(crate) trait SendGuard: fmt::Debug + Send + Sync {
-    /// The last part of it has gone out.
+    /// Called when the last chunk has been sent.
     fn sent(self: Box<Self>);
 }
 
-/// Tells that a message has gone out, also who waits for it.
+/// Passes on that a message has been sent, also to the task that waits for it.
 #[derive(Debug)]
 struct Sent {
     hold: Option<Box<dyn SendGuard>>,
@@ -73,7 +72,7 @@ impl SendGuard for Sent {
         if let Some(hold) = self.hold {
             hold.sent();
         }
-        // Who waited may have been cancelled meanwhile.
+        // The waiting task may have been cancelled meanwhile.
         let _ = self.waiting.send(());
     }
 }
@@ -81,7 +80,7 @@ impl SendGuard for Sent {
 #[derive(Debug)]
 struct Queue<F> {
     frames: VecDeque<(F, Option<DetachedMessage>)>,
-    /// Messages whose first frame is gone; they take turns, a chunk each.
+    /// Messages whose announcement has been sent; they take turns, a chunk each.
     detached: VecDeque<DetachedMessage>,
     since_chunk: usize,
     waker: Option<Waker>,
@@ -114,8 +113,8 @@ impl<F: SessionFrame> Outbox<F> {
         self.push(frame, None);
     }
 
-    /// Sends a frame, and behind it the message that it announces, in chunks between
-    /// which others go. `hold` is told when the last of them has gone out.
+    /// Sends a frame, and after it the message that it announces, in chunks among other
+    /// frames. `hold` is notified when the last chunk has been sent.
     pub(crate) fn send_detached(
         &self,
         frame: F,
@@ -126,9 +125,9 @@ impl<F: SessionFrame> Outbox<F> {
         self.push(frame, Some(DetachedMessage { id, rest: message, hold }));
     }
 
-    /// Does the same, and gives the wait until the last part has gone out or the message
-    /// is withdrawn. The chunks of one id are put together in one piece, so who sends
-    /// several large messages under one waits for each.
+    /// Does the same, and returns a future that waits until the last chunk has been sent
+    /// or the message is withdrawn. The receiver assembles the chunks of one id to one
+    /// message, so a sender of several large messages under one id must wait for each.
     pub(crate) fn send_in_chunks(
         &self,
         frame: F,
@@ -138,14 +137,14 @@ impl<F: SessionFrame> Outbox<F> {
     ) -> impl Future<Output = ()> + Send + use<F> {
         let (waiting, all_sent) = oneshot::channel();
         self.send_detached(frame, id, message, Some(Box::new(Sent { hold, waiting })));
-        // Withdrawn it is dropped, and that is told as well.
+        // A withdrawn message drops the sender, which also ends the wait.
         all_sent.map(drop)
     }
 
-    /// Waits until not too much waits to be sent.
+    /// Waits until fewer than [`ROOM`] frames wait to be sent.
     pub(crate) async fn room(&self) {
         loop {
-            // Made before the look, so that a word in between is not missed.
+            // Created before the check, so that no notification in between is missed.
             let room = self.0.room.notified();
             if lock(&self.0.queue).frames.len() < ROOM {
                 return;
@@ -154,15 +153,15 @@ impl<F: SessionFrame> Outbox<F> {
         }
     }
 
-    /// Waits until nobody sends any more what is put in.
+    /// Waits until the frames are no longer sent.
     pub(crate) async fn gone(&self) {
         self.0.gone.cancelled().await;
     }
 
-    /// Forgets what has not been sent yet of the detached message `id`; gives whether
-    /// there was any.
+    /// Removes the unsent part of the detached message `id`; returns whether there was
+    /// any.
     pub(crate) fn withdraw(&self, id: u64) -> bool {
-        // What is held by it may be somebody's own, and is dropped outside the lock.
+        // Its guard may run any code when it is dropped, so that is after unlocking.
         let withdrawn = {
             let mut queue = lock(&self.0.queue);
             let Queue { frames, detached, .. } = &mut *queue;
@@ -176,7 +175,7 @@ impl<F: SessionFrame> Outbox<F> {
         withdrawn.is_some()
     }
 
-    /// Ends the stream once everything is sent.
+    /// Ends the stream when all frames have been sent.
     pub(crate) fn close(&self) {
         let mut queue = lock(&self.0.queue);
         queue.closed = true;
@@ -221,7 +220,7 @@ fn lock<F>(queue: &Mutex<Queue<F>>) -> MutexGuard<'_, Queue<F>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes outside the lock, because on the same thread the woken may want it at once.
+/// Wakes after unlocking, because a task woken on the same thread may lock at once.
 fn wake<F>(mut queue: MutexGuard<'_, Queue<F>>) {
     let waker = queue.waker.take();
     drop(queue);
@@ -236,7 +235,7 @@ impl<F> Clone for Outbox<F> {
     }
 }
 
-// === impl Outgoing ===
+// === impl FrameStream ===
 
 impl<F: SessionFrame> Stream for FrameStream<F> {
     type Item = F;
@@ -259,7 +258,7 @@ impl<F: SessionFrame> Stream for FrameStream<F> {
     }
 }
 
-/// Nobody reads any more, so nothing need be kept.
+/// The connection is gone, so the unsent frames are dropped.
 impl<F> Drop for FrameStream<F> {
     fn drop(&mut self) {
         let unsent = {
@@ -273,7 +272,7 @@ impl<F> Drop for FrameStream<F> {
     }
 }
 
-// === impl Frame ===
+// === impl SessionFrame ===
 
 impl SessionFrame for pb::SessionRequest {
     fn chunk(id: u64, data: Bytes) -> Self {
@@ -368,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn outbox_knows_when_nobody_sends_for_it() {
+    async fn outbox_knows_when_its_frames_are_no_longer_sent() {
         let (outbox, outgoing) = Outbox::<SentFrame>::new();
         drop(outgoing);
         outbox.gone().await;

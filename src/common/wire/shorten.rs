@@ -1,24 +1,24 @@
-//! Shortening the message of an exception, until it is no larger than a message may be:
-//! what says least goes first.
+//! Shortens the message of an exception until it fits the limit on messages: the parts
+//! that matter least go first.
 
 use prost::Message as _;
 
 use crate::common::wire::pb;
 use crate::common::wire::pb::value::Kind;
 
-/// What is around an exception in its answer, and the names of all that was shortened.
+/// The bytes around an exception in its response, and of the names of shortened fields.
 const AROUND: usize = 256;
-/// What is left of an exception by all the steps together is smaller. A failure may take
-/// as much whatever the limit, and so may an exception.
+/// The limit is never taken to be less than this. All steps together leave less, and a
+/// failure may take as much too.
 const LEAST: usize = 4 * 1024;
-/// A single value that is larger is told by its size, before all are left out.
+/// A single value that is larger is replaced by its size, before all values are omitted.
 const LARGE: usize = 1024;
 const SHORT: usize = 512;
 
 type Step = fn(&mut pb::Exception, usize);
 
-/// The steps, each with the field that it shortens. It is told how many bytes are too
-/// many.
+/// The steps, each with the field that it shortens. A step receives the number of excess
+/// bytes.
 const STEPS: [(&str, Step); 14] = [
     ("traceback", |exception, excess| {
         let kept = exception.traceback.len().saturating_sub(excess + AROUND);
@@ -53,7 +53,7 @@ const STEPS: [(&str, Step); 14] = [
         (exception.cause, exception.context) = (0, 0);
     }),
     ("causes", |exception, _| {
-        // Of a Python exception they are among those behind it, which have been counted.
+        // The causes of a Python exception are among those behind it, counted already.
         if exception.mro.is_empty() {
             exception.omitted += exception.causes.len() as u64;
         }
@@ -67,7 +67,7 @@ const STEPS: [(&str, Step); 14] = [
     }),
 ];
 
-/// Shortens what would be larger than `limit` bytes, and notes what has been.
+/// Shortens an exception to `limit` bytes, and notes the shortened fields.
 pub(super) fn shorten(exception: &mut pb::Exception, limit: usize) {
     let room = limit.saturating_sub(AROUND).max(LEAST - AROUND);
     for (field, step) in STEPS {
@@ -82,7 +82,7 @@ pub(super) fn shorten(exception: &mut pb::Exception, limit: usize) {
     }
 }
 
-/// Notes that a field says less than there was to say.
+/// Notes that a field was shortened.
 pub(super) fn note(exception: &mut pb::Exception, field: &str) {
     if !exception.shortened.iter().any(|known| known == field) {
         exception.shortened.push(field.to_owned());
@@ -94,9 +94,9 @@ fn each(exception: &mut pb::Exception, step: fn(&mut pb::Exception)) {
     step(exception);
 }
 
-/// The names of types, of which none is worth more, and the place.
+/// Shortens the names of types, and the location.
 fn shorten_names(exception: &mut pb::Exception) {
-    // It says that the exception is one of Python's.
+    // One name stays, because it marks a Python exception.
     exception.mro.truncate(1);
     for name in exception.mro.iter_mut().chain([&mut exception.r#type, &mut exception.location]) {
         *name = cut(std::mem::take(name), SHORT);
@@ -113,7 +113,7 @@ fn shorten_message(exception: &mut pb::Exception, limit: usize) {
 fn show_if_large(value: &mut pb::Value) {
     let len = value.encoded_len();
     if len > LARGE {
-        value.kind = Some(Kind::Text(format!("<{len} bytes, left out>")));
+        value.kind = Some(Kind::Text(format!("<{len} bytes omitted>")));
     }
 }
 
@@ -127,7 +127,7 @@ pub(super) fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
-/// Keeps the end, which is where a traceback says most.
+/// Keeps the end, which is the most useful part of a traceback.
 pub(super) fn cut_before(mut text: String, limit: usize) -> String {
     if text.len() > limit {
         let start = text.ceil_char_boundary(text.len() - limit);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_limit_an_exception_fits_and_says_what_it_lacks() {
+    fn exception_fits_any_limit_and_names_what_was_shortened() {
         for power in 0..26 {
             let (whole, mut exception, limit) = (large(), large(), 1usize << power);
             shorten(&mut exception, limit);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_most_stays_longest() {
+    fn most_useful_parts_stay_longest() {
         let exception = pb::Exception {
             message: "m".repeat(40_000),
             message_is_argument: true,

@@ -1,4 +1,4 @@
-//! [`Value`] to and from its message, both directions side by side.
+//! [`Value`] to and from its message.
 
 use std::collections::HashMap;
 
@@ -13,8 +13,8 @@ use crate::common::wire::pb::value::Kind;
 
 mod standard;
 
-/// Shorter lists of small integers travel as numbers, because a person with grpcurl reads
-/// those, and not base64.
+/// Shorter lists of small integers are sent as numbers, which a person with grpcurl can
+/// read, instead of bytes.
 const SHORT_LIST: usize = 64;
 
 pub(crate) fn value_to_pb(value: Value) -> pb::Value {
@@ -69,11 +69,10 @@ pub(crate) fn value_to_pb(value: Value) -> pb::Value {
 
 /// # Errors
 ///
-/// [`ErrorKind::BadArguments`] for a message that stands for no value. Depth needs no
-/// check here: prost has refused to decode more levels than
-/// [`MAX_DEPTH`](crate::value::MAX_DEPTH) allows for.
+/// [`ErrorKind::BadArguments`] if the message is not that of a value. Depth needs no
+/// check here, because prost does not decode more levels than `MAX_DEPTH` allows for.
 pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
-    let kind = message.kind.ok_or_else(|| bad("a value has none of its fields set"))?;
+    let kind = message.kind.ok_or_else(|| bad("a value has no field set"))?;
     Ok(match kind {
         Kind::Null(pb::Null {}) => Value::Null,
         Kind::Bool(bool) => Value::Bool(bool),
@@ -86,7 +85,9 @@ pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
         Kind::Tuple(tuple) => Value::Tuple(values_from_pb(tuple.values)?),
         Kind::Map(map) => {
             let part = |side: Option<pb::Value>| {
-                value_from_pb(side.ok_or_else(|| bad("a map entry lacks its key or its value"))?)
+                value_from_pb(
+                    side.ok_or_else(|| bad("an entry of a map lacks its key or its value"))?,
+                )
             };
             let entry = |entry: pb::MapEntry| Ok((part(entry.key)?, part(entry.value)?));
             Value::Map(map.entries.into_iter().map(entry).collect::<Result<_>>()?)
@@ -99,7 +100,7 @@ pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
         }
         Kind::Set(set) => Value::Set(values_from_pb(set.values)?.into()),
         Kind::FrozenSet(set) => Value::FrozenSet(values_from_pb(set.values)?.into()),
-        Kind::RawText(bytes) => Value::text_from_wtf8(bytes.into()).map_err(senseless)?,
+        Kind::RawText(bytes) => Value::text_from_wtf8(bytes.into()).map_err(malformed)?,
         Kind::Slice(slice) => {
             let part = |part: Option<Box<pb::Value>>| {
                 part.map_or(Ok(Value::Null), |part| value_from_pb(*part))
@@ -114,22 +115,24 @@ pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
             let part = |part: Option<Box<pb::Value>>, absent: i64| {
                 part.map_or(Ok(Value::Int(absent)), |part| value_from_pb(*part))
             };
-            let stop = *range.stop.ok_or_else(|| bad("a range lacks its stop"))?;
+            let stop = *range.stop.ok_or_else(|| bad("a range lacks its `stop`"))?;
             let range =
                 Range::new(part(range.start, 0)?, value_from_pb(stop)?, part(range.step, 1)?);
-            Value::from(range.map_err(senseless)?)
+            Value::from(range.map_err(malformed)?)
         }
-        Kind::Date(date) => Value::Date(standard::date_from_pb(&date).map_err(senseless)?),
-        Kind::Time(time) => Value::Time(standard::time_from_pb(time).map_err(senseless)?),
+        Kind::Date(date) => Value::Date(standard::date_from_pb(&date).map_err(malformed)?),
+        Kind::Time(time) => Value::Time(standard::time_from_pb(time).map_err(malformed)?),
         Kind::DateTime(moment) => {
-            Value::DateTime(standard::date_time_from_pb(moment).map_err(senseless)?)
+            Value::DateTime(standard::date_time_from_pb(moment).map_err(malformed)?)
         }
         Kind::TimeDelta(delta) => {
-            Value::TimeDelta(standard::time_delta_from_pb(&delta).map_err(senseless)?)
+            Value::TimeDelta(standard::time_delta_from_pb(&delta).map_err(malformed)?)
         }
-        Kind::Decimal(text) => Value::Decimal(Decimal::new(&text).map_err(senseless)?),
-        Kind::Uuid(text) => Value::Uuid(text.parse().map_err(|_| bad("text that is no UUID"))?),
-        Kind::Array(array) => Value::Array(standard::array_from_pb(array).map_err(senseless)?),
+        Kind::Decimal(text) => Value::Decimal(Decimal::new(&text).map_err(malformed)?),
+        Kind::Uuid(text) => {
+            Value::Uuid(text.parse().map_err(|_| bad("the text of a UUID is not one"))?)
+        }
+        Kind::Array(array) => Value::Array(standard::array_from_pb(array).map_err(malformed)?),
     })
 }
 
@@ -154,7 +157,7 @@ fn list_from_pb(message: pb::List) -> Result<List> {
         (true, false, true, true) => Ok(List::from_octets(octets)),
         (true, true, false, true) => Ok(List::from_ints(ints)),
         (true, true, true, false) => Ok(List::from_floats(floats)),
-        _ => Err(bad("a list has more than one of its fields filled")),
+        _ => Err(bad("a list has more than one field set")),
     }
 }
 
@@ -190,17 +193,17 @@ pub(crate) fn handle_to_pb(handle: &Handle) -> pb::Handle {
     }
 }
 
-/// The handle of the object that is asked, in a request to its own daemon: its number
-/// says enough.
+/// The handle of the target of a request, which goes to its own daemon, so the number is
+/// enough.
 pub(crate) fn target_to_pb(handle: &Handle) -> pb::Handle {
     pb::Handle { id: handle.id(), ..Default::default() }
 }
 
-/// A handle that names no daemon means `this`.
+/// Converts a handle. One that does not name a daemon is of the daemon `this`.
 pub(crate) fn handle_from_pb(message: pb::Handle, this: Uuid) -> Result<Handle> {
     let daemon = match message.daemon.as_str() {
         "" => this,
-        daemon => daemon.parse().map_err(|_| bad("a handle's daemon is not a UUID"))?,
+        daemon => daemon.parse().map_err(|_| bad("the daemon of a handle is not a UUID"))?,
     };
     let pb::Handle { id, r#type: type_name, interfaces, name, .. } = message;
     Ok(Handle::new(daemon, id).of_kind(ObjectKind { type_name, interfaces, name }))
@@ -210,8 +213,8 @@ fn bad(what: &str) -> Error {
     Error::new(ErrorKind::BadArguments, what)
 }
 
-/// The value's own refusal, as that of a message.
-fn senseless(error: Error) -> Error {
+/// The error of a value that cannot exist, as that of a malformed message.
+fn malformed(error: Error) -> Error {
     error.with_kind(ErrorKind::BadArguments)
 }
 

@@ -54,7 +54,7 @@ pub(super) struct PendingCall {
 }
 
 /// The id of a new operation, and the receiver of its response.
-pub(super) type Registration = (u64, oneshot::Receiver<Result<Response>>);
+pub(super) type RegisteredCall = (u64, oneshot::Receiver<Result<Response>>);
 
 impl PendingCalls {
     pub(super) fn new() -> Arc<Self> {
@@ -72,7 +72,7 @@ impl PendingCalls {
     ///
     /// The reason why the session has failed, if it has; [`ErrorKind::Limit`] if too many
     /// operations are in flight.
-    pub(super) fn register(&self) -> Result<Registration> {
+    pub(super) fn register(&self) -> Result<RegisteredCall> {
         let (sender, receiver) = oneshot::channel();
         let mut table = self.table();
         if let Some(error) = &table.failed {

@@ -73,7 +73,7 @@ pub(super) struct Supervision {
     started: Instant,
     grace: Duration,
     lifeline: Option<Lifeline>,
-    ending: Option<Ending>,
+    ending: Option<EndInProgress>,
     report: EndReport,
     wrapper: Wrapper,
 }
@@ -102,7 +102,7 @@ struct EndReport {
 }
 
 /// An ending under way.
-struct Ending {
+struct EndInProgress {
     since: Instant,
     /// When the process is killed; `None` after that.
     deadline: Option<Instant>,
@@ -217,7 +217,7 @@ impl Supervision {
         }
         let Supervision { pid, name, .. } = &self;
         info!(target: TARGET, pid, name, "asked to exit");
-        self.ending = Some(Ending { since, deadline: Some(deadline) });
+        self.ending = Some(EndInProgress { since, deadline: Some(deadline) });
         self.phase.send_replace(LifePhase::Ending);
         true
     }
@@ -243,7 +243,7 @@ impl Supervision {
 
     fn kill(&mut self) {
         self.backend.kill();
-        let ending = Ending { since: Instant::now(), deadline: None };
+        let ending = EndInProgress { since: Instant::now(), deadline: None };
         self.ending.get_or_insert(ending).deadline = None;
     }
 
@@ -309,7 +309,7 @@ struct End {
     status: Status,
     stderr: String,
     uptime: Duration,
-    ending: Option<Ending>,
+    ending: Option<EndInProgress>,
     report: EndReport,
 }
 

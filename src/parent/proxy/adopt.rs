@@ -15,7 +15,7 @@ use crate::common::scoped::{Slot, with_slot};
 use crate::common::stream::{Context, IncomingItems, finding};
 use crate::common::value::{Handle, HandleLease, Held, Value, from_value, hold, leasing};
 use crate::parent::proxy::Proxy;
-use crate::parent::proxy::call_target::CallTarget;
+use crate::parent::proxy::call_context::CallContext;
 
 /// What a method has returned: a value, and the stream that it stands for if it is one.
 pub(super) type ReturnedValue = (Value, Option<IncomingItems>);
@@ -28,13 +28,13 @@ thread_local! {
 /// Reads what a method has returned. Its handles become the proxies in `T`. Handles and
 /// streams that `T` has no place for are released and stopped.
 pub(super) fn read<T: DeserializeOwned>(
-    target: &CallTarget,
+    context: &CallContext,
     (value, stream): ReturnedValue,
 ) -> Result<T> {
     let read = match stream {
-        None => with_leases(&target.proxy, value.handles(), || from_value(value)),
+        None => with_leases(&context.proxy, value.handles(), || from_value(value)),
         Some(stream) => {
-            let stream = stream.in_context(Arc::new(target.clone()));
+            let stream = stream.in_context(Arc::new(context.clone()));
             // A stream that `T` has no place for stays in the slot and is dropped, which
             // stops it.
             with_slot(&RETURNED_STREAM, stream, || {
@@ -43,7 +43,7 @@ pub(super) fn read<T: DeserializeOwned>(
             .0
         }
     };
-    read.map_err(|error| target.explain(error))
+    read.map_err(|error| context.explain_result(error))
 }
 
 /// Runs `read` while the handles have leases of their objects. Handles of other daemons
@@ -66,7 +66,7 @@ fn take_returned_stream(_: u64) -> Result<IncomingItems> {
 
 /// The items of a stream are read like results of the call that returned the stream. It
 /// keeps the object and the daemon alive while items arrive.
-impl Context for CallTarget {
+impl Context for CallContext {
     fn within(&self, value: &Value, read: &mut dyn FnMut()) {
         with_leases(&self.proxy, value.handles(), read);
     }
@@ -78,7 +78,7 @@ impl Context for CallTarget {
     }
 
     fn explain(&self, error: Error) -> Error {
-        CallTarget::explain(self, error)
+        self.explain_result(error)
     }
 }
 

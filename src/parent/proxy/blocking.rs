@@ -7,13 +7,13 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
-use crate::common::definition::Action;
+use crate::common::definition::{Action, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::park::wait;
 use crate::parent::client::ArgumentsBuilder;
 use crate::parent::proxy::Proxy;
 use crate::parent::proxy::call::call;
-use crate::parent::proxy::call_target::CallTarget;
+use crate::parent::proxy::call_context::CallContext;
 
 /// Calls a method and blocks the current thread until it returns. On a worker of a
 /// multi-thread runtime, another thread takes over the worker's tasks meanwhile.
@@ -33,8 +33,13 @@ pub fn call_blocking<T: DeserializeOwned>(
         let advice = "call it inside `tokio::task::spawn_blocking`, call the proxy's own async method, \
                       or start the daemon in a multi-thread runtime (`#[tokio::main]`, with \
                       `oad::init();` as its first line)";
-        let target = CallTarget { proxy: proxy.clone(), action: Action::Call, name: method.into() };
-        return Err(target.explain(Error::new(ErrorKind::WouldDeadlock, message).advise(advice)));
+        let context = CallContext {
+            proxy: proxy.clone(),
+            action: Action::Call,
+            name: method.into(),
+            returns: Returns::Fitting,
+        };
+        return Err(context.explain(Error::new(ErrorKind::WouldDeadlock, message).advise(advice)));
     }
     let call = call(proxy, method, arguments);
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {

@@ -17,11 +17,11 @@ use crate::common::stream::Stream;
 use crate::common::stream::WINDOW;
 use crate::common::value::{Held, Wanted, wanted};
 use crate::parent::client::{ArgumentsBuilder, CallOptions, CallParts, Response, Submitted};
-use crate::parent::proxy::Proxy;
 use crate::parent::proxy::adopt::{ReturnedValue, read};
-use crate::parent::proxy::call_target::CallTarget;
+use crate::parent::proxy::call_context::CallContext;
 #[cfg(feature = "python")]
 use crate::parent::proxy::from_python::FromPython;
+use crate::parent::proxy::{Origin, Proxy};
 
 /// A call of a method: a future of what the method returns.
 ///
@@ -66,7 +66,7 @@ pub struct Call<T, E = Error> {
 }
 
 /// Converts the response to what the caller gets.
-type Decode<T, E> = fn(Result<ReturnedValue>, &CallTarget) -> Result<T, E>;
+type Decode<T, E> = fn(Result<ReturnedValue>, &CallContext) -> Result<T, E>;
 
 enum CallState {
     Prepared(PreparedCall),
@@ -75,8 +75,7 @@ enum CallState {
 }
 
 struct PreparedCall {
-    target: CallTarget,
-    returns: Returns,
+    context: CallContext,
     arguments: ArgumentsBuilder,
     options: CallOptions,
 }
@@ -85,7 +84,7 @@ struct PreparedCall {
 /// released.
 struct SentCall {
     submitted: Submitted,
-    target: CallTarget,
+    context: CallContext,
     /// The proxies among the arguments.
     _held: Held,
 }
@@ -153,8 +152,8 @@ where
 {
     // The macro uses it for Rust objects, whose results are not requested in other forms.
     let returns = Returns::Fitting;
-    prepare(proxy, Action::Call, returns, method.into(), arguments, |response, target| {
-        response.and_then(|returned| read(target, returned)).map_err(|error| {
+    prepare(proxy, Action::Call, returns, method.into(), arguments, |response, context| {
+        response.and_then(|returned| read(context, returned)).map_err(|error| {
             match error.exception().and_then(|exception| exception.get()) {
                 Some(own) => own,
                 None => E::from(error),
@@ -170,8 +169,8 @@ fn operation<T: DeserializeOwned>(
     name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
 ) -> Call<T> {
-    prepare(proxy, action, returns::<T>(), name, arguments, |response, target| {
-        read(target, response?)
+    prepare(proxy, action, returns::<T>(proxy), name, arguments, |response, context| {
+        read(context, response?)
     })
 }
 
@@ -183,9 +182,9 @@ pub(super) fn python_operation<T: FromPython>(
     name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
 ) -> Call<T> {
-    prepare(proxy, action, returns::<T::Read>(), name, arguments, |response, target| {
-        let read = read::<T::Read>(target, response?)?;
-        T::from_read(read).map_err(|error| target.explain(error))
+    prepare(proxy, action, returns::<T::Read>(proxy), name, arguments, |response, context| {
+        let read = read::<T::Read>(context, response?)?;
+        T::from_read(read).map_err(|error| context.explain(error))
     })
 }
 
@@ -196,21 +195,28 @@ pub(super) fn iteration<T: FromPython>(
     name: Cow<'static, str>,
     arguments: ArgumentsBuilder,
 ) -> Call<Stream<T>> {
-    let returns = returns::<T::Read>();
-    prepare(proxy, Action::Iterate, returns, name, arguments, |response, target| {
-        read(target, response?)
+    let returns = returns::<T::Read>(proxy);
+    prepare(proxy, Action::Iterate, returns, name, arguments, |response, context| {
+        read(context, response?)
     })
 }
 
-/// Requesting a proxy keeps the result in the interpreter; requesting `()` discards it; a
-/// type without proxies and values of any kind inside gets a copy, also of an instance of
-/// a subclass.
-fn returns<T: DeserializeOwned>() -> Returns {
+/// How the result is requested of a Python object.
+///
+/// A proxy keeps the result in the interpreter, and `()` discards it. If no handle can be
+/// anywhere in `T`, the result is copied, also where it is of a subclass of what can be
+/// copied, such as a `Counter` for a map. Otherwise only instances of the very types that
+/// can be copied are.
+fn returns<T: DeserializeOwned>(proxy: &Proxy) -> Returns {
+    if matches!(proxy.0.origin, Origin::Rust) {
+        return Returns::Fitting;
+    }
     match wanted::<T>() {
         Wanted::Handle => Returns::Handle,
         Wanted::HandleOrNull => Returns::HandleOrNull,
         Wanted::Nothing => Returns::Nothing,
-        Wanted::Other => Returns::Fitting,
+        Wanted::Plain => Returns::Plain,
+        Wanted::Container | Wanted::Any => Returns::Fitting,
     }
 }
 
@@ -223,8 +229,8 @@ fn prepare<T, E>(
     decode: Decode<T, E>,
 ) -> Call<T, E> {
     let options = CallOptions { timeout: None, window: WINDOW };
-    let target = CallTarget { proxy: proxy.clone(), action, name };
-    let prepared = PreparedCall { target, returns, arguments, options };
+    let context = CallContext { proxy: proxy.clone(), action, name, returns };
+    let prepared = PreparedCall { context, arguments, options };
     Call { state: CallState::Prepared(prepared), decode }
 }
 
@@ -276,7 +282,7 @@ impl<T, E> Call<T, E> {
     /// that way; a [`Value`](crate::Value) holds a handle of such an object by default.
     /// For a Rust object this has no effect.
     pub fn by_value(self) -> Self {
-        self.change(|prepared| prepared.returns = Returns::Value)
+        self.change(|prepared| prepared.context.returns = Returns::Value)
     }
 
     /// Keeps the result of a Python object in the interpreter, whatever it is, so that it
@@ -288,8 +294,8 @@ impl<T, E> Call<T, E> {
     /// effect.
     pub fn by_handle(self) -> Self {
         self.change(|prepared| {
-            if prepared.returns != Returns::HandleOrNull {
-                prepared.returns = Returns::Handle;
+            if prepared.context.returns != Returns::HandleOrNull {
+                prepared.context.returns = Returns::Handle;
             }
         })
     }
@@ -310,7 +316,7 @@ impl<T, E> Future for Call<T, E> {
         let mut sent = match std::mem::replace(&mut this.state, CallState::Done) {
             CallState::Prepared(prepared) => match prepared.send() {
                 Ok(sent) => sent,
-                Err((target, error)) => return Poll::Ready((this.decode)(Err(error), &target)),
+                Err((context, error)) => return Poll::Ready((this.decode)(Err(error), &context)),
             },
             CallState::Sent(sent) => sent,
             CallState::Done => panic!("a `Call` was polled after it had completed"),
@@ -319,29 +325,30 @@ impl<T, E> Future for Call<T, E> {
             this.state = CallState::Sent(sent);
             return Poll::Pending;
         };
-        let target = &sent.target;
+        let context = &sent.context;
         let returned =
-            response.and_then(Response::into_returned).map_err(|error| target.explain(error));
-        Poll::Ready((this.decode)(returned, target))
+            response.and_then(Response::into_returned).map_err(|error| context.explain(error));
+        Poll::Ready((this.decode)(returned, context))
     }
 }
 
 impl PreparedCall {
-    fn send(self) -> Result<SentCall, (CallTarget, Error)> {
-        let PreparedCall { target, returns, arguments, options } = self;
+    fn send(self) -> Result<SentCall, (CallContext, Error)> {
+        let PreparedCall { context, arguments, options } = self;
         let submitted = arguments.into_parts().and_then(|parts| {
             let CallParts { values, keywords, held, streams } = parts;
-            let CallTarget { proxy, action, name } = &target;
-            let operation = Operation { action: *action, name: name.to_string(), returns };
+            let CallContext { proxy, action, name, returns } = &context;
+            let operation =
+                Operation { action: *action, name: name.to_string(), returns: *returns };
             let client = proxy.daemon().client();
             let arguments = (values, keywords);
             Ok((client.call(proxy.handle(), &operation, arguments, streams, options)?, held))
         });
         match submitted {
-            Ok((submitted, _held)) => Ok(SentCall { submitted, target, _held }),
+            Ok((submitted, _held)) => Ok(SentCall { submitted, context, _held }),
             Err(error) => {
-                let error = target.explain(error);
-                Err((target, error))
+                let error = context.explain(error);
+                Err((context, error))
             }
         }
     }
@@ -350,8 +357,8 @@ impl PreparedCall {
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (state, name) = match &self.state {
-            CallState::Prepared(prepared) => ("prepared", &*prepared.target.name),
-            CallState::Sent(sent) => ("sent", &*sent.target.name),
+            CallState::Prepared(prepared) => ("prepared", &*prepared.context.name),
+            CallState::Sent(sent) => ("sent", &*sent.context.name),
             CallState::Done => ("done", ""),
         };
         f.debug_struct("Call").field("method", &name).field("state", &state).finish_non_exhaustive()

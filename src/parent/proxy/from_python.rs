@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::common::error::Result;
+use crate::common::stream::StreamItem;
 
 /// What a call of a Python object can return: any `serde` type, or a [`PythonProxy`].
 ///
@@ -11,7 +12,7 @@ use crate::common::error::Result;
     message = "`{Self}` cannot be read from what a Python object returns",
     note = "ask for a type that implements `serde::Deserialize`, such as `String` or `Vec<f64>`, or for an `oad::PythonProxy`; inside another type a proxy is an `oad::Proxy`"
 )]
-pub trait FromPython: Sized {
+pub trait FromPython: StreamItem {
     /// What is read from the response first.
     #[doc(hidden)]
     type Read: DeserializeOwned;

@@ -10,7 +10,7 @@ mod adopt;
 mod attribute_path;
 mod blocking;
 mod call;
-mod call_target;
+mod call_context;
 #[cfg(feature = "python")]
 mod from_python;
 #[cfg(feature = "python")]

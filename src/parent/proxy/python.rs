@@ -6,12 +6,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
-use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
 use crate::common::definition::{Action, InterpreterFacts};
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::Stream;
+use crate::common::stream::{Stream, StreamItem};
+use crate::common::value::{Value, from_value};
 use crate::parent::client::ArgumentsBuilder;
 use crate::parent::proxy::attribute_path::AttributePath;
 use crate::parent::proxy::call::{Call, iteration, python_operation};
@@ -60,6 +60,12 @@ impl FromPython for PythonProxy {
 
     fn from_read(read: Proxy) -> Result<Self> {
         read.to_python()
+    }
+}
+
+impl StreamItem for PythonProxy {
+    fn from_item(item: Value) -> Result<Self> {
+        from_value::<Proxy>(item)?.to_python()
     }
 }
 
@@ -279,13 +285,13 @@ impl PythonProxy {
     /// # Ok(()) }
     /// ```
     #[doc(alias("iterate", "try_iter", "__iter__"))]
-    pub fn iter<T: DeserializeOwned>(&self) -> Call<Stream<T>> {
+    pub fn iter<T: FromPython>(&self) -> Call<Stream<T>> {
         iteration(self, Cow::Borrowed(""), ArgumentsBuilder::new())
     }
 
     /// Calls a method and iterates over what it returns, such as a generator.
     #[doc(alias = "iterate_over")]
-    pub fn call_iter<T: DeserializeOwned>(
+    pub fn call_iter<T: FromPython>(
         &self,
         method: impl Into<AttributePath>,
         arguments: impl Serialize,

@@ -64,13 +64,23 @@ fn known() -> Vec<(Value, &'static [u8])> {
         (Value::Int(1 << 31), b"l\x03\x00\x00\x00\x00\x00\x00\x00\x02\x00"),
         (Value::Int(i64::MIN), b"l\xfb\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00\x08\x00"),
         (Value::from(1i128 << 64), b"l\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00"),
-        (Value::from(-1i128 << 100), b"l\xf9\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04"),
+        (
+            Value::from(-1i128 << 100),
+            b"l\xf9\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+            \x04",
+        ),
         (Value::Float(-0.0), b"g\x00\x00\x00\x00\x00\x00\x00\x80"),
-        (Complex { re: 1.5, im: -2.0 }.into(), b"y\x00\x00\x00\x00\x00\x00\xf8?\x00\x00\x00\x00\x00\x00\x00\xc0"),
+        (
+            Complex { re: 1.5, im: -2.0 }.into(),
+            b"y\x00\x00\x00\x00\x00\x00\xf8?\x00\x00\x00\x00\x00\x00\x00\xc0",
+        ),
         (Value::Bytes(vec![0, 255].into()), b"s\x02\x00\x00\x00\x00\xff"),
         ("hé".into(), b"u\x03\x00\x00\x00h\xc3\xa9"),
         (raw, b"u\x04\x00\x00\x00a\xed\xb2\x80"),
-        (Value::Tuple(vec![1.into(), "x".into()]), b"(\x02\x00\x00\x00i\x01\x00\x00\x00u\x01\x00\x00\x00x"),
+        (
+            Value::Tuple(vec![1.into(), "x".into()]),
+            b"(\x02\x00\x00\x00i\x01\x00\x00\x00u\x01\x00\x00\x00x",
+        ),
         (
             vec![1.into(), 2.5.into(), Value::Null].into(),
             b"[\x03\x00\x00\x00i\x01\x00\x00\x00g\x00\x00\x00\x00\x00\x00\x04@N",
@@ -81,17 +91,22 @@ fn known() -> Vec<(Value, &'static [u8])> {
         ),
         (
             vec![1.into(), Value::Int(-1), Value::Int(1 << 40)].into(),
-            b"[\x03\x00\x00\x00i\x01\x00\x00\x00i\xff\xff\xff\xffl\x03\x00\x00\x00\x00\x00\x00\x00\x00\x04",
+            b"[\x03\x00\x00\x00i\x01\x00\x00\x00i\xff\xff\xff\xffl\x03\x00\x00\x00\x00\
+                \x00\x00\x00\x00\x04",
         ),
         (Value::Set(vec![7.into()].into()), b"<\x01\x00\x00\x00i\x07\x00\x00\x00"),
-        (Value::FrozenSet(vec![Value::Bytes(vec![].into())].into()), b">\x01\x00\x00\x00s\x00\x00\x00\x00"),
+        (
+            Value::FrozenSet(vec![Value::Bytes(vec![].into())].into()),
+            b">\x01\x00\x00\x00s\x00\x00\x00\x00",
+        ),
         (
             Value::Map(vec![("a".into(), 1.into()), (2.into(), Value::Tuple(vec![]))]),
             b"{u\x01\x00\x00\x00ai\x01\x00\x00\x00i\x02\x00\x00\x00(\x00\x00\x00\x000",
         ),
         (
             moment.into(),
-            b"(\x0b\x00\x00\x00.u\x08\x00\x00\x00datetimei\xe8\x07\x00\x00i\x02\x00\x00\x00i\x1d\x00\x00\x00\
+            b"(\x0b\x00\x00\x00.u\x08\x00\x00\x00datetime\
+              i\xe8\x07\x00\x00i\x02\x00\x00\x00i\x1d\x00\x00\x00\
               i\x01\x00\x00\x00i\x02\x00\x00\x00i\x03\x00\x00\x00i\x04\x00\x00\x00i\x01\x00\x00\x00\
               (\x02\x00\x00\x00l\x03\x00\x00\x00\x00$'-\x03\x00u\x01\x00\x00\x00x",
         ),
@@ -153,7 +168,8 @@ fn what_other_versions_and_objects_write_is_refused() {
         b"l\x01\x00\x00\x00\xff\xff",
         b"l\x00\x00\x00\x80",
         b"{N",
-        b"(\x05\x00\x00\x00.u\x04\x00\x00\x00datei\xe8\x07\x00\x00i\x02\x00\x00\x00i\x1e\x00\x00\x00",
+        b"(\x05\x00\x00\x00.u\x04\x00\x00\x00datei\xe8\x07\x00\x00i\x02\x00\x00\
+            \x00i\x1e\x00\x00\x00",
     ];
     for bytes in refused {
         let error = decode(bytes, &mut no_handle).expect_err("it is no value");
@@ -267,7 +283,11 @@ proptest! {
     }
 
     #[test]
-    fn no_damage_makes_it_panic(value in any_value(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn no_damage_makes_it_panic(
+        value in any_value(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
         let Ok(mut bytes) = encode(&value, &mut |_| Ok(1)) else { return Ok(()) };
         let at = at.index(bytes.len());
         bytes[at] = byte;

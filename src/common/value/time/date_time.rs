@@ -59,9 +59,9 @@ impl DateTime {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if its offset from UTC is not
-    /// known.
-    pub(super) fn utc_nanoseconds(&self) -> Result<i128> {
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if its offset from UTC is
+    /// not known.
+    pub(in crate::common::value) fn utc_nanoseconds(&self) -> Result<i128> {
         let zone = self.time.zone().ok_or_else(|| {
             wrong_type("expected a point in time, found a date and time without a zone")
                 .advise("put it in a zone: in Python, `.astimezone()`")
@@ -91,7 +91,7 @@ impl DateTime {
     /// # Errors
     ///
     /// The same.
-    pub(super) fn from_utc_nanoseconds(nanoseconds: i128) -> Result<Self> {
+    pub(in crate::common::value) fn from_utc_nanoseconds(nanoseconds: i128) -> Result<Self> {
         let DateTime { date, time } = DateTime::from_local_nanoseconds(nanoseconds)?;
         Ok(DateTime { date, time: time.in_zone(Zone::UTC)? })
     }

@@ -45,6 +45,13 @@ impl Zone {
             Zone::Named(_) => None,
         }
     }
+
+    /// The offset in seconds, if it is known and whole.
+    #[cfg(any(feature = "chrono", feature = "jiff"))]
+    pub(in crate::common::value) fn offset_seconds(&self) -> Option<i32> {
+        let microseconds = self.offset().filter(|offset| offset % 1_000_000 == 0)?;
+        i32::try_from(microseconds / 1_000_000).ok()
+    }
 }
 
 /// Writes `+HH:MM[:SS[.ffffff]]`, as Python's `isoformat` does, or the name of a zone of

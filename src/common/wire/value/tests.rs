@@ -100,7 +100,7 @@ proptest! {
 }
 
 #[test]
-fn senseless_values_of_each_kind_are_refused() {
+fn impossible_values_of_each_kind_are_refused() {
     let time = pb::Time { offset_name: Some("x".into()), ..Default::default() };
     let array = pb::Array {
         source: 2,
@@ -145,14 +145,14 @@ fn senseless_values_of_each_kind_are_refused() {
         Kind::Array(pb::Array { source: 9, ..array }),
     ];
     for kind in kinds {
-        let error =
-            value_from_pb(pb::Value { kind: Some(kind.clone()) }).expect_err("it makes no sense");
+        let error = value_from_pb(pb::Value { kind: Some(kind.clone()) })
+            .expect_err("there is no such value");
         assert_eq!(error.kind(), ErrorKind::BadArguments, "{kind:?}");
     }
 }
 
 #[test]
-fn what_a_person_leaves_out_is_filled_in() {
+fn omitted_parts_have_defaults() {
     let nine = Some(Box::new(pb::Value { kind: Some(Kind::Int(9)) }));
     let range = Kind::Range(Box::new(pb::Range { stop: nine.clone(), ..Default::default() }));
     let slice = Kind::Slice(Box::new(pb::Slice { stop: nine, ..Default::default() }));
@@ -164,13 +164,13 @@ fn what_a_person_leaves_out_is_filled_in() {
 }
 
 #[test]
-fn senseless_messages_are_refused() {
+fn malformed_messages_are_refused() {
     let both = pb::List { ints: vec![1], floats: vec![1.0], ..Default::default() };
     let error =
         value_from_pb(pb::Value { kind: Some(Kind::List(both)) }).expect_err("it is ambiguous");
-    assert_eq!(error.to_string(), "a list has more than one of its fields filled");
+    assert_eq!(error.to_string(), "a list has more than one field set");
     let error = value_from_pb(pb::Value { kind: None }).expect_err("it says nothing");
-    assert_eq!(error.to_string(), "a value has none of its fields set");
+    assert_eq!(error.to_string(), "a value has no field set");
 }
 
 #[test]
