@@ -271,7 +271,7 @@ async fn person_is_told_how_an_interpreter_died() {
     let definition = json!({"python": {"module": "json", "interpreter": "/nowhere/python"}});
     let body = json!({"definition": definition});
     let error = grpcurl.call("oad.v1.Objects/Create", body).await.expect_err("there is none");
-    assert!(error.contains("there is no interpreter `/nowhere/python`"), "{error}");
+    assert!(error.contains("the interpreter `/nowhere/python` does not exist"), "{error}");
     assert!(daemon.health().await.is_ok(), "the daemon lives");
 }
 

@@ -195,14 +195,20 @@ async fn values_cross_exactly_in_both_directions() {
         let back: Value = echo.call("echo", (&value,)).await.expect("it answers");
         assert_eq!(back, value, "{shown}");
     }
-    let imports = "import datetime, decimal, uuid, array\ncases = [{1, 'a'}, frozenset([2]), \
-                   1+2j, slice(1, None, 2), range(0, 9, 3), '\\ud800x', \
-                   datetime.date(2024, 2, 29), \
-                   datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc), \
-                   datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'), \
-                   uuid.UUID(int=7), array.array('d', [1.5, -0.0])]\n";
-    let kinds =
-        with(oad::python_script("kinds", imports)).within(echo.daemon()).await.expect("it is made");
+    let source = r#"
+        import array, datetime, decimal, uuid
+        cases = [
+            {1, 'a'}, frozenset([2]), 1+2j, slice(1, None, 2), range(0, 9, 3), '\ud800x',
+            datetime.date(2024, 2, 29),
+            datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc),
+            datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'),
+            uuid.UUID(int=7), array.array('d', [1.5, -0.0]),
+        ]
+    "#;
+    let kinds = with(oad::python_script("kinds", dedent(source)))
+        .within(echo.daemon())
+        .await
+        .expect("it is made");
     let cases: Vec<Value> = kinds.getattr("cases").await.expect("it answers");
     for case in cases {
         let back: Value = echo.call("echo", (&case,)).await.expect("it answers");
@@ -316,13 +322,13 @@ async fn exceptions_are_complete() {
 }
 
 #[tokio::test]
-async fn interpreter_that_will_not_do_is_told_why() {
+async fn unusable_interpreter_is_an_error_that_says_why() {
     for (interpreter, told) in [
         ("no-such-python", "there is no interpreter `no-such-python` on the daemon's PATH"),
-        ("/nowhere/python", "there is no interpreter `/nowhere/python`"),
+        ("/nowhere/python", "the interpreter `/nowhere/python` does not exist"),
         ("/bin/true", "cannot use the interpreter `/bin/true`: it exited or is not Python"),
         ("/etc/passwd", "the interpreter `/etc/passwd` is not executable"),
-        ("/tmp", "the folder `/tmp` is no virtual environment: it has no bin/python"),
+        ("/tmp", "`/tmp` is not a virtual environment: `/tmp/bin/python` does not exist"),
     ] {
         let error = oad::python("", "str").interpreter(interpreter).await.expect_err("it is none");
         assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");

@@ -101,10 +101,7 @@ async fn daemon_without_privilege(folder: &Path) -> Option<Daemon> {
         .stderr(Stdio::null())
         .status();
     if !works.is_ok_and(|status| status.success()) {
-        absent(
-            "setpriv cannot drop privileges here, so that the superuser could have written all \
-             the same",
-        );
+        absent("setpriv cannot drop privileges here, and the superuser could have written anyway");
         return None;
     }
     let this = std::env::current_exe().expect("the test has a path");
@@ -226,15 +223,18 @@ async fn environment_whose_interpreter_is_gone_is_told() {
     }
     let python = environment.join("bin/python");
     let by_folder = format!(
-        "the interpreter that the virtual environment `{}` was made with is not",
+        "the interpreter that the virtual environment `{}` was created with no longer exists",
         environment.display()
     );
     let by_program =
-        format!("the interpreter `{}` is a link to what is not there", python.display());
+        format!("the interpreter `{}` is a link to a file that does not exist", python.display());
     for (named, told) in [(&environment, by_folder), (&python, by_program)] {
         let error = oad::python("", "str").interpreter(named).await.expect_err("it is broken");
         assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
-        assert!(error.to_string().contains(&told) && error.to_string().contains("make"), "{error}");
+        assert!(
+            error.to_string().contains(&told) && error.to_string().contains("create"),
+            "{error}"
+        );
     }
 }
 
@@ -279,7 +279,8 @@ async fn what_the_kernel_does_not_run_is_not_run_by_sh_either() {
             .await
             .expect_err("it is none");
         assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
-        let told = "is not executable: neither a program for this machine nor a script with `#!`";
+        let told = "is not executable: it is neither a program for this machine nor a script \
+                    with a `#!` line";
         assert!(
             error.to_string().contains(&format!("the interpreter `{}` {told}", path.display())),
             "{error}"
@@ -384,7 +385,7 @@ async fn relative_paths_are_those_of_the_caller() {
         .await
         .expect_err("it is no environment");
     let kept = std::path::absolute(kept.path()).expect("there is a current directory");
-    let told = format!("the folder `{}` is no virtual environment", kept.display());
+    let told = format!("`{}` is not a virtual environment", kept.display());
     assert!(error.to_string().contains(&told), "{error}");
 }
 

@@ -43,10 +43,15 @@ async fn notes_and_groups_arrive() {
         return skip("this interpreter has neither notes nor groups");
     }
     let exception = raises(
-        "def f():\n    try: 1 / 0\n    except ZeroDivisionError as e:\n        e.add_note('a \
-         note')\n        \
-         e.add_note('\\ud800')\n        raise ExceptionGroup('many', [e, KeyError('k'), \
-         ExceptionGroup('few', [OSError(2, 'no')])])\n",
+        r#"
+        def f():
+            try: 1 / 0
+            except ZeroDivisionError as e:
+                e.add_note('a note')
+                e.add_note('\ud800')
+                few = ExceptionGroup('few', [OSError(2, 'no')])
+                raise ExceptionGroup('many', [e, KeyError('k'), few])
+        "#,
     )
     .await;
     assert_eq!(
@@ -370,8 +375,8 @@ async fn failing_start_is_told_with_its_source_lines_and_leaves_nothing() {
     write("inner.py", "import os\n\nraise LookupError(os.getpid())\n");
     write(
         "refusing.py",
-        "import os\nclass Refusing:\n    def __init__(self):\n        raise OSError(os.getpid(), \
-         'no')\n",
+        "import os\nclass Refusing:\n    def __init__(self):\n        \
+         raise OSError(os.getpid(), 'no')\n",
     );
     for (python, kind, lines) in [
         (

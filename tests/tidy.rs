@@ -41,8 +41,22 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("init", &["handshake", "process", "server"]),
     // Both processes in one, and so both wings.
     ("in_process", &["daemon", "host", "proxy", "server", "transport"]),
-    // The parent's wing.
-    ("proxy", &["client", "daemon", "definition", "error", "park", "scoped", "stream", "value"]),
+    // The parent's wing. `process` for looking up a program on `PATH`, as the daemon
+    // does.
+    (
+        "proxy",
+        &[
+            "client",
+            "daemon",
+            "definition",
+            "error",
+            "park",
+            "process",
+            "scoped",
+            "stream",
+            "value",
+        ],
+    ),
     ("daemon", &["client", "definition", "error", "handshake", "process", "transport", "value"]),
     ("client", &["definition", "error", "stream", "transport", "value", "wire"]),
     // The child's wing. `server` imports `python` to register what makes Python objects,

@@ -15,9 +15,17 @@ async fn module_is_found_by_the_path_of_its_file() {
     write(&folder.path().join("oad_sibling.py"), "");
     let file = write(
         &folder.path().join("oad_mine.py"),
-        "import sys\nlimit = 3\ndef double(n): return n * 2\ndef path(): return sys.path\ndef \
-         fail():\n    raise \
-         ValueError('no')  # for a reason\ndef sibling(): import oad_sibling\n",
+        &dedent(
+            r#"
+            import sys
+            limit = 3
+            def double(n): return n * 2
+            def path(): return sys.path
+            def fail():
+                raise ValueError('no')  # for a reason
+            def sibling(): import oad_sibling
+            "#,
+        ),
     );
     let mine = with(oad::python_file(&file)).await.expect("it is made");
     assert_eq!(mine.type_name(), "module");
@@ -95,8 +103,8 @@ async fn interpreter_is_found_by_a_name_on_the_path_of_the_daemon() {
     assert_eq!([named_on_path("oad-link", folder.path()).await], *expected);
     // As pyenv's are, and others that choose a version.
     let shim = format!(
-        "#!/usr/bin/env bash\nset -e\nprogram=\"${{0##*/}}\"\nexport OAD_SHIM=\"$program\"\nexec \
-         '{}' \"$@\"\n",
+        "#!/usr/bin/env bash\nset -e\nprogram=\"${{0##*/}}\"\n\
+         export OAD_SHIM=\"$program\"\nexec '{}' \"$@\"\n",
         interpreter().display()
     );
     program(&folder.path().join("oad-shim"), &shim);

@@ -1,4 +1,4 @@
-# What every lying interpreter does as it should. It is told to lie by what follows.
+# What every lying interpreter does as it should; its lie follows.
 import marshal, os, struct, sys, time
 
 fd = int(sys.argv[-2])
@@ -57,5 +57,9 @@ def greet():
 def make():
     frame((greet(), 'value', (Ellipsis, 'handle', 1, 'Fake', '')))
     return request()
+
+
+def value_of(n):
+    return b'(\x03\0\0\0i' + struct.pack('<I', n) + b'u\x05\0\0\0value'
 
 

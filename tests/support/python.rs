@@ -62,9 +62,8 @@ pub fn environment_with_numpy(folder: &Path) -> Option<PathBuf> {
     let made =
         Command::new(&python).args(["-m", "venv"]).arg(folder).stdout(Stdio::null()).status();
     if made.expect("the interpreter can be started").success() {
-        let words = "-m pip --quiet --disable-pip-version-check --no-input --retries 0 --timeout \
-                     15 install \
-                     --only-binary :all: numpy";
+        let words = "-m pip --quiet --disable-pip-version-check --no-input --retries 0 \
+                     --timeout 15 install --only-binary :all: numpy";
         let mut command = Command::new(folder.join("bin/python"));
         // What it says of its own troubles is in nobody's way.
         let _ = command

@@ -22,8 +22,6 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["text", "time_of_day"],
         "the reader of texts reads times of day, whose own text form it is",
     ),
-    ("child::python", &["interpreter", "pending_request"], "to be untangled"),
-    ("child::python", &["answer", "iteration", "object"], "to be untangled"),
     ("common::process", &["descendants", "marker", "wrappers"], "to be untangled"),
     (
         "common::value",
@@ -33,13 +31,6 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         ],
         "`special` lists the types that serde knows only by name, and each of them uses its name",
     ),
-    (
-        "parent::client",
-        &["", "connection", "download", "pending", "submitted", "upload"],
-        "to be untangled",
-    ),
-    ("parent::daemon", &["", "supervisor"], "to be untangled"),
-    ("parent::proxy", &["adopt", "call", "python"], "to be untangled"),
 ];
 
 /// The modules by their paths, such as `child::host::table`.

@@ -1,8 +1,8 @@
 //! Whether a file is something that the kernel runs.
 //!
-//! To start what the kernel refuses is not a failure: the C library, which the standard
-//! library asks to do it, then gives the file to `/bin/sh`, which takes its first bytes
-//! for commands.
+//! Starting a file that the kernel refuses does not fail: the C library, which the
+//! standard library uses, then passes the file to `/bin/sh`, which runs its first bytes
+//! as commands.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -14,11 +14,13 @@ use std::path::{Path, PathBuf};
 /// How much of a file the kernel looks at (`BINPRM_BUF_SIZE` of `linux/binfmts.h`).
 const HEAD: u64 = 256;
 
+const NEITHER: &str = "it is neither a program for this machine nor a script with a `#!` line";
+
 /// How many scripts may be run by one another (`exec_binprm` in `fs/exec.c`).
 const SCRIPTS: usize = 5;
 
-/// Says why the kernel does not run a file. It runs a program for this machine, and a
-/// script whose first line leads to one in the end.
+/// Why the kernel would not run a file, if so. It runs programs for this machine, and
+/// scripts whose first lines lead to one in the end.
 pub(super) fn refusal(path: &Path) -> Option<String> {
     let mut path = path.to_owned();
     for _ in 0..SCRIPTS {
@@ -26,30 +28,28 @@ pub(super) fn refusal(path: &Path) -> Option<String> {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Some(format!(
-                    "its first line names `{}`, which is not there",
+                    "its first line names `{}`, which does not exist",
                     path.display()
                 ));
             }
-            // What can be run need not be readable.
+            // An executable file need not be readable.
             Err(_) => return None,
         };
         match interpreter(&head) {
             Some(next) => path = next,
             None if is_program(&head, length) => return None,
             None => {
-                return Some(
-                    "neither a program for this machine nor a script with `#!`".to_owned(),
-                );
+                return Some(NEITHER.to_owned());
             }
         }
     }
-    Some("it is run by a script that is run by a script, and so on".to_owned())
+    Some("too many scripts run one another by their `#!` lines".to_owned())
 }
 
 fn read(path: &Path) -> io::Result<(Vec<u8>, u64)> {
     let metadata = fs::metadata(path)?;
     let mut head = Vec::new();
-    // To open a pipe could wait for ever.
+    // Opening a pipe could wait for ever.
     if metadata.is_file() {
         File::open(path)?.take(HEAD).read_to_end(&mut head)?;
     }
@@ -132,7 +132,7 @@ mod tests {
         };
         let program =
             fs::read(std::env::current_exe().expect("it has a path")).expect("it can be read");
-        let neither = Some("neither a program for this machine nor a script with `#!`".to_owned());
+        let neither = Some(NEITHER.to_owned());
         assert_eq!(refused("program", &program), None);
         assert_eq!(refused("cut", &program[..64]), neither);
         let mut foreign = program;
@@ -152,12 +152,12 @@ mod tests {
         assert_eq!(refused("by_text", by("text").as_bytes()), neither);
         assert!(
             refused("by_itself", by("by_itself").as_bytes())
-                .is_some_and(|why| why.contains("and so on"))
+                .is_some_and(|why| why.contains("too many scripts"))
         );
         let missing = refused("by_nothing", b"#!/nowhere/python\n");
         assert_eq!(
             missing.as_deref(),
-            Some("its first line names `/nowhere/python`, which is not there")
+            Some("its first line names `/nowhere/python`, which does not exist")
         );
     }
 }

@@ -38,8 +38,9 @@ fn request(
 ) -> Result<AgentRequest> {
     let make = |kind: &str| AgentRequest::new("make").with("kind", kind);
     let module = |name: String| if name.is_empty() { Value::Null } else { name.into() };
-    let is_called = matches!(source, PythonSource::Instance { .. } | PythonSource::Value);
-    if !is_called && !(arguments.is_empty() && keywords.is_empty()) {
+    let takes_arguments = matches!(source, PythonSource::Instance { .. } | PythonSource::Value);
+    let has_arguments = !arguments.is_empty() || !keywords.is_empty();
+    if has_arguments && !takes_arguments {
         return Err(Error::new(ErrorKind::BadArguments, "only an instance takes arguments"));
     }
     Ok(match source {

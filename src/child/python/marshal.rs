@@ -1,11 +1,11 @@
 //! The frames between a daemon and its Python interpreter: version 2 of CPython's
 //! `marshal`, which every interpreter reads and writes in C. Later versions only add
 //! references, and code objects are refused in any. Nothing here trusts what it reads: no
-//! length is believed before as many bytes are there, and no depth exhausts the stack.
+//! length is trusted before as many bytes are there, and no depth exhausts the stack.
 //!
-//! What marshal has no word for is a tuple that starts with `Ellipsis` and a name; those
-//! are in `marshal/value.rs`. Deliberately absent: the length in front of a frame, and
-//! what the words in it mean.
+//! A value that marshal cannot carry is a tuple that starts with `Ellipsis` and a name;
+//! those are in `marshal/value.rs`. Deliberately absent: the length before a frame, and
+//! the meaning of the words in it.
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Handle, MAX_DEPTH, Value};
@@ -17,23 +17,23 @@ mod writer;
 use reader::MarshalReader;
 use writer::MarshalWriter;
 
-/// A request to the interpreter, or an answer of its.
+/// A request to the interpreter, or its answer.
 #[derive(Debug)]
 pub(crate) struct AgentFrame {
-    /// Which call it belongs to.
+    /// The number of the call.
     pub(crate) id: u64,
-    /// What is asked, or how it went.
+    /// The operation, or the outcome.
     pub(crate) word: String,
     pub(crate) payload: Item,
 }
 
-/// What a frame is made of: a tree of plain things, with values in it.
+/// The content of a frame: a tree of plain containers, with values in it.
 ///
-/// When it is read, a [`Value`](Item::Value) is a scalar or a list of numbers only;
-/// [`into_value`](Item::into_value) makes a value of any part.
+/// In a frame that was read, a [`Value`](Item::Value) is only a scalar or a list of
+/// numbers; [`into_value`](Item::into_value) converts any part to a value.
 #[derive(Debug)]
 pub(crate) enum Item {
-    /// When it is written, any value; handles in it become their numbers.
+    /// In a frame to be written, any value; handles in it become numbers.
     Value(Value),
     Tuple(Vec<Item>),
     List(Vec<Item>),
@@ -62,13 +62,13 @@ pub(super) fn no_handles(_: &Handle) -> Result<u64> {
     Err(malformed("a handle where no object can be"))
 }
 
-/// The bytes of a value. `number` tells the interpreter's number of an object.
+/// The bytes of a value. `number` returns the interpreter's number of an object.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::WrongType`] for what Python could not hold as it is: a stream, a key that
-/// is no key there, two keys that would be one; [`ErrorKind::TooDeep`],
-/// [`ErrorKind::TooLarge`]; and what `number` says.
+/// [`ErrorKind::WrongType`] for a value that Python cannot hold exactly: a stream, an
+/// unhashable key, two equal keys; [`ErrorKind::TooDeep`], [`ErrorKind::TooLarge`]; and
+/// what `number` fails with.
 pub(crate) fn encode(
     value: &Value,
     number: &mut impl FnMut(&Handle) -> Result<u64>,
@@ -84,8 +84,8 @@ pub(crate) fn encode(
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Protocol`] for what is no value, [`ErrorKind::TooDeep`], and what
-/// `handle` says.
+/// [`ErrorKind::Protocol`] if they are not a value, [`ErrorKind::TooDeep`], and what
+/// `handle` fails with.
 #[cfg(test)]
 pub(crate) fn decode(
     bytes: &[u8],
@@ -94,7 +94,7 @@ pub(crate) fn decode(
     Item::read(bytes)?.into_value(handle)
 }
 
-// === impl Frame ===
+// === impl AgentFrame ===
 
 impl AgentFrame {
     pub(crate) fn new(id: u64, word: impl Into<String>, payload: impl Into<Item>) -> Self {
@@ -115,7 +115,7 @@ impl AgentFrame {
         Ok(bytes)
     }
 
-    /// The bytes before those of [`tail`](Frame::tail).
+    /// The bytes before those of [`tail`](AgentFrame::tail).
     pub(crate) fn head(id: u64) -> Result<Vec<u8>> {
         let number = &mut no_handles;
         let mut writer = MarshalWriter::new(number);
@@ -124,7 +124,7 @@ impl AgentFrame {
         Ok(writer.finish())
     }
 
-    /// All but the number, which need not be known yet.
+    /// All bytes but those of the number, which need not be known yet.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl AgentFrame {
 
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] if the bytes are no frame.
+    /// [`ErrorKind::Protocol`] if the bytes are not a frame.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let [id, word, payload] = Item::read(bytes)?.into_array()?;
         Ok(AgentFrame { id: id.number()?, word: word.into_text()?, payload })
@@ -159,7 +159,7 @@ impl Item {
 
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] unless the bytes are one object of marshal's and no more.
+    /// [`ErrorKind::Protocol`] unless the bytes are exactly one marshalled object.
     fn read(bytes: &[u8]) -> Result<Self> {
         let mut reader = MarshalReader::new(bytes);
         let item = reader.item()?;
@@ -172,11 +172,11 @@ impl Item {
 
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] if it is something else; so for all of these.
+    /// [`ErrorKind::Protocol`] if it is something else, as for the methods below.
     pub(crate) fn into_text(self) -> Result<String> {
         match self {
             Item::Value(Value::Text(text)) => Ok(text),
-            // What people are to read may be about text that Rust cannot hold.
+            // Text for people may quote text that Rust cannot hold.
             Item::Value(Value::RawText(text)) => Ok(text.to_string_escaped()),
             other => Err(other.expected("text")),
         }
@@ -209,7 +209,9 @@ impl Item {
 
     /// The items of a list or a tuple of that many.
     pub(crate) fn into_array<const N: usize>(self) -> Result<[Item; N]> {
-        self.into_items()?.try_into().map_err(|_| malformed(format!("a tuple has not {N} items")))
+        self.into_items()?
+            .try_into()
+            .map_err(|_| malformed(format!("a tuple does not have {N} items")))
     }
 
     /// The entries of a dict.

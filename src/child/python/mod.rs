@@ -4,9 +4,9 @@
 //! [`make`] makes an object: [`pick_interpreter`] finds the program, [`start`] starts it
 //! and sends it the [`agent`]. A call goes one way: [`calls`] and [`iteration`] build a
 //! [`request`], [`object`] replaces the handles in it, [`interpreter`] sends it,
-//! [`pending_request`] waits, and [`answer`] reads the result. To the host it is one more
-//! kind of [`Hosted`](crate::child::object::Hosted). Deliberately absent: any knowledge
-//! of sessions and messages; and any Python but that of [`agent`].
+//! [`pending_request`] waits, and [`answer`] reads the result. To the host it is one
+//! more kind of [`Hosted`](crate::child::object::Hosted). Deliberately absent: any
+//! knowledge of sessions and messages; and any Python but that of [`agent`].
 
 mod agent;
 mod answer;

@@ -1,23 +1,23 @@
-//! Which program the interpreter is.
+//! Finds the program of an interpreter.
 
-use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::child::python::executable::refusal;
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::process::find_on_path;
 
-/// Finds the program that a caller has named: by its path, by the path of a virtual
+/// Finds the interpreter that the caller named: by its path, by the path of a virtual
 /// environment, or by a name on `PATH`.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Spawn`] if there is none, with what was looked for.
-pub(super) fn choose(named: &str) -> Result<PathBuf> {
+/// [`ErrorKind::Spawn`] if it does not exist or cannot be executed.
+pub(super) fn pick_interpreter(named: &str) -> Result<PathBuf> {
     let path = PathBuf::from(named);
     if !named.contains('/') {
-        // A folder that happens to have the name of an interpreter must not stand for it.
+        // A folder that happens to have the name of an interpreter must not hide it.
         return on_path(named)
             .or_else(|missing| if path.is_dir() { in_environment(&path) } else { Err(missing) });
     }
@@ -33,19 +33,20 @@ pub(super) fn choose(named: &str) -> Result<PathBuf> {
             ErrorKind::Spawn,
             format!("the interpreter `{shown}` is not executable"),
         )
-        .advise("is it the path of an interpreter?"));
+        .advise("name the path of an interpreter or of a virtual environment"));
     }
     runnable(path)
 }
 
-/// The absolute path of what can be run. Its link is not followed: an interpreter finds
-/// its environment by the path that it is called by.
+/// The absolute path of a program. A symbolic link is not followed, because an
+/// interpreter finds its environment by the path that it is started by.
 fn runnable(path: PathBuf) -> Result<PathBuf> {
     let Some(why) = refusal(&path) else {
         return Ok(std::path::absolute(&path).unwrap_or(path));
     };
     let message = format!("the interpreter `{}` is not executable: {why}", path.display());
-    Err(Error::new(ErrorKind::Spawn, message).advise("is it the path of an interpreter?"))
+    Err(Error::new(ErrorKind::Spawn, message)
+        .advise("name the path of an interpreter or of a virtual environment"))
 }
 
 fn in_environment(folder: &Path) -> Result<PathBuf> {
@@ -57,32 +58,25 @@ fn in_environment(folder: &Path) -> Result<PathBuf> {
     }
     if named.iter().any(|python| python.is_symlink()) {
         let message = format!(
-            "the interpreter that the virtual environment `{shown}` was made with is not there \
-             any more"
+            "the interpreter that the virtual environment `{shown}` was created with no longer \
+             exists"
         );
-        return Err(Error::new(ErrorKind::Spawn, message).advise("make the environment anew"));
+        return Err(Error::new(ErrorKind::Spawn, message).advise("create the environment again"));
     }
     Err(Error::new(
         ErrorKind::Spawn,
-        format!("the folder `{shown}` is no virtual environment: it has no bin/python"),
+        format!("`{shown}` is not a virtual environment: `{shown}/bin/python` does not exist"),
     )
-    .advise("name the interpreter itself, or make one by `python3 -m venv`"))
+    .advise("name an interpreter, or create an environment with `python3 -m venv`"))
 }
 
 fn on_path(name: &str) -> Result<PathBuf> {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| {
-        fs::metadata(path)
-            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-    });
     let missing = || {
-        Error::new(
-            ErrorKind::Spawn,
-            format!("there is no interpreter `{name}` on the daemon's PATH"),
-        )
-        .advise("install Python, or name an interpreter or a virtual environment by its path")
+        let message = format!("there is no interpreter `{name}` on the daemon's PATH");
+        Error::new(ErrorKind::Spawn, message)
+            .advise("install Python, or name an interpreter or a virtual environment by its path")
     };
-    found.ok_or_else(missing).and_then(runnable)
+    find_on_path(name).ok_or_else(missing).and_then(runnable)
 }
 
 fn missing(path: &Path) -> Error {
@@ -90,11 +84,11 @@ fn missing(path: &Path) -> Error {
     if path.is_symlink() {
         return Error::new(
             ErrorKind::Spawn,
-            format!("the interpreter `{shown}` is a link to what is not there"),
+            format!("the interpreter `{shown}` is a link to a file that does not exist"),
         )
-        .advise("if it is a virtual environment's, make that anew");
+        .advise("if it belongs to a virtual environment, create that again");
     }
-    Error::new(ErrorKind::Spawn, format!("there is no interpreter `{shown}`"))
+    Error::new(ErrorKind::Spawn, format!("the interpreter `{shown}` does not exist"))
         .advise("check the path")
 }
 
@@ -103,11 +97,11 @@ mod tests {
     use super::*;
 
     fn failure(named: &str) -> String {
-        choose(named).expect_err("it is none").to_string()
+        pick_interpreter(named).expect_err("it is not an interpreter").to_string()
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn errors_say_what_is_missing() {
         let folder = tempfile::tempdir().expect("there is room");
         let path = |name: &str| folder.path().join(name);
         let shown = folder.path().display();
@@ -116,19 +110,19 @@ mod tests {
                 .starts_with("there is no interpreter `no-such-python` on the daemon's PATH")
         );
         assert!(
-            failure("/nowhere/python").starts_with("there is no interpreter `/nowhere/python`; ")
+            failure("/nowhere/python")
+                .starts_with("the interpreter `/nowhere/python` does not exist; ")
         );
-        assert!(
-            failure(&shown.to_string()).contains("is no virtual environment: it has no bin/python")
-        );
+        assert!(failure(&shown.to_string()).contains("is not a virtual environment: `"));
         fs::write(path("text"), "no program").expect("there is room");
         assert!(failure(&path("text").display().to_string()).contains("is not executable"));
         std::os::unix::fs::symlink("gone", path("link")).expect("there is room");
         assert!(
-            failure(&path("link").display().to_string()).contains("is a link to what is not there")
+            failure(&path("link").display().to_string())
+                .contains("is a link to a file that does not exist")
         );
         fs::create_dir(path("bin")).expect("there is room");
         std::os::unix::fs::symlink("/gone/python3", path("bin/python")).expect("there is room");
-        assert!(failure(&shown.to_string()).contains("was made with is not there any more"));
+        assert!(failure(&shown.to_string()).contains("was created with no longer exists"));
     }
 }

@@ -16,7 +16,7 @@ use crate::child::python::agent::{AGENT, BOOTSTRAP};
 use crate::child::python::frames::{FrameReader, FrameWriter};
 use crate::child::python::interpreter::{RunningInterpreter, StartedInterpreter, last_words};
 use crate::child::python::marshal::{AgentFrame, Item, encode, no_handles};
-use crate::child::python::pick_interpreter::choose;
+use crate::child::python::pick_interpreter::pick_interpreter;
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition};
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::{InterpreterProcess as Process, keeper};
@@ -63,7 +63,7 @@ async fn launch(
     let limit = start_timeout.unwrap_or(START);
     let deadline = since + limit;
     // It reads files, which may be on a disk that does not respond.
-    let choosing = tokio::task::spawn_blocking(move || choose(&interpreter));
+    let choosing = tokio::task::spawn_blocking(move || pick_interpreter(&interpreter));
     let late = |what: &str| {
         Error::new(ErrorKind::Spawn, format!("the interpreter {what} within {limit:?}"))
     };

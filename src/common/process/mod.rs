@@ -18,6 +18,7 @@ mod output;
 mod output_prefix;
 mod pidfd;
 mod program;
+mod search_path;
 mod wrappers;
 
 pub(crate) use child::{Child, Exit, Leftovers, children_gone};
@@ -32,6 +33,7 @@ pub(crate) use marker::{
 };
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
+pub(crate) use search_path::find_on_path;
 pub(crate) use wrappers::Wrappers;
 
 use rustix::process::Signal;

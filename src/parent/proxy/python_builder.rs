@@ -1,6 +1,5 @@
 //! The builder of a Python object or an interpreter.
 
-use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -13,6 +12,7 @@ use serde::Serialize;
 
 use crate::common::definition::{Definition, PythonDefinition, PythonSource};
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::process::find_on_path;
 use crate::parent::client::ArgumentsBuilder;
 use crate::parent::daemon::{Daemon, Spawn, Spawned};
 use crate::parent::proxy::python::PythonProxy;
@@ -385,10 +385,11 @@ fn display_name(source: &PythonSource) -> Option<String> {
 /// Whether this is the name of an interpreter, for the daemon to look up, rather than a
 /// path.
 fn is_name(named: &str) -> bool {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    let is_on_path = || env::split_paths(&folders).any(|folder| folder.join(named).is_file());
+    if named.is_empty() || named.contains('/') {
+        return false;
+    }
     // A folder that happens to have the name of an interpreter must not hide it.
-    !named.is_empty() && !named.contains('/') && (is_on_path() || !Path::new(named).is_dir())
+    !Path::new(named).is_dir() || find_on_path(named).is_some()
 }
 
 impl<P> fmt::Debug for PythonBuilder<P> {

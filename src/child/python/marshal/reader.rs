@@ -4,10 +4,10 @@ use crate::child::python::marshal::{Item, malformed};
 use crate::common::error::{Error, Result};
 use crate::common::value::{Complex, List, Value};
 
-/// How deep what is read may be nested: far deeper than the 32 levels of a value and the
-/// few of a frame, so that who reads a value says that it is too deep.
+/// How deep the input may be nested: far deeper than the 32 levels of a value and the few
+/// of a frame, so that a value that is too deep is reported as such.
 const MAX_LEVELS: usize = 256;
-/// More room is not made before there is something to put into it.
+/// No more room is reserved before there is something to put into it.
 const FIRST_ROOM: usize = 1024;
 
 pub(super) struct MarshalReader<'a> {
@@ -50,7 +50,7 @@ impl<'a> MarshalReader<'a> {
 
     fn container(&mut self, tag: u8) -> Result<Item> {
         self.levels_left =
-            self.levels_left.checked_sub(1).ok_or_else(|| malformed("it is nested too deep"))?;
+            self.levels_left.checked_sub(1).ok_or_else(|| malformed("it is nested too deeply"))?;
         let item = match tag {
             b'(' => Item::Tuple(self.items()?),
             b'<' => Item::Set(self.items()?),
@@ -58,9 +58,7 @@ impl<'a> MarshalReader<'a> {
             b'[' => self.list()?,
             b'{' => Item::Dict(self.entries()?),
             _ => {
-                return Err(malformed(format!(
-                    "no object that may be here starts with the byte {tag:#04x}"
-                )));
+                return Err(malformed(format!("no value starts with the byte {tag:#04x}")));
             }
         };
         self.levels_left += 1;
@@ -147,7 +145,7 @@ impl<'a> MarshalReader<'a> {
                 waiting_bits -= 8;
             }
         }
-        // The last byte is of the sign.
+        // The last byte is the sign.
         bytes.extend([waiting as u8, 0]);
         if count < 0 {
             negate(&mut bytes);
@@ -160,7 +158,7 @@ impl<'a> MarshalReader<'a> {
         self.bytes(count)
     }
 
-    /// A count of things each of which takes a byte at least; no more than there can be.
+    /// A count of parts; each takes at least a byte, so it is at most the bytes left.
     fn count(&mut self) -> Result<usize> {
         let count = u32::from_le_bytes(self.array()?) as usize;
         if count > self.rest.len() {

@@ -1,5 +1,5 @@
-//! From items to values. What marshal has no word for is a tuple of an ellipsis, a name
-//! and the parts.
+//! From items to values. A value that marshal cannot carry is a tuple of an ellipsis, a
+//! name and its parts.
 
 use uuid::Uuid;
 
@@ -16,8 +16,8 @@ impl Item {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] if it stands for none, [`ErrorKind::TooDeep`], and what
-    /// `handle` says.
+    /// [`ErrorKind::Protocol`] if it is not a value, [`ErrorKind::TooDeep`], and what
+    /// `handle` fails with.
     pub(crate) fn into_value(
         self,
         handle: &mut impl FnMut(AgentHandle) -> Result<Handle>,
@@ -45,7 +45,7 @@ impl Item {
                     |(key, item): (Item, Item)| Ok((key.value(handle)?, item.value(handle)?));
                 Value::Map(entries.into_iter().map(entry).collect::<Result<_>>()?)
             }
-            Item::Ellipsis => return Err(malformed("an ellipsis stands for no value")),
+            Item::Ellipsis => return Err(malformed("an ellipsis is not a value")),
         })
     }
 }
@@ -77,11 +77,11 @@ fn marked(
             }
             .into())
         }
-        _ => plain(name, parts).map_err(senseless),
+        _ => plain(name, parts).map_err(as_protocol_error),
     }
 }
 
-/// What holds no other values.
+/// The kinds of values that contain no others.
 fn plain(name: &str, parts: Item) -> Result<Value> {
     Ok(match name {
         "range" => {
@@ -118,7 +118,7 @@ fn plain(name: &str, parts: Item) -> Result<Value> {
             let [text] = parts.into_array()?;
             text.into_text()?.into()
         }
-        name => return Err(malformed(format!("no value is called {name:?}"))),
+        name => return Err(malformed(format!("{name:?} is not a kind of value"))),
     })
 }
 
@@ -154,7 +154,7 @@ fn array([source, dtype, shape, bytes]: [Item; 4]) -> Result<Array> {
     let source = match source.into_text()?.as_str() {
         "array" => ArraySource::Array,
         "numpy" => ArraySource::Numpy,
-        other => return Err(malformed(format!("there are no arrays of {other:?}"))),
+        other => return Err(malformed(format!("{other:?} is not a kind of array"))),
     };
     let shape = shape.into_items()?.iter().map(Item::number).collect::<Result<Vec<u64>>>()?;
     match bytes {
@@ -163,7 +163,7 @@ fn array([source, dtype, shape, bytes]: [Item; 4]) -> Result<Array> {
     }
 }
 
-/// The value's own refusal, as that of a frame.
-fn senseless(error: Error) -> Error {
+/// The value's own error, as that of a frame.
+fn as_protocol_error(error: Error) -> Error {
     error.with_kind(ErrorKind::Protocol)
 }

@@ -80,14 +80,14 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
                 }
                 self.bytes.push(b'0');
             }
-            // In Python nothing is wrapped around what is there.
+            // Python has no wrapper around an optional value.
             Value::Some(value) => self.value(value)?,
             other => self.marked(other)?,
         }
         Ok(())
     }
 
-    /// What is a tuple that starts with an ellipsis and a name.
+    /// Writes a value as a tuple that starts with an ellipsis and a name.
     fn marked(&mut self, value: &Value) -> Result<()> {
         match value {
             Value::Handle(handle) => {
@@ -140,9 +140,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
                 self.sized(b's', uuid.as_bytes())
             }
             Value::Array(array) => self.array(array),
-            other => {
-                Err(wrong(format!("{} cannot go into a Python interpreter", other.kind_name())))
-            }
+            other => Err(wrong_type(format!("{} cannot be passed to Python", other.kind_name()))),
         }
     }
 
@@ -297,7 +295,7 @@ fn check_keys<'a>(keys: impl ExactSizeIterator<Item = &'a Value>) -> Result<()> 
         // No `NaN` equals another.
         let nan = matches!(*key, Value::Float(float) if float.is_nan());
         if !nan && !seen.insert(key) {
-            return Err(wrong("two keys of a map or items of a set are the same in Python"));
+            return Err(wrong_type("two keys of a map or items of a set are equal in Python"));
         }
     }
     Ok(())
@@ -320,13 +318,15 @@ fn as_compared(key: &Value) -> Result<Cow<'_, Value>> {
         Value::Tuple(items) => Value::Tuple(all(items)?),
         Value::FrozenSet(set) => Value::FrozenSet(all(set.items())?.into()),
         Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Slice(_) => {
-            return Err(wrong(format!(
-                "in Python {} is no key of a dict and no item of a set",
+            return Err(wrong_type(format!(
+                "{} cannot be a key of a dict or an item of a set in Python",
                 key.kind_name()
             )));
         }
         Value::Array(array) if !array.shape().is_empty() => {
-            return Err(wrong("in Python an array is no key of a dict and no item of a set"));
+            return Err(wrong_type(
+                "an array cannot be a key of a dict or an item of a set in Python",
+            ));
         }
         other => return Ok(Cow::Borrowed(other)),
     }))
@@ -340,10 +340,10 @@ fn float_as_compared(float: f64) -> Value {
     Value::Float(float)
 }
 
-fn wrong(what: impl Into<String>) -> Error {
+fn wrong_type(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::WrongType, what)
 }
 
 fn too_large() -> Error {
-    Error::new(ErrorKind::TooLarge, "a value of 2 GiB or more cannot go into a Python interpreter")
+    Error::new(ErrorKind::TooLarge, "a value of 2 GiB or more cannot be passed to Python")
 }
