@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::future::Future;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
@@ -11,23 +10,23 @@ use std::thread::Builder;
 use crate::child::server::{self, Services};
 use crate::common::handshake::write_failure;
 use crate::common::process::{
-    Constructor, ConstructorArguments, InheritedLifeline, LaterConstructors, inherited_lifeline,
-    is_in_environment, is_marked, lifeline_at_stdin, note_initialized,
+    Constructor, ConstructorArguments, FailureChannel, InheritedLifeline, LaterConstructors,
+    inherited_lifeline, is_in_environment, is_marked, note_initialized,
 };
 
-/// Lets this program be started again as a daemon. Call it on the first line of `main`, or
-/// write [`#[oad::main]`](macro@crate::main) on an async `main`.
+/// Lets this program be started again as a daemon. Call it on the first line of `main`,
+/// or write [`#[oad::main]`](macro@crate::main) on an async `main`.
 ///
 /// In a program that was started as a daemon it serves until the daemon ends, and never
-/// returns. In any other it returns at once, having done next to nothing. It may be called
-/// inside an async `main`, and more than once.
+/// returns. In any other it returns at once, having done next to nothing. It may be
+/// called inside an async `main`, and more than once.
 ///
-/// In a daemon it also becomes the `tracing` subscriber, for `oad.v1.Control/Logs`, unless
-/// the program has set one before.
+/// In a daemon it also becomes the `tracing` subscriber, for `oad.v1.Control/Logs`,
+/// unless the program has set one before.
 ///
-/// A shared library, such as a plugin or an extension module of Python, cannot call it for
-/// the program that has loaded it: the program, started again, would not load the library.
-/// Starting a daemon then fails with
+/// A shared library, such as a plugin or an extension module of Python, cannot call it
+/// for the program that has loaded it: the program, started again, would not load the
+/// library. Starting a daemon then fails with
 /// [`NotInitialized`](crate::ErrorKind::NotInitialized). See
 /// [`executable`](crate::Spawn::executable) and [`in_process`](crate::Spawn::in_process).
 /// A library whose users should not have to call it has [`auto_init!`](crate::auto_init).
@@ -42,8 +41,8 @@ pub fn init() {
 
 /// Does the same as [`init`], for a program whose daemons also serve gRPC services of its
 /// own. Health and reflection include them, and
-/// [`Daemon::channel`](crate::Daemon::channel) connects generated clients. The function is
-/// called only in a daemon.
+/// [`Daemon::channel`](crate::Daemon::channel) connects generated clients. The function
+/// is called only in a daemon.
 ///
 /// ```text
 /// oad::init_with(|services| services.add_service(GreeterServer::new(Greetings), DESCRIPTOR_SET));
@@ -58,17 +57,17 @@ pub fn init_with(add: impl FnOnce(Services) -> Services + Send + 'static) {
     match inherited_lifeline() {
         Ok(None) => {}
         Ok(Some(lifeline)) => serve(lifeline, add),
-        Err(error) => give_up(lifeline_at_stdin(), &error.to_string()),
+        Err(error) => give_up(FailureChannel::at_stdin(), &error.to_string()),
     }
 }
 
-/// Serves as a daemon, on a thread of its own, because this one may be inside a runtime, in
-/// which another cannot be started.
+/// Serves as a daemon, on a thread of its own, because this one may be inside a runtime,
+/// in which another cannot be started.
 fn serve(
     lifeline: InheritedLifeline,
     add: impl FnOnce(Services) -> Services + Send + 'static,
 ) -> ! {
-    let report = lifeline.stream.try_clone().ok();
+    let report = FailureChannel::of(&lifeline);
     let server = Builder::new().name("oad-server".to_owned());
     match server.spawn(move || server::run(lifeline, add(Services::default()))) {
         // It ends the process itself; only its panic gets here.
@@ -89,13 +88,13 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Ends a process that cannot be a daemon. The reason goes to the parent, and to stderr.
-fn give_up(lifeline: Option<UnixStream>, reason: &str) -> ! {
+fn give_up(lifeline: Option<FailureChannel>, reason: &str) -> ! {
     eprintln!("oad: this process was started as a daemon but cannot be one: {reason}");
     report_failure(lifeline, reason);
     std::process::exit(1)
 }
 
-fn report_failure(lifeline: Option<UnixStream>, reason: &str) {
+fn report_failure(lifeline: Option<FailureChannel>, reason: &str) {
     if let Some(mut lifeline) = lifeline {
         // If that fails too, the parent still reads the end of stderr.
         let _ = write_failure(&mut lifeline, reason);
@@ -127,16 +126,16 @@ pub fn init_before_main(
         Ok(Some(later)) => later.run(arguments),
         // This is a shared library: its program may call `init` itself.
         Ok(None) => return IS_SERVING.store(false, Ordering::Relaxed),
-        Err(error) => give_up(lifeline_at_stdin(), &constructors_unknown(&error)),
+        Err(error) => give_up(FailureChannel::at_stdin(), &constructors_unknown(&error)),
     }
     if let Err(error) = ignore_broken_pipes() {
-        give_up(lifeline_at_stdin(), &format!("failed to handle SIGPIPE: {error}"));
+        give_up(FailureChannel::at_stdin(), &format!("failed to handle SIGPIPE: {error}"));
     }
     match inherited_lifeline() {
         // A later constructor has taken it, and returned.
         Ok(None) => {}
         Ok(Some(lifeline)) => serve(lifeline, add),
-        Err(error) => give_up(lifeline_at_stdin(), &error.to_string()),
+        Err(error) => give_up(FailureChannel::at_stdin(), &error.to_string()),
     }
 }
 
@@ -144,8 +143,8 @@ fn constructors_unknown(error: &io::Error) -> String {
     format!("`oad::auto_init!` failed to find the constructors that run before `main`: {error}")
 }
 
-/// Lets writes to closed pipes fail, as Rust does before `main`; without this, a daemon that
-/// prints something after its parent's death would die of SIGPIPE.
+/// Lets writes to closed pipes fail, as Rust does before `main`; without this, a daemon
+/// that prints something after its parent's death would die of SIGPIPE.
 fn ignore_broken_pipes() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _entered = runtime.enter();
@@ -153,15 +152,15 @@ fn ignore_broken_pipes() -> io::Result<()> {
     tokio::signal::unix::signal(tokio::signal::unix::SignalKind::pipe()).map(drop)
 }
 
-/// Lets a program be started again as a daemon without [`init`]: write it once, in a library
-/// or in the program, outside of any function. The argument of [`init_with`] may be given
-/// too.
+/// Lets a program be started again as a daemon without [`init`]: write it once, in a
+/// library or in the program, outside of any function. The argument of [`init_with`] may
+/// be given too.
 ///
 /// It is for libraries whose users have never heard of oad. It adds a function that runs
-/// before `main`, and that only looks at the environment, unless the process was started as
-/// a daemon: then it lets all other such functions run (the registrations of objects, the
-/// initializers of C++ libraries) and serves until the daemon ends, so that `main` never
-/// runs. [`test_daemon!`](crate::test_daemon) is not needed either.
+/// before `main`, and that only looks at the environment, unless the process was started
+/// as a daemon: then it lets all other such functions run (the registrations of objects,
+/// the initializers of C++ libraries) and serves until the daemon ends, so that `main`
+/// never runs. [`test_daemon!`](crate::test_daemon) is not needed either.
 ///
 /// Compared with [`init`], in such a daemon
 ///
@@ -187,9 +186,9 @@ macro_rules! auto_init {
                 $crate::__private::init_before_main(&CONSTRUCTOR, [argc, argv, envp], $add);
             }
 
-            // SAFETY: the section holds pointers to functions that the C library calls once,
-            // before `main`, with three arguments or none. This is one pointer to such a
-            // function, which does not depend on its arguments.
+            // SAFETY: the section holds pointers to functions that the C library calls
+            // once, before `main`, with three arguments or none. This is one pointer to
+            // such a function, which does not depend on its arguments.
             #[used]
             #[unsafe(link_section = ".init_array")]
             static CONSTRUCTOR: $crate::__private::Constructor =
@@ -198,8 +197,8 @@ macro_rules! auto_init {
     };
 }
 
-/// Lets the tests of a crate start daemons: write it once, at the top of each test binary,
-/// which is `tests/name.rs`, or `src/lib.rs` under `#[cfg(test)]`.
+/// Lets the tests of a crate start daemons: write it once, at the top of each test
+/// binary, which is `tests/name.rs`, or `src/lib.rs` under `#[cfg(test)]`.
 ///
 /// A test binary has no `main` to call [`init`] in. This adds a test that only does that;
 /// the binary is started again with the name of that test to be a daemon. The argument of

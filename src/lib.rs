@@ -108,8 +108,8 @@ pub mod __private {
     pub trait OnlyOneObjectBlockPerType {}
 }
 
-/// Turns the error of a method into an exception, whatever traits its type implements; see
-/// `child/object/exception.rs`.
+/// Turns the error of a method into an exception, whatever traits its type implements;
+/// see `child/object/exception.rs`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __raise {

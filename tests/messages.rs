@@ -1,7 +1,8 @@
-//! All messages that a user can read, on one page: `tests/snapshots/messages__errors.snap`.
+//! All messages that a user can read, on one page:
+//! `tests/snapshots/messages__errors.snap`.
 //!
-//! To add one, produce its error in a function below, or in a new one that takes the page.
-//! `INSTA_UPDATE=always cargo test --test messages` writes the page anew.
+//! To add one, produce its error in a function below, or in a new one that takes the
+//! page. `INSTA_UPDATE=always cargo test --test messages` writes the page anew.
 
 use std::future::IntoFuture as _;
 use std::path::{Path, PathBuf};
@@ -65,8 +66,8 @@ async fn errors() {
     values(&mut page).await;
     endings(&mut page, &scripts).await;
 
-    // Not on the page: `Protocol`, because it takes a bug; `Cancelled`, which only a caller
-    // that has gone could read; and `Limit`, which takes a thousand calls.
+    // Not on the page: `Protocol`, because it takes a bug; `Cancelled`, which only a
+    // caller that has gone could read; and `Limit`, which takes a thousand calls.
     let kinds = page.kinds();
     for kind in [
         ErrorKind::NotInitialized,
@@ -136,11 +137,13 @@ async fn handshakes(page: &mut Page, scripts: &Scripts) {
         ),
         (
             "a process that cannot be a daemon, and says much",
-            "exec 3>&0; (printf '{\"Failed\":{\"message\":\"'; head -c 5000 /dev/zero | tr '\\0' x; printf '\"}}\\n') >&3; exit 1",
+            "exec 3>&0; (printf '{\"Failed\":{\"message\":\"'; head -c 5000 /dev/zero | tr '\\0' \
+             x; printf '\"}}\\n') >&3; exit 1",
         ),
         (
             "a daemon without a socket",
-            "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' >&0; exec sleep 1000",
+            "echo '{\"Ready\":{\"protocol\":1,\"pid\":1,\"endpoint\":{\"Unix\":\"/nowhere\"}}}' \
+             >&0; exec sleep 1000",
         ),
     ];
     for (title, lines) in cases {

@@ -1,4 +1,5 @@
-//! Starting a daemon: from which runtime, and what is reported if the process cannot be one.
+//! Starting a daemon: from which runtime, and what is reported if the process cannot be
+//! one.
 
 use std::future::IntoFuture as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -144,8 +145,8 @@ async fn busy_runtime_is_not_taken_for_a_blocked_one() {
 
 // === Processes that cannot be daemons ===
 
-/// Starts this binary by way of a script, whose lines stand before the `exec`; returns the
-/// message, which must name the script, and without what comes before its name.
+/// Starts this binary by way of a script, whose lines stand before the `exec`; returns
+/// the message, which must name the script, and without what comes before its name.
 async fn failure(before: &str) -> (ErrorKind, String) {
     let folder = tempfile::tempdir().expect("the temporary directory can be written to");
     let script = folder.path().join("script");
@@ -165,7 +166,8 @@ async fn failure(before: &str) -> (ErrorKind, String) {
     (error.kind(), reason.to_owned())
 }
 
-/// Whether this test may do what only root may, mount and change its user; says so if not.
+/// Whether this test may do what only root may, mount and change its user; says so if
+/// not.
 fn is_root() -> bool {
     let output = std::process::Command::new("unshare").args(["-m", "true"]).output();
     let is_root = output.is_ok_and(|output| output.status.success());
@@ -191,7 +193,8 @@ async fn process_without_threads_says_so() {
     if is_root() {
         // libtest needs no thread for a single test. The limit counts what the user runs.
         let (kind, message) = failure(
-            "exec prlimit --nproc=1:1 setpriv --reuid 61234 --clear-groups --inh-caps=-all --bounding-set=-all",
+            "exec prlimit --nproc=1:1 setpriv --reuid 61234 --clear-groups --inh-caps=-all \
+             --bounding-set=-all",
         )
         .await;
         let expected = "`PROGRAM` cannot be a daemon: failed to start a thread: Resource temporarily \

@@ -1,8 +1,8 @@
 //! The path by which generated code names oad.
 //!
-//! Generated code is written with the placeholder `__oad`. [`CratePath::resolve`] replaces
-//! it with `::oad`, or with the path of the option `crate = "…"`, by which a library that
-//! re-exports oad spares its users the dependency.
+//! Generated code is written with the placeholder `__oad`. [`CratePath::resolve`]
+//! replaces it with `::oad`, or with the path of the option `crate = "…"`, by which a
+//! library that re-exports oad spares its users the dependency.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -85,8 +85,8 @@ impl CratePath {
     }
 
     /// Replaces the path of oad in the source, so that `my_library::oad::Shared<T>` is
-    /// recognized as `oad::Shared<T>` is; also where only its last name is written, behind
-    /// a `use my_library::oad;`.
+    /// recognized as `oad::Shared<T>` is; also where only its last name is written,
+    /// behind a `use my_library::oad;`.
     pub(crate) fn recognize(&self, path: &mut Path) {
         let Some(own) = &self.0 else { return };
         let starts_with_last_name = path.segments.len() == 2

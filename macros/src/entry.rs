@@ -25,8 +25,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             let [init, block_on] =
                 [quote!(__oad::init()), quote!(__oad::__private::block_on(__oad_main()))]
                     .map(|generated| crate_path.resolve(generated));
-            // An `async fn` rather than an async block, so that the body is checked, and its
-            // errors are reported, as written.
+            // An `async fn` rather than an async block, so that the body is checked, and
+            // its errors are reported, as written.
             let run = quote! {
                 async fn __oad_main() #output #block
                 #init;

@@ -1,9 +1,10 @@
 //! The attribute macros of [`oad`](https://docs.rs/oad): [`macro@object`] and
 //! [`macro@main`].
 //!
-//! A program depends on `oad`, which re-exports both. Generated code names everything by its
-//! path from `::oad`, or from the path of the option `crate = "…"`. This crate reads source,
-//! refuses it or writes it again; everything that runs in the program itself is in `oad`.
+//! A program depends on `oad`, which re-exports both. Generated code names everything by
+//! its path from `::oad`, or from the path of the option `crate = "…"`. This crate reads
+//! source, refuses it or writes it again; everything that runs in the program itself is
+//! in `oad`.
 
 use proc_macro::TokenStream;
 
@@ -16,10 +17,10 @@ mod refusals;
 /// Lets values of a type live in their own daemon, and generates the proxy through which
 /// they are called.
 ///
-/// Place it on the type's own `impl` block, which it leaves as it is. For a type `Counter`
-/// it adds the implementation of `oad::Object`, the registration under which a daemon of
-/// the same program finds the type, and the type `CounterProxy`. On a trait, and on an
-/// `impl` of that trait, it makes an [interface](#interfaces).
+/// Place it on the type's own `impl` block, which it leaves as it is. For a type
+/// `Counter` it adds the implementation of `oad::Object`, the registration under which a
+/// daemon of the same program finds the type, and the type `CounterProxy`. On a trait,
+/// and on an `impl` of that trait, it makes an [interface](#interfaces).
 ///
 /// ```text
 /// #[oad::object(pub)]
@@ -32,8 +33,8 @@ mod refusals;
 /// }
 /// ```
 ///
-/// A type has one such block. Further `impl` blocks, without the attribute, hold what is not
-/// called through the proxy.
+/// A type has one such block. Further `impl` blocks, without the attribute, hold what is
+/// not called through the proxy.
 ///
 /// # Options
 ///
@@ -42,14 +43,14 @@ mod refusals;
 /// * `pub`, `pub(crate)`, `pub(super)`, `pub(in path)`: the visibility of the proxy. The
 ///   default is private. Each method of the proxy has the visibility of the function it
 ///   calls.
-/// * `serial`: methods run one at a time, so the type need not be `Sync`. Two `&self` calls
-///   then do not run in parallel.
-/// * `name = "…"`: the name the type is registered under. The default is its path, such as
-///   `my_crate::module::Counter`.
+/// * `serial`: methods run one at a time, so the type need not be `Sync`. Two `&self`
+///   calls then do not run in parallel.
+/// * `name = "…"`: the name the type is registered under. The default is its path, such
+///   as `my_crate::module::Counter`.
 /// * `crate = "…"`: the path of oad, for a crate that has it by way of another, such as
 ///   `crate = "my_library::oad"`; the default is `::oad`. The path is used in several
-///   modules, so it must start with a crate's name or with `crate`. Written without quotes
-///   it may also start with the `$crate` of a `macro_rules` macro.
+///   modules, so it must start with a crate's name or with `crate`. Written without
+///   quotes it may also start with the `$crate` of a `macro_rules` macro.
 ///
 /// # How functions are translated
 ///
@@ -60,17 +61,17 @@ mod refusals;
 /// | `&mut self` | returns `oad::Call`; such calls run alone, in the order they were made |
 /// | `self` | returns `oad::Call`; takes the proxy and ends the object |
 ///
-/// Each may be an `async fn`. None is on the proxy, because `Spawn` and `Call` are awaited
-/// themselves. A proxy also has `spawn`, which sends an object that was created here, if the
-/// type is `serde::Serialize` and `serde::Deserialize` and has no function `spawn` of its
-/// own. Constants and types in the block are left alone.
+/// Each may be an `async fn`. None is on the proxy, because `Spawn` and `Call` are
+/// awaited themselves. A proxy also has `spawn`, which sends an object that was created
+/// here, if the type is `serde::Serialize` and `serde::Deserialize` and has no function
+/// `spawn` of its own. Constants and types in the block are left alone.
 ///
 /// # Arguments and returned values
 ///
 /// Both are sent as serde values, so borrowed ones are sent as owned. The daemon reads a
-/// `String` for a `&str`, a `Vec<T>` for a `&[T]`, a `PathBuf` for a `&Path` and a `T` for a
-/// `&T`, and lends it to the method; the same inside an `Option`. A borrowed return value
-/// arrives owned, at any depth, and lifetimes become `'static`.
+/// `String` for a `&str`, a `Vec<T>` for a `&[T]`, a `PathBuf` for a `&Path` and a `T`
+/// for a `&T`, and lends it to the method; the same inside an `Option`. A borrowed return
+/// value arrives owned, at any depth, and lifetimes become `'static`.
 ///
 /// A method that returns a `Result` becomes a `Call<T>`, whose `oad::Error` carries the
 /// method's error, of any type, as an exception.
@@ -86,8 +87,8 @@ mod refusals;
 ///
 /// # Interfaces
 ///
-/// On a trait, the attribute adds a proxy that implements the trait, for a caller that has
-/// only the trait: the types that implement it may be in another executable.
+/// On a trait, the attribute adds a proxy that implements the trait, for a caller that
+/// has only the trait: the types that implement it may be in another executable.
 ///
 /// ```text
 /// #[oad::object(pub)]
@@ -115,26 +116,27 @@ mod refusals;
 /// * an `async fn`, or a method that returns an `impl Future`, awaits the call.
 ///   `#[async_trait]`, from any crate, works if it stands below `#[oad::object]`: it is
 ///   copied onto the implementation;
-/// * a sync method blocks its thread. On the only thread of the async runtime in which the
-///   daemon was started, which would have to receive the response itself, it fails with
-///   `oad::ErrorKind::WouldDeadlock`. In a `LocalSet` of a multi-thread runtime tokio
-///   panics;
+/// * a sync method blocks its thread. On the only thread of the async runtime in which
+///   the daemon was started, which would have to receive the response itself, it fails
+///   with `oad::ErrorKind::WouldDeadlock`. In a `LocalSet` of a multi-thread runtime
+///   tokio panics;
 /// * a `Result<T, E>` holds the method's own error if `E` is `serde::Serialize` and
 ///   `serde::Deserialize`, and else `E::from(oad::Error)`, which every `E` must have. A
 ///   method without a `Result` panics with the error's message;
 /// * methods with a default body are calls like all others; constants have their default.
 ///
-/// In calls by name, a type's own method wins over an interface's method of the same name;
-/// `Store::get` always means the interface's, on the proxy too. `&self` methods run in
-/// parallel unless the type is `serial` or, without `&self` methods of its own, not `Sync`.
+/// In calls by name, a type's own method wins over an interface's method of the same
+/// name; `Store::get` always means the interface's, on the proxy too. `&self` methods run
+/// in parallel unless the type is `serial` or, without `&self` methods of its own, not
+/// `Sync`.
 ///
-/// The options `pub` and `name` and all options of functions belong on the trait; the `impl`
-/// takes only `crate`. `error` applies to the proxy's own methods. `skip` is for methods
-/// with a default body, which the proxy keeps.
+/// The options `pub` and `name` and all options of functions belong on the trait; the
+/// `impl` takes only `crate`. `error` applies to the proxy's own methods. `skip` is for
+/// methods with a default body, which the proxy keeps.
 ///
-/// The trait gets one more, hidden function, by which an implementation elsewhere finds its
-/// interface, and `#[allow(async_fn_in_trait)]`: an implementation with `#[oad::object]`
-/// must have futures that are `Send`.
+/// The trait gets one more, hidden function, by which an implementation elsewhere finds
+/// its interface, and `#[allow(async_fn_in_trait)]`: an implementation with
+/// `#[oad::object]` must have futures that are `Send`.
 ///
 /// # Errors at compile time
 ///
@@ -144,17 +146,17 @@ mod refusals;
 ///   or lifetimes;
 /// * a function without `self` that does not return the object, and a `self` other than
 ///   `self`, `&self` and `&mut self`;
-/// * type and const parameters, `unsafe`, `extern` and variadic functions, and `#[cfg]` on
-///   one function or parameter;
-/// * parameters that are patterns, `&mut` in a parameter or a return type, references deep
-///   inside a parameter, `impl Trait`, and `dyn Trait` anywhere but in the error of a
-///   `Result`;
+/// * type and const parameters, `unsafe`, `extern` and variadic functions, and `#[cfg]`
+///   on one function or parameter;
+/// * parameters that are patterns, `&mut` in a parameter or a return type, references
+///   deep inside a parameter, `impl Trait`, and `dyn Trait` anywhere but in the error of
+///   a `Result`;
 /// * `!` as the return type;
 /// * an `async fn` with `&self` in a `serial` object;
 /// * options that are unknown, given twice, or without effect where they stand;
 /// * in an interface: associated types, constants without a default, functions without
-///   `self` (except `#[oad(skip)]` ones), `Self` in a parameter or a return type, a borrowed
-///   or boxed-future return, a method named `spawn`, an error that is not
+///   `self` (except `#[oad(skip)]` ones), `Self` in a parameter or a return type, a
+///   borrowed or boxed-future return, a method named `spawn`, an error that is not
 ///   `From<oad::Error>`, and `unsafe trait`;
 /// * an `impl` of a trait that is not an interface, for a type that is not an object, or
 ///   whose futures are not `Send`;
@@ -166,23 +168,23 @@ pub fn object(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an `async fn main` the entry point of a program that can be its own daemon.
 ///
-/// The function first calls `oad::init()`, which never returns in a process that was started
-/// as a daemon, and else runs the body on a runtime of one thread. Attributes, visibility,
-/// documentation and the return type stay.
+/// The function first calls `oad::init()`, which never returns in a process that was
+/// started as a daemon, and else runs the body on a runtime of one thread. Attributes,
+/// visibility, documentation and the return type stay.
 ///
 /// ```text
 /// #[oad::main]
 /// async fn main() -> oad::Result<()> { … }
 /// ```
 ///
-/// `#[oad::main(crate = "my_library::oad")]` is for a program that has oad by way of another
-/// crate. A program with its own runtime calls `oad::init()` on the first line of `main`
-/// instead.
+/// `#[oad::main(crate = "my_library::oad")]` is for a program that has oad by way of
+/// another crate. A program with its own runtime calls `oad::init()` on the first line of
+/// `main` instead.
 ///
 /// # Errors at compile time
 ///
-/// The macro refuses a function that is not `async`, has parameters or is generic, and any
-/// option but `crate`.
+/// The macro refuses a function that is not `async`, has parameters or is generic, and
+/// any option but `crate`.
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::expand(arguments.into(), item.into()).into()

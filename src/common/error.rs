@@ -1,10 +1,10 @@
 //! The error type, which is one word wide.
 //!
-//! Every [`Error`] says what was tried, on which daemon, why it failed and, where the reader
-//! can do something, what to do. [`Error::kind`] tells whether the object itself failed
-//! ([`ErrorKind::Exception`]), could not be called, did not respond in time, or whether
-//! something had the wrong type. This module imports nothing of oad, so that everything may
-//! import it.
+//! Every [`Error`] says what was tried, on which daemon, why it failed and, where the
+//! reader can do something, what to do. [`Error::kind`] tells whether the object itself
+//! failed ([`ErrorKind::Exception`]), could not be called, did not respond in time, or
+//! whether something had the wrong type. This module imports nothing of oad, so that
+//! everything may import it.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -28,10 +28,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure of oad: what was tried, on which daemon, why it failed and what to do.
 ///
-/// [`Display`](fmt::Display) is one line, and quotes at most 200 characters of what another
-/// program wrote. [`Debug`](fmt::Debug), which a `main` that returns an error prints, adds
-/// the rest: the kind, the object's own causes and traceback, and the last lines that a dead
-/// daemon or interpreter wrote to its stderr.
+/// [`Display`](fmt::Display) is one line, and quotes at most 200 characters of what
+/// another program wrote. [`Debug`](fmt::Debug), which a `main` that returns an error
+/// prints, adds the rest: the kind, the object's own causes and traceback, and the last
+/// lines that a dead daemon or interpreter wrote to its stderr.
 #[derive(Clone)]
 pub struct Error(Box<ErrorFields>);
 
@@ -54,8 +54,8 @@ pub enum ErrorKind {
     /// This program cannot be started again as a daemon: `oad::init()` was not called, or
     /// was called in a shared library.
     NotInitialized,
-    /// The daemon's process could not be started, could not become a daemon, or ended before
-    /// it was ready.
+    /// The daemon's process could not be started, could not become a daemon, or ended
+    /// before it was ready.
     Spawn,
     /// The daemon's process did not respond in time, or wrote something other than oad's
     /// handshake.
@@ -90,9 +90,9 @@ pub enum ErrorKind {
     Cancelled,
     /// The async runtime that carried the connection to the daemon has ended.
     RuntimeEnded,
-    /// A sync wait would block the thread that has to receive the response: a sync method of
-    /// a proxy on the only thread of an async runtime, or `block_on` on any of its threads
-    /// while a daemon starts.
+    /// A sync wait would block the thread that has to receive the response: a sync method
+    /// of a proxy on the only thread of an async runtime, or `block_on` on any of its
+    /// threads while a daemon starts.
     WouldDeadlock,
     /// The daemon sent something malformed, or its connection was lost although it is
     /// alive: a bug in oad, or another program on its socket.
@@ -121,13 +121,15 @@ impl Error {
         self.0.death.as_deref()
     }
 
-    /// Returns `true` if the object raised the error, `false` if the call did not reach it.
+    /// Returns `true` if the object raised the error, `false` if the call did not reach
+    /// it.
     #[must_use]
     pub fn is_exception(&self) -> bool {
         self.0.kind == ErrorKind::Exception
     }
 
-    /// Returns `true` if the daemon's process died, or the interpreter that held the object.
+    /// Returns `true` if the daemon's process died, or the interpreter that held the
+    /// object.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.0.kind == ErrorKind::Died

@@ -20,8 +20,8 @@ use uuid::Uuid;
 use crate::common::error::Excerpt;
 use crate::common::transport::{Endpoint, Token};
 
-/// The version of the protocol between a parent and its daemon; a daemon refuses any other
-/// in the handshake.
+/// The version of the protocol between a parent and its daemon; a daemon refuses any
+/// other in the handshake.
 pub(crate) const PROTOCOL_VERSION: u32 = 1;
 
 /// A longer frame is refused: the process that sends it is not an oad daemon.

@@ -19,8 +19,8 @@ impl Page {
         self.replaced.push((text.to_string(), name));
     }
 
-    /// Adds an error, as its user reads it. `Display` must be one line, and quote at most 200
-    /// characters of what another program wrote.
+    /// Adds an error, as its user reads it. `Display` must be one line, and quote at most
+    /// 200 characters of what another program wrote.
     pub(crate) fn add(&mut self, title: &str, error: &Error) {
         let message = self.redacted(&error.to_string());
         assert!(!message.chars().any(char::is_control), "{title} is not one line: {message:?}");

@@ -22,7 +22,9 @@ impl Declaration {
     pub(crate) fn read(options: TokenStream, source: &ItemTrait) -> Result<Self> {
         let options = syn::parse2::<Options>(options).and_then(|options| match &options.serial {
             Some(word) => {
-                let sentence = "`serial` belongs on the `impl` block of a type: each type decides whether its calls overlap";
+                let sentence =
+                    "`serial` belongs on the `impl` block of a type: each type decides whether \
+                     its calls overlap";
                 Err(Error::new_spanned(word, sentence))
             }
             None => Ok(options),
@@ -86,9 +88,9 @@ impl Declaration {
         })
     }
 
-    /// Adds a function to the trait that returns its interface: an implementation elsewhere
-    /// knows only the trait's path. The function's name is what the compiler reports for a
-    /// trait without it.
+    /// Adds a function to the trait that returns its interface: an implementation
+    /// elsewhere knows only the trait's path. The function's name is what the compiler
+    /// reports for a trait without it.
     pub(crate) fn link(&self, source: &mut ItemTrait) {
         let interface = self.interface();
         source.items.push(parse_quote! {
@@ -100,8 +102,8 @@ impl Declaration {
                 #interface
             }
         });
-        // The lint asks for `Send` futures. The registration of an implementation requires
-        // them, and the proxy's are.
+        // The lint asks for `Send` futures. The registration of an implementation
+        // requires them, and the proxy's are.
         source.attrs.push(parse_quote!(#[allow(async_fn_in_trait)]));
     }
 }
@@ -118,7 +120,8 @@ pub(crate) fn strip(source: &mut ItemTrait) {
 fn whole(source: &ItemTrait) -> Result<()> {
     let mut refusals = Refusals::default();
     if !source.generics.params.is_empty() {
-        let sentence = "an interface cannot be generic: a daemon finds it by its name, which must mean one trait";
+        let sentence = "an interface cannot be generic: a daemon finds it by its name, which must mean one \
+             trait";
         refusals.push(Error::new_spanned(&source.generics, sentence));
     }
     if let Some(token) = &source.unsafety {
@@ -132,11 +135,13 @@ fn whole(source: &ItemTrait) -> Result<()> {
 fn associated(item: &TraitItem) -> Result<()> {
     let sentence = match item {
         TraitItem::Const(constant) if constant.default.is_none() => {
-            "the proxy cannot know the constant's value in the daemon: give it a default, or make it a method"
+            "the proxy cannot know the constant's value in the daemon: give it a default, or \
+             make it a method"
         }
         TraitItem::Const(_) => return Ok(()),
         TraitItem::Type(_) => {
-            "the proxy cannot know which type the daemon uses: name a concrete type in the signatures"
+            "the proxy cannot know which type the daemon uses: name a concrete type in the \
+             signatures"
         }
         _ => {
             "a macro call is not expanded here, so the proxy could lack its methods: write them out"

@@ -34,7 +34,8 @@ fn crate_path(options: TokenStream) -> Result<CratePath> {
         refusals.push(Error::new_spanned(word, sentence));
     }
     if let Some(name) = name {
-        let sentence = "the name of an interface is set on the trait, and that of a type on its own `impl` block";
+        let sentence = "the name of an interface is set on the trait, and that of a type on its own `impl` \
+             block";
         refusals.push(Error::new_spanned(name, sentence));
     }
     refusals.finish().map(|()| crate_path)
@@ -47,7 +48,8 @@ fn no_method_options(source: &ItemImpl) -> Result<()> {
             && let Some(option) =
                 function.attrs.iter().find(|attribute| method_options::is_ours(attribute))
         {
-            let sentence = "`#[oad(…)]` belongs on the trait's method, where it applies to every implementation";
+            let sentence = "`#[oad(…)]` belongs on the trait's method, where it applies to every \
+                 implementation";
             refusals.push(Error::new_spanned(option, sentence));
         }
     }
@@ -60,8 +62,8 @@ fn write(self_path: &Path, interface: &Path) -> TokenStream {
     let object =
         quote_spanned!(at(self_path.span())=> __oad::__private::assert_object::<#self_path>());
     let [shared, exclusive, consuming] = [quote!(shared), quote!(exclusive), quote!(consuming)].map(|called| {
-        // `Send` futures are required at the trait's name, because it is the trait's async
-        // methods that may lack it.
+        // `Send` futures are required at the trait's name, because it is the trait's
+        // async methods that may lack it.
         quote_spanned! {place=>
             |__oad_object, __oad_method, __oad_arguments| {
                 __oad::__private::InterfaceDispatch::<#self_path>::#called(#found, __oad_object, __oad_method, __oad_arguments)

@@ -67,7 +67,8 @@ impl VisitMut for Search {
         if self.is_returned
             && Streamed::read(visited).is_some_and(|streamed| streamed.kind != Kind::Ours)
         {
-            let sentence = "a proxy cannot return the iterator or stream of another process: return an `oad::Stream`";
+            let sentence = "a proxy cannot return the iterator or stream of another process: return an \
+                 `oad::Stream`";
             self.refusals.push(Error::new_spanned(&*visited, sentence));
             return;
         }

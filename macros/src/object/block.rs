@@ -68,7 +68,8 @@ impl Block {
 /// The path of the type that a block is for.
 pub(crate) fn self_path(source: &ItemImpl) -> Result<Path> {
     if !source.generics.params.is_empty() {
-        let sentence = "the type of an object cannot be generic: a daemon finds it by its name, which must mean one type";
+        let sentence = "the type of an object cannot be generic: a daemon finds it by its name, which must \
+             mean one type";
         return Err(Error::new_spanned(&source.generics, sentence));
     }
     match peel(&source.self_ty) {

@@ -128,7 +128,8 @@ fn callable(source: &ImplItemFn) -> Result<()> {
     }
     for parameter in &signature.generics.params {
         if !matches!(parameter, GenericParam::Lifetime(_)) {
-            let sentence = "a method cannot be generic: a call carries the method's name and values, not types";
+            let sentence = "a method cannot be generic: a call carries the method's name and values, not \
+                 types";
             refusals.push(Error::new_spanned(parameter, sentence));
         }
     }
@@ -149,11 +150,13 @@ fn callable(source: &ImplItemFn) -> Result<()> {
 fn check_constructor_options(options: &MethodOptions) -> Result<()> {
     let mut refusals = Refusals::default();
     if let Some(option) = &options.error {
-        let sentence = "`error` applies to methods: a constructor fails with an `oad::Error` whose exception holds its error";
+        let sentence = "`error` applies to methods: a constructor fails with an `oad::Error` whose \
+             exception holds its error";
         refusals.push(Error::new_spanned(option, sentence));
     }
     if let Some(option) = &options.finish {
-        let sentence = "`finish` applies to methods: without its caller, nobody would hold the constructed object";
+        let sentence = "`finish` applies to methods: without its caller, nobody would hold the constructed \
+             object";
         refusals.push(Error::new_spanned(option, sentence));
     }
     refusals.finish()
@@ -166,7 +169,8 @@ fn check_method_options(
 ) -> Result<()> {
     match &options.finish {
         Some(option) if streams => {
-            let sentence = "`finish` does not apply to a method that returns a stream: it runs while its items are read";
+            let sentence = "`finish` does not apply to a method that returns a stream: it runs while its \
+                 items are read";
             Err(Error::new_spanned(option, sentence))
         }
         Some(option) if signature.asyncness.is_none() => {

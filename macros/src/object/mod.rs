@@ -1,8 +1,9 @@
 //! `#[oad::object]`: reads an `impl` block into a model of it, and writes what that model
 //! needs.
 //!
-//! `block`, `options`, `method`, `method_options` and `types` read, and refuse what cannot
-//! be an object. `describe`, `dispatch`, `register` and `proxy` write, and cannot fail. Deliberately absent: what the generated code does when it runs, which is
+//! `block`, `options`, `method`, `method_options` and `types` read, and refuse what
+//! cannot be an object. `describe`, `dispatch`, `register` and `proxy` write, and cannot
+//! fail. Deliberately absent: what the generated code does when it runs, which is
 //! `oad::__private`'s.
 
 use proc_macro2::{Span, TokenStream};
@@ -86,8 +87,8 @@ fn generate(block: &Block) -> TokenStream {
 }
 
 /// Two items that can exist once for each type, and whose names say so: a second block
-/// repeats all that is generated, and the compiler reports these first. The type catches a
-/// block in the same module, the implementation one in any other.
+/// repeats all that is generated, and the compiler reports these first. The type catches
+/// a block in the same module, the implementation one in any other.
 fn only_block(block: &Block) -> TokenStream {
     let (name, self_path) = (block.name(), &block.self_path);
     let marker = format_ident!("only_one_oad_object_block_for_{name}");

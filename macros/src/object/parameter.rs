@@ -59,7 +59,8 @@ fn plain_name(pattern: &Pat) -> Result<Ident> {
     match pattern {
         Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => Ok(ident.clone()),
         _ => {
-            let sentence = "a parameter must be a plain name, because callers may pass it by name: destructure it in the body";
+            let sentence = "a parameter must be a plain name, because callers may pass it by name: \
+                 destructure it in the body";
             Err(Error::new_spanned(pattern, sentence))
         }
     }

@@ -53,8 +53,8 @@ pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
     // the visibility that was asked for; the documentation is there too, for its links.
     let module = format_ident!("__oad_{}", proxy);
     let documentation = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
-    // Where a private proxy is used elsewhere, the compiler reports each name that leads to
-    // it, with its place. So one of the names says what to do.
+    // Where a private proxy is used elsewhere, the compiler reports each name that leads
+    // to it, with its place. So one of the names says what to do.
     let (alias, imported) = match visibility {
         Visibility::Inherited => {
             let alias = format_ident!("write_oad_object_pub_to_use_it_elsewhere");

@@ -144,7 +144,8 @@ impl Owning {
         if reference.mutability.is_some() {
             let sentence = match self.position {
                 Position::Parameter => {
-                    "a `&mut` argument would change only the daemon's copy: return the new value instead"
+                    "a `&mut` argument would change only the daemon's copy: return the new value \
+                     instead"
                 }
                 Position::Returned | Position::Error => {
                     "a returned `&mut` would change only the caller's copy: return an owned value"
@@ -177,11 +178,13 @@ impl VisitMut for Owning {
         }
         match visited {
             Type::ImplTrait(_) => {
-                let sentence = "the proxy has to name this type, so it cannot be an `impl Trait`: write the type itself";
+                let sentence = "the proxy has to name this type, so it cannot be an `impl Trait`: write the \
+                     type itself";
                 self.refusals.push(Error::new_spanned(visited, sentence));
             }
             Type::TraitObject(_) if self.position != Position::Error => {
-                let sentence = "a `dyn Trait` cannot be sent to another process: use a type that implements serde's traits";
+                let sentence = "a `dyn Trait` cannot be sent to another process: use a type that implements \
+                     serde's traits";
                 self.refusals.push(Error::new_spanned(visited, sentence));
             }
             Type::Never(_) => {

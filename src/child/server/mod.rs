@@ -30,7 +30,7 @@ use crate::child::python;
 use crate::child::server::lifeline::Ready;
 use crate::child::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
 use crate::common::handshake::{Hello, Transport, write_failure};
-use crate::common::process::{InheritedLifeline, children_gone, kill_descendants};
+use crate::common::process::{FailureChannel, InheritedLifeline, children_gone, kill_descendants};
 use crate::common::transport::{
     BoundListener, Endpoint, IncomingConnections, Lock, Traffic, listen, remove_directory,
 };
@@ -55,14 +55,14 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
     note_panic_locations();
     let wrappers = lifeline.wrappers();
-    let report = lifeline.stream.try_clone();
+    let report = FailureChannel::of(&lifeline);
     let served = served(lifeline, services);
     wrappers.end_if_orphaned();
     match served {
         Ok(()) => exit(0),
         Err(error) => {
             eprintln!("oad: the daemon failed: {error}");
-            if let Ok(mut report) = report {
+            if let Some(mut report) = report {
                 // The parent may be dead.
                 let _ = write_failure(&mut report, &error.to_string());
             }

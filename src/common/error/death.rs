@@ -81,8 +81,8 @@ impl Death {
         self.pid
     }
 
-    /// Returns `true` if the interpreter of a Python object died; the daemon is still alive
-    /// then.
+    /// Returns `true` if the interpreter of a Python object died; the daemon is still
+    /// alive then.
     #[must_use]
     pub fn is_of_interpreter(&self) -> bool {
         self.whose == DeadProcess::Interpreter
@@ -213,8 +213,10 @@ mod tests {
             [Status::killed(9, false), Status::Unkept, Status::Untold].map(death),
             [
                 "the daemon's process died: killed by signal 9 (SIGKILL)",
-                "the daemon's process died: its exit status is unknown (does this program ignore SIGCHLD?)",
-                "the daemon's process died: its exit status is unknown (the wrapper that started it outlived it)",
+                "the daemon's process died: its exit status is unknown (does this program ignore \
+                 SIGCHLD?)",
+                "the daemon's process died: its exit status is unknown (the wrapper that started \
+                 it outlived it)",
             ]
         );
     }

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 /// The most characters of an exception's message that the message of an error has.
 const SUMMARY: usize = 1000;
 
-/// A failure raised by the object itself, carried as data: the `Err` of a method, a panic, or
-/// a Python exception.
+/// A failure raised by the object itself, carried as data: the `Err` of a method, a
+/// panic, or a Python exception.
 ///
-/// It was sent from another process, so it is not the Rust error itself. If the error's type
-/// can be serialized, its value was sent too, and `exception.get::<E>()` returns it.
+/// It was sent from another process, so it is not the Rust error itself. If the error's
+/// type can be serialized, its value was sent too, and `exception.get::<E>()` returns it.
 #[derive(Clone)]
 pub struct Exception {
     pub(crate) type_name: String,
@@ -23,8 +23,8 @@ pub struct Exception {
     pub(crate) omitted: u64,
     /// The fields of its message that were shortened.
     pub(crate) shortened: Vec<String>,
-    /// The error's value, which is a `Value`, or the `PythonDetails` of a Python exception;
-    /// this module is below those types and does not know them.
+    /// The error's value, which is a `Value`, or the `PythonDetails` of a Python
+    /// exception; this module is below those types and does not know them.
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -43,7 +43,8 @@ impl Exception {
         }
     }
 
-    /// Returns the name of its type, such as `std::num::ParseIntError`; `panic` for a panic.
+    /// Returns the name of its type, such as `std::num::ParseIntError`; `panic` for a
+    /// panic.
     #[must_use]
     pub fn type_name(&self) -> &str {
         &self.type_name
@@ -61,9 +62,10 @@ impl Exception {
         self.location.as_deref()
     }
 
-    /// Returns the messages of the causes, nearest first: the chain of `Error::source`; for
-    /// a Python exception, the exceptions it was raised from, or else those that were being
-    /// handled, as in its traceback. They are complete if [`omitted`](Self::omitted) is 0.
+    /// Returns the messages of the causes, nearest first: the chain of `Error::source`;
+    /// for a Python exception, the exceptions it was raised from, or else those that were
+    /// being handled, as in its traceback. They are complete if
+    /// [`omitted`](Self::omitted) is 0.
     pub fn causes(&self) -> impl Iterator<Item = &str> {
         self.causes.iter().map(String::as_str)
     }
@@ -74,10 +76,11 @@ impl Exception {
         self.omitted
     }
 
-    /// Returns the fields that were shortened or left out, because the exception would have
-    /// exceeded [`message_limit`](crate::Spawn::message_limit), or a text 8 MiB. They are
-    /// named as in `oad.v1.Exception`: `traceback`, `attributes`, `args`, `value`, `behind`,
-    /// `causes`, `notes`, `mro`, `message`. Nearly all exceptions have none.
+    /// Returns the fields that were shortened or left out, because the exception would
+    /// have exceeded [`message_limit`](crate::Spawn::message_limit), or a text 8 MiB.
+    /// They are named as in `oad.v1.Exception`: `traceback`, `attributes`, `args`,
+    /// `value`, `behind`, `causes`, `notes`, `mro`, `message`. Nearly all exceptions have
+    /// none.
     pub fn shortened(&self) -> impl Iterator<Item = &str> {
         self.shortened.iter().map(String::as_str)
     }

@@ -18,8 +18,8 @@ use crate::common::process::output::{Output, OutputOrigin};
 use crate::common::process::pidfd::Pidfd;
 use crate::common::process::{Program, descendants};
 
-/// A started process. It has one owner, which ends it with [`Child::reap`]. If it is dropped
-/// before that, it is killed, and reaped only by `init` after this process.
+/// A started process. It has one owner, which ends it with [`Child::reap`]. If it is
+/// dropped before that, it is killed, and reaped only by `init` after this process.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
@@ -40,8 +40,8 @@ pub(crate) async fn children_gone() {
     let _ = LIVING.subscribe().wait_for(|living| *living == 0).await;
 }
 
-/// While it is not reaped, no other process or process group can have its pid, and signals
-/// may be sent to that number.
+/// While it is not reaped, no other process or process group can have its pid, and
+/// signals may be sent to that number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ChildState {
     Unreaped,
@@ -95,8 +95,8 @@ impl Child {
         self.pidfd.exited().await;
     }
 
-    /// Watches the process `daemon` too, if the started process is a wrapper around it, and
-    /// returns whether it is. Must be called on the keeper, like [`Child::start`].
+    /// Watches the process `daemon` too, if the started process is a wrapper around it,
+    /// and returns whether it is. Must be called on the keeper, like [`Child::start`].
     ///
     /// The number comes from the process, so it is trusted only if that process has the
     /// marker.
@@ -109,8 +109,8 @@ impl Child {
         self.daemon.is_some()
     }
 
-    /// Waits for the exit of the daemon that is watched beside its wrapper; without one it
-    /// waits for ever.
+    /// Waits for the exit of the daemon that is watched beside its wrapper; without one
+    /// it waits for ever.
     ///
     /// # Cancel safety
     ///
@@ -127,8 +127,8 @@ impl Child {
         if let Some(daemon) = &self.daemon {
             daemon.kill();
         }
-        // Its group has the same number, and may be signalled only while that number cannot
-        // be another's.
+        // Its group has the same number, and may be signalled only while that number
+        // cannot be another's.
         if self.state == ChildState::Unreaped && self.pidfd.holds_its_number() {
             // It may be a zombie already, and its group empty.
             let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
@@ -155,16 +155,16 @@ impl Child {
 pub(crate) struct Leftovers(Marker);
 
 impl Leftovers {
-    /// Kills the processes that have the marker. It reads the environment of every process of
-    /// this user, which takes some milliseconds, and is not needed after an orderly end: the
-    /// daemon has ended its descendants itself then.
+    /// Kills the processes that have the marker. It reads the environment of every
+    /// process of this user, which takes some milliseconds, and is not needed after an
+    /// orderly end: the daemon has ended its descendants itself then.
     pub(crate) fn kill(self) {
         descendants::kill_marked(self.0);
     }
 }
 
-/// The task that owned it is gone, with its runtime: nothing is left to end it in order or to
-/// reap it.
+/// The task that owned it is gone, with its runtime: nothing is left to end it in order
+/// or to reap it.
 impl Drop for Child {
     fn drop(&mut self) {
         if self.state == ChildState::Unreaped {

@@ -1,10 +1,10 @@
 //! The constructors of this program: the functions of its `.init_array`, which run before
 //! `main`.
 //!
-//! `oad::auto_init!` is one of them. A daemon never returns from it, so it must not start to
-//! serve before the others have run: the registrations of objects are constructors too, and
-//! so are the initializers of C++ libraries. Which of them come later is the linker's
-//! choice; with fat LTO most do.
+//! `oad::auto_init!` is one of them. A daemon never returns from it, so it must not start
+//! to serve before the others have run: the registrations of objects are constructors
+//! too, and so are the initializers of C++ libraries. Which of them come later is the
+//! linker's choice; with fat LTO most do.
 
 use std::fs::File;
 use std::io;
@@ -30,8 +30,8 @@ pub(crate) struct LaterConstructors {
 }
 
 impl LaterConstructors {
-    /// Finds those after `constructor`; `None` if that is not in the program itself, but in
-    /// a shared library.
+    /// Finds those after `constructor`; `None` if that is not in the program itself, but
+    /// in a shared library.
     ///
     /// # Errors
     ///
@@ -48,15 +48,15 @@ impl LaterConstructors {
 
     /// Runs them.
     ///
-    /// Must be called once, on the thread that runs the constructors, by a caller that does
-    /// not return from its own: the C library would run them again.
+    /// Must be called once, on the thread that runs the constructors, by a caller that
+    /// does not return from its own: the C library would run them again.
     pub(crate) fn run(self, [argc, argv, envp]: ConstructorArguments) {
         for address in (self.first..self.end).step_by(size_of::<Constructor>()) {
-            // SAFETY: `of` found the address between a constructor of this program and the
-            // end of the section that holds it. The linker fills the section with pointers
-            // to functions of this kind, the loader has relocated all of them before the
-            // first one runs, and nothing writes to it. The C library calls each with these
-            // arguments, as is done here in its place.
+            // SAFETY: `of` found the address between a constructor of this program and
+            // the end of the section that holds it. The linker fills the section with
+            // pointers to functions of this kind, the loader has relocated all of them
+            // before the first one runs, and nothing writes to it. The C library calls
+            // each with these arguments, as is done here in its place.
             #[allow(unsafe_code)]
             let Constructor(function) =
                 unsafe { ptr::with_exposed_provenance::<Constructor>(address).read() };
@@ -66,8 +66,8 @@ impl LaterConstructors {
 }
 
 /// The addresses of the program's `.init_array` sections, from the section headers of its
-/// file (elf(5)); `entry` is the address at which the program starts, which tells where its
-/// sections are loaded.
+/// file (elf(5)); `entry` is the address at which the program starts, which tells where
+/// its sections are loaded.
 fn init_arrays(file: &File, entry: usize) -> io::Result<Vec<(usize, usize)>> {
     /// The type of a section that holds constructors.
     const SHT_INIT_ARRAY: u32 = 14;

@@ -71,8 +71,8 @@ pub(crate) fn is_in_environment() -> bool {
     std::env::var_os(DAEMON).is_some()
 }
 
-/// Whether this process was started as a daemon: its environment has a daemon's marker, and
-/// its fd 0 is a socket whose other end was made by the parent that the marker names.
+/// Whether this process was started as a daemon: its environment has a daemon's marker,
+/// and its fd 0 is a socket whose other end was made by the parent that the marker names.
 ///
 /// A program that an object starts inherits the marker but not the lifeline, because
 /// [`inherited_lifeline`] moves that away from fd 0.
@@ -102,8 +102,8 @@ pub(super) fn this_daemon() -> Option<Uuid> {
 ///
 /// # Errors
 ///
-/// Says which step the kernel refused. The process cannot be a daemon then, and its fd 0 is
-/// still the lifeline.
+/// Says which step the kernel refused. The process cannot be a daemon then, and its fd 0
+/// is still the lifeline.
 pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
     let Some(marker) = own_marker() else { return Ok(None) };
     let parent = socket_peercred(rustix::stdio::stdin())
@@ -111,11 +111,13 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
         .pid;
     rustix::process::set_parent_process_death_signal(Some(Signal::CONT))
         .map_err(during("failed to set the signal for its parent's death (prctl)"))?;
-    // Orphans of the object's processes become children of this one, so that it can end them.
+    // Orphans of the object's processes become children of this one, so that it can end
+    // them.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(during("failed to become a subreaper (prctl)"))?;
 
-    // Away from fd 0 and closed on exec, so that no process of the object's holds it open.
+    // Away from fd 0 and closed on exec, so that no process of the object's holds it
+    // open.
     let lifeline: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
         .map_err(during("failed to duplicate its lifeline (fcntl)"))?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
@@ -128,10 +130,32 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
     Ok(Some(InheritedLifeline { stream: UnixStream::from(lifeline), parent, wrappers }))
 }
 
-/// The lifeline, where [`inherited_lifeline`] has failed to take it from fd 0.
-pub(crate) fn lifeline_at_stdin() -> Option<UnixStream> {
-    own_marker()?;
-    rustix::stdio::stdin().try_clone_to_owned().ok().map(UnixStream::from)
+/// A second hold on a lifeline, to report that this process cannot be a daemon.
+#[derive(Debug)]
+pub(crate) struct FailureChannel(UnixStream);
+
+impl FailureChannel {
+    /// The one at fd 0, where [`inherited_lifeline`] has failed to take it from there.
+    pub(crate) fn at_stdin() -> Option<Self> {
+        own_marker()?;
+        let stream = rustix::stdio::stdin().try_clone_to_owned().ok()?;
+        Some(FailureChannel(UnixStream::from(stream)))
+    }
+
+    /// Without a descriptor to spare there is none.
+    pub(crate) fn of(lifeline: &InheritedLifeline) -> Option<Self> {
+        lifeline.stream.try_clone().ok().map(FailureChannel)
+    }
+}
+
+impl io::Write for FailureChannel {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Says during which step an error happened.

@@ -2,8 +2,8 @@
 //!
 //! On the parent's side, [`Child`] is a daemon's process from its start to its reaping;
 //! on the daemon's side, [`inherited_lifeline`] tells a daemon from an ordinary program,
-//! `constructors` lets one serve before `main`, and [`descendants`] ends the processes that
-//! a daemon leaves behind. Everything about processes that is Linux-only is here.
+//! `constructors` lets one serve before `main`, and [`descendants`] ends the processes
+//! that a daemon leaves behind. Everything about processes that is Linux-only is here.
 //! Deliberately absent: the frames on the lifeline (handshake), and the object.
 
 mod child;
@@ -26,7 +26,7 @@ pub(crate) use descendants::kill_descendants;
 pub(crate) use interpreter::InterpreterProcess;
 pub(crate) use keeper::keeper;
 pub(crate) use marker::{
-    InheritedLifeline, inherited_lifeline, is_in_environment, is_marked, lifeline_at_stdin, silence,
+    FailureChannel, InheritedLifeline, inherited_lifeline, is_in_environment, is_marked, silence,
 };
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};

@@ -28,7 +28,8 @@ pub(crate) struct Program {
     pub(crate) current_dir: Option<PathBuf>,
 }
 
-/// A test added by `oad::test_daemon!`, with which the test binary is started as a daemon.
+/// A test added by `oad::test_daemon!`, with which the test binary is started as a
+/// daemon.
 #[derive(Debug)]
 pub struct TestDaemon {
     /// The path of the test's module, which starts with the crate's name.
@@ -37,8 +38,8 @@ pub struct TestDaemon {
 
 inventory::collect!(TestDaemon);
 
-/// The address of static data of the code that has called `oad::init`, or of the constructor
-/// that `oad::auto_init!` has made; 0 if there is neither.
+/// The address of static data of the code that has called `oad::init`, or of the
+/// constructor that `oad::auto_init!` has made; 0 if there is neither.
 static INITIALIZED_BY: AtomicUsize = AtomicUsize::new(0);
 
 /// Records that this program becomes a daemon when it is started again as one, because of
@@ -148,7 +149,8 @@ impl Program {
         let shown = self.shown.display();
         let advice = match error.kind() {
             io::ErrorKind::NotFound if self.executable == Path::new(OWN_EXECUTABLE) => Some(
-                "oad finds this program's file by way of `/proc`: mount it, or name an `.executable(…)`",
+                "oad finds this program's file by way of `/proc`: mount it, or name an \
+                 `.executable(…)`",
             ),
             io::ErrorKind::NotFound => {
                 Some("check the path; for a script, also the interpreter in its first line")
@@ -175,7 +177,8 @@ impl Program {
 }
 
 impl TestDaemon {
-    /// The arguments with which libtest runs just that test and does not capture its output.
+    /// The arguments with which libtest runs just that test and does not capture its
+    /// output.
     fn arguments(&self) -> Vec<OsString> {
         let in_crate =
             self.module.split_once("::").map_or(String::new(), |(_, module)| format!("{module}::"));

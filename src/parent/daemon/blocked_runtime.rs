@@ -1,7 +1,7 @@
 //! Detects that a future is polled by a `block_on` on a thread of an async runtime. The
-//! connection to the daemon needs that thread, so it would wait for ever: if it is the only
-//! one, for all it does; if there are others, for what the future wakes, because tokio keeps
-//! a task that is woken on a thread for that thread.
+//! connection to the daemon needs that thread, so it would wait for ever: if it is the
+//! only one, for all it does; if there are others, for what the future wakes, because
+//! tokio keeps a task that is woken on a thread for that thread.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// How often the future is woken while the runtime has not run a task that was given to it.
+/// How often the future is woken while the runtime has not run a task that was given to
+/// it.
 const WAKES: usize = 100;
 
 /// The time between two wakes.
@@ -18,8 +19,8 @@ const INTERVAL: Duration = Duration::from_millis(1);
 /// Whether `runtime` does not run on the thread that polls this future.
 ///
 /// This does not depend on time, because a runtime may be busy. It counts how often the
-/// future is polled after a task was spawned on the runtime: one that runs its tasks in turn
-/// would run that task after the first of these polls, or soon after.
+/// future is polled after a task was spawned on the runtime: one that runs its tasks in
+/// turn would run that task after the first of these polls, or soon after.
 pub(super) async fn is_blocked(runtime: &Runtime, keeper: &Runtime) -> bool {
     if runtime.id() == keeper.id() {
         return false;

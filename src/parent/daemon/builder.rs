@@ -62,7 +62,8 @@ pub struct Spawn<P> {
     /// The first setting of a daemon that was chosen.
     set: Option<&'static str>,
     /// For a method of the proxy that is called on the builder: the compiler looks for it
-    /// in the fields too, unless they are hidden, and suggests `builder.r#await.method()`.
+    /// in the fields too, unless they are hidden, and suggests
+    /// `builder.r#await.method()`.
     #[cfg_attr(doc, doc(hidden))]
     pub r#await: NotAwaited<P>,
 }
@@ -307,14 +308,14 @@ impl<P> Spawn<P> {
         self.set("worker_threads", |settings| settings.workers = Some(count.max(1)))
     }
 
-    /// Keeps the connection to the daemon on a thread of oad's own. By default it is part of
-    /// the async runtime that awaits this builder, which makes calls from that runtime some
-    /// microseconds faster, and fails them all with [`ErrorKind::RuntimeEnded`] once that
-    /// runtime has ended.
+    /// Keeps the connection to the daemon on a thread of oad's own. By default it is part
+    /// of the async runtime that awaits this builder, which makes calls from that runtime
+    /// some microseconds faster, and fails them all with [`ErrorKind::RuntimeEnded`] once
+    /// that runtime has ended.
     ///
-    /// It is for a daemon that several runtimes share, such as the tests of a crate, each of
-    /// which has a runtime of its own; and for waiting with `block_on` on a thread of a
-    /// runtime.
+    /// It is for a daemon that several runtimes share, such as the tests of a crate, each
+    /// of which has a runtime of its own; and for waiting with `block_on` on a thread of
+    /// a runtime.
     ///
     /// ```no_run
     /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }

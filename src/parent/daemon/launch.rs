@@ -1,5 +1,5 @@
-//! The start of a daemon: directory, process, handshake, connection. If one of them fails,
-//! everything that was started is ended before the error is returned.
+//! The start of a daemon: directory, process, handshake, connection. If one of them
+//! fails, everything that was started is ended before the error is returned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::parent::daemon::{Daemon, DaemonShared, StartInProcess};
 /// The longest time between the two signs of a death: closed sockets, and the exit.
 const AFTERMATH: Duration = Duration::from_millis(50);
 
-/// How long it may take to read the last responses of a daemon that has ended, if the runtime
-/// of its connection is busy.
+/// How long it may take to read the last responses of a daemon that has ended, if the
+/// runtime of its connection is busy.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// The settings of a new daemon.
@@ -237,12 +237,19 @@ async fn shake_hands(
         Err(_) => None,
     };
     match answer {
-        Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => Ok((pid, endpoint)),
-        Some(DaemonMessage::Ready { protocol, .. } | DaemonMessage::OtherVersion { protocol }) => Err(Error::new(
-            ErrorKind::Version,
-            format!("`{shown}` has version {protocol} of oad's protocol, and this program version {PROTOCOL_VERSION}"),
-        )
-        .advise("build both with the same version of oad")),
+        Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => {
+            Ok((pid, endpoint))
+        }
+        Some(DaemonMessage::Ready { protocol, .. } | DaemonMessage::OtherVersion { protocol }) => {
+            Err(Error::new(
+                ErrorKind::Version,
+                format!(
+                    "`{shown}` has version {protocol} of oad's protocol, and this program \
+                     version {PROTOCOL_VERSION}"
+                ),
+            )
+            .advise("build both with the same version of oad"))
+        }
         Some(DaemonMessage::Failed { message }) => {
             let cut = shortened(&message, Excerpt::LIMIT);
             let error =
@@ -252,7 +259,8 @@ async fn shake_hands(
         Some(DaemonMessage::Terminating { .. } | DaemonMessage::Leaving { .. }) => {
             Err(failed(format!("`{shown}` ended before it was ready")))
         }
-        // It exits, and its exit status says more. The start timeout bounds the wait for it.
+        // It exits, and its exit status says more. The start timeout bounds the wait for
+        // it.
         None => std::future::pending().await,
     }
 }

@@ -21,7 +21,8 @@ fn entry_point_of_the_re_exported_crate_works() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
 }
 
-/// A program that a daemon's object might start: it inherits the variable, not the lifeline.
+/// A program that a daemon's object might start: it inherits the variable, not the
+/// lifeline.
 #[test]
 fn inherited_environment_does_not_make_a_daemon() {
     let marker = format!("{}:{:032x}", std::process::id(), 7);
