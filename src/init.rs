@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::future::Future;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
@@ -11,8 +10,8 @@ use std::thread::Builder;
 use crate::child::server::{self, Services};
 use crate::common::handshake::write_failure;
 use crate::common::process::{
-    Constructor, ConstructorArguments, InheritedLifeline, LaterConstructors, inherited_lifeline,
-    is_in_environment, is_marked, lifeline_at_stdin, note_initialized,
+    Constructor, ConstructorArguments, FailureChannel, InheritedLifeline, LaterConstructors,
+    inherited_lifeline, is_in_environment, is_marked, note_initialized,
 };
 
 /// Lets this program be started again as a daemon. Call it on the first line of `main`,
@@ -58,7 +57,7 @@ pub fn init_with(add: impl FnOnce(Services) -> Services + Send + 'static) {
     match inherited_lifeline() {
         Ok(None) => {}
         Ok(Some(lifeline)) => serve(lifeline, add),
-        Err(error) => give_up(lifeline_at_stdin(), &error.to_string()),
+        Err(error) => give_up(FailureChannel::at_stdin(), &error.to_string()),
     }
 }
 
@@ -68,7 +67,7 @@ fn serve(
     lifeline: InheritedLifeline,
     add: impl FnOnce(Services) -> Services + Send + 'static,
 ) -> ! {
-    let report = lifeline.stream.try_clone().ok();
+    let report = FailureChannel::of(&lifeline);
     let server = Builder::new().name("oad-server".to_owned());
     match server.spawn(move || server::run(lifeline, add(Services::default()))) {
         // It ends the process itself; only its panic gets here.
@@ -89,13 +88,13 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Ends a process that cannot be a daemon. The reason goes to the parent, and to stderr.
-fn give_up(lifeline: Option<UnixStream>, reason: &str) -> ! {
+fn give_up(lifeline: Option<FailureChannel>, reason: &str) -> ! {
     eprintln!("oad: this process was started as a daemon but cannot be one: {reason}");
     report_failure(lifeline, reason);
     std::process::exit(1)
 }
 
-fn report_failure(lifeline: Option<UnixStream>, reason: &str) {
+fn report_failure(lifeline: Option<FailureChannel>, reason: &str) {
     if let Some(mut lifeline) = lifeline {
         // If that fails too, the parent still reads the end of stderr.
         let _ = write_failure(&mut lifeline, reason);
@@ -127,16 +126,16 @@ pub fn init_before_main(
         Ok(Some(later)) => later.run(arguments),
         // This is a shared library: its program may call `init` itself.
         Ok(None) => return IS_SERVING.store(false, Ordering::Relaxed),
-        Err(error) => give_up(lifeline_at_stdin(), &constructors_unknown(&error)),
+        Err(error) => give_up(FailureChannel::at_stdin(), &constructors_unknown(&error)),
     }
     if let Err(error) = ignore_broken_pipes() {
-        give_up(lifeline_at_stdin(), &format!("failed to handle SIGPIPE: {error}"));
+        give_up(FailureChannel::at_stdin(), &format!("failed to handle SIGPIPE: {error}"));
     }
     match inherited_lifeline() {
         // A later constructor has taken it, and returned.
         Ok(None) => {}
         Ok(Some(lifeline)) => serve(lifeline, add),
-        Err(error) => give_up(lifeline_at_stdin(), &error.to_string()),
+        Err(error) => give_up(FailureChannel::at_stdin(), &error.to_string()),
     }
 }
 

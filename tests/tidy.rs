@@ -259,13 +259,13 @@ fn forbidden_imports_are_found_in_every_spelling() {
     for source in [
         "use crate::child::host::Host;",
         "use crate::common::{error::Error, value::{self, Value}};",
-        "fn f() { crate::common::error::catch(|| ()); }",
-        "fn f() { let x: Vec<crate::common::error::Error>; }",
-        "fn f() { println!(\"{}\", crate::common::error::NAME); }",
+        "fn f() { crate::common::value::catch(|| ()); }",
+        "fn f() { let x: Vec<crate::common::value::Value>; }",
+        "fn f() { println!(\"{}\", crate::common::value::NAME); }",
         "use std::process::Command;",
         "use prost::Message as _;",
-        "use super::super::error::Error;",
-        "use crate::common::error::*;",
+        "use super::super::value::Value;",
+        "use crate::common::value::*;",
     ] {
         assert!(!forbidden(Some("common"), "park", source).is_empty(), "{source}");
     }

@@ -34,7 +34,7 @@ use crate::child::service::{ControlService, HealthService, Logs, ObjectsService,
 #[cfg(feature = "python")]
 use crate::child::{object::set_python, python};
 use crate::common::handshake::{Hello, Transport, write_failure};
-use crate::common::process::{InheritedLifeline, children_gone, kill_descendants};
+use crate::common::process::{FailureChannel, InheritedLifeline, children_gone, kill_descendants};
 use crate::common::transport::{
     BoundListener, Endpoint, IncomingConnections, Lock, Traffic, listen, remove_directory,
 };
@@ -61,14 +61,14 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
     record_panic_locations();
     let wrappers = lifeline.wrappers();
-    let report = lifeline.stream.try_clone();
+    let report = FailureChannel::of(&lifeline);
     let result = handshake_and_serve(lifeline, services);
     wrappers.end_if_orphaned();
     match result {
         Ok(()) => exit(0),
         Err(error) => {
             eprintln!("oad: the daemon failed to serve: {error}");
-            if let Ok(mut report) = report {
+            if let Some(mut report) = report {
                 // The parent may be dead.
                 let _ = write_failure(&mut report, &error.to_string());
             }

@@ -135,10 +135,32 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
     Ok(Some(InheritedLifeline { stream: UnixStream::from(lifeline), parent, wrappers }))
 }
 
-/// The lifeline, where [`inherited_lifeline`] has failed to take it from fd 0.
-pub(crate) fn lifeline_at_stdin() -> Option<UnixStream> {
-    own_marker()?;
-    rustix::stdio::stdin().try_clone_to_owned().ok().map(UnixStream::from)
+/// A second hold on a lifeline, to report that this process cannot be a daemon.
+#[derive(Debug)]
+pub(crate) struct FailureChannel(UnixStream);
+
+impl FailureChannel {
+    /// The one at fd 0, where [`inherited_lifeline`] has failed to take it from there.
+    pub(crate) fn at_stdin() -> Option<Self> {
+        own_marker()?;
+        let stream = rustix::stdio::stdin().try_clone_to_owned().ok()?;
+        Some(FailureChannel(UnixStream::from(stream)))
+    }
+
+    /// Without a descriptor to spare there is none.
+    pub(crate) fn of(lifeline: &InheritedLifeline) -> Option<Self> {
+        lifeline.stream.try_clone().ok().map(FailureChannel)
+    }
+}
+
+impl io::Write for FailureChannel {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Says during which step an error happened.

@@ -29,7 +29,7 @@ pub(crate) use descendants::kill_descendants;
 pub(crate) use interpreter::InterpreterProcess;
 pub(crate) use keeper::keeper;
 pub(crate) use marker::{
-    InheritedLifeline, inherited_lifeline, is_in_environment, is_marked, lifeline_at_stdin, silence,
+    FailureChannel, InheritedLifeline, inherited_lifeline, is_in_environment, is_marked, silence,
 };
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
