@@ -107,11 +107,8 @@ async fn programs(page: &mut Page, scripts: &Scripts) {
     let error =
         start(&scripts.write("loud", "echo one >&2; echo 'no such model' >&2; exit 1")).await;
     page.add("a program that exits with a message", &error);
-    let long = format!("head -c 5000 /dev/zero | tr '\\0' x >&2; exit 1");
-    page.add(
-        "a program that exits with a long message",
-        &start(&scripts.write("long", &long)).await,
-    );
+    let long = scripts.write("long", "head -c 5000 /dev/zero | tr '\\0' x >&2; exit 1");
+    page.add("a program that exits with a long message", &start(&long).await);
     page.add("a program that is killed", &start(&scripts.write("killed", "kill -9 $$")).await);
     let error =
         LabProxy::new().executable("/bin/true").current_dir("/nowhere").await.expect_err("no");

@@ -23,14 +23,6 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "the reader of texts reads times of day, whose own text form it is",
     ),
     ("common::process", &["descendants", "marker", "wrappers"], "to be untangled"),
-    (
-        "common::value",
-        &[
-            "array", "complex", "de", "decimal", "handle", "integer", "number", "raw_text", "ser",
-            "set", "slice", "special", "time",
-        ],
-        "`special` lists the types that serde knows only by name, and each of them uses its name",
-    ),
 ];
 
 /// The modules by their paths, such as `child::host::table`.

@@ -27,7 +27,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long a client may take to send it. A silent connection would be held open for ever
 /// by the HTTP/2 library.
-const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
+const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long to wait after a failed accept. Out of descriptors, the listener stays ready,
 /// and accepting at once again would spin.
