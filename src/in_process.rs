@@ -1,5 +1,5 @@
-//! A daemon without a process of its own, for unit tests: both stairs in one process, and
-//! nothing but memory between them.
+//! A daemon within the process of its parent: both wings in one process, connected by
+//! memory only.
 
 use std::io;
 
@@ -12,29 +12,30 @@ use crate::common::transport::IoStream;
 use crate::parent::daemon::{InProcess, Spawn};
 
 impl<P> Spawn<P> {
-    /// Makes the daemon within this process, for unit tests: no other process, no socket,
-    /// no file, and neither `oad::init()` nor `oad::test_daemon!` is needed. Proxies,
-    /// calls, errors and the end are the same; the object lives on two threads of oad's
-    /// own, which go with it.
+    /// Runs the daemon within this process: without another process, a socket or a file,
+    /// and without `oad::init()` or `oad::test_daemon!`. It is for unit tests, and for
+    /// programs that cannot be started again, such as a plugin. Proxies, calls, errors
+    /// and the end are the same; the object lives on two threads of oad's own, which end
+    /// with it.
     ///
-    /// What it cannot give is what another process is for:
+    /// It does not have the advantages of another process:
     ///
-    /// - an object that aborts, exits or overflows its stack takes this process along;
+    /// - an object that aborts, exits or overflows its stack ends this process;
     /// - a sync call that does not return cannot be killed.
-    ///   [`Daemon::shutdown`](crate::Daemon::shutdown) comes back after the grace and
-    ///   reports it [`abandoned`](crate::ShutdownReport::abandoned); its thread and its
-    ///   object stay until it returns;
-    /// - processes that the object starts are its own to end;
+    ///   [`Daemon::shutdown`](crate::Daemon::shutdown) returns after the grace and
+    ///   reports it as [`abandoned`](crate::ShutdownReport::abandoned); its thread and
+    ///   its object stay until it returns;
+    /// - processes that the object starts are not ended for it;
     /// - there is no exit status:
     ///   [`ShutdownReport::status`](crate::ShutdownReport::status) is `None`, and
-    ///   [`Daemon::pid`](crate::Daemon::pid) is this process's;
-    /// - nobody else can reach it: [`Daemon::socket`](crate::Daemon::socket) is `None`.
-    ///   Its `oad.v1.Control/Logs` tells nothing: the object's events are this program's.
+    ///   [`Daemon::pid`](crate::Daemon::pid) is that of this process;
+    /// - nothing else can connect to it: [`Daemon::socket`](crate::Daemon::socket) is
+    ///   `None`. `oad.v1.Control/Logs` has no events, because the object's events are
+    ///   this program's.
     ///
-    /// What is set for a process, from [`executable`](Spawn::executable) to
-    /// [`localhost`](Spawn::localhost), means nothing then. The first such daemon sets a
-    /// panic hook that notes where a panic was and goes on to the one that was set
-    /// before.
+    /// Settings of a process, from [`executable`](Spawn::executable) to
+    /// [`localhost`](Spawn::localhost), have no effect. The first such daemon sets a
+    /// panic hook that records the location of a panic and calls the previous hook.
     ///
     /// ```
     /// # struct Counter { total: i64 }
@@ -54,14 +55,14 @@ impl<P> Spawn<P> {
         self.in_process_with(|services| services)
     }
 
-    /// As [`in_process`](Spawn::in_process), with gRPC services of your own beside oad's,
-    /// as by [`init_with`](crate::init_with).
+    /// Does the same as [`in_process`](Spawn::in_process), with gRPC services of your own
+    /// beside oad's, as with [`init_with`](crate::init_with).
     pub fn in_process_with(self, add: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
         self.started_by(Box::new(move |workers| start(add, workers)))
     }
 }
 
-/// Starts the server; gives the other ends of its lifeline and of its connection too.
+/// Starts the server; returns the other ends of its lifeline and of its connection too.
 fn start(
     add: impl FnOnce(Services) -> Services + Send + 'static,
     workers: usize,
@@ -72,14 +73,14 @@ fn start(
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()?;
-    let (lifeline, its_lifeline) = IoStream::pair();
-    let (connection, its_connection) = IoStream::pair();
+    let (lifeline, server_lifeline) = IoStream::pair();
+    let (connection, server_connection) = IoStream::pair();
     let ended = CancellationToken::new();
-    let telling = ended.clone().drop_guard();
+    let end_guard = ended.clone().drop_guard();
     runtime.spawn(async move {
-        let _telling = telling;
-        // What fails is told on the lifeline, or by its end.
-        let _ = serve_within(its_lifeline, its_connection, add(Services::default())).await;
+        let _end_guard = end_guard;
+        // A failure is reported on the lifeline, or by its end.
+        let _ = serve_within(server_lifeline, server_connection, add(Services::default())).await;
     });
     Ok((InProcess::new(runtime, ended), lifeline, connection))
 }

@@ -433,7 +433,7 @@ async fn socket_of_another_process_is_not_trusted() {
         complaint(&folder.script("impostor", &format!("echo '{answer}' >&0; exec sleep 1000")))
             .await;
     assert_eq!(kind, ErrorKind::Handshake);
-    let expected = format!("process {} listens there, not the daemon 1", std::process::id());
+    let expected = format!("process {} listens there instead of daemon 1", std::process::id());
     assert!(message.ends_with(&expected), "{message}");
 }
 

@@ -1,4 +1,4 @@
-//! The secret that opens a daemon which everybody on the machine can connect to.
+//! The secret of a daemon to which any local user can connect.
 
 use std::fmt;
 use std::io;
@@ -8,33 +8,33 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-/// How many random bytes a token is made of: 256 bits.
+/// The number of random bytes in a token: 256 bits.
 const BYTES: usize = 32;
 
-/// What a client must say first, as of RFC 6750.
+/// The authentication scheme of RFC 6750.
 const SCHEME: &[u8] = b"Bearer ";
 
-/// The secret that opens a daemon which everybody on the machine can connect to: 256
-/// random bits in hexadecimal.
+/// The secret of a daemon to which any local user can connect: 256 random bits in
+/// hexadecimal.
 ///
-/// Its parent makes it and tells it on the lifeline; it stands in no argument, no
-/// environment, no log and no `Debug`.
+/// Its parent generates it and sends it on the lifeline. It is never in an argument, the
+/// environment, a log or a `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Token(String);
 
 impl Token {
     /// # Errors
     ///
-    /// Whatever keeps the kernel from giving randomness.
+    /// Any error of getrandom(2).
     pub(crate) fn generate() -> io::Result<Self> {
         let mut random = [0_u8; BYTES];
-        // Up to 256 bytes the kernel gives all or nothing (getrandom(2)).
+        // Up to 256 bytes the kernel returns all or nothing (getrandom(2)).
         while getrandom(&mut random, GetRandomFlags::empty())? != BYTES {}
         Ok(Token(random.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// What a client says in its `authorization` metadata, marked so that nobody prints
-    /// or keeps it.
+    /// The value of a client's `authorization` metadata, marked as sensitive so that it
+    /// is neither printed nor indexed.
     pub(crate) fn to_header(&self) -> HeaderValue {
         let header = format!("{}{}", String::from_utf8_lossy(SCHEME), self.0);
         let mut header =
@@ -43,15 +43,15 @@ impl Token {
         header
     }
 
-    /// Whether the `authorization` metadata of a request is that of this token. How long
-    /// it takes tells at most the length.
+    /// Whether the `authorization` metadata of a request has this token. The time it
+    /// takes reveals at most the length.
     pub(crate) fn is_in(&self, header: &[u8]) -> bool {
         // The scheme's case does not matter (RFC 9110, section 11.1).
         let Some((scheme, secret)) = header.split_at_checked(SCHEME.len()) else { return false };
         scheme.eq_ignore_ascii_case(SCHEME) && secret.ct_eq(self.0.as_bytes()).into()
     }
 
-    /// The secret itself, for whoever is to be shown it.
+    /// The secret itself, to be shown on request.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
