@@ -64,8 +64,8 @@ impl<P> Spawn<P> {
         self.started_by(Box::new(|workers| start(|services| services, workers)))
     }
 
-    /// As [`in_process`](Spawn::in_process), with gRPC services of your own beside oad's,
-    /// as by [`init_with`](crate::init_with).
+    /// Does the same as [`in_process`](Spawn::in_process), with gRPC services of your own
+    /// beside oad's, as with [`init_with`](crate::init_with).
     #[cfg(feature = "tonic")]
     pub fn in_process_with(self, add: impl FnOnce(Services) -> Services + Send + 'static) -> Self {
         self.started_by(Box::new(move |workers| start(add, workers)))
@@ -83,7 +83,7 @@ impl<P> PythonBuilder<P> {
     }
 }
 
-/// Starts the server; gives the other ends of its lifeline and of its connection too.
+/// Starts the server; returns the other ends of its lifeline and of its connection too.
 fn start(
     add: impl FnOnce(Services) -> Services + Send + 'static,
     workers: usize,
@@ -94,14 +94,15 @@ fn start(
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()?;
-    let (lifeline, its_lifeline) = IoStream::pair();
-    let (connection, its_connection) = IoStream::pair();
+    let (lifeline, server_lifeline) = IoStream::pair();
+    let (connection, server_connection) = IoStream::pair();
     let ended = CancellationToken::new();
-    let telling = ended.clone().drop_guard();
+    let end_guard = ended.clone().drop_guard();
     runtime.spawn(async move {
-        let _telling = telling;
-        // What fails is told on the lifeline, or by its end.
-        let _ = serve_in_process(its_lifeline, its_connection, add(Services::default())).await;
+        let _end_guard = end_guard;
+        // A failure is reported on the lifeline, or by its end.
+        let _ =
+            serve_in_process(server_lifeline, server_connection, add(Services::default())).await;
     });
     Ok((InProcess::new(runtime, ended), lifeline, connection))
 }

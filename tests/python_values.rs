@@ -455,6 +455,7 @@ async fn result_that_stays_in_the_interpreter_is_named() {
     let script = script(SCRIPT).await;
     let error = script.getattr::<Vec<String>>("nodes").await.expect_err("they are objects");
     let error = error.to_string();
-    assert!(error.contains("expected text, found a `") && error.contains("Node`"), "{error}");
-    assert!(error.contains("which stays in the interpreter; ask for a `Proxy`"), "{error}");
+    let expected = "at `[0]`: expected text, but `script.nodes` returned a `script.Node`, which \
+                    stays in the interpreter; ask for a `Proxy`";
+    assert!(error.contains(expected), "{error}");
 }

@@ -1,4 +1,4 @@
-//! How to make an object, and what one can be asked.
+//! How to create an object, and how to operate on one.
 
 mod type_description;
 
@@ -12,12 +12,12 @@ use crate::common::value::{Handle, Value};
 /// order.
 pub(crate) type CallArgs = (Vec<Value>, Vec<(String, Value)>);
 
-/// The longest time that is waited for. Time cannot be added to without end.
+/// The longest timeout, because adding to a point in time can overflow.
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How to make an object: the name of its Rust type, the constructor that makes it or the
-/// fact that it comes by value, and what it must implement; or, of a Python object, where
-/// it is found.
+/// How to create an object: the name of its Rust type, its constructor or the fact that
+/// it is sent by value, and the interface it must implement; or, for a Python object,
+/// where to find it.
 ///
 /// The arguments travel beside it, because they may be large.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,13 @@ pub(crate) struct Definition {
     python: Option<Box<PythonDefinition>>,
 }
 
-/// How to make a Python object.
+/// How to create a Python object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PythonDefinition {
     /// The path of an interpreter or of a virtual environment, or a name on `PATH`. The
     /// default depends on the interpreters that the daemon already runs.
     pub(crate) interpreter: Option<String>,
-    /// Put first in `sys.path`.
+    /// The directories to put first in `sys.path`.
     pub(crate) path: Vec<String>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) kill_when_stuck: Option<Duration>,
@@ -56,10 +56,10 @@ pub(crate) struct InterpreterFacts {
 /// Where a Python object comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum PythonSource {
-    /// What comes of calling a name in a module with the arguments. An empty module means
+    /// The result of calling a name in a module with the arguments. An empty module means
     /// the builtins and the scripts.
     Instance { module: String, name: String },
-    /// What a name in a module stands for.
+    /// The value of a name in a module.
     Name { module: String, name: String },
     /// A module by its name.
     Module(String),
@@ -77,7 +77,7 @@ pub(crate) enum PythonSource {
 pub(crate) const DEFAULT_INTERPRETER: &str = "python3";
 
 impl Definition {
-    /// An object made in the daemon.
+    /// An object created in the daemon.
     pub(crate) fn constructed(
         type_name: impl Into<String>,
         constructor: impl Into<String>,
@@ -85,7 +85,7 @@ impl Definition {
         Definition { constructor: Some(constructor.into()), ..Definition::by_value(type_name) }
     }
 
-    /// An object made by the caller and sent; the only argument is its value.
+    /// An object created by the caller and sent; the only argument is its value.
     pub(crate) fn by_value(type_name: impl Into<String>) -> Self {
         Definition { type_name: type_name.into(), constructor: None, interface: None, python: None }
     }
@@ -119,7 +119,7 @@ impl Definition {
         self.python.as_deref()
     }
 
-    /// The type's name without the path to it, as messages say it.
+    /// The type's name without its path, for messages.
     pub(crate) fn short_name(&self) -> &str {
         match self.python {
             Some(_) => &self.type_name,
@@ -128,7 +128,7 @@ impl Definition {
     }
 }
 
-/// As messages call it.
+/// Its name in messages.
 impl std::fmt::Display for PythonSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -149,24 +149,23 @@ impl std::fmt::Display for PythonSource {
     }
 }
 
-/// A script's text is the caller's, and in no log.
+/// Leaves out a script's text, which may be confidential.
 impl std::fmt::Debug for PythonSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PythonSource({self})")
     }
 }
 
-/// What an object is asked.
+/// An operation on an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Operation {
     pub(crate) action: Action,
-    /// The name of a method, an attribute or an operator; empty where the object itself
-    /// is meant.
+    /// The name of a method, an attribute or an operator; empty for the object itself.
     pub(crate) name: String,
     pub(crate) returns: Returns,
 }
 
-/// What is done with a name of an object.
+/// What to do with a name of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Action {
     #[default]
@@ -178,7 +177,7 @@ pub(crate) enum Action {
     Iterate,
 }
 
-/// How what is returned comes to the caller.
+/// How the result is returned to the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Returns {
     /// By value if it is exactly of one of the types that travel, else by handle.

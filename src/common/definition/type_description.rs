@@ -1,15 +1,15 @@
-//! What an object can do, told in the words of its source.
+//! The methods of an object, as written in its source.
 
 use crate::common::definition::short_name;
 
-/// What a type of object is called and what it can do.
+/// The name and the methods of an object's type.
 #[derive(Debug)]
 pub struct TypeDescription {
     /// The name it is registered under: its path, such as `my_crate::module::Counter`.
     pub name: &'static str,
     /// Its documentation: the comment on the `impl` block.
     pub documentation: &'static str,
-    /// The functions that make one.
+    /// The functions that create one.
     pub constructors: &'static [Method],
     /// The methods that can be called.
     pub methods: &'static [Method],
@@ -19,7 +19,7 @@ pub struct TypeDescription {
     pub declared: &'static str,
 }
 
-/// One method, or one function that makes an object.
+/// A method, or a function that creates an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Method {
     /// Its name.
@@ -36,7 +36,7 @@ pub struct Method {
     pub receiver: Receiver,
     /// Whether it is an `async fn`.
     pub is_async: bool,
-    /// Whether it runs to its end even if nobody waits for it any more
+    /// Whether it runs to its end even if its caller is gone
     /// (`#[oad(finish)]`).
     pub finishes: bool,
     /// Whether it returns a stream of items.
@@ -54,12 +54,12 @@ pub struct Parameter {
     pub type_name: &'static str,
 }
 
-/// How a method takes its object, and with that what may run beside it.
+/// How a method takes its object, and so which calls may run in parallel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receiver {
-    /// It has none: it makes the object.
+    /// None: it creates the object.
     None,
-    /// `&self`: such calls overlap.
+    /// `&self`: such calls run in parallel.
     Shared,
     /// `&mut self`: alone and in order. So is every method of a serial object.
     Exclusive,
@@ -68,7 +68,7 @@ pub enum Receiver {
 }
 
 impl TypeDescription {
-    /// The type's name without the path to it, as messages say it.
+    /// The type's name without its path, for messages.
     #[must_use]
     pub fn short_name(&self) -> &'static str {
         short_name(self.name)

@@ -13,8 +13,8 @@ use rustix::process::{
 use crate::common::process::marker::Marker;
 use crate::common::process::pidfd::{EXITED, becomes};
 
-/// How long ending them may take: they are killed, so only one that forks faster than it
-/// is found could outlast this.
+/// How long ending them may take. They are killed, so only a process that forks faster
+/// than it is found could outlast this.
 const LIMIT: Duration = Duration::from_millis(300);
 
 /// A process as `/proc/<pid>/stat` shows it. The start time tells it from a later one of
@@ -44,18 +44,18 @@ pub(crate) fn kill_descendants() {
     reap();
 }
 
-/// Kills every process that carries `marker` in its environment: what a daemon left
-/// behind that died without its own ending.
+/// Kills every process that has `marker` in its environment: those that a daemon left
+/// behind when it died.
 pub(super) fn kill_marked(marker: Marker) {
     repeat(|| marked(marker), kill);
 }
 
-/// Ends what an interpreter has left behind, which was the leader of its process group,
-/// and has exited: the rest of the group, and what carries `marker`. Reaps it, and those
-/// of them that have come to this process: nobody else waits for them.
+/// Ends what an interpreter that has exited has left behind: the rest of its process
+/// group, and the processes that have `marker`. Reaps it, and those of them that have
+/// become children of this process, because nothing else waits for them.
 ///
-/// What has left the group and does not carry the marker, because it was started with
-/// another environment, stays until the daemon ends.
+/// A process that has left the group and does not have the marker, because it was started
+/// with another environment, stays until the daemon ends.
 pub(super) fn end_remains(interpreter: Pid, marker: Marker) {
     // It may be empty but for the interpreter, which still holds the number.
     let _ = kill_process_group(interpreter, Signal::KILL);
@@ -80,8 +80,8 @@ pub(super) fn end_remains(interpreter: Pid, marker: Marker) {
     }
 }
 
-/// Asks every other process that carries `marker` to end, and kills those that have not
-/// after `patience`.
+/// Asks every other process that has `marker` to end, and kills those that have not after
+/// `patience`.
 pub(super) fn end_marked(marker: Marker, patience: Duration) {
     let this = rustix::process::getpid().as_raw_nonzero().get();
     let others =
@@ -95,7 +95,7 @@ pub(super) fn end_marked(marker: Marker, patience: Duration) {
     repeat(others, kill);
 }
 
-/// Ends by `kill` what `find` finds until it finds nothing.
+/// Calls `kill` on what `find` returns until that is nothing.
 fn repeat(mut find: impl FnMut() -> Vec<Process>, mut kill: impl FnMut(Process)) {
     let limit = Instant::now() + LIMIT;
     loop {
@@ -104,8 +104,8 @@ fn repeat(mut find: impl FnMut() -> Vec<Process>, mut kill: impl FnMut(Process))
             return;
         }
         found.into_iter().for_each(&mut kill);
-        // The kernel needs a moment to end them, and tells of another's children in no
-        // other way.
+        // The kernel needs a moment to end them, and does not report the end of processes
+        // that are not children.
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -115,8 +115,8 @@ fn kill(process: Process) {
     let _ = signal(process, Signal::KILL);
 }
 
-/// Sends a signal, and gives what tells of the process's end; `None` if it has ended
-/// already.
+/// Sends a signal, and returns a descriptor that becomes readable when the process ends;
+/// `None` if it has ended already.
 fn signal(process: Process, signal: Signal) -> Option<OwnedFd> {
     // The pidfd holds on to the process; if it is still the one that was found, the
     // signal cannot hit another.
@@ -126,7 +126,7 @@ fn signal(process: Process, signal: Signal) -> Option<OwnedFd> {
     Some(pidfd)
 }
 
-/// Those that are still to end, or to be reaped by `root`.
+/// Those that have not ended yet, or that `root` has to reap.
 fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
     for process in all {

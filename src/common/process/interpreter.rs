@@ -25,9 +25,9 @@ use crate::common::process::pidfd::Pidfd;
 /// `multiprocessing` does, has a safe path too.
 const SAFE_PATH: &str = "PYTHONSAFEPATH";
 
-/// A process that ends with this one, whatever ends this one. It has one owner, who ends
-/// it by [`InterpreterProcess::reap`]; what it starts carries its marker, by which that
-/// is ended with it.
+/// A process that ends with this one, however this one ends. It has one owner, which ends
+/// it with [`InterpreterProcess::reap`]; the processes it starts inherit its marker, by
+/// which they are found and ended too.
 #[derive(Debug)]
 pub(crate) struct InterpreterProcess {
     pid: Pid,
@@ -37,8 +37,8 @@ pub(crate) struct InterpreterProcess {
 }
 
 impl InterpreterProcess {
-    /// Starts `program` with an end of each of two socket pairs, whose numbers are its
-    /// last arguments; gives the other ends, which do not block.
+    /// Starts `program` with one end of each of two socket pairs, whose descriptor
+    /// numbers are its last arguments; returns the other ends, which do not block.
     ///
     /// Must be called on the keeper's thread: the signal that it gets when this process
     /// dies is bound to the thread that started it.
@@ -100,8 +100,8 @@ impl InterpreterProcess {
         let stderr = process.stderr.take().map(OwnedFd::from);
         let pid = Pid::from_child(&process);
         let pidfd = Pidfd::open(pid).map_err(|error| {
-            // Nobody would watch it. It is ours and not reaped, so the number is still
-            // its own.
+            // Nothing would watch it. It is a child that is not reaped, so the number is
+            // still its own.
             let _ = process.kill();
             let _ = process.wait();
             failed("a descriptor for its process: ", error)
@@ -134,9 +134,9 @@ impl InterpreterProcess {
         self.pidfd.kill();
     }
 
-    /// Waits for its end, and gives its exit status and the end of what it wrote to
-    /// stderr. Who waits for that is not held up by what comes then: a task of the
-    /// keeper's reaps it and ends what it has left behind.
+    /// Waits for its exit, and returns its exit status and the end of its stderr. The
+    /// rest does not delay the caller: a task of the keeper's reaps it and ends what it
+    /// left behind.
     ///
     /// Must be called on the keeper.
     pub(crate) async fn reap(self) -> (Status, String) {

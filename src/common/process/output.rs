@@ -1,5 +1,5 @@
-//! What a daemon, or an interpreter, writes to its stdout and stderr: each line becomes
-//! an event, and the end of stderr is kept for its obituary.
+//! The stdout and stderr of a daemon or an interpreter: each line becomes an event, and
+//! the end of stderr is kept for the report of its exit.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -23,25 +23,25 @@ use crate::common::process::output_prefix;
 /// How much of the end of stderr is kept, in bytes.
 const TAIL: usize = 4 * 1024;
 
-/// A longer line is told in pieces of this size, in bytes.
+/// A longer line becomes several events of this size, in bytes.
 const LINE: usize = 8 * 1024;
 
 /// How much is passed on at once, in bytes.
 const AT_ONCE: usize = 64 * 1024;
 
-/// How long reading what is in the pipes of a process that has gone may take. It is
-/// there, so that only a machine without time needs any.
+/// How long it may take to read what is in the pipes of a process that has exited. It is
+/// there already, so only a busy machine takes any time.
 const DRAIN: Duration = Duration::from_millis(50);
 
-/// The same until what was read is passed on, which takes threads that a busy machine may
-/// be slow to run.
+/// How long it may take to pass that on, which needs threads that a busy machine may be
+/// slow to run.
 const DRAIN_RELAY: Duration = Duration::from_millis(500);
 
-/// Reads both pipes of a process until they close, or it has gone, or this is dropped.
+/// Reads both pipes of a process until they close, it has exited, or this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     readers: JoinSet<()>,
-    /// Cancelled when the process has gone.
+    /// Cancelled when the process has exited.
     gone: CancellationToken,
     /// Counts the readers that may add to the tail.
     reading: TaskTracker,
@@ -51,14 +51,14 @@ pub(super) struct Output {
 /// The end of what a process wrote to stderr.
 type Tail = Arc<Mutex<VecDeque<u8>>>;
 
-/// Who is asked for what a process writes.
+/// The process to which output is attributed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OutputOrigin {
-    /// Who writes what is not said to be another's.
+    /// The process that writes, unless a line names another.
     pub(super) pid: u32,
     /// The daemon that it is, or belongs to, by its pid.
     pub(super) daemon: u32,
-    /// What the daemon signs with what it passes on.
+    /// The id with which the daemon signs the lines it passes on.
     pub(super) signed: Option<Uuid>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Pidfd(AsyncFd<OwnedFd>);
 impl Pidfd {
     /// # Errors
     ///
-    /// Whatever the kernel refuses; too many open files, mostly.
+    /// Any error of pidfd_open(2), mostly too many open files.
     pub(super) fn open(pid: Pid) -> io::Result<Self> {
         let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
         // SAFETY: the descriptor must be open, and stay open and the same, while the
@@ -31,24 +31,25 @@ impl Pidfd {
 
     /// Waits until the process has exited; it is then a zombie until it is reaped.
     pub(crate) async fn exited(&self) {
-        // An error would mean that the runtime is gone, and with it whoever waits here.
+        // An error would mean that the runtime has ended, and with it the task that
+        // waits.
         let _ = self.0.readable().await;
     }
 
-    /// Sends SIGKILL, which cannot hit another process, not even one that has got the
-    /// number since.
+    /// Sends SIGKILL, which cannot hit another process, not even one that has the same
+    /// pid now.
     pub(super) fn kill(&self) {
         // It may have ended already.
         let _ = rustix::process::pidfd_send_signal(self.0.get_ref(), Signal::KILL);
     }
 
-    /// Whether it still holds its number, as a running process or a zombie. Not so a
-    /// child of a program that ignores SIGCHLD, once it has exited.
+    /// Whether it still has its pid, as a running process or a zombie. A child of a
+    /// program that ignores SIGCHLD loses it when it exits.
     pub(super) fn holds_its_number(&self) -> bool {
         self.status().is_ok()
     }
 
-    /// How the process ended, if it has; it is to be reaped all the same.
+    /// The status of the process, if it has exited; it must still be reaped.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl Pidfd {
     }
 }
 
-/// What a pidfd becomes when its process exits.
+/// The event of a pidfd when its process exits.
 pub(super) const EXITED: PollFlags = PollFlags::IN;
 
 /// Waits on this thread until a descriptor becomes what is asked, and gives whether it

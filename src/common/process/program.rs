@@ -210,8 +210,8 @@ fn uninitialized(what: &str) -> Error {
 
 fn initialized_in(library: &Path, program: &Path) -> Error {
     let message = format!(
-        "`oad::init()` was called in the shared library `{}`, which `{}` would not load if it \
-         were started again as a daemon",
+        "oad was initialized in the shared library `{}`, which `{}` would not load if it were \
+         started again as a daemon",
         library.display(),
         program.display()
     );

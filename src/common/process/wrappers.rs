@@ -1,4 +1,4 @@
-//! Wrappers that had started this daemon, and that outlive both it and its parent.
+//! Wrappers that started this daemon and outlive both it and its parent.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,14 +13,13 @@ use crate::common::process::descendants;
 use crate::common::process::marker::Marker;
 use crate::common::process::pidfd::{EXITED, becomes};
 
-/// How long a wrapper may take to end once it was asked to.
+/// How long a wrapper may take to end after it was asked to.
 const MOMENT: Duration = Duration::from_millis(200);
 
-/// How long a parent that is dying, and has closed its end of the lifeline by that, may
-/// take until it is dead.
+/// How long a dying parent, which has closed its end of the lifeline, may take to exit.
 const DYING: Duration = Duration::from_millis(100);
 
-/// The processes by way of which this daemon was started.
+/// The processes between this daemon and its parent.
 #[derive(Clone, Debug)]
 pub(crate) struct Wrappers(Option<StartedProcess>);
 
@@ -28,7 +27,7 @@ pub(crate) struct Wrappers(Option<StartedProcess>);
 struct StartedProcess {
     marker: Marker,
     lifeline: Arc<OwnedFd>,
-    /// `None`: it was dead already.
+    /// `None` if it was dead already.
     parent: Option<Arc<OwnedFd>>,
 }
 
@@ -38,7 +37,7 @@ impl Wrappers {
     ///
     /// # Errors
     ///
-    /// Whatever the kernel refuses; too many open files, mostly.
+    /// Any error of pidfd_open(2) or dup(2), mostly too many open files.
     pub(super) fn below(parent: Pid, lifeline: &OwnedFd) -> io::Result<Self> {
         let Some(marker) =
             Marker::of_this_process().filter(|_| rustix::process::getppid() != Some(parent))
@@ -58,8 +57,8 @@ impl Wrappers {
     /// still there, with what else was started for this daemon. A parent that lives does
     /// that itself, after this process has exited.
     ///
-    /// Only for a process that is about to end. What waits for that end before it ends
-    /// itself is killed: nobody would be left to do it later.
+    /// Only for a process that is about to exit. A wrapper that waits for that exit
+    /// before it ends itself is killed, because nothing would be left to do it later.
     pub(crate) fn end_if_orphaned(&self) {
         if let Some(started) = self.0.as_ref().filter(|started| started.is_orphaned()) {
             descendants::end_marked(started.marker, MOMENT);

@@ -7,9 +7,9 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::common::transport::{Endpoint, IoStream};
 
-/// Connects to the daemon `pid`, and to nobody else: who owns a path by now is asked of
-/// the kernel before a byte is sent. It cannot say who owns a port, so that there only
-/// the machine is checked.
+/// Connects to the daemon `pid` and to no other process: before a byte is sent, the
+/// kernel is asked which process listens at the path. It does not know that of a port, so
+/// there only the address is checked.
 pub(crate) async fn connect(endpoint: &Endpoint, pid: u32) -> io::Result<IoStream> {
     match endpoint {
         Endpoint::Unix(path) => {
@@ -18,15 +18,15 @@ pub(crate) async fn connect(endpoint: &Endpoint, pid: u32) -> io::Result<IoStrea
             let found = peer.pid.as_raw_nonzero().get();
             if u32::try_from(found) != Ok(pid) {
                 return Err(io::Error::other(format!(
-                    "process {found} listens there, not the daemon {pid}"
+                    "process {found} listens there instead of daemon {pid}"
                 )));
             }
             Ok(IoStream::Unix(stream))
         }
-        Endpoint::Tcp(address) if !address.ip().is_loopback() => {
-            Err(io::Error::other("that is not this machine, and the token is not for any other"))
-        }
+        Endpoint::Tcp(address) if !address.ip().is_loopback() => Err(io::Error::other(
+            "the address is not 127.0.0.1, and the token must not leave this machine",
+        )),
         Endpoint::Tcp(address) => IoStream::from_tcp(TcpStream::connect(address).await?),
-        Endpoint::InProcess => Err(io::Error::other("there is nothing to connect to")),
+        Endpoint::InProcess => Err(io::Error::other("a daemon within this process has no address")),
     }
 }

@@ -15,35 +15,33 @@ use uuid::Uuid;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::transport::endpoint::{MAX_SOCKET_PATH, socket_in};
 
-/// What the name of every such directory begins with; the daemon's UUID follows.
+/// The prefix of the name of every such directory; the daemon's UUID follows.
 const PREFIX: &str = "oad-";
 
-/// How often a directory is made anew that was swept away in the moment before it had its
-/// lock.
+/// How often a directory is created again that was swept away before it had its lock.
 const ATTEMPTS: usize = 5;
 
 /// A fresh directory that only this user may enter, named after the daemon; it is removed
 /// when this is dropped.
 ///
-/// The parent makes it before there is a process, so that there is nothing it would not
-/// know to remove. The daemon removes it too, for the case that the parent is gone; to
-/// find it gone is no failure. Both hold a lock on it while they live. Where both are
-/// killed at once the directory stays, with nobody's lock, and the next one to be made
-/// sweeps it away.
+/// The parent creates it before it starts the process, so that it knows what to remove.
+/// The daemon removes it too, in case the parent is dead; a directory that is already
+/// gone is not a failure. Both hold a lock on it while they live. If both are killed at
+/// once, the directory stays without a lock, and the next `Directory::create` removes it.
 #[derive(Debug)]
 pub(crate) struct Directory {
     directory: TempDir,
     _lock: Lock,
 }
 
-/// The shared lock that says that a directory is in use. The kernel lets go of it with
-/// the process, however that ends.
+/// The shared lock that marks a directory as used. The kernel releases it with the
+/// process, however that ends.
 #[derive(Debug)]
 pub(crate) struct Lock(OwnedFd);
 
 impl Directory {
-    /// Makes the directory under `$XDG_RUNTIME_DIR`, else under the temporary directory,
-    /// else — where the socket's path would be too long — under `/tmp`.
+    /// Creates the directory under `$XDG_RUNTIME_DIR`, else under the temporary
+    /// directory, else — where the socket's path would be too long — under `/tmp`.
     pub(crate) fn create(daemon: Uuid) -> Result<Self> {
         let runtime =
             std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| usable(dir));
@@ -63,11 +61,11 @@ impl Directory {
         sweep(&base);
         Directory::create_in(&base, &name).map_err(|error| {
             let message = format!(
-                "no directory for the daemon's socket can be made in {}: {error}",
+                "failed to create a directory for the daemon's socket in `{}`: {error}",
                 base.display()
             );
             Error::new(ErrorKind::Spawn, message)
-                .advise("name a directory you may write to in `XDG_RUNTIME_DIR` or `TMPDIR`")
+                .advise("set `XDG_RUNTIME_DIR` or `TMPDIR` to a writable directory")
                 .because(error)
         })
     }
@@ -93,11 +91,11 @@ impl Directory {
                 {
                     return Err(error);
                 }
-                // It is the sweep's to remove: a second hand could remove the next one.
+                // The sweep removes it; removing it here too could hit the next one.
                 _ => wait_until_gone(&directory.keep()),
             }
         }
-        Err(io::Error::other("it is swept away as soon as it is made"))
+        Err(io::Error::other("another program removed it each time it was created"))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -114,14 +112,14 @@ impl Directory {
 }
 
 impl Lock {
-    /// Says that this process uses the directory.
+    /// Marks the directory as used by this process.
     pub(crate) fn take(directory: &Path) -> io::Result<Self> {
         let fd = open(directory)?;
         rustix::fs::flock(&fd, FlockOperation::NonBlockingLockShared)?;
         Ok(Lock(fd))
     }
 
-    /// Whether nobody uses the directory; while this lives, nobody begins to.
+    /// Succeeds if no process uses the directory; while this lives, none can start to.
     fn take_alone(directory: &Path) -> io::Result<Self> {
         let fd = open(directory)?;
         rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
@@ -134,7 +132,7 @@ impl Lock {
     }
 }
 
-/// Waits, not for long, until a sweep has done what it has begun.
+/// Waits briefly until a sweep has removed the directory.
 fn wait_until_gone(directory: &Path) {
     for _ in 0..50 {
         if !directory.exists() {
@@ -149,15 +147,15 @@ fn open(directory: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(directory, flags, Mode::empty())?)
 }
 
-/// Removes a daemon's directory, with its socket. Parent and daemon both do it, and
-/// either may be first.
+/// Removes a daemon's directory and its socket. Parent and daemon both do it, in any
+/// order.
 pub(crate) fn remove_directory(directory: &Path) {
     let _ = std::fs::remove_file(socket_in(directory));
     let _ = std::fs::remove_dir(directory);
 }
 
-/// Removes the directories of daemons that were killed together with their parents. What
-/// cannot be removed is left to the next sweep.
+/// Removes the directories of daemons that were killed together with their parents.
+/// Failures are left to the next sweep.
 fn sweep(base: &Path) {
     let is_named_so = |name: &OsStr| {
         let uuid = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
@@ -177,8 +175,8 @@ fn sweep(base: &Path) {
     }
 }
 
-/// Whether `$XDG_RUNTIME_DIR` is what its specification says: absolute, ours, nobody
-/// else's. It is often stale under `su` and `sudo`.
+/// Whether `$XDG_RUNTIME_DIR` conforms to its specification: absolute, owned by this
+/// user, and closed to all others. It is often stale under `su` and `sudo`.
 fn usable(dir: &Path) -> bool {
     let ours = |metadata: std::fs::Metadata| {
         metadata.is_dir()

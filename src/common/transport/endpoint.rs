@@ -1,4 +1,4 @@
-//! Where a daemon can be reached.
+//! The address of a daemon.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a daemon can be reached. `Display` shows it as gRPC names addresses:
-/// `unix:/run/user/1000/oad-…/s`, or `127.0.0.1:41234`. grpcurl wants the first of these
-/// otherwise; see [`Daemon::grpcurl`](crate::Daemon::grpcurl).
+/// The address of a daemon. `Display` uses gRPC's syntax: `unix:/run/user/1000/oad-…/s`,
+/// or `127.0.0.1:41234`. grpcurl has another syntax for the first; see
+/// [`Daemon::grpcurl`](crate::Daemon::grpcurl).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Endpoint {
     /// A Unix socket, by its path. Only this user can open it.
     Unix(PathBuf),
-    /// A port of this machine. Everybody on it can connect, but is answered nothing
-    /// without the daemon's token.
+    /// A port of this machine. Any local user can connect, but requests without the
+    /// daemon's token are refused.
     Tcp(SocketAddr),
-    /// None: it lives in the very process that made it, and only that can reach it.
+    /// None: the daemon runs in the process that started it, and only that can reach it.
     InProcess,
 }
 
@@ -27,7 +27,7 @@ impl Endpoint {
         Endpoint::Unix(socket_in(directory))
     }
 
-    /// A port of 127.0.0.1 that the kernel is to choose.
+    /// A port of 127.0.0.1 that the kernel chooses.
     pub(crate) fn any_port() -> Self {
         Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
     }
@@ -43,14 +43,14 @@ impl Endpoint {
 
 /// The path of the socket in a daemon's directory.
 pub(super) fn socket_in(directory: &Path) -> PathBuf {
-    // Short, because the whole must fit `MAX_SOCKET_PATH`.
+    // Short, because the whole path must fit `MAX_SOCKET_PATH`.
     directory.join("s")
 }
 
 /// The longest path a Unix socket can have, in bytes (unix(7): 108 with the final NUL).
 pub(super) const MAX_SOCKET_PATH: usize = 107;
 
-/// As gRPC names addresses.
+/// In gRPC's syntax.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

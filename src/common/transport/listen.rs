@@ -19,10 +19,10 @@ use tracing::{debug, warn};
 
 use crate::common::transport::{Endpoint, IoStream};
 
-/// How many clients may be connected at once; one more waits until another goes.
+/// How many clients may be connected at once; one more waits until another disconnects.
 const MAX_CONNECTIONS: usize = 64;
 
-/// What every HTTP/2 client sends first (RFC 9113, section 3.4).
+/// The first bytes of every HTTP/2 client (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long a client may take to send it. A silent connection would be held open for ever
@@ -33,21 +33,21 @@ const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
 /// and accepting at once again would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What listens, and what comes of it.
+/// A bound listener and its connections.
 #[derive(Debug)]
 pub(crate) struct BoundListener {
-    /// Where it can be reached, with the port that the kernel has chosen.
+    /// Its address, with the port that the kernel has chosen.
     pub(crate) endpoint: Endpoint,
     pub(crate) incoming: IncomingConnections,
     pub(crate) traffic: Traffic,
 }
 
-/// The accepted connections: alive, speaking HTTP/2, and where the kernel knows of this
-/// user.
+/// The accepted connections: alive, speaking HTTP/2 and, where the kernel knows it, of
+/// this user.
 #[derive(Debug)]
 pub(crate) struct IncomingConnections(mpsc::Receiver<io::Result<Connection>>);
 
-/// What is written to all connections together.
+/// Counts what is written to all connections together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic(Arc<Counts>);
 
@@ -91,7 +91,7 @@ impl BoundListener {
         let connection =
             Connection { stream, traffic: traffic.clone(), is_waiting: false, _place: place };
         tokio::spawn(async move {
-            // The server may have ended before it has begun.
+            // The server may have ended before this.
             let _ = sender.send(Ok(connection)).await;
             // A server whose clients have all come ends with them.
             sender.closed().await;
@@ -109,13 +109,13 @@ impl BoundListener {
 ///
 /// # Errors
 ///
-/// Whatever `bind` says; a path must not exist yet.
+/// Any error of `bind`; a path must not exist yet.
 pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<BoundListener> {
     let (listener, endpoint) = match endpoint {
         Endpoint::Unix(path) => {
             let listener = UnixListener::bind(path)?;
-            // The directory is ours alone already; this holds even if somebody opens the
-            // directory up.
+            // Only this user can enter the directory; this protects the socket even if
+            // the directory's mode is changed.
             set_permissions(path, Permissions::from_mode(0o600))?;
             (Listener::Unix(listener), endpoint.clone())
         }
@@ -147,7 +147,7 @@ impl Listener {
                 let (stream, _) = listener.accept().await?;
                 Ok(is_same_user(&stream).then_some(IoStream::Unix(stream)))
             }
-            // Whose it is the kernel does not say; the token does.
+            // The kernel does not tell the user of a TCP client; the token does.
             Listener::Tcp(listener) => {
                 listener.accept().await.and_then(|(stream, _)| IoStream::from_tcp(stream)).map(Some)
             }
@@ -213,8 +213,7 @@ async fn speaks_http2(stream: &IoStream) -> io::Result<bool> {
             if len == PREFACE.len() || len == 0 || preface[..len] != PREFACE[..len] {
                 return Ok(preface == *PREFACE);
             }
-            // A part of it has come. Saying that it would block makes the runtime wait
-            // for the rest.
+            // A part of it has arrived. `WouldBlock` makes the runtime wait for the rest.
             Err(io::ErrorKind::WouldBlock.into())
         });
         match peeked {

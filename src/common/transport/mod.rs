@@ -1,8 +1,8 @@
-//! Where a daemon listens, and the one connection its parent makes to it.
+//! How a daemon listens, and how its parent connects to it once.
 //!
-//! The only place, with `process`, that touches sockets; what is Linux-only about them is
-//! here. Deliberately absent: HTTP/2 and gRPC, which tonic speaks over the streams made
-//! here.
+//! Only this module and `process` use sockets; everything about them that is Linux-only
+//! is here. Deliberately absent: HTTP/2 and gRPC, which tonic speaks over the streams of
+//! this module.
 
 mod connect;
 mod directory;

@@ -1,4 +1,4 @@
-//! One connection, of whatever kind.
+//! A connection of any kind.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
-/// One connection, of whatever kind.
+/// A connection of any kind.
 #[derive(Debug)]
 pub(crate) enum IoStream {
     Unix(UnixStream),
@@ -22,8 +22,8 @@ pub(crate) enum IoStream {
 const DUPLEX_BUFFER: usize = 256 * 1024;
 
 impl IoStream {
-    /// A small frame is sent at once, and does not wait for the other end to confirm the
-    /// one before.
+    /// Sends a small frame at once, without waiting for the acknowledgement of the one
+    /// before.
     pub(super) fn from_tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(IoStream::Tcp(stream))
