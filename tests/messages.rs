@@ -65,6 +65,8 @@ async fn errors() {
     calls(&mut page).await;
     values(&mut page).await;
     endings(&mut page, &scripts).await;
+    #[cfg(feature = "python")]
+    python(&mut page, &scripts).await;
 
     // Not on the page: `Protocol`, because it takes a bug; `Cancelled`, which only a
     // caller that has gone could read; and `Limit`, which takes a thousand calls.
@@ -230,4 +232,51 @@ async fn endings(page: &mut Page, scripts: &Scripts) {
     });
     let lab = lab.await.expect("it does not panic").expect("it starts");
     page.add("a runtime that has ended", &lab.log().await.expect_err("its connection is gone"));
+}
+
+/// Errors of Python objects, those of oad and those that Python raises.
+#[cfg(feature = "python")]
+async fn python(page: &mut Page, scripts: &Scripts) {
+    let daemon = scripts.write(
+        "python-daemon",
+        &format!(
+            "exec {} daemon --exact --nocapture",
+            std::env::current_exe().expect("it has a path").display()
+        ),
+    );
+    let py = oad::interpreter(support::python::interpreter()).executable(&daemon);
+    let py = py.await.expect("the interpreter starts");
+    page.replace(py.executable().display(), "PYTHON");
+    page.replace(py.version(), "VERSION");
+    let source = "import os, fractions\nhalf = fractions.Fraction(1, 2)\n\
+                  class Order:\n    @classmethod\n    def model_validate(cls, x): raise ValueError(x)\n\
+                  def die():\n    os.write(2, b'last words\\n')\n    os._exit(3)\n";
+    let script = py.script("shop.py", source).await.expect("it runs");
+
+    let error = py.import("no_such_module").await.expect_err("it does not exist");
+    page.add("a module that is not installed", &error);
+    let error = script.call::<()>("no_such_function", ()).await.expect_err("it does not exist");
+    page.add("a name that an object does not have", &error);
+    let error = script.call::<()>("Order.model_validate", (1,)).await.expect_err("it raises");
+    page.add("an exception of a class method", &error);
+    let error = script.getattr::<String>("half").await.expect_err("it is not text");
+    page.add("a result that cannot be read", &error);
+    let error = script.getattr::<String>("half").by_value().await.expect_err("it has no value");
+    page.add("a result that has no value", &error);
+    let error = py.eval::<i64>("missing").await.expect_err("there is no such name");
+    page.add("an expression with an unknown name", &error);
+    let error = script.operate::<i64>("plus", (1,)).await.expect_err("there is no such operator");
+    page.add("an unknown operator", &error);
+    let error = py.value(1).path_entry("/x").await.expect_err("the interpreter already runs");
+    page.add("a setting of an interpreter that already runs", &error);
+    let second = oad::interpreter(py.executable()).within(py.daemon()).await.expect("it starts");
+    let error = oad::python_value(1).within(py.daemon()).await.expect_err("which one?");
+    page.add("several interpreters", &error);
+    drop(second);
+    let missing = oad::interpreter("/nowhere/python").within(py.daemon());
+    page.add("an interpreter that does not exist", &missing.await.expect_err("it does not exist"));
+    let folder = oad::interpreter(scripts.0.path()).within(py.daemon());
+    page.add("a folder that is not an environment", &folder.await.expect_err("it is not one"));
+    let error = script.call::<()>("die", ()).await.expect_err("the interpreter exits");
+    page.add("an interpreter that exits in a call", &error);
 }

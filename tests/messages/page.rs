@@ -42,7 +42,13 @@ impl Page {
     }
 
     fn redacted(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        // Newer interpreters mark the place in a line below it.
+        let is_mark = |line: &&str| {
+            let line = line.trim_start_matches([' ', '|']);
+            line.contains('^') && line.chars().all(|char| "^~ ".contains(char))
+        };
+        let mut text: String =
+            text.split_inclusive('\n').filter(|line| !is_mark(&line.trim_end())).collect();
         for (found, name) in &self.replaced {
             text = text.replace(found, name);
         }
