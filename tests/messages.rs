@@ -249,7 +249,8 @@ async fn python(page: &mut Page, scripts: &Scripts) {
     page.replace(py.executable().display(), "PYTHON");
     page.replace(py.version(), "VERSION");
     let source = "import os, fractions\nhalf = fractions.Fraction(1, 2)\n\
-                  class Order:\n    @classmethod\n    def model_validate(cls, x): raise ValueError(x)\n\
+                  class Order:\n    @classmethod\n    def model_validate(cls, x):\n        \
+                  raise ValueError(x)\n\
                   def die():\n    os.write(2, b'last words\\n')\n    os._exit(3)\n";
     let script = py.script("shop.py", source).await.expect("it runs");
 

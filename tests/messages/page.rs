@@ -45,7 +45,9 @@ impl Page {
         // Newer interpreters mark the place in a line below it.
         let is_mark = |line: &&str| {
             let line = line.trim_start_matches([' ', '|']);
-            line.contains('^') && line.chars().all(|char| "^~ ".contains(char))
+            let is_place = line.contains('^') && line.chars().all(|char| "^~ ".contains(char));
+            // Python 3.6 writes this line above a traceback without frames too.
+            is_place || line == "Traceback (most recent call last):"
         };
         let mut text: String =
             text.split_inclusive('\n').filter(|line| !is_mark(&line.trim_end())).collect();

@@ -15,7 +15,8 @@ fn plugin_reads_at_once_what_to_do() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     let library = format!("oad was initialized in the shared library `{}`", library.display());
-    let advice = "name a program that calls `oad::init()` with `.executable(…)`, or use `.in_process()`";
+    let advice =
+        "name a program that calls `oad::init()` with `.executable(…)`, or use `.in_process()`";
     for line in printed.lines() {
         assert!(line.starts_with("NotInitialized: starting a daemon for Plain: "), "{line}");
         assert!(line.contains(&library) && line.ends_with(advice), "{line}");
