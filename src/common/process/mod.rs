@@ -18,6 +18,7 @@ mod output;
 mod output_prefix;
 mod pidfd;
 mod program;
+#[cfg(feature = "python")]
 mod search_path;
 mod wrappers;
 
@@ -33,6 +34,7 @@ pub(crate) use marker::{
 };
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
+#[cfg(feature = "python")]
 pub(crate) use search_path::find_on_path;
 pub(crate) use wrappers::Wrappers;
 
