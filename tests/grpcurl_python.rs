@@ -285,8 +285,8 @@ async fn person_is_told_whose_interpreter_has_died() {
         "without an object"
     );
     let root = script(&grpcurl, "import os\ndef die(): os._exit(5)\n").await;
-    let text = json!({"value": {}, "path": ["/nowhere"]});
-    let other = create(&grpcurl, text, json!([{"text": "ab"}])).await.expect("it is made");
+    let second = json!({"newInterpreter": {}});
+    let other = create(&grpcurl, second, json!([])).await.expect("it starts");
     let named = |handle: &Value| {
         let id = handle["id"].as_str().expect("a 64-bit number is text in JSON");
         json!({"service": format!("oad.v1.Objects/{id}")})
