@@ -22,7 +22,6 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["text", "time_of_day"],
         "the reader of texts reads times of day, whose own text form it is",
     ),
-    ("common::process", &["descendants", "marker", "wrappers"], "to be untangled"),
 ];
 
 /// The modules by their paths, such as `child::host::table`.

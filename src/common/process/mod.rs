@@ -9,6 +9,7 @@
 mod child;
 mod constructors;
 mod descendants;
+mod inherited_lifeline;
 #[cfg(feature = "python")]
 mod interpreter;
 mod keeper;
@@ -26,12 +27,13 @@ pub(crate) use child::{Child, Exit, Leftovers, children_gone};
 pub(crate) use constructors::LaterConstructors;
 pub use constructors::{Constructor, ConstructorArguments};
 pub(crate) use descendants::kill_descendants;
+pub(crate) use inherited_lifeline::{
+    FailureChannel, InheritedLifeline, inherited_lifeline, silence,
+};
 #[cfg(feature = "python")]
 pub(crate) use interpreter::InterpreterProcess;
 pub(crate) use keeper::keeper;
-pub(crate) use marker::{
-    FailureChannel, InheritedLifeline, inherited_lifeline, is_in_environment, is_marked, silence,
-};
+pub(crate) use marker::{is_in_environment, is_marked};
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
 #[cfg(feature = "python")]

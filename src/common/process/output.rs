@@ -17,7 +17,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::instrument::WithSubscriber as _;
 use uuid::Uuid;
 
-use crate::common::process::marker::this_daemon;
+use crate::common::process::inherited_lifeline::this_daemon;
 use crate::common::process::output_prefix;
 
 /// How much of the end of stderr is kept, in bytes.
