@@ -27,9 +27,9 @@ pub(crate) enum DeadProcess {
 pub(crate) enum Status {
     Known(ExitStatus),
     /// The kernel discarded it, because this program ignores SIGCHLD.
-    Unkept,
+    Discarded,
     /// A wrapper had started the process, and outlived it without reporting its status.
-    Untold,
+    Unreported,
     /// It was not a process of its own.
     InProcess,
 }
@@ -48,7 +48,7 @@ impl Status {
     pub(crate) fn known(self) -> Option<ExitStatus> {
         match self {
             Status::Known(status) => Some(status),
-            Status::Unkept | Status::Untold | Status::InProcess => None,
+            Status::Discarded | Status::Unreported | Status::InProcess => None,
         }
     }
 
@@ -63,10 +63,10 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Status::Known(status) => f.write_str(&describe(*status)),
-            Status::Unkept => {
+            Status::Discarded => {
                 f.write_str("its exit status is unknown (does this program ignore SIGCHLD?)")
             }
-            Status::Untold => {
+            Status::Unreported => {
                 f.write_str("its exit status is unknown (the wrapper that started it outlived it)")
             }
             Status::InProcess => f.write_str("it ran within this process, which is still alive"),
@@ -210,7 +210,7 @@ mod tests {
         };
         assert_eq!(Status::exited(259).known(), Some(ExitStatus::from_raw(3 << 8)));
         assert_eq!(
-            [Status::killed(9, false), Status::Unkept, Status::Untold].map(death),
+            [Status::killed(9, false), Status::Discarded, Status::Unreported].map(death),
             [
                 "the daemon's process died: killed by signal 9 (SIGKILL)",
                 "the daemon's process died: its exit status is unknown (does this program ignore \

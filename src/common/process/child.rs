@@ -1,5 +1,5 @@
-//! A started process as its owner holds it: watched, killed, reaped, and what it left
-//! behind ended.
+//! A started process: its owner watches, kills and reaps it, and ends what it left
+//! behind.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -69,13 +69,8 @@ impl Child {
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
         let pid = Pid::from_child(&process);
-        let pidfd = Pidfd::open(pid).map_err(|error| {
-            // Nothing would watch it. It is a child that is not reaped, so the number is
-            // still its own.
-            let _ = process.kill();
-            let _ = process.wait();
-            resources("a descriptor for its process", error)
-        })?;
+        let pidfd = Pidfd::of_child(&mut process)
+            .map_err(|error| resources("a descriptor for its process", error))?;
         let writer = OutputOrigin { pid: process.id(), daemon: process.id(), signed: Some(daemon) };
         let output = Output::capture(writer, stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
@@ -144,7 +139,7 @@ impl Child {
         let status = self.pidfd.reap().ok().flatten();
         self.state = ChildState::Reaped;
         LIVING.send_modify(|living| *living -= 1);
-        let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
+        let status = status.as_ref().and_then(exit_status).map_or(Status::Discarded, Status::Known);
         let output = std::mem::take(&mut self.output);
         (Exit { status, stderr: output.finish().await }, Leftovers(self.marker))
     }
@@ -163,8 +158,8 @@ impl Leftovers {
     }
 }
 
-/// The task that owned it is gone, with its runtime: nothing is left to end it in order
-/// or to reap it.
+/// The owning task was dropped with its runtime, so nothing else can end or reap the
+/// process.
 impl Drop for Child {
     fn drop(&mut self) {
         if self.state == ChildState::Unreaped {

@@ -64,7 +64,7 @@ pub(super) fn end_remains(interpreter: Pid, marker: Marker) {
     let limit = Instant::now() + LIMIT;
     for pidfd in killed {
         becomes(&pidfd, EXITED, limit);
-        // It may be another's child.
+        // It may be a child of another process.
         let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
     // The interpreter is of its group as well. Those that are still there hold the
@@ -95,7 +95,7 @@ pub(super) fn end_marked(marker: Marker, patience: Duration) {
     repeat(others, kill);
 }
 
-/// Calls `kill` on what `find` returns until that is nothing.
+/// Calls `kill` on what `find` returns until it finds nothing more.
 fn repeat(mut find: impl FnMut() -> Vec<Process>, mut kill: impl FnMut(Process)) {
     let limit = Instant::now() + LIMIT;
     loop {
@@ -126,7 +126,7 @@ fn signal(process: Process, signal: Signal) -> Option<OwnedFd> {
     Some(pidfd)
 }
 
-/// Those that have not ended yet, or that `root` has to reap.
+/// The descendants that have not ended yet, or that `root` has to reap.
 fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
     for process in all {

@@ -63,14 +63,14 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
 pub(crate) struct FailureChannel(UnixStream);
 
 impl FailureChannel {
-    /// The one at fd 0, where [`inherited_lifeline`] has failed to take it from there.
+    /// Opens the channel at fd 0, after [`inherited_lifeline`] failed.
     pub(crate) fn at_stdin() -> Option<Self> {
         own_marker()?;
         let stream = rustix::stdio::stdin().try_clone_to_owned().ok()?;
         Some(FailureChannel(UnixStream::from(stream)))
     }
 
-    /// Without a descriptor to spare there is none.
+    /// Opens the channel of a lifeline; `None` if no descriptor is left.
     pub(crate) fn of(lifeline: &InheritedLifeline) -> Option<Self> {
         lifeline.stream.try_clone().ok().map(FailureChannel)
     }
@@ -107,13 +107,13 @@ impl InheritedLifeline {
         self.parent.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// What stands between the parent and this process.
+    /// The wrappers between the parent and this process.
     pub(crate) fn wrappers(&self) -> Wrappers {
         self.wrappers.clone()
     }
 
-    /// Watches the parent itself. The stream alone does not tell its death where it was
-    /// copied by a `fork` of the parent.
+    /// Watches the parent process. The stream alone does not show its death if a `fork`
+    /// of the parent holds a copy of it.
     ///
     /// Must be called where a runtime is current. `None`: it is dead already.
     pub(crate) fn watch_parent(&self) -> io::Result<Option<Pidfd>> {
@@ -126,10 +126,10 @@ impl InheritedLifeline {
     }
 }
 
-/// Turns this process's stdout and stderr to nowhere. Their readers are dead, and a
-/// `println!` that fails panics.
+/// Redirects this process's stdout and stderr to `/dev/null`. Their readers are dead, and
+/// a failing `println!` panics.
 pub(crate) fn silence() {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
-    // Where that fails, printing fails, which is no worse than before.
+    // If this fails, printing fails, as it would have before.
     let _ = null.map(|null| (rustix::stdio::dup2_stdout(&null), rustix::stdio::dup2_stderr(&null)));
 }

@@ -99,13 +99,8 @@ impl InterpreterProcess {
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
         let pid = Pid::from_child(&process);
-        let pidfd = Pidfd::open(pid).map_err(|error| {
-            // Nothing would watch it. It is a child that is not reaped, so the number is
-            // still its own.
-            let _ = process.kill();
-            let _ = process.wait();
-            failed("a descriptor for its process: ", error)
-        })?;
+        let pidfd = Pidfd::of_child(&mut process)
+            .map_err(|error| failed("a descriptor for its process: ", error))?;
         end_at_exit(marker);
         let output = Output::relay(process.id(), stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
@@ -142,7 +137,7 @@ impl InterpreterProcess {
     pub(crate) async fn reap(self) -> (Status, String) {
         self.exited().await;
         let status = self.pidfd.status().ok().flatten();
-        let status = status.as_ref().and_then(exit_status).map_or(Status::Unkept, Status::Known);
+        let status = status.as_ref().and_then(exit_status).map_or(Status::Discarded, Status::Known);
         let stderr = self.output.finish().await;
         tokio::spawn(self.clear_up());
         (status, stderr)

@@ -1,5 +1,4 @@
-//! The one thread of oad's own in a parent: it starts every child, watches it, and reaps
-//! it.
+//! The one thread that oad adds to a parent. It starts, watches and reaps every child.
 
 use std::future::pending;
 use std::io;
@@ -10,7 +9,7 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::common::error::{Error, ErrorKind, Result};
 
-/// How long a thread for blocking work stays when there is none.
+/// How long an idle thread for blocking work is kept.
 const IDLE: Duration = Duration::from_millis(100);
 
 struct Keeper {

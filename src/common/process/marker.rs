@@ -4,11 +4,11 @@ use rustix::net::sockopt::socket_peercred;
 use uuid::Uuid;
 
 /// The environment variable that a daemon is started with: its parent's pid and its own
-/// UUID. It is inherited by whatever the object starts, so alone it means nothing; it is
-/// how what a killed daemon left behind is found.
+/// UUID. The processes of its object inherit it, so alone it means nothing. It identifies
+/// the processes that a killed daemon left behind.
 const DAEMON: &str = "OAD_DAEMON";
 
-/// The same of an interpreter.
+/// The same variable for an interpreter.
 const INTERPRETER: &str = "OAD_INTERPRETER";
 
 /// The marker of one daemon or interpreter, as `VARIABLE=pid:uuid`.
@@ -37,7 +37,7 @@ impl Marker {
         Some(Marker { variable: DAEMON, parent: parent.parse().ok()?, id: id.parse().ok()? })
     }
 
-    /// Whether this process started what carries it.
+    /// Returns whether this process started the marked process.
     pub(super) fn is_of_child(self) -> bool {
         self.parent == std::process::id()
     }
@@ -46,13 +46,13 @@ impl Marker {
         (self.variable, format!("{}:{}", self.parent, self.id.simple()))
     }
 
-    /// Whether the process `pid` was started with it. Another user's environment cannot
-    /// be read, nor can one's that has just ended.
+    /// Returns whether the process `pid` was started with this marker. The environment of
+    /// another user's process, or of one that has just ended, cannot be read.
     pub(super) fn is_on(self, pid: i32) -> bool {
         std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| self.is_in(&environ))
     }
 
-    /// Whether it stands in an environment as `/proc/<pid>/environ` shows it.
+    /// Returns whether an environment, in the form of `/proc/<pid>/environ`, contains it.
     fn is_in(self, environ: &[u8]) -> bool {
         let (name, value) = self.variable();
         let entry = format!("{name}={value}");

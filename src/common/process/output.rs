@@ -26,14 +26,14 @@ const TAIL: usize = 4 * 1024;
 /// A longer line becomes several events of this size, in bytes.
 const LINE: usize = 8 * 1024;
 
-/// How much is passed on at once, in bytes.
+/// The maximum size of one write when output is relayed, in bytes.
 const AT_ONCE: usize = 64 * 1024;
 
-/// How long it may take to read what is in the pipes of a process that has exited. It is
-/// there already, so only a busy machine takes any time.
+/// The timeout for reading the rest of the pipes of a process that has exited. The bytes
+/// are already there, so it only matters on a busy machine.
 const DRAIN: Duration = Duration::from_millis(50);
 
-/// How long it may take to pass that on, which needs threads that a busy machine may be
+/// The timeout for relaying those bytes, which needs threads that a busy machine may be
 /// slow to run.
 const DRAIN_RELAY: Duration = Duration::from_millis(500);
 
@@ -56,7 +56,7 @@ type Tail = Arc<Mutex<VecDeque<u8>>>;
 pub(super) struct OutputOrigin {
     /// The process that writes, unless a line names another.
     pub(super) pid: u32,
-    /// The daemon that it is, or belongs to, by its pid.
+    /// The pid of the daemon that it is or belongs to.
     pub(super) daemon: u32,
     /// The id with which the daemon signs the lines it passes on.
     pub(super) signed: Option<Uuid>,
@@ -72,15 +72,14 @@ enum StdStream {
 struct OutputPipe {
     pipe: Receiver,
     gone: CancellationToken,
-    /// Dropped when the tail is whole.
+    /// Dropped when the tail is complete.
     reading: Option<TaskTrackerToken>,
 }
 
 // === impl Output ===
 
 impl Output {
-    /// Starts reading what becomes events. They go to the subscriber that is current
-    /// here.
+    /// Starts to turn the output into events, for the subscriber that is current here.
     pub(super) fn capture(
         writer: OutputOrigin,
         stdout: Option<OwnedFd>,
@@ -98,9 +97,8 @@ impl Output {
         output
     }
 
-    /// Does the same for a process of this one's: where this is a daemon, its parent is
-    /// to tell what comes, so it goes on to this process's own stdout and stderr, line by
-    /// line, with its pid.
+    /// Starts to relay the output to this process's own stdout and stderr, line by line,
+    /// with the pid of the writer. The parent of this daemon turns it into events.
     pub(super) fn relay(pid: u32, stdout: Option<OwnedFd>, stderr: Option<OwnedFd>) -> Self {
         let Some(daemon) = this_daemon() else {
             return Output::capture(
@@ -130,32 +128,31 @@ impl Output {
         Some(OutputPipe { pipe, gone: self.gone.clone(), reading: Some(self.reading.token()) })
     }
 
-    /// Reads what is still in the pipes of a process that has gone, and gives the end of
-    /// its stderr, escaped. Others may hold the pipes for ever; what they write is not
-    /// its.
+    /// Reads the rest of the pipes of a process that has exited, and returns the end of
+    /// its stderr, escaped. Other processes may keep the pipes open; their output does
+    /// not count.
     pub(super) async fn finish(&self) -> String {
         self.gone.cancel();
         self.reading.close();
-        // It is late only where this machine has no time; then what is there already must
-        // do.
+        // This times out only on an overloaded machine; then the bytes read so far have
+        // to do.
         let _ = timeout(DRAIN, self.reading.wait()).await;
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         printable(tail.make_contiguous())
     }
 
-    /// Waits until what was read is passed on.
+    /// Waits until everything that was read has been relayed.
     pub(super) async fn passed_on(mut self) {
-        // If the parent does not take it, there is nobody who would.
+        // Fails only if the parent does not read it; nobody else would.
         let _ =
             timeout(DRAIN_RELAY, async { while self.readers.join_next().await.is_some() {} }).await;
     }
 }
 
-// === impl Source ===
+// === impl OutputPipe ===
 
 impl OutputPipe {
-    /// Reads some more, behind what is in `buffer`; gives whether there may be more after
-    /// that.
+    /// Reads more bytes to the end of `buffer`; returns whether more may follow.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> bool {
         tokio::select! {
             biased;
@@ -168,7 +165,7 @@ impl OutputPipe {
         }
     }
 
-    /// Reads what is in the pipe now: all that a process has written which has gone.
+    /// Reads what the pipe holds now: everything that an exited process wrote.
     fn read_rest(&self, buffer: &mut Vec<u8>) {
         let left = ioctl_fionread(&self.pipe)
             .ok()
@@ -188,26 +185,26 @@ impl OutputPipe {
     }
 }
 
-// === what becomes of it ===
+// === lines and their events ===
 
 async fn tell(mut source: OutputPipe, writer: OutputOrigin, stream: StdStream, tail: Option<Tail>) {
     let mut buffer = Vec::with_capacity(LINE);
     loop {
         let is_open = source.read(&mut buffer).await;
-        let mut told = 0;
-        while let Some(end) = buffer[told..].iter().position(|byte| *byte == b'\n') {
-            writer.tell_line(&buffer[told..told + end + 1], stream, tail.as_deref());
-            told += end + 1;
+        let mut consumed = 0;
+        while let Some(end) = buffer[consumed..].iter().position(|byte| *byte == b'\n') {
+            writer.emit_line(&buffer[consumed..consumed + end + 1], stream, tail.as_deref());
+            consumed += end + 1;
         }
-        if told == 0 && buffer.len() >= LINE {
-            // What a daemon passes on is never so long, but may begin in here.
-            told = output_prefix::may_begin(&buffer).unwrap_or(buffer.len());
-            writer.tell_line(&buffer[..told], stream, tail.as_deref());
+        if consumed == 0 && buffer.len() >= LINE {
+            // A relayed line is never this long, but one may begin in here.
+            consumed = output_prefix::may_begin(&buffer).unwrap_or(buffer.len());
+            writer.emit_line(&buffer[..consumed], stream, tail.as_deref());
         }
-        buffer.drain(..told);
+        buffer.drain(..consumed);
         if !is_open {
             if !buffer.is_empty() {
-                writer.tell_line(&buffer, stream, tail.as_deref());
+                writer.emit_line(&buffer, stream, tail.as_deref());
             }
             return;
         }
@@ -250,8 +247,8 @@ async fn pass_on(
     }
 }
 
-/// How long the first line is that can be passed on. With what stands in front it is no
-/// longer than what the parent takes for one.
+/// The maximum length of a relayed line. With its prefix it is no longer than the lines
+/// that the parent accepts.
 fn line_or_piece(bytes: &[u8], is_open: bool) -> Option<usize> {
     let longest = &bytes[..bytes.len().min(LINE - output_prefix::ROOM - 1)];
     let line = longest.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
@@ -261,14 +258,14 @@ fn line_or_piece(bytes: &[u8], is_open: bool) -> Option<usize> {
 }
 
 async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &mut Vec<u8>) {
-    // If the parent does not take it, there is nobody who would.
+    // Fails only if the parent does not read it; nobody else would.
     let _ = to.write_all(bytes).await;
     let _ = to.flush().await;
     bytes.clear();
 }
 
 impl OutputOrigin {
-    fn tell_line(self, line: &[u8], stream: StdStream, tail: Option<&Mutex<VecDeque<u8>>>) {
+    fn emit_line(self, line: &[u8], stream: StdStream, tail: Option<&Mutex<VecDeque<u8>>>) {
         match self.signed.and_then(|daemon| output_prefix::split(daemon, line)) {
             None => self.tell(self.pid, line, stream, tail),
             Some((own, pid, rest)) => {
@@ -304,7 +301,7 @@ fn keep_end(tail: &Mutex<VecDeque<u8>>, bytes: &[u8]) {
     tail.drain(..surplus);
 }
 
-/// Text with what a terminal would obey made visible; newlines and tabs stay.
+/// Text with terminal control characters escaped, except newlines and tabs.
 fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

@@ -1,17 +1,17 @@
-//! How a daemon's parent knows which process wrote a line: what a daemon passes on of a
-//! process of its own has that process's pid in front.
+//! Tells a daemon's parent which process wrote a line: a daemon puts the pid of an
+//! interpreter in front of each line that it relays.
 
 use uuid::Uuid;
 
-/// What stands around it. Nobody prints these, and the daemon's UUID between them is not
-/// made by accident.
+/// The delimiters of the prefix. Programs do not print these characters, and the daemon's
+/// UUID between them does not occur by accident.
 const BEGIN: u8 = 0x1e;
 const END: u8 = 0x1f;
 
-/// The most bytes that stand in front of a line.
+/// The maximum length of a prefix, in bytes.
 pub(super) const ROOM: usize = 1 + 32 + 1 + 10 + 1;
 
-/// What stands in front of a line that the process `pid` wrote and the daemon passes on.
+/// The prefix of a line that the process `pid` wrote and the daemon relays.
 pub(super) fn prefix(daemon: Uuid, pid: u32) -> Vec<u8> {
     let mut prefix = vec![BEGIN];
     prefix.extend(daemon.simple().to_string().into_bytes());
@@ -21,9 +21,8 @@ pub(super) fn prefix(daemon: Uuid, pid: u32) -> Vec<u8> {
     prefix
 }
 
-/// What was passed on in a line of the daemon's: what stands before it, which is the
-/// beginning of a line of the daemon's own, who wrote the rest, and that rest. `None`
-/// where all of it is the daemon's.
+/// Splits a line of the daemon at a prefix: the daemon's own text before it, the pid of
+/// the writer, and the relayed text. `None` if the whole line is the daemon's own.
 pub(super) fn split(daemon: Uuid, line: &[u8]) -> Option<(&[u8], u32, &[u8])> {
     let name = daemon.simple().to_string();
     let begins = line.iter().enumerate().filter(|(_, byte)| **byte == BEGIN).map(|(at, _)| at);
@@ -35,7 +34,7 @@ pub(super) fn split(daemon: Uuid, line: &[u8]) -> Option<(&[u8], u32, &[u8])> {
     })
 }
 
-/// Where something that was passed on may begin in `text`, after its first byte.
+/// The position after the first byte of `text` where a relayed line may begin.
 pub(super) fn may_begin(text: &[u8]) -> Option<usize> {
     text.iter().rposition(|byte| *byte == BEGIN).filter(|at| *at > 0)
 }

@@ -29,6 +29,20 @@ impl Pidfd {
         Ok(Pidfd(registered.map_err(|error| error.into_parts().1)?))
     }
 
+    /// Watches a child that was just started. If that fails, the child is killed and
+    /// reaped, because nothing would watch it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pidfd::open`].
+    pub(super) fn of_child(child: &mut std::process::Child) -> io::Result<Self> {
+        Pidfd::open(Pid::from_child(child)).inspect_err(|_| {
+            // Both fail only for a child that has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        })
+    }
+
     /// Waits until the process has exited; it is then a zombie until it is reaped.
     pub(crate) async fn exited(&self) {
         // An error would mean that the runtime has ended, and with it the task that
@@ -43,8 +57,8 @@ impl Pidfd {
         let _ = rustix::process::pidfd_send_signal(self.0.get_ref(), Signal::KILL);
     }
 
-    /// Whether it still has its pid, as a running process or a zombie. A child of a
-    /// program that ignores SIGCHLD loses it when it exits.
+    /// Returns whether the process still has its pid, running or as a zombie. A child of
+    /// a program that ignores SIGCHLD loses it on exit.
     pub(super) fn holds_its_number(&self) -> bool {
         self.status().is_ok()
     }
@@ -80,8 +94,8 @@ impl Pidfd {
 /// The event of a pidfd when its process exits.
 pub(super) const EXITED: PollFlags = PollFlags::IN;
 
-/// Waits on this thread until a descriptor becomes what is asked, and gives whether it
-/// has by `end`. For a thread without a runtime.
+/// Blocks this thread until a descriptor is ready for `what`, and returns whether it was
+/// by `end`. For threads without a runtime.
 pub(super) fn becomes(fd: &OwnedFd, what: PollFlags, end: Instant) -> bool {
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -89,7 +103,7 @@ pub(super) fn becomes(fd: &OwnedFd, what: PollFlags, end: Instant) -> bool {
             Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
         let mut asked = [PollFd::new(fd, what)];
         match poll(&mut asked, Some(&left)) {
-            // By a signal to this process.
+            // Interrupted by a signal to this process.
             Err(Errno::INTR) => {}
             polled => return polled.is_ok() && asked[0].revents().contains(what),
         }

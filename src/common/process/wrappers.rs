@@ -32,8 +32,8 @@ struct StartedProcess {
 }
 
 impl Wrappers {
-    /// Those between the process `parent`, at the other end of `lifeline`, and this one;
-    /// there are none where it is this one's own parent.
+    /// Finds the wrappers between the process `parent`, at the other end of `lifeline`,
+    /// and this process. If `parent` started this process itself, there are no wrappers.
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ pub(super) fn death_from_pb(message: pb::Death) -> Death {
     let status = match ending {
         Some(Ending::Code(code)) => Status::exited(code),
         Some(Ending::Signal(signal)) => Status::killed(signal, core_dumped),
-        None => Status::Unkept,
+        None => Status::Discarded,
     };
     let uptime = uptime.and_then(|uptime| Duration::try_from(uptime).ok()).unwrap_or_default();
     Death { whose: DeadProcess::Interpreter, pid, status, stderr, uptime }

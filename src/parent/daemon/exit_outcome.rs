@@ -22,7 +22,7 @@ impl ExitOutcome {
         let death = Death {
             whose: DeadProcess::Daemon,
             pid,
-            status: Status::Unkept,
+            status: Status::Discarded,
             stderr: String::new(),
             uptime: Duration::ZERO,
         };

@@ -271,7 +271,7 @@ impl Supervision {
         let status = match wrapper {
             // This is how the wrapper was killed, and says nothing about the daemon.
             Wrapper::Killed if exit.status.signal() == Some(Signal::KILL.as_raw()) => {
-                Status::Untold
+                Status::Unreported
             }
             _ => exit.status,
         };
