@@ -13,9 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use oad::value::Array;
 use oad::{Daemon, ErrorKind, PythonProxy, Remote as _, Value};
+use support::absent::{absent, skip};
 use support::log_capture::LogCapture;
 use support::python::{
-    absent, dedent, environment_with_numpy, interpreter, make_environment, script, skip, with,
+    dedent, environment_with_numpy, interpreter, make_environment, script, with,
 };
 use tracing::instrument::WithSubscriber as _;
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use oad::{ErrorKind, Exception, PythonProxy, Value};
-use support::python::{dedent, script, skip, with};
+use support::absent::skip;
+use support::python::{dedent, script, with};
 
 mod support;
 

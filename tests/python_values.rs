@@ -13,7 +13,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use support::python::{interpreter, say, script};
+use support::absent::announce;
+use support::python::{interpreter, script};
 use uuid::Uuid;
 
 mod support;
@@ -335,7 +336,7 @@ async fn every_kind(script: &PythonProxy) -> (Vec<Proxy>, impl Strategy<Value = 
     ];
     let zones: Vec<String> = script.call("zones", (known,)).await.expect("it answers");
     if zones.is_empty() {
-        say(&format!(
+        announce(&format!(
             "{} knows no time zones by name, so only offsets are tested",
             interpreter().display()
         ));

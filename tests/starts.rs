@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_executor::block_on;
 use oad::{ErrorKind, Remote as _};
+use support::absent::absent;
 use support::lab::LabProxy;
 use tokio::sync::OnceCell;
 
@@ -166,13 +167,12 @@ async fn failure(before: &str) -> (ErrorKind, String) {
     (error.kind(), reason.to_owned())
 }
 
-/// Whether this test may do what only root may, mount and change its user; says so if
-/// not.
+/// Whether this test may do what only root may: mount, and change its user.
 fn is_root() -> bool {
     let output = std::process::Command::new("unshare").args(["-m", "true"]).output();
     let is_root = output.is_ok_and(|output| output.status.success());
     if !is_root {
-        println!("skipped: it needs the rights of root");
+        absent("only root may mount and change its user");
     }
     is_root
 }

@@ -5,7 +5,8 @@ use std::task::Poll;
 
 use oad::PythonProxy;
 
-use crate::support::python::{script, skip};
+use crate::support::absent::absent;
+use crate::support::python::script;
 
 const TASKS: usize = 16;
 const CALLS: usize = 100;
@@ -124,7 +125,7 @@ async fn database_that_only_its_own_thread_may_use_is_used_in_many_calls() {
     "#;
     let script = script(source).await;
     if !script.call::<bool>("there", ()).await.expect("it answers") {
-        return skip("the interpreter has no sqlite3");
+        return absent("the interpreter has no sqlite3");
     }
     script.call::<()>("open", ()).await.expect("it answers");
     let adding: Vec<_> = (1..=20)

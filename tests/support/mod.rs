@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::zombie_processes, reason = "it is for tests")]
 #![allow(unreachable_pub, reason = "a support module is private to each test binary")]
 
+pub mod absent;
 pub mod grpcurl;
 pub mod lab;
 pub mod log_capture;

@@ -1,11 +1,12 @@
 //! The interpreter under test: `OAD_PYTHON` names it; the one that `python3` stands for
 //! by default.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use oad::{PythonBuilder, PythonProxy};
+
+use super::absent::absent;
 
 /// The program itself, also where its name stands for a script that chooses one.
 pub fn interpreter() -> PathBuf {
@@ -77,23 +78,4 @@ pub fn environment_with_numpy(folder: &Path) -> Option<PathBuf> {
         absent(&format!("{} has no numpy, and pip cannot install it", python.display()));
     }
     has_it.then(|| folder.to_owned())
-}
-
-/// For what is absent that CI must have: fails there, and says loudly elsewhere what was
-/// not tested.
-pub fn absent(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}, and CI must have it");
-    skip(why);
-}
-
-/// Says loudly what was not tested.
-pub fn skip(why: &str) {
-    say(&format!("SKIPPED: {why}, so nothing was tested here"));
-}
-
-/// Says something so that it is shown of a test that passes, too, which `eprintln!` is
-/// not.
-pub fn say(what: &str) {
-    let said = format!("\n*** {what} ***\n");
-    std::io::stderr().write_all(said.as_bytes()).expect("stderr is open");
 }
