@@ -91,7 +91,7 @@ async fn person_calls_reads_and_writes_an_object() {
     let itself = grpcurl.method(boxed, "itself", json!([])).await.expect("it answers");
     assert_eq!(itself["handle"]["id"], boxed["id"]);
     let body = json!({"handle": boxed, "method": "itself", "returns": "RETURNS_VALUE"});
-    let error = grpcurl.call("oad.v1.Objects/Call", body).await.expect_err("it is no value");
+    let error = grpcurl.call("oad.v1.Objects/Call", body).await.expect_err("it is not a value");
     assert!(error.contains("FailedPrecondition") && error.contains("script.Box"), "{error}");
     let body = json!({"handle": boxed, "name": "weight"});
     let missing = grpcurl.call("oad.v1.Objects/GetAttribute", body).await.expect("it is an answer");

@@ -126,7 +126,10 @@ async fn several_interpreters_in_a_daemon_are_listed() {
     let one = start().await;
     let two = oad::interpreter(interpreter()).within(one.daemon()).await.expect("it starts");
     assert_ne!(one.pid(), two.pid(), "`oad::interpreter` always starts one");
-    let error = oad::python_value(1).within(one.daemon()).await.expect_err("which one?");
+    let error = oad::python_value(1)
+        .within(one.daemon())
+        .await
+        .expect_err("the daemon has two interpreters");
     assert_eq!(error.kind(), ErrorKind::BadArguments);
     let message = error.to_string();
     for part in [

@@ -271,7 +271,10 @@ async fn python(page: &mut Page, scripts: &Scripts) {
     let error = py.value(1).path_entry("/x").await.expect_err("the interpreter already runs");
     page.add("a setting of an interpreter that already runs", &error);
     let second = oad::interpreter(py.executable()).within(py.daemon()).await.expect("it starts");
-    let error = oad::python_value(1).within(py.daemon()).await.expect_err("which one?");
+    let error = oad::python_value(1)
+        .within(py.daemon())
+        .await
+        .expect_err("the daemon has two interpreters");
     page.add("several interpreters", &error);
     drop(second);
     let missing = oad::interpreter("/nowhere/python").within(py.daemon());

@@ -346,7 +346,8 @@ async fn result_that_cannot_be_read_is_named_with_the_call_and_the_remedy() {
     );
     let (x, _): (i64, Value) = script.getattr("point").by_value().await.expect("it is copied");
     assert_eq!(x, 1);
-    let error = script.getattr::<HashMap<String, u64>>("bad").await.expect_err("it is no number");
+    let error =
+        script.getattr::<HashMap<String, u64>>("bad").await.expect_err("it is not a number");
     assert_eq!(
         error.to_string(),
         format!(

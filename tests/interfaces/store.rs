@@ -202,7 +202,7 @@ impl Plain {
 #[tokio::test]
 async fn typed_proxy_of_an_interface_is_checked() {
     let plain = PlainProxy::new().await.expect("a daemon can be made");
-    let error = plain.as_proxy().typed::<StoreProxy>().expect_err("it is no store");
+    let error = plain.as_proxy().typed::<StoreProxy>().expect_err("it is not a store");
     assert_eq!(error.kind(), ErrorKind::WrongType);
     let expected =
         "`interfaces::store::Plain`, which does not implement `interfaces::store::Store`";

@@ -21,7 +21,7 @@ fn raised(error: oad::Error) -> String {
 
 const ROWS: &str = r#"
     class Truths(list):
-        def __bool__(self): raise ValueError('of many there is no one truth')
+        def __bool__(self): raise ValueError('the truth value of several items is ambiguous')
     class Row:
         def __init__(self, *items): self.items = items
         def _each(self, other, compare):
@@ -48,7 +48,7 @@ async fn comparison_returns_what_the_class_says_and_not_its_truth() {
     let truths: PythonProxy = a.operate("eq", (&b,)).await.expect("it stays");
     assert_eq!(truths.type_name(), "script.Truths");
     assert_eq!(raised(truths.is_truthy().await.expect_err("it has none")), "ValueError");
-    let error = a.equals(&b).await.expect_err("that is no bool");
+    let error = a.equals(&b).await.expect_err("that is not a bool");
     assert_eq!(error.kind(), ErrorKind::WrongType, "{error}");
     // What a class does not define for `ne` is the contrary of `eq`, of whose truth there
     // is none.
@@ -114,7 +114,9 @@ async fn types_and_names_are_asked_for_as_of_a_local_object() {
     assert!(class.operate::<bool>("issubclass", (&parent,)).await.expect("it answers"));
     assert!(!parent.operate::<bool>("issubclass", (&class,)).await.expect("it answers"));
     assert_eq!(
-        raised(left.operate::<bool>("issubclass", (&parent,)).await.expect_err("it is no class")),
+        raised(
+            left.operate::<bool>("issubclass", (&parent,)).await.expect_err("it is not a class")
+        ),
         "TypeError"
     );
     let found: PythonProxy = child.operate("type", ()).await.expect("it answers");

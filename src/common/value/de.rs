@@ -2,20 +2,18 @@
 
 use std::fmt;
 
-use serde::de::value::StringDeserializer;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
-    SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 
 use crate::common::error::Result;
 use crate::common::value::access::exact_float;
+use crate::common::value::de::compound::{MapReader, SeqReader, Variant};
 use crate::common::value::fault::Fault;
 use crate::common::value::list::Packing;
 use crate::common::value::special::{OURS, VALUE};
 use crate::common::value::time::into_std_struct;
 use crate::common::value::{BigInt, Bytes, Value};
 
+mod compound;
 mod probe;
 mod special;
 
@@ -99,7 +97,7 @@ impl FromValue {
             Value::Set(set) | Value::FrozenSet(set) => {
                 Ok(SeqReader::new(set.into_items().into_iter()))
             }
-            Value::Array(array) => Ok(SeqReader { items: array.into_items()?, taken: 0 }),
+            Value::Array(array) => Ok(SeqReader::from_boxed(array.into_items()?)),
             Value::Bytes(bytes) => Ok(SeqReader::new(
                 bytes.into_inner().into_iter().map(|byte| Value::Int(i64::from(byte))),
             )),
@@ -308,11 +306,7 @@ impl<'de> Deserializer<'de> for FromValue {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
-            Value::Map(entries) => visitor.visit_map(MapReader {
-                entries: entries.into_iter(),
-                value: None,
-                step: String::new(),
-            }),
+            Value::Map(entries) => visitor.visit_map(MapReader::new(entries)),
             _ => Err(self.expected("a map")),
         }
     }
@@ -363,119 +357,5 @@ fn visit_big_int<'de, V: Visitor<'de>>(int: BigInt, visitor: V) -> Result<V::Val
         Err(Err(_)) => Err(Fault::wrong_type(
             "expected an integer of at most 128 bits, found a larger one; a `BigInt` can hold it",
         )),
-    }
-}
-
-/// The items of a list or a tuple.
-struct SeqReader {
-    items: Box<dyn ExactSizeIterator<Item = Value>>,
-    taken: usize,
-}
-
-impl SeqReader {
-    fn new(items: impl ExactSizeIterator<Item = Value> + 'static) -> Self {
-        SeqReader { items: Box::new(items), taken: 0 }
-    }
-
-    fn left(&self) -> usize {
-        self.items.len()
-    }
-}
-
-impl<'de> SeqAccess<'de> for SeqReader {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
-        let Some(item) = self.items.next() else { return Ok(None) };
-        self.taken += 1;
-        let at = |fault: Fault| fault.at(format!("[{}]", self.taken - 1));
-        seed.deserialize(FromValue(item)).map(Some).map_err(at)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left())
-    }
-}
-
-/// The entries of a map or a struct.
-struct MapReader {
-    entries: std::vec::IntoIter<(Value, Value)>,
-    value: Option<Value>,
-    /// The step of the path into the next value.
-    step: String,
-}
-
-impl<'de> MapAccess<'de> for MapReader {
-    type Error = Fault;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
-        self.value = Some(value);
-        self.step = match &key {
-            Value::Text(name) => format!(".{}", name.escape_debug()),
-            _ => format!("[a key that is {}]", key.kind_name()),
-        };
-        seed.deserialize(FromValue(key)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let value = self.value.take().unwrap_or(Value::Null);
-        seed.deserialize(FromValue(value)).map_err(|fault| fault.at(std::mem::take(&mut self.step)))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.entries.len())
-    }
-}
-
-/// A variant of an enum.
-struct Variant {
-    name: String,
-    payload: Value,
-}
-
-impl<'de> EnumAccess<'de> for Variant {
-    type Error = Fault;
-    type Variant = FromValue;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, FromValue), Fault> {
-        let name: StringDeserializer<Fault> = self.name.into_deserializer();
-        Ok((seed.deserialize(name)?, FromValue(self.payload)))
-    }
-}
-
-impl<'de> VariantAccess<'de> for FromValue {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        match self.0 {
-            Value::Null => Ok(()),
-            _ => Err(self.expected("no content, as for a unit variant of an enum")),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        seed.deserialize(self)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_tuple(len, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.deserialize_map(visitor)
     }
 }

@@ -1,9 +1,5 @@
 //! From serde types to values.
 
-use serde::ser::{
-    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant,
-};
 use serde::{Serialize, Serializer};
 
 use crate::common::error::Result;
@@ -11,11 +7,15 @@ use crate::common::value::de::FromValue;
 use crate::common::value::fault::Fault;
 use crate::common::value::kinds::from_name_and_plain;
 use crate::common::value::list::ListBuilder;
+use crate::common::value::ser::compound::{
+    MapSerializer, SeqSerializer, StructName, list, tuple, variant,
+};
 use crate::common::value::special::{
     BIG_INT, FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID,
 };
-use crate::common::value::time::from_std_struct;
 use crate::common::value::{MAX_DEPTH, Value};
+
+mod compound;
 
 /// Converts a value of a serde type, by the table of [this module](crate::value).
 ///
@@ -87,43 +87,6 @@ impl ToValue {
             None => Err(Fault::too_deep(self.limit)),
         }
     }
-}
-
-/// The items of a sequence or a tuple.
-struct SeqSerializer {
-    inside: ToValue,
-    list: ListBuilder,
-    count: usize,
-    /// Makes a list or a tuple of them.
-    finish: fn(ListBuilder) -> Value,
-    variant: Option<&'static str>,
-}
-
-/// The entries of a map, a struct or a struct variant.
-struct MapSerializer {
-    inside: ToValue,
-    entries: Vec<(Value, Value)>,
-    /// The name of the struct, or of the variant, if it is one.
-    name: StructName,
-}
-
-#[derive(Clone, Copy)]
-enum StructName {
-    Map,
-    Struct(&'static str),
-    Variant(&'static str),
-}
-
-fn list(items: ListBuilder) -> Value {
-    Value::List(items.finish())
-}
-
-fn tuple(items: ListBuilder) -> Value {
-    Value::Tuple(items.finish().into_iter().collect())
-}
-
-fn variant(name: &str, payload: Value) -> Value {
-    Value::Map(vec![(Value::from(name), payload)])
 }
 
 impl Serializer for ToValue {
@@ -323,17 +286,11 @@ impl ToValue {
         finish: fn(ListBuilder) -> Value,
         variant: Option<&'static str>,
     ) -> Result<SeqSerializer, Fault> {
-        Ok(SeqSerializer {
-            inside: self.inside()?,
-            list: ListBuilder::default(),
-            count: 0,
-            finish,
-            variant,
-        })
+        Ok(SeqSerializer::new(self.inside()?, finish, variant))
     }
 
     fn entries(self, name: StructName) -> Result<MapSerializer, Fault> {
-        Ok(MapSerializer { inside: self.inside()?, entries: Vec::new(), name })
+        Ok(MapSerializer::new(self.inside()?, name))
     }
 
     fn unlimited(self) -> Self {
@@ -345,116 +302,6 @@ fn regrouped(list: Value, group: fn(Vec<Value>) -> Value) -> Value {
     match list {
         Value::List(list) => group(list.into_iter().collect()),
         other => other,
-    }
-}
-
-// === impl SeqSerializer ===
-
-impl SeqSerializer {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        let item =
-            value.serialize(self.inside).map_err(|fault| fault.at(format!("[{}]", self.count)))?;
-        self.list.push(item);
-        self.count += 1;
-        Ok(())
-    }
-
-    fn finish(self) -> Value {
-        let value = (self.finish)(self.list);
-        match self.variant {
-            Some(name) => variant(name, value),
-            None => value,
-        }
-    }
-}
-
-macro_rules! items {
-    ($($trait:ident::$push:ident),*) => {
-        $(impl $trait for SeqSerializer {
-            type Ok = Value;
-            type Error = Fault;
-
-            fn $push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-                self.push(value)
-            }
-
-            fn end(self) -> Result<Value, Fault> {
-                Ok(self.finish())
-            }
-        })*
-    };
-}
-
-items!(
-    SerializeSeq::serialize_element,
-    SerializeTuple::serialize_element,
-    SerializeTupleStruct::serialize_field,
-    SerializeTupleVariant::serialize_field
-);
-
-// === impl MapSerializer ===
-
-impl MapSerializer {
-    fn push<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
-        let value = value.serialize(self.inside).map_err(|fault| fault.at(format!(".{name}")))?;
-        self.entries.push((name.into(), value));
-        Ok(())
-    }
-
-    fn finish(self) -> Value {
-        match self.name {
-            StructName::Map => Value::Map(self.entries),
-            StructName::Struct(name) => {
-                from_std_struct(name, &self.entries).unwrap_or(Value::Map(self.entries))
-            }
-            StructName::Variant(name) => variant(name, Value::Map(self.entries)),
-        }
-    }
-}
-
-macro_rules! fields {
-    ($($trait:ident),*) => {
-        $(impl $trait for MapSerializer {
-            type Ok = Value;
-            type Error = Fault;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                name: &'static str,
-                value: &T,
-            ) -> Result<(), Fault> {
-                self.push(name, value)
-            }
-
-            fn end(self) -> Result<Value, Fault> {
-                Ok(self.finish())
-            }
-        })*
-    };
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
-
-impl SerializeMap for MapSerializer {
-    type Ok = Value;
-    type Error = Fault;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
-        let key = key.serialize(self.inside)?;
-        self.entries.push((key, Value::Null));
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        let value = value.serialize(self.inside)?;
-        if let Some(entry) = self.entries.last_mut() {
-            entry.1 = value;
-        }
-        Ok(())
-    }
-
-    fn end(self) -> Result<Value, Fault> {
-        Ok(self.finish())
     }
 }
 

@@ -175,7 +175,7 @@ fn what_other_versions_and_objects_write_is_refused() {
             \x00\x00",
     ];
     for bytes in refused {
-        let error = decode(bytes, &mut no_handle).expect_err("it is no value");
+        let error = decode(bytes, &mut no_handle).expect_err("it is not a value");
         assert_eq!(error.kind(), ErrorKind::Protocol, "{}", bytes.escape_ascii());
     }
     assert_eq!(
@@ -259,7 +259,7 @@ fn frames_are_taken_apart() {
     let frame = AgentFrame::decode(&bytes).expect("it is a frame");
     assert_eq!((frame.id, frame.word.as_str()), (7, "call"));
     assert_eq!(
-        frame.payload.bool().expect_err("it is none").to_string(),
+        frame.payload.bool().expect_err("it is not a bool").to_string(),
         "expected a bool, found a dict"
     );
     let entries = frame.payload.into_entries().expect("it is a dict");

@@ -8,7 +8,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Visitor};
 
-use crate::common::value::de::{FromValue, Variant, wrong_kind};
+use crate::common::value::de::compound::Variant;
+use crate::common::value::de::{FromValue, wrong_kind};
 use crate::common::value::fault::Fault;
 use crate::common::value::handle::PlainHandle;
 use crate::common::value::kinds::{Ordinary, from_name_and_plain, name_and_plain};

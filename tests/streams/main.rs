@@ -10,7 +10,11 @@ use tokio::sync::Notify;
 
 use support::until;
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod many;
+mod uploads;
 
 oad::test_daemon!();
 
@@ -228,6 +232,12 @@ async fn all<T: serde::de::DeserializeOwned>(stream: oad::Result<Stream<T>>) -> 
     stream.expect("it opens").collect().await.expect("it ends well")
 }
 
+async fn all_or_error<T: serde::de::DeserializeOwned>(
+    stream: oad::Result<Stream<T>>,
+) -> oad::Result<Vec<T>> {
+    stream?.collect().await
+}
+
 /// Waits for what the daemon does on its own.
 #[tokio::test]
 async fn iterators_and_streams_of_every_spelling_arrive() {
@@ -350,208 +360,4 @@ async fn items_may_be_objects_that_stay() {
     assert_eq!(library.lengths(Stream::iter(all)).await.expect("it answers"), [3, 3, 5]);
     drop(first);
     until(async || library.daemon().objects().await.expect("it answers").len() == 1).await;
-}
-
-#[tokio::test]
-async fn large_items_go_beside_small_calls() {
-    let library = library().await;
-    let mut parts = library.large(20, 3_000_000).window(2).await.expect("it opens");
-    let mut count = 0;
-    while let Some(part) = parts.next().await {
-        let part = part.expect("it comes");
-        assert!(part.len() == 3_000_000 && part.iter().all(|byte| *byte == count));
-        count += 1;
-        library.made().await.expect("it answers meanwhile");
-    }
-    assert_eq!(count, 20);
-    let sizes = [10, 3_000_000, 20, 200_000, 0];
-    let parts = Stream::iter(sizes.map(|size| oad::value::Bytes::from(vec![1; size])));
-    assert_eq!(library.sizes(parts).await.expect("it answers"), sizes);
-}
-
-#[tokio::test]
-async fn item_beyond_the_limit_fails_its_stream_and_no_other() {
-    let library = LibraryProxy::new().message_limit(1 << 20).await.expect("a daemon can be made");
-    let mut fine = library.endless().await.expect("it opens");
-    let error = all_or_error(library.large(3, 1 << 20).await).await.expect_err("it is too large");
-    assert_eq!(error.kind(), ErrorKind::TooLarge);
-    let parts = Stream::iter([oad::value::Bytes::from(vec![1; 1 << 20])]);
-    let error = library.sizes(parts).await.expect_err("it is too large");
-    assert!(error.to_string().contains("the limit is 1048576"), "{error}");
-    fine.next().await.expect("there are more").expect("it comes");
-}
-
-async fn all_or_error<T: serde::de::DeserializeOwned>(
-    stream: oad::Result<Stream<T>>,
-) -> oad::Result<Vec<T>> {
-    stream?.collect().await
-}
-
-#[tokio::test]
-async fn method_takes_a_stream() {
-    let library = library().await;
-    assert_eq!(library.sum(Stream::iter(0..10_000)).await.expect("it answers"), 49_995_000);
-    assert_eq!(
-        library.blocking_sum(Stream::new(stream::iter(0..1000))).await.expect("it answers"),
-        499_500
-    );
-    assert_eq!(library.sum(Stream::iter([])).await.expect("it answers"), 0);
-    let doubled = library.doubled(Stream::iter(1..=500)).await;
-    assert_eq!(all(doubled).await, (1..=500).map(|number| number * 2).collect::<Vec<u64>>());
-    let merged = all(library.merge(Stream::iter(0..300), Stream::iter(1000..)).await).await;
-    assert_eq!((merged.len(), merged[299]), (300, (299, 1299)));
-    let sum: u64 =
-        library.as_proxy().call("sum", (Stream::iter([1u64, 2]),)).await.expect("it answers");
-    assert_eq!(sum, 3);
-}
-
-#[tokio::test]
-async fn producer_of_an_upload_waits_and_ends_with_the_call() {
-    let library = library().await;
-    let (made, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let counted =
-        || Stream::iter(Counted { next: 0, made: made.clone(), dropped: dropped.clone() });
-    // The method takes one, and drops the rest.
-    assert_eq!(library.first_of(counted()).await.expect("it answers"), Some(1));
-    until(async || dropped.load(Ordering::SeqCst) == 1).await;
-    assert!(made.load(Ordering::SeqCst) <= 64 + 1, "{made:?}");
-    // The call is dropped.
-    let mut endless = Box::pin(library.sum(counted()));
-    assert!(futures_util::poll!(endless.as_mut()).is_pending());
-    until(async || {
-        made.load(Ordering::SeqCst) > 200 || futures_util::poll!(endless.as_mut()).is_ready()
-    })
-    .await;
-    drop(endless);
-    until(async || dropped.load(Ordering::SeqCst) == 2).await;
-    // The stream is kept beyond the call.
-    library.store(counted()).await.expect("it answers");
-    let error = loop {
-        match library.stored().await {
-            Ok(Some(_)) => {}
-            other => break other.expect_err("it ends with its call"),
-        }
-    };
-    assert!(error.to_string().contains("the call that received the stream has ended"), "{error}");
-    until(async || dropped.load(Ordering::SeqCst) == 3).await;
-}
-
-#[tokio::test]
-async fn failing_producer_is_told() {
-    let library = library().await;
-    let panics =
-        Stream::iter((0..10u64).map(|number| if number == 5 { panic!("here") } else { number }));
-    let error = library.sum(panics).await.expect_err("the caller's iterator panicked");
-    assert!(error.to_string().contains("the caller's iterator panicked"), "{error}");
-    let panics = Stream::new(
-        stream::iter(0..10u64).map(|number| if number == 5 { panic!("here") } else { number }),
-    );
-    let error = library.sum(panics).await.expect_err("the caller's stream panicked");
-    assert!(error.to_string().contains("the caller's stream panicked"), "{error}");
-    let stream = Stream::iter([1u64]);
-    let twice = library
-        .as_proxy()
-        .call::<u64>("merge", (&stream, &stream))
-        .await
-        .expect_err("it is one stream");
-    assert!(twice.to_string().contains("the stream was passed to a call already"), "{twice}");
-    assert!(serde_json::to_value(Stream::iter([1])).is_err());
-}
-
-#[tokio::test]
-async fn many_streams_at_once_do_not_mix() {
-    let library = library().await;
-    let gate = Arc::new(Notify::new());
-    let readers: Vec<_> = (0..100)
-        .map(|_| {
-            let (library, gate) = (library.clone(), gate.clone());
-            tokio::spawn(async move {
-                let mut numbers = library.endless().await.expect("it opens");
-                gate.notified().await;
-                for expected in 1..=300 {
-                    assert_eq!(
-                        numbers.next().await.expect("there are more").expect("it comes"),
-                        expected
-                    );
-                }
-            })
-        })
-        .collect();
-    until(async || library.made().await.expect("it answers") == 6400).await;
-    gate.notify_waiters();
-    for reader in readers {
-        reader.await.expect("its items are its own");
-    }
-    until(async || library.dropped().await.expect("it answers") == 100).await;
-}
-
-#[tokio::test]
-async fn iterators_that_wait_do_not_hold_up_others() {
-    let library = library().await;
-    let mut gated = Vec::new();
-    for _ in 0..100 {
-        gated.push(library.gated().timeout(Duration::from_secs(60)).await.expect("it opens"));
-    }
-    until(async || library.waiting_at_gate().await.expect("it answers") == 100).await;
-    let lines = library.lines().timeout(Duration::from_secs(10)).await;
-    assert_eq!(all(lines).await, ["one", "two", "three"]);
-    library.open_gate().await.expect("it answers");
-    for stream in gated {
-        assert_eq!(all(Ok(stream)).await, [1]);
-    }
-}
-
-#[tokio::test]
-async fn streams_are_read_in_sync_code_wherever_it_runs() {
-    let mut inner = Stream::iter([1u64, 2, 3]);
-    let mut next = move || inner.blocking_next()?.ok();
-    let mut outer = Stream::new(stream::poll_fn(move |_| std::task::Poll::Ready(next())));
-    assert_eq!(outer.blocking_next().expect("there is one").expect("it comes"), 1);
-}
-
-#[tokio::test]
-async fn stream_that_is_always_ready_goes_out_however_large_the_window() {
-    let library = library().await;
-    let ready = library
-        .always_ready()
-        .window(u32::MAX)
-        .timeout(Duration::from_secs(10))
-        .await
-        .expect("it opens");
-    assert!(ready.take(1000).all(async |item| item.is_ok()).await);
-    library.made().await.expect("it answers");
-}
-
-#[tokio::test]
-async fn objects_in_items_that_nobody_reads_are_released() {
-    let library = library().await;
-    let left = async || library.daemon().objects().await.expect("it answers").len();
-    for _ in 0..50 {
-        let mut call = Box::pin(library.words());
-        assert!(futures_util::poll!(call.as_mut()).is_pending());
-        // The stream and its items come before this answer, or soon after.
-        until(async || library.made().await.is_ok() && left().await == 4).await;
-        library.made().await.expect("it answers");
-        drop(call);
-        until(async || left().await == 1).await;
-    }
-    let words = library.words().await.expect("it opens");
-    assert_eq!(library.lengths(words).await.expect("they are there"), [3, 3, 5]);
-    until(async || left().await == 1).await;
-}
-
-#[tokio::test]
-async fn small_items_pass_a_small_limit() {
-    let library =
-        LibraryProxy::new().in_process().message_limit(1000).await.expect("a daemon can be made");
-    let large = library
-        .large(100, 300)
-        .await
-        .expect("it opens")
-        .collect::<Vec<_>>()
-        .await
-        .expect("each is small");
-    assert_eq!(large.len(), 100);
-    let parts = Stream::iter((0..100).map(|_| oad::value::Bytes::from(vec![0; 300])));
-    assert_eq!(library.sizes(parts).await.expect("each is small"), [300; 100]);
 }

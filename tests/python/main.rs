@@ -9,7 +9,11 @@ use oad::{ErrorKind, Proxy, PythonBuilder, PythonProxy, Remote as _, Value};
 use support::python::dedent;
 use support::until;
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod life;
+mod values;
 
 oad::test_daemon!();
 
@@ -23,11 +27,6 @@ fn with(python: PythonBuilder) -> PythonBuilder {
 
 async fn script(source: &str) -> PythonProxy {
     with(oad::python_script("script.py", dedent(source))).await.expect("it is made")
-}
-
-/// The interpreters below a daemon.
-fn interpreters(daemon: u32) -> Vec<u32> {
-    support::children(daemon)
 }
 
 #[tokio::test]
@@ -169,113 +168,6 @@ async fn property_runs_once_and_in_the_interpreter() {
 }
 
 #[tokio::test]
-async fn values_cross_exactly_in_both_directions() {
-    let echo = script("def echo(x): return x\ndef show(x): return repr(x)\n").await;
-    let big = "170141183460469231731687303715884105727123456789";
-    for (value, shown) in [
-        (Value::Null, "None".to_owned()),
-        (true.into(), "True".into()),
-        (i64::MIN.into(), i64::MIN.to_string()),
-        (i64::from(i32::MAX).into(), i32::MAX.to_string()),
-        (u64::MAX.into(), u64::MAX.to_string()),
-        (i128::MIN.into(), i128::MIN.to_string()),
-        ((-0.0).into(), "-0.0".into()),
-        (f64::NAN.into(), "nan".into()),
-        ("naïve 𝄞\0".into(), "'naïve 𝄞\\x00'".into()),
-        (Value::Bytes(vec![0, 255].into()), "b'\\x00\\xff'".into()),
-        (Value::List(vec![1.into(), "x".into()].into()), "[1, 'x']".into()),
-        (Value::Tuple(vec![1.into(), Value::Tuple(vec![])]), "(1, ())".into()),
-        (
-            Value::Map(vec![(Value::Tuple(vec![1.into()]), 2.into()), ("b".into(), Value::Null)]),
-            "{(1,): 2, 'b': None}".into(),
-        ),
-    ] {
-        let shown_there: String = echo.call("show", (&value,)).await.expect("it answers");
-        assert_eq!(shown_there, shown);
-        let back: Value = echo.call("echo", (&value,)).await.expect("it answers");
-        assert_eq!(back, value, "{shown}");
-    }
-    let source = r#"
-        import array, datetime, decimal, uuid
-        cases = [
-            {1, 'a'}, frozenset([2]), 1+2j, slice(1, None, 2), range(0, 9, 3), '\ud800x',
-            datetime.date(2024, 2, 29),
-            datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc),
-            datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'),
-            uuid.UUID(int=7), array.array('d', [1.5, -0.0]),
-        ]
-    "#;
-    let kinds = with(oad::python_script("kinds", dedent(source)))
-        .within(echo.daemon())
-        .await
-        .expect("it is made");
-    let cases: Vec<Value> = kinds.getattr("cases").await.expect("it answers");
-    for case in cases {
-        let back: Value = echo.call("echo", (&case,)).await.expect("it answers");
-        assert_eq!(back, case, "{case:?}");
-        assert!(!matches!(case, Value::Handle(_)), "{case:?} is a value");
-    }
-    let numbers: Vec<f64> = kinds
-        .call::<oad::value::Array>("cases.__getitem__", (11,))
-        .await
-        .expect("it answers")
-        .to_vec()
-        .expect("it is of floats");
-    assert_eq!(numbers, [1.5, -0.0]);
-    let power: Value = echo.call("echo", (u128::MAX,)).await.expect("it answers");
-    assert_eq!(power, u128::MAX.into());
-    let parsed =
-        with(oad::python("", "int")).arg(big).within(echo.daemon()).await.expect("it is made");
-    assert_eq!(parsed.str().await.expect("it answers"), big);
-}
-
-#[tokio::test]
-async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
-    let script = script(
-        r#"
-        import weakref
-        class Node: pass
-        node = Node()
-        made = []
-        def make():
-            n = Node()
-            made.append(weakref.ref(n))
-            return n
-        def alive(): return sum(1 for r in made if r() is not None)
-        def is_node(x): return x is node
-        def pair(): return [node, node, 1]
-        loop = []
-        loop.append(loop)
-    "#,
-    )
-    .await;
-    let [first, second]: [PythonProxy; 2] = [
-        script.getattr("node").await.expect("it answers"),
-        script.getattr("node").await.expect("it answers"),
-    ];
-    assert_eq!(first.handle(), second.handle());
-    assert!(script.call::<bool>("is_node", (&first,)).await.expect("it answers"));
-    let (a, b, one): (Proxy, Proxy, i64) = script.call("pair", ()).await.expect("it answers");
-    assert_eq!((a.handle(), b.handle(), one), (first.handle(), first.handle(), 1));
-    drop((a, b, second));
-    assert!(script.call::<bool>("is_node", (&first,)).await.expect("it is held"));
-    let made: Vec<PythonProxy> = {
-        let mut made = Vec::new();
-        for _ in 0..10 {
-            made.push(script.call("make", ()).await.expect("it answers"));
-        }
-        made
-    };
-    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 10);
-    drop(made);
-    until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 0).await;
-    let recursive: Value = script.getattr("loop").await.expect("it crashes nothing");
-    assert!(matches!(recursive, Value::List(_)));
-    drop(recursive);
-    until(async || script.daemon().objects().await.expect("it answers").len() == 2).await;
-}
-
-#[tokio::test]
 async fn exceptions_are_complete() {
     let script = script(
         r#"
@@ -322,73 +214,6 @@ async fn exceptions_are_complete() {
 }
 
 #[tokio::test]
-async fn unusable_interpreter_is_an_error_that_says_why() {
-    for (interpreter, told) in [
-        ("no-such-python", "there is no interpreter `no-such-python` on the daemon's PATH"),
-        ("/nowhere/python", "the interpreter `/nowhere/python` does not exist"),
-        ("/bin/true", "cannot use the interpreter `/bin/true`: it exited or is not Python"),
-        ("/etc/passwd", "the interpreter `/etc/passwd` is not executable"),
-        ("/tmp", "`/tmp` is not a virtual environment: `/tmp/bin/python` does not exist"),
-    ] {
-        let error = oad::python("", "str").interpreter(interpreter).await.expect_err("it is none");
-        assert_eq!(error.kind(), ErrorKind::Spawn, "{error}");
-        assert!(error.to_string().contains(told), "{error}");
-    }
-    let slow = oad::python("", "str")
-        .interpreter("/usr/bin/yes")
-        .start_timeout(Duration::from_millis(500));
-    assert_eq!(slow.await.expect_err("it says nothing of use").kind(), ErrorKind::Spawn);
-}
-
-#[tokio::test]
-async fn deadline_and_drop_interrupt_python_code() {
-    let script = script(
-        r#"
-        import time
-        def forever():
-            while True: pass
-        def sleep(): time.sleep(60)
-        state = []
-        def note(x): state.append(x)
-    "#,
-    )
-    .await;
-    for method in ["forever", "sleep"] {
-        let error = script
-            .call::<()>(method, ())
-            .timeout(Duration::from_millis(100))
-            .await
-            .expect_err("it is late");
-        assert_eq!(error.kind(), ErrorKind::Timeout);
-        script.call::<()>("note", (method,)).await.expect("the next call works");
-    }
-    let mut call = Box::pin(script.call::<()>("sleep", ()));
-    assert!(futures_util::poll!(call.as_mut()).is_pending());
-    script.daemon().objects().await.expect("it answers");
-    drop(call);
-    let state: Vec<String> = script.getattr("state").await.expect("it answers");
-    assert_eq!(state, ["forever", "sleep"]);
-}
-
-#[tokio::test]
-async fn stuck_interpreter_is_killed_only_on_request() {
-    // No Python code runs in there, so that nothing can interrupt it.
-    let source = "def stuck(): return sum(range(10 ** 13))\n";
-    let stuck = with(oad::python_script("stuck.py", dedent(source)))
-        .kill_when_stuck(Duration::from_millis(300));
-    let stuck = stuck.await.expect("it is made");
-    let late = stuck
-        .call::<()>("stuck", ())
-        .timeout(Duration::from_millis(100))
-        .await
-        .expect_err("it is stuck");
-    assert_eq!(late.kind(), ErrorKind::Timeout);
-    let error = stuck.call::<()>("stuck", ()).await.expect_err("it is killed");
-    assert_eq!(error.kind(), ErrorKind::Died, "{error}");
-    assert!(error.to_string().contains("killed by signal 9 (SIGKILL)"), "{error}");
-}
-
-#[tokio::test]
 async fn calls_of_many_tasks_are_right_and_in_order() {
     let script = script(
         r#"
@@ -422,22 +247,6 @@ async fn calls_of_many_tasks_are_right_and_in_order() {
 }
 
 #[tokio::test]
-async fn interpreter_ends_with_its_last_object_and_with_its_daemon() {
-    let text = with(oad::python("", "str")).arg("x").await.expect("it is made");
-    let found = interpreters(text.pid());
-    assert_eq!(found.len(), 1);
-    let daemon = text.daemon().clone();
-    drop(text);
-    until(async || support::state(found[0]).is_none_or(|state| state == 'Z')).await;
-    let again =
-        with(oad::python("", "str")).arg("y").within(&daemon).await.expect("another is started");
-    let found = interpreters(daemon.pid());
-    assert_eq!(again.str().await.expect("it answers"), "y");
-    assert!(daemon.shutdown().await.expect("it ends").is_clean());
-    until(async || support::state(found[0]).is_none_or(|state| state == 'Z')).await;
-}
-
-#[tokio::test]
 async fn output_is_the_objects_and_breaks_nothing() {
     let script = script(
         r#"
@@ -464,40 +273,6 @@ async fn output_is_the_objects_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn generators_are_closed_when_their_stream_is_dropped() {
-    let script = script(
-        r#"
-        closed = []
-        def numbers():
-            try:
-                n = 0
-                while True:
-                    yield n
-                    n += 1
-            finally:
-                closed.append(n)
-        def failing():
-            yield 1
-            raise ValueError('after one')
-    "#,
-    )
-    .await;
-    let mut numbers = script.call_iter::<i64>("numbers", ()).window(4).await.expect("it opens");
-    for expected in 0..10 {
-        assert_eq!(numbers.next().await.expect("there are more").expect("it comes"), expected);
-    }
-    assert!(script.operate::<bool>("bool", ()).await.expect("others have their turns"));
-    drop(numbers);
-    until(async || script.getattr::<Vec<i64>>("closed").await.expect("it answers").len() == 1)
-        .await;
-    let mut failing = script.call_iter::<i64>("failing", ()).await.expect("it opens");
-    assert_eq!(failing.next().await.expect("one").expect("it comes"), 1);
-    let error = failing.next().await.expect("the failure").expect_err("it fails");
-    assert_eq!(error.exception().expect("Python raised it").message(), "after one");
-    assert!(failing.next().await.is_none());
-}
-
-#[tokio::test]
 async fn rust_object_says_that_it_is_none() {
     struct Stone;
     #[oad::object]
@@ -511,7 +286,7 @@ async fn rust_object_says_that_it_is_none() {
     assert_eq!(error.kind(), ErrorKind::WrongType);
     let text =
         with(oad::python_value("x")).within(stone.daemon()).await.expect("it is made beside");
-    let error = text.call::<Value>("join", (stone,)).await.expect_err("it is no Python object");
+    let error = text.call::<Value>("join", (stone,)).await.expect_err("it is not a Python object");
     assert!(
         error.to_string().contains("a Rust object cannot be passed to a Python object"),
         "{error}"
@@ -546,79 +321,4 @@ async fn description_tells_methods_and_attributes() {
         "{:?}",
         description.attributes()
     );
-}
-
-#[tokio::test]
-async fn cleanup_of_an_interrupted_call_is_not_interrupted_again() {
-    let script = script(
-        r#"
-        import time
-        done = []
-        def slow():
-            try:
-                time.sleep(60)
-            finally:
-                time.sleep(0.6)
-                done.append('tidy')
-    "#,
-    )
-    .await;
-    let late = script
-        .call::<()>("slow", ())
-        .timeout(Duration::from_millis(100))
-        .await
-        .expect_err("it is late");
-    assert_eq!(late.kind(), ErrorKind::Timeout);
-    let done: Vec<String> = script.getattr("done").await.expect("it answers");
-    assert_eq!(done, ["tidy"]);
-}
-
-#[tokio::test]
-async fn generator_is_closed_also_when_all_is_dropped_at_once() {
-    for _ in 0..5 {
-        let folder = tempfile::tempdir().expect("there is room");
-        let mark = folder.path().join("closed");
-        let source = r#"
-            def numbers(path):
-                try:
-                    while True: yield 1
-                finally:
-                    open(path, 'w').write('closed')
-        "#;
-        let script = script(source).await;
-        let mut numbers = script.call_iter::<i64>("numbers", (&mark,)).await.expect("it opens");
-        numbers.next().await.expect("there are more").expect("it comes");
-        drop((numbers, script));
-        until(async || mark.exists()).await;
-    }
-}
-
-#[tokio::test]
-async fn start_that_nobody_waits_for_leaves_nothing() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let hanging = folder.path().join("python");
-    std::fs::write(&hanging, "#!/bin/sh\nexec sleep 600\n").expect("there is room");
-    std::fs::set_permissions(&hanging, std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .expect("it is ours");
-    let daemon = oad::daemon().await.expect("a daemon can be made");
-    let late =
-        oad::python("", "str").interpreter(&hanging).start_timeout(Duration::from_millis(500));
-    let late = late
-        .within(&daemon)
-        .create_timeout(Duration::from_millis(100))
-        .await
-        .expect_err("it hangs");
-    assert_eq!(late.kind(), ErrorKind::Timeout);
-    until(async || interpreters(daemon.pid()).is_empty()).await;
-    let report = daemon.shutdown().await.expect("it ends");
-    assert!(report.is_clean() && report.duration() < Duration::from_secs(1), "{report}");
-}
-
-#[tokio::test]
-async fn arguments_of_the_allowed_depth_travel() {
-    let script = script("def echo(x, *, y=None): return x\n").await;
-    let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner, "x".into()].into()));
-    let back: Value =
-        script.call("echo", (&deep,)).keyword("y", &deep).await.expect("it is not too deep");
-    assert_eq!(back, deep);
 }

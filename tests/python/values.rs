@@ -1,0 +1,119 @@
+//! Which values cross to Python and back, and which stay there.
+
+use super::*;
+
+#[tokio::test]
+async fn values_cross_exactly_in_both_directions() {
+    let echo = script("def echo(x): return x\ndef show(x): return repr(x)\n").await;
+    let big = "170141183460469231731687303715884105727123456789";
+    for (value, shown) in [
+        (Value::Null, "None".to_owned()),
+        (true.into(), "True".into()),
+        (i64::MIN.into(), i64::MIN.to_string()),
+        (i64::from(i32::MAX).into(), i32::MAX.to_string()),
+        (u64::MAX.into(), u64::MAX.to_string()),
+        (i128::MIN.into(), i128::MIN.to_string()),
+        ((-0.0).into(), "-0.0".into()),
+        (f64::NAN.into(), "nan".into()),
+        ("naïve 𝄞\0".into(), "'naïve 𝄞\\x00'".into()),
+        (Value::Bytes(vec![0, 255].into()), "b'\\x00\\xff'".into()),
+        (Value::List(vec![1.into(), "x".into()].into()), "[1, 'x']".into()),
+        (Value::Tuple(vec![1.into(), Value::Tuple(vec![])]), "(1, ())".into()),
+        (
+            Value::Map(vec![(Value::Tuple(vec![1.into()]), 2.into()), ("b".into(), Value::Null)]),
+            "{(1,): 2, 'b': None}".into(),
+        ),
+    ] {
+        let shown_there: String = echo.call("show", (&value,)).await.expect("it answers");
+        assert_eq!(shown_there, shown);
+        let back: Value = echo.call("echo", (&value,)).await.expect("it answers");
+        assert_eq!(back, value, "{shown}");
+    }
+    let source = r#"
+        import array, datetime, decimal, uuid
+        cases = [
+            {1, 'a'}, frozenset([2]), 1+2j, slice(1, None, 2), range(0, 9, 3), '\ud800x',
+            datetime.date(2024, 2, 29),
+            datetime.datetime(2024, 2, 29, 1, 2, 3, 4, datetime.timezone.utc),
+            datetime.timedelta(days=-1, seconds=5), decimal.Decimal('-0.10'),
+            uuid.UUID(int=7), array.array('d', [1.5, -0.0]),
+        ]
+    "#;
+    let kinds = with(oad::python_script("kinds", dedent(source)))
+        .within(echo.daemon())
+        .await
+        .expect("it is made");
+    let cases: Vec<Value> = kinds.getattr("cases").await.expect("it answers");
+    for case in cases {
+        let back: Value = echo.call("echo", (&case,)).await.expect("it answers");
+        assert_eq!(back, case, "{case:?}");
+        assert!(!matches!(case, Value::Handle(_)), "{case:?} is a value");
+    }
+    let numbers: Vec<f64> = kinds
+        .call::<oad::value::Array>("cases.__getitem__", (11,))
+        .await
+        .expect("it answers")
+        .to_vec()
+        .expect("it is of floats");
+    assert_eq!(numbers, [1.5, -0.0]);
+    let power: Value = echo.call("echo", (u128::MAX,)).await.expect("it answers");
+    assert_eq!(power, u128::MAX.into());
+    let parsed =
+        with(oad::python("", "int")).arg(big).within(echo.daemon()).await.expect("it is made");
+    assert_eq!(parsed.str().await.expect("it answers"), big);
+}
+
+#[tokio::test]
+async fn what_is_no_value_stays_and_is_the_same_when_it_comes_back() {
+    let script = script(
+        r#"
+        import weakref
+        class Node: pass
+        node = Node()
+        made = []
+        def make():
+            n = Node()
+            made.append(weakref.ref(n))
+            return n
+        def alive(): return sum(1 for r in made if r() is not None)
+        def is_node(x): return x is node
+        def pair(): return [node, node, 1]
+        loop = []
+        loop.append(loop)
+    "#,
+    )
+    .await;
+    let [first, second]: [PythonProxy; 2] = [
+        script.getattr("node").await.expect("it answers"),
+        script.getattr("node").await.expect("it answers"),
+    ];
+    assert_eq!(first.handle(), second.handle());
+    assert!(script.call::<bool>("is_node", (&first,)).await.expect("it answers"));
+    let (a, b, one): (Proxy, Proxy, i64) = script.call("pair", ()).await.expect("it answers");
+    assert_eq!((a.handle(), b.handle(), one), (first.handle(), first.handle(), 1));
+    drop((a, b, second));
+    assert!(script.call::<bool>("is_node", (&first,)).await.expect("it is held"));
+    let made: Vec<PythonProxy> = {
+        let mut made = Vec::new();
+        for _ in 0..10 {
+            made.push(script.call("make", ()).await.expect("it answers"));
+        }
+        made
+    };
+    assert_eq!(script.call::<i64>("alive", ()).await.expect("it answers"), 10);
+    drop(made);
+    until(async || script.call::<i64>("alive", ()).await.expect("it answers") == 0).await;
+    let recursive: Value = script.getattr("loop").await.expect("it crashes nothing");
+    assert!(matches!(recursive, Value::List(_)));
+    drop(recursive);
+    until(async || script.daemon().objects().await.expect("it answers").len() == 2).await;
+}
+
+#[tokio::test]
+async fn arguments_of_the_allowed_depth_travel() {
+    let script = script("def echo(x, *, y=None): return x\n").await;
+    let deep = (0..32).fold(Value::Int(7), |inner, _| Value::List(vec![inner, "x".into()].into()));
+    let back: Value =
+        script.call("echo", (&deep,)).keyword("y", &deep).await.expect("it is not too deep");
+    assert_eq!(back, deep);
+}
