@@ -225,7 +225,7 @@ impl Host {
     ) -> Result<()> {
         // Take the token first: a shutdown that is not seen below then waits for the
         // drop.
-        let token = self.0.responses.token();
+        let token = self.0.drops.token();
         let released = {
             let mut table = self.0.table();
             let id = self.0.locate(&table, Some(handle))?;
@@ -241,7 +241,7 @@ impl Host {
     /// Releases what was made over a session, except the root. During a shutdown the
     /// objects are left to the shutdown.
     pub(crate) fn release_session(&self, session: SessionId) {
-        let token = self.0.responses.token();
+        let token = self.0.drops.token();
         if self.0.ending.refuse_if_requested().is_ok() {
             let released = self.0.table().release_session(session);
             drop_in_background(released, token);
@@ -283,9 +283,10 @@ impl Host {
         self.0.open_sessions.wait().await;
     }
 
-    /// Waits until no call waits or runs and every response is on its way.
+    /// Waits until no call waits or runs, every response is on its way, and every released
+    /// object is dropped.
     pub(crate) async fn drained(&self) {
-        for tracker in [&self.0.calls, &self.0.responses] {
+        for tracker in [&self.0.calls, &self.0.responses, &self.0.drops] {
             tracker.close();
             tracker.wait().await;
         }

@@ -74,7 +74,7 @@ impl Scope {
 
     /// Releases objects, each as often as given.
     fn release(&self, counts: impl IntoIterator<Item = (u64, u64)>) {
-        let token = self.host.responses.token();
+        let token = self.host.drops.token();
         let mut table = self.host.table();
         // An object that a method took meanwhile is gone already.
         let released: Vec<ObjectRef> = counts

@@ -26,9 +26,10 @@ pub(super) struct HostState {
     /// Counts waiting and running calls, including creations and calls whose caller is
     /// gone.
     pub(super) calls: TaskTracker,
-    /// Counts what else the shutdown waits for: responses that are not on their way yet,
-    /// and drops of objects.
+    /// Counts the responses that are not on their way yet.
     pub(super) responses: TaskTracker,
+    /// Counts the drops of objects, whose end nobody but the shutdown waits for.
+    pub(super) drops: TaskTracker,
     /// Counts the sessions whose clients may not have read every response.
     pub(super) open_sessions: TaskTracker,
     pub(super) ending: Ending,
@@ -44,6 +45,7 @@ impl HostState {
             sessions: AtomicU64::new(0),
             calls: TaskTracker::new(),
             responses: TaskTracker::new(),
+            drops: TaskTracker::new(),
             open_sessions: TaskTracker::new(),
             ending: Ending::new(),
         }
