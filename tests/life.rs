@@ -356,7 +356,7 @@ async fn health_distinguishes_busy_stopped_and_dead_daemons() {
 #[tokio::test]
 async fn daemon_has_the_threads_that_are_asked_for() {
     for (daemon, expected) in [
-        (oad::daemon(), 2),
+        (oad::daemon(), 1),
         (oad::daemon().worker_threads(0), 1),
         (oad::daemon().worker_threads(5), 5),
     ] {

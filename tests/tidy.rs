@@ -58,20 +58,36 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("daemon", &["client", "definition", "error", "handshake", "process", "transport", "value"]),
-    ("client", &["definition", "error", "stream", "transport", "value", "wire"]),
+    ("client", &["definition", "error", "lane", "stream", "transport", "value", "wire"]),
     // The child's wing. `server` imports `python` to register what makes Python objects,
     // which no other room of this wing knows.
     (
         "server",
         &["handshake", "host", "object", "process", "python", "service", "transport", "wire"],
     ),
-    // `transport` for the token that is demanded, and nothing of its sockets.
-    ("service", &["definition", "error", "host", "object", "stream", "transport", "value", "wire"]),
+    // `transport` for the required token and for the sockets of lanes.
+    (
+        "service",
+        &[
+            "definition",
+            "error",
+            "host",
+            "lane",
+            "object",
+            "park",
+            "stream",
+            "transport",
+            "value",
+            "wire",
+        ],
+    ),
     ("host", &["definition", "error", "object", "value"]),
     ("python", &["definition", "error", "object", "process", "value"]),
     ("object", &["definition", "error", "park", "scoped", "stream", "value"]),
     // What both stand on.
     ("stream", &["error", "park", "scoped", "value"]),
+    // The messages of `wire` over the sockets of `transport`.
+    ("lane", &["transport", "wire"]),
     ("wire", &["error", "value"]),
     ("transport", &["error"]),
     ("process", &["error"]),
@@ -103,11 +119,11 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "tokio::net",
-        &["process", "transport", "server", "daemon", "client", "python"],
+        &["process", "transport", "lane", "server", "daemon", "client", "python"],
         "sockets are made in `transport` and `process`; others hold them",
     ),
     ("http_body", &["daemon"], "only the channel for generated clients handles bodies"),
-    ("prost", &["wire", "client", "service"], "protobuf stays below the stairs"),
+    ("prost", &["wire", "client", "lane", "service"], "protobuf stays below the stairs"),
 ];
 
 /// The wing that a file under `src/` belongs to, if it is in one, and its room.

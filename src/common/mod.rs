@@ -7,6 +7,7 @@
 pub(crate) mod definition;
 pub(crate) mod error;
 pub(crate) mod handshake;
+pub(crate) mod lane;
 pub(crate) mod park;
 pub(crate) mod process;
 pub(crate) mod scoped;

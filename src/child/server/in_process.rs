@@ -34,7 +34,7 @@ pub(crate) async fn serve_in_process(
     let mut reader = BufReader::new(reader);
     let Some(Ok(hello)) = read_hello(&mut reader).await? else { return Ok(()) };
     let host = new_host(&hello);
-    let BoundListener { endpoint, incoming, traffic } = BoundListener::to(connection);
+    let BoundListener { endpoint, incoming, traffic, .. } = BoundListener::to(connection);
     let control =
         ControlService::new(host.clone(), hello.grace, std::process::id(), Logs::disabled());
     let (stop, stopped) = oneshot::channel::<()>();

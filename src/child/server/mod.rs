@@ -30,13 +30,16 @@ use tonic_health::pb::health_server::HealthServer;
 
 use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations};
 use crate::child::server::lifeline::StartResult;
-use crate::child::service::{ControlService, HealthService, Logs, ObjectsService, authentication};
+use crate::child::service::{
+    ControlService, HealthService, Logs, ObjectsService, authentication, serve_lanes,
+};
 #[cfg(feature = "python")]
 use crate::child::{object::set_python, python};
 use crate::common::handshake::{Hello, Transport, write_failure};
 use crate::common::process::{FailureChannel, InheritedLifeline, children_gone, kill_descendants};
 use crate::common::transport::{
-    BoundListener, Endpoint, IncomingConnections, Lock, Traffic, listen, remove_directory,
+    BoundListener, Endpoint, IncomingConnections, LaneOwner, Lock, Traffic, listen,
+    remove_directory,
 };
 use crate::common::wire::CHUNK_SIZE;
 #[cfg(feature = "reflection")]
@@ -133,7 +136,10 @@ async fn serve(
     };
     let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install());
     let (stop, stopped) = oneshot::channel::<()>();
-    let listening = listen(&requested).and_then(|BoundListener { endpoint, incoming, traffic }| {
+    let owner = LaneOwner { pid: parent_pid, token: hello.transport.token().cloned() };
+    let listening = listen(&requested, owner).and_then(|listener| {
+        let BoundListener { endpoint, incoming, lanes, traffic } = listener;
+        tokio::spawn(serve_lanes(host.clone(), hello.message_limit, lanes));
         let server = build_server(&host, &hello, control, services, incoming, async {
             drop(stopped.await)
         })?;

@@ -8,7 +8,9 @@ mod assemblies;
 mod authentication;
 mod control;
 mod health;
+mod lane;
 mod logs;
+mod monitor;
 mod objects;
 mod operation;
 mod reply_channel;
@@ -19,6 +21,7 @@ mod session;
 pub(crate) use authentication::authentication;
 pub(crate) use control::ControlService;
 pub(crate) use health::HealthService;
+pub(crate) use lane::serve_lanes;
 pub(crate) use logs::Logs;
 pub(crate) use objects::ObjectsService;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::AbortHandle;
 use prost::Message as _;
-use tokio::task::AbortHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::child::host::HandleGuard;

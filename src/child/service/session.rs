@@ -8,7 +8,8 @@ use std::future::{Future, Ready, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either, abortable};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tonic::Streaming;
@@ -51,13 +52,15 @@ struct SessionShared {
     id: SessionId,
 }
 
+/// An operation with its place in its object's queue. It runs when it is polled.
+pub(super) type Work = BoxFuture<'static, ()>;
+
 impl Session {
-    /// Starts reading requests and returns the stream of responses.
-    pub(super) fn start(
+    /// Creates a session and the stream of its responses.
+    pub(super) fn new(
         host: Host,
         message_limit: usize,
-        requests: Streaming<pb::SessionRequest>,
-    ) -> FrameStream<pb::SessionResponse> {
+    ) -> (Self, FrameStream<pb::SessionResponse>) {
         let (outbox, responses) = Outbox::new();
         let id = host.new_session();
         let shared = SessionShared {
@@ -68,45 +71,40 @@ impl Session {
             tasks: TaskTracker::new(),
             id,
         };
-        tokio::spawn(Session(Arc::new(shared)).serve(requests));
+        (Session(Arc::new(shared)), responses)
+    }
+
+    /// Starts reading requests from a stream and returns the stream of responses.
+    pub(super) fn start(
+        host: Host,
+        message_limit: usize,
+        requests: Streaming<pb::SessionRequest>,
+    ) -> FrameStream<pb::SessionResponse> {
+        let (session, responses) = Session::new(host, message_limit);
+        tokio::spawn(session.serve(requests));
         responses
     }
 
     async fn serve(self, mut requests: Streaming<pb::SessionRequest>) {
-        let open = self.0.host.open_session();
-        let mut assemblies = Assemblies::new(self.0.message_limit);
-        let ending = self.0.host.ending();
+        let open = self.open();
+        let mut assemblies = self.assemblies();
         loop {
-            // Backpressure: requests are not read while the client does not read the
-            // responses.
             let request = async {
-                self.0.outbox.room().await;
+                self.room().await;
                 requests.message().await
             };
             let request = tokio::select! {
                 biased;
                 request = request => request,
-                _ = ending.drained() => break,
-                () = self.0.outbox.gone() => break,
+                () = self.unwanted() => break,
             };
             match request {
-                Ok(Some(request)) => self.handle(request, &mut assemblies),
+                Ok(Some(request)) => {
+                    self.handle(request, &mut assemblies).map(tokio::spawn);
+                }
                 Ok(None) => {
-                    // No more requests come, but the earlier ones still get their
-                    // responses.
                     assemblies.clear();
-                    let channels: Vec<_> = self
-                        .running()
-                        .values()
-                        .filter_map(|running| running.channel.clone())
-                        .collect();
-                    channels.iter().for_each(|channel| channel.half_close());
-                    self.0.tasks.close();
-                    tokio::select! {
-                        () = self.0.tasks.wait() => {}
-                        _ = ending.drained() => {}
-                        () = self.0.outbox.gone() => {}
-                    }
+                    self.complete().await;
                     break;
                 }
                 Err(status) => {
@@ -121,7 +119,49 @@ impl Session {
         drop(open);
     }
 
-    fn handle(&self, request: pb::SessionRequest, assemblies: &mut Assemblies) {
+    /// Counts the session as open until the returned guard is dropped.
+    pub(super) fn open(&self) -> impl Send + 'static + use<> {
+        self.0.host.open_session()
+    }
+
+    pub(super) fn assemblies(&self) -> Assemblies {
+        Assemblies::new(self.0.message_limit)
+    }
+
+    /// Waits while too many responses wait to be sent. This is backpressure: requests are
+    /// not read while the client does not read the responses.
+    pub(super) async fn room(&self) {
+        self.0.outbox.room().await;
+    }
+
+    /// Waits until no more requests are wanted: the daemon has drained, or nobody reads
+    /// the responses any more.
+    pub(super) async fn unwanted(&self) {
+        let ending = self.0.host.ending();
+        tokio::select! {
+            _ = ending.drained() => {}
+            () = self.0.outbox.gone() => {}
+        }
+    }
+
+    /// Waits for the running operations, once no more requests come.
+    pub(super) async fn complete(&self) {
+        let channels: Vec<_> =
+            self.running().values().filter_map(|running| running.channel.clone()).collect();
+        channels.iter().for_each(|channel| channel.half_close());
+        self.0.tasks.close();
+        tokio::select! {
+            () = self.0.tasks.wait() => {}
+            () = self.unwanted() => {}
+        }
+    }
+
+    /// Handles a request. An operation is returned as work that may take its time.
+    pub(super) fn handle(
+        &self,
+        request: pb::SessionRequest,
+        assemblies: &mut Assemblies,
+    ) -> Option<Work> {
         let pb::SessionRequest { id, operation, detached } = request;
         match operation {
             Some(Operation::Call(mut call)) => {
@@ -129,8 +169,8 @@ impl Session {
                     arguments: std::mem::take(&mut call.arguments),
                     keywords: std::mem::take(&mut call.keywords),
                 };
-                self.start_operation(id, detached, arguments, assemblies, |call_args| {
-                    self.call(id, call, call_args);
+                return self.start_operation(id, detached, arguments, assemblies, |call_args| {
+                    self.call(id, call, call_args)
                 });
             }
             Some(Operation::Create(mut create)) => {
@@ -138,17 +178,15 @@ impl Session {
                     arguments: std::mem::take(&mut create.arguments),
                     keywords: std::mem::take(&mut create.keywords),
                 };
-                self.start_operation(id, detached, arguments, assemblies, |call_args| {
-                    self.create(id, create, call_args);
+                return self.start_operation(id, detached, arguments, assemblies, |call_args| {
+                    self.create(id, create, call_args)
                 });
             }
             Some(Operation::Describe(request)) => {
                 let described = describe(&self.0.host, request);
-                self.run(
-                    id,
-                    None,
-                    async move { Ok((SessionResult::Describe(described.await?), None)) },
-                );
+                return self.run(id, None, async move {
+                    Ok((SessionResult::Describe(described.await?), None))
+                });
             }
             Some(Operation::Release(request)) => {
                 match release(&self.0.host, Some(self.0.id), request) {
@@ -179,6 +217,13 @@ impl Session {
                 &Error::new(ErrorKind::Protocol, "the request has no operation, or an unknown one"),
             ),
         }
+        None
+    }
+
+    /// Fails an operation that was not started.
+    fn refuse(&self, id: u64, error: &Error) -> Option<Work> {
+        self.fail(id, error);
+        None
     }
 
     /// Starts an operation with its arguments.
@@ -188,16 +233,17 @@ impl Session {
         detached: u64,
         inline: pb::Arguments,
         assemblies: &mut Assemblies,
-        start: impl FnOnce(CallArgsFuture),
-    ) {
-        match self.arguments(id, detached, inline, assemblies) {
+        start: impl FnOnce(CallArgsFuture) -> Option<Work>,
+    ) -> Option<Work> {
+        let work = match self.arguments(id, detached, inline, assemblies) {
             Ok(call_args) => start(call_args),
-            Err(error) => self.fail(id, &error),
-        }
+            Err(error) => self.refuse(id, &error),
+        };
         // The operation was refused: discard the rest of its detached arguments.
         if detached > 0 && !self.running().contains_key(&id) {
             assemblies.remove(id);
         }
+        work
     }
 
     fn cancel(&self, id: u64, assemblies: &mut Assemblies) {
@@ -212,7 +258,7 @@ impl Session {
         }
     }
 
-    fn call(&self, id: u64, call: pb::CallRequest, call_args: CallArgsFuture) {
+    fn call(&self, id: u64, call: pb::CallRequest, call_args: CallArgsFuture) -> Option<Work> {
         let operation = operation(call.method.clone(), call.action(), call.returns());
         let handle =
             call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
@@ -234,27 +280,32 @@ impl Session {
             // Boxed, because the future is large and is moved several times before it
             // runs.
             Ok(handle) => Box::pin(host.call(caller, handle, operation, call_args)),
-            Err(error) => return self.fail(id, &error),
+            Err(error) => return self.refuse(id, &error),
         };
         let message_limit = *message_limit;
         self.run(id, Some(channel), async move {
             let (response, handles) =
                 call_response(with_timeout(call.timeout, progress, result).await, message_limit)?;
             Ok((SessionResult::Call(response), handles))
-        });
+        })
     }
 
-    fn create(&self, id: u64, create: pb::CreateRequest, call_args: CallArgsFuture) {
+    fn create(
+        &self,
+        id: u64,
+        create: pb::CreateRequest,
+        call_args: CallArgsFuture,
+    ) -> Option<Work> {
         let created = match definition(create.definition, self.0.host.daemon()) {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, call_args),
-            Err(error) => return self.fail(id, &error),
+            Err(error) => return self.refuse(id, &error),
         };
         let message_limit = self.0.message_limit;
         self.run(id, None, async move {
             let (response, handles) =
                 create_response(with_timeout(create.timeout, None, created).await, message_limit)?;
             Ok((SessionResult::Create(response), handles))
-        });
+        })
     }
 
     /// Returns the arguments of an operation, now or once all their chunks have arrived.
@@ -291,13 +342,13 @@ impl Session {
         })))
     }
 
-    /// Runs an operation on its own task, which a cancel aborts.
+    /// Prepares an operation, which a cancel aborts.
     fn run(
         &self,
         id: u64,
         channel: Option<Arc<SessionReplyChannel>>,
         result: impl Future<Output = Result<(SessionResult, Option<HandleGuard>)>> + Send + 'static,
-    ) {
+    ) -> Option<Work> {
         // Locked until the abort handle is inserted, so that the task finds its entry
         // however soon it completes.
         let mut running = self.running();
@@ -306,11 +357,11 @@ impl Session {
             let message = format!(
                 "an operation with this id is already running, or {MAX_RUNNING} others are"
             );
-            return self.fail(id, &Error::new(ErrorKind::Limit, message));
+            return self.refuse(id, &Error::new(ErrorKind::Limit, message));
         }
         let (session, message_limit) = (self.clone(), self.0.message_limit);
         let (pending, ended_channel) = (self.0.host.response_pending(), channel.clone());
-        let task = self.0.tasks.spawn(async move {
+        let (work, task) = abortable(async move {
             let encoded = async {
                 let (result, handles) = result.await?;
                 Ok((EncodedResponse::encode(id, result, message_limit).await?, handles))
@@ -327,7 +378,9 @@ impl Session {
                 session.respond(id, response, ResponseGuard { handles, _pending: pending });
             }
         });
-        running.insert(id, RunningOperation { task: task.abort_handle(), channel });
+        running.insert(id, RunningOperation { task, channel });
+        // An aborted operation has no result.
+        Some(self.0.tasks.track_future(work).map(drop).boxed())
     }
 
     fn send(&self, id: u64, result: SessionResult) {
@@ -337,8 +390,9 @@ impl Session {
     fn respond(&self, id: u64, response: EncodedResponse, guard: ResponseGuard) {
         match response {
             EncodedResponse::Whole(response) => {
-                self.0.outbox.send(response);
-                Box::new(guard).sent();
+                // A caller that has its response may end the daemon at once, which must not
+                // find the call unfinished.
+                self.0.outbox.send_after(response, || Box::new(guard).sent());
             }
             EncodedResponse::Detached(message) => {
                 let announcement =
@@ -354,7 +408,7 @@ impl Session {
 
     /// Cancels running operations, because nobody waits for them, and releases the
     /// session's objects.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         let running = std::mem::take(&mut *self.running());
         running.values().for_each(RunningOperation::end);
         self.0.host.release_session(self.0.id);

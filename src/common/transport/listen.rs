@@ -17,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
-use crate::common::transport::{Endpoint, IoStream};
+use crate::common::transport::lane_preface::{PREFACE as LANE_PREFACE, accept_preface};
+use crate::common::transport::{Endpoint, IoStream, LaneSocket, Token};
 
 /// How many clients may be connected at once; one more waits until another disconnects.
 const MAX_CONNECTIONS: usize = 64;
@@ -39,7 +40,26 @@ pub(crate) struct BoundListener {
     /// Its address, with the port that the kernel has chosen.
     pub(crate) endpoint: Endpoint,
     pub(crate) incoming: IncomingConnections,
+    /// The lanes that the owner opens.
+    pub(crate) lanes: mpsc::Receiver<LaneConnection>,
     pub(crate) traffic: Traffic,
+}
+
+/// The owner of a daemon, who may open a lane.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneOwner {
+    /// The parent's pid, as the kernel reports it of the lifeline.
+    pub(crate) pid: u32,
+    /// Required on localhost, where the kernel does not report who connects.
+    pub(crate) token: Option<Token>,
+}
+
+/// A lane that the owner has opened. It holds its place among [`MAX_CONNECTIONS`].
+#[derive(Debug)]
+pub(crate) struct LaneConnection {
+    pub(crate) socket: LaneSocket,
+    pub(crate) traffic: Traffic,
+    _place: OwnedSemaphorePermit,
 }
 
 /// The accepted connections: alive, speaking HTTP/2 and, where the kernel knows it, of
@@ -63,9 +83,30 @@ impl Traffic {
         self.0.written.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn note_written(&self, bytes: usize) {
+        self.0.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a connection as one with more to write than its client has read, until the
+    /// returned guard is dropped.
+    pub(crate) fn wait(&self) -> WaitingToWrite {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        WaitingToWrite(self.clone())
+    }
+
     /// Whether some connection has more to write than its client has read.
     pub(crate) fn is_waiting(&self) -> bool {
         self.0.waiting.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A guard of [`Traffic::wait`].
+#[derive(Debug)]
+pub(crate) struct WaitingToWrite(Traffic);
+
+impl Drop for WaitingToWrite {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -99,6 +140,7 @@ impl BoundListener {
         BoundListener {
             endpoint: Endpoint::InProcess,
             incoming: IncomingConnections(receiver),
+            lanes: mpsc::channel(1).1,
             traffic,
         }
     }
@@ -110,7 +152,7 @@ impl BoundListener {
 /// # Errors
 ///
 /// Any error of `bind`; a path must not exist yet.
-pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<BoundListener> {
+pub(crate) fn listen(endpoint: &Endpoint, owner: LaneOwner) -> io::Result<BoundListener> {
     let (listener, endpoint) = match endpoint {
         Endpoint::Unix(path) => {
             let listener = UnixListener::bind(path)?;
@@ -129,9 +171,11 @@ pub(crate) fn listen(endpoint: &Endpoint) -> io::Result<BoundListener> {
         Endpoint::InProcess => return Err(io::ErrorKind::Unsupported.into()),
     };
     let (sender, receiver) = mpsc::channel(1);
+    let (lane_sender, lanes) = mpsc::channel(1);
     let traffic = Traffic::default();
-    tokio::spawn(accept_all(listener, sender, traffic.clone()));
-    Ok(BoundListener { endpoint, incoming: IncomingConnections(receiver), traffic })
+    let door = Door { owner, traffic: traffic.clone(), lanes: lane_sender, incoming: sender };
+    tokio::spawn(accept_all(listener, door));
+    Ok(BoundListener { endpoint, incoming: IncomingConnections(receiver), lanes, traffic })
 }
 
 enum Listener {
@@ -155,38 +199,72 @@ impl Listener {
     }
 }
 
-async fn accept_all(
-    listener: Listener,
-    incoming: mpsc::Sender<io::Result<Connection>>,
+/// Where accepted connections go, by what they speak.
+#[derive(Clone)]
+struct Door {
+    owner: LaneOwner,
     traffic: Traffic,
-) {
+    lanes: mpsc::Sender<LaneConnection>,
+    incoming: mpsc::Sender<io::Result<Connection>>,
+}
+
+impl Door {
+    async fn admit(self, stream: IoStream, place: OwnedSemaphorePermit) -> io::Result<()> {
+        let traffic = self.traffic.clone();
+        match first_bytes(&stream).await? {
+            preface if preface == *PREFACE => {
+                let connection = Connection { stream, traffic, is_waiting: false, _place: place };
+                // The server may have ended meanwhile; then the connection is not wanted.
+                let _ = self.incoming.send(Ok(connection)).await;
+            }
+            preface if preface == *LANE_PREFACE => {
+                let socket = LaneSocket::new(self.admit_owner(stream).await?.into_fd()?);
+                // As above.
+                let _ = self.lanes.send(LaneConnection { socket, traffic, _place: place }).await;
+            }
+            _ => return Err(io::Error::other("it spoke neither HTTP/2 nor oad's lane")),
+        }
+        Ok(())
+    }
+
+    /// Lets the parent in: the kernel says who it is, or the token does.
+    async fn admit_owner(&self, mut stream: IoStream) -> io::Result<IoStream> {
+        let presented = accept_preface(&mut stream).await?;
+        let is_owner = match (&self.owner.token, &stream) {
+            (Some(token), _) => token.is_in(&presented),
+            (None, IoStream::Unix(stream)) => {
+                let peer = socket_peercred(stream)?.pid.as_raw_nonzero().get();
+                u32::try_from(peer) == Ok(self.owner.pid)
+            }
+            (None, _) => false,
+        };
+        match is_owner {
+            true => Ok(stream),
+            false => Err(io::Error::other("a lane is for the daemon's parent alone")),
+        }
+    }
+}
+
+async fn accept_all(listener: Listener, door: Door) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place =
             Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = incoming.closed() => return,
+            () = door.incoming.closed() => return,
         };
         match accepted {
             Ok(Some(stream)) => {
-                let connection = Connection {
-                    stream,
-                    traffic: traffic.clone(),
-                    is_waiting: false,
-                    _place: place,
-                };
-                let incoming = incoming.clone();
-                // Each on a task of its own, so that a slow one does not hold up the
-                // next; it ends with the deadline.
+                let door = door.clone();
+                // Each on its own task, so that a slow client does not hold up the next.
                 tokio::spawn(async move {
-                    match tokio::time::timeout(PREFACE_DEADLINE, speaks_http2(&connection.stream))
-                        .await
-                    {
-                        // The server may have ended meanwhile; then the connection is not
-                        // wanted.
-                        Ok(Ok(true)) => drop(incoming.send(Ok(connection)).await),
-                        _ => debug!("a client was turned away: it did not speak HTTP/2"),
+                    let admitted =
+                        tokio::time::timeout(PREFACE_DEADLINE, door.admit(stream, place));
+                    match admitted.await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(why)) => debug!(%why, "a client was turned away"),
+                        Err(_) => debug!("a client was turned away: it was silent"),
                     }
                 });
             }
@@ -203,15 +281,20 @@ fn is_same_user(stream: &UnixStream) -> bool {
     socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }
 
-/// Looks at the first bytes without taking them.
-async fn speaks_http2(stream: &IoStream) -> io::Result<bool> {
+/// Returns the first bytes without taking them, as soon as they can only be one of the
+/// prefaces.
+async fn first_bytes(stream: &IoStream) -> io::Result<[u8; PREFACE.len()]> {
     loop {
         let ready = stream.ready(Interest::READABLE).await?;
         let mut preface = [0; PREFACE.len()];
         let peeked = stream.try_io(Interest::READABLE, |socket| {
             let (_, len) = rustix::net::recv(socket, &mut preface, RecvFlags::PEEK)?;
-            if len == PREFACE.len() || len == 0 || preface[..len] != PREFACE[..len] {
-                return Ok(preface == *PREFACE);
+            let is_part_of = |whole: &[u8; PREFACE.len()]| preface[..len] == whole[..len];
+            if len == PREFACE.len() || len == 0 {
+                return Ok(preface);
+            }
+            if !is_part_of(PREFACE) && !is_part_of(LANE_PREFACE) {
+                return Ok(preface);
             }
             // A part of it has arrived. `WouldBlock` makes the runtime wait for the rest.
             Err(io::ErrorKind::WouldBlock.into())

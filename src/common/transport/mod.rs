@@ -7,6 +7,8 @@
 mod connect;
 mod directory;
 mod endpoint;
+mod lane_preface;
+mod lane_socket;
 mod listen;
 mod stream;
 mod token;
@@ -14,6 +16,10 @@ mod token;
 pub(crate) use connect::connect;
 pub(crate) use directory::{Directory, Lock, remove_directory};
 pub use endpoint::Endpoint;
-pub(crate) use listen::{BoundListener, IncomingConnections, Traffic, listen};
+pub(crate) use lane_preface::send_preface;
+pub(crate) use lane_socket::LaneSocket;
+pub(crate) use listen::{
+    BoundListener, IncomingConnections, LaneConnection, LaneOwner, Traffic, listen,
+};
 pub(crate) use stream::IoStream;
 pub(crate) use token::Token;

@@ -1,7 +1,7 @@
 //! A connection of any kind.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -33,6 +33,23 @@ impl IoStream {
     pub(crate) fn pair() -> (Self, Self) {
         let (one, other) = tokio::io::duplex(DUPLEX_BUFFER);
         (IoStream::Duplex(one), IoStream::Duplex(other))
+    }
+
+    /// The socket itself, which blocks and belongs to no runtime.
+    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
+        match self {
+            IoStream::Unix(stream) => {
+                let stream = stream.into_std()?;
+                stream.set_nonblocking(false)?;
+                Ok(stream.into())
+            }
+            IoStream::Tcp(stream) => {
+                let stream = stream.into_std()?;
+                stream.set_nonblocking(false)?;
+                Ok(stream.into())
+            }
+            IoStream::Duplex(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {

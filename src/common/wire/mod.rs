@@ -23,7 +23,7 @@ pub(crate) use assembly::{Assembly, too_large};
 pub(crate) use exception::{exception_from_pb, exception_to_pb};
 pub(crate) use failure::{error_from_failure, failure_from_error, status_from_error};
 pub(crate) use frame_packer::FramePacker;
-pub(crate) use outbox::{CHUNK_SIZE, FrameStream, Outbox, SendGuard};
+pub(crate) use outbox::{CHUNK_SIZE, FrameStream, Outbox, SendGuard, SessionFrame};
 pub(crate) use value::{
     arguments_to_pb, handle_from_pb, handle_to_pb, keywords_from_pb, target_to_pb, value_from_pb,
     value_to_pb, values_from_pb,

@@ -113,6 +113,22 @@ impl<F: SessionFrame> Outbox<F> {
         self.push(frame, None);
     }
 
+    /// Does the same, and runs `queued` once nothing can keep the frame from being sent, but
+    /// before it is sent. Whoever reads the frame finds done what `queued` does.
+    pub(crate) fn send_after(&self, frame: F, queued: impl FnOnce()) {
+        let mut queue = lock(&self.0.queue);
+        if queue.closed {
+            return;
+        }
+        queue.frames.push_back((frame, None));
+        let waker = queue.waker.take();
+        drop(queue);
+        queued();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Sends a frame, and after it the message that it announces, in chunks among other
     /// frames. `hold` is notified when the last chunk has been sent.
     pub(crate) fn send_detached(
@@ -264,7 +280,9 @@ impl<F> Drop for FrameStream<F> {
         let unsent = {
             let mut queue = lock(&self.0.queue);
             queue.closed = true;
-            (std::mem::take(&mut queue.frames), std::mem::take(&mut queue.detached))
+            // A waker that writes the frames holds this stream in its turn.
+            let waker = queue.waker.take();
+            (waker, std::mem::take(&mut queue.frames), std::mem::take(&mut queue.detached))
         };
         drop(unsent);
         self.0.room.notify_waiters();

@@ -20,18 +20,21 @@ use crate::parent::client::connection_thread::ConnectionThread;
 use crate::parent::client::limits::Limits;
 use crate::parent::client::pending::PendingCalls;
 use crate::parent::client::response_reader::ResponseReader;
+use crate::parent::client::response_source::ResponseSource;
 
 /// The flow-control windows, the same as the daemon's.
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 impl Client {
-    /// Connects to the daemon at `endpoint` over `stream`, and opens the session.
+    /// Connects to the daemon at `endpoint` over `stream`, and opens the session: over a
+    /// lane, if there is one, or else as an RPC.
     ///
     /// Both live on the current runtime, and timers on `keeper`. `on_lost` is called when
     /// the connection has ended.
     pub(crate) async fn connect(
         stream: impl Future<Output = io::Result<IoStream>>,
+        lane: Option<impl Future<Output = io::Result<IoStream>>>,
         endpoint: Endpoint,
         token: Option<Token>,
         limits: Limits,
@@ -51,12 +54,24 @@ impl Client {
 
         let message_limit = limits.message.max(CHUNK_SIZE).saturating_add(64 * 1024);
         let (outbox, requests) = Outbox::new();
-        let mut objects = ObjectsClient::new(channel.clone())
-            .max_decoding_message_size(message_limit)
-            .max_encoding_message_size(message_limit);
-        let responses = objects.session(requests).await.map_err(|status| {
-            failed(format!("failed to open a session with {endpoint}"), &status)
-        })?;
+        let no_session = || format!("failed to open a session with {endpoint}");
+        let responses = match lane {
+            Some(lane) => {
+                let opened = async {
+                    let stream = lane.await?;
+                    ResponseSource::open_lane(stream, token.as_ref(), requests, message_limit).await
+                };
+                opened.await.map_err(|error| failed(no_session(), &error))?
+            }
+            None => {
+                let mut objects = ObjectsClient::new(channel.clone())
+                    .max_decoding_message_size(message_limit)
+                    .max_encoding_message_size(message_limit);
+                let opened = objects.session(requests).await;
+                let opened = opened.map_err(|status| failed(no_session(), &status))?;
+                ResponseSource::Grpc(opened.into_inner())
+            }
+        };
         let pending = PendingCalls::new();
         let reader = ResponseReader::new(
             Arc::clone(&pending),
@@ -66,7 +81,7 @@ impl Client {
             on_lost,
         );
         let thread = ConnectionThread::new();
-        tokio::spawn(thread.clone().watch(reader.read(responses.into_inner())));
+        tokio::spawn(thread.clone().watch(reader.read(responses)));
         let runtime = Runtime::current();
         Ok(Client { channel, outbox, pending, limits, runtime, thread, keeper })
     }

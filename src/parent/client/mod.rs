@@ -18,6 +18,7 @@ mod python;
 mod release;
 mod response;
 mod response_reader;
+mod response_source;
 mod submitted;
 mod upload;
 

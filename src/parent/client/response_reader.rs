@@ -9,7 +9,6 @@ use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tonic::Streaming;
 use tracing::debug;
 
 use crate::common::error::{Error, ErrorKind};
@@ -20,6 +19,7 @@ use crate::parent::client::limits::Limits;
 use crate::parent::client::pending::{PendingCall, PendingCalls};
 use crate::parent::client::release::release_unclaimed;
 use crate::parent::client::response::Response;
+use crate::parent::client::response_source::ResponseSource;
 use crate::parent::client::upload::UploadChannel;
 
 /// How long a closed connection waits for the report of the daemon's end, which explains
@@ -54,13 +54,13 @@ impl ResponseReader {
         ResponseReader { pending, outbox, limits, decoding: TaskTracker::new(), keeper, lost }
     }
 
-    pub(super) async fn read(self, mut responses: Streaming<pb::SessionResponse>) {
+    pub(super) async fn read(self, mut responses: ResponseSource) {
         let mut arriving = HashMap::new();
         let reason = loop {
-            match responses.message().await {
+            match responses.next().await {
                 Ok(Some(response)) => self.handle(response, &mut arriving),
                 Ok(None) => break "the daemon closed the session".to_owned(),
-                Err(status) => break status.to_string(),
+                Err(reason) => break reason,
             }
         };
         debug!(reason, "lost the connection to a daemon");

@@ -97,13 +97,6 @@ enum Location {
     Within(Daemon),
 }
 
-/// The default number of threads for async code. With a second one, code that blocks the
-/// first does not stop the daemon; a call becomes a little slower.
-const WORKERS: usize = 2;
-
-/// The same if the first object is a Python object, which runs in another process.
-const WORKERS_FOR_PYTHON: usize = 1;
-
 /// An object that was made, before it has a proxy.
 pub(crate) struct Spawned {
     pub(crate) daemon: Daemon,
@@ -268,13 +261,25 @@ impl<P> Spawn<P> {
     }
 
     /// Sets how many threads run the async code of the daemon's objects. The default is
-    /// 2, or 1 if the first object is a Python object, which runs in another process.
+    /// 1, and 0 counts as 1.
     ///
     /// With more threads, async methods that compute can run in parallel, and each call
-    /// takes a few microseconds more. With a single thread, async code that blocks stops
-    /// the whole daemon. Sync methods run on threads of their own. 0 counts as 1.
+    /// takes a few microseconds more. With a single thread, async code that blocks holds
+    /// up all other async code of the daemon. Sync methods hold up nothing for more than
+    /// 2 ms.
     pub fn worker_threads(self, count: usize) -> Self {
-        self.set("worker_threads", |settings| settings.workers = Some(count.max(1)))
+        self.set("worker_threads", |settings| settings.workers = count.max(1))
+    }
+
+    /// Sends calls over gRPC, as every other client does. By default the parent sends the
+    /// same messages over a lane: a connection without HTTP/2 that only the parent can
+    /// open, and that takes a fraction of the time.
+    ///
+    /// This setting is for measuring and for finding faults. Calls, errors and endings
+    /// are the same in both ways. The environment variable `OAD_OVER_GRPC`, set to any
+    /// text, has the same effect on every daemon that a program starts.
+    pub fn over_grpc(self) -> Self {
+        self.set("over_grpc", |settings| settings.over_grpc = true)
     }
 
     /// Keeps the connection to the daemon on a thread of oad's own. By default it is part
@@ -288,9 +293,10 @@ impl<P> Spawn<P> {
     ///
     /// ```no_run
     /// # #[derive(serde::Serialize, serde::Deserialize)] struct Counter { total: i64 }
-    /// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total: start } } }
-    /// # async fn example() {
-    /// static COUNTER: tokio::sync::OnceCell<CounterProxy> = tokio::sync::OnceCell::const_new();
+    /// # #[oad::object] impl Counter { fn new(start: i64) -> Self { Counter { total:
+    /// start } } }
+    /// # async fn example() { static COUNTER: tokio::sync::OnceCell<CounterProxy> =
+    /// tokio::sync::OnceCell::const_new();
     ///
     /// let counter = COUNTER.get_or_init(async || {
     ///     CounterProxy::new(1).on_own_runtime().await.expect("the daemon starts")
@@ -341,10 +347,8 @@ impl<P> Spawn<P> {
         let (daemon, is_new) = match location {
             Location::Within(daemon) => (daemon, false),
             Location::New(settings) => {
-                let is_python = self.definition.as_python().is_some();
-                let workers = if is_python { WORKERS_FOR_PYTHON } else { WORKERS };
                 let daemon = settings
-                    .start(name.clone(), workers)
+                    .start(name.clone())
                     .await
                     .map_err(|error| error.doing(format!("starting a daemon for {name}")))?;
                 (daemon, true)
@@ -409,7 +413,7 @@ impl IntoFuture for Spawn<Daemon> {
                 Location::Within(daemon) => Ok(daemon),
                 Location::New(settings) => {
                     let name = self.definition.short_name().to_owned();
-                    let started = settings.start(name, WORKERS).await;
+                    let started = settings.start(name).await;
                     started.map_err(|error| error.doing("starting a daemon"))
                 }
             }

@@ -40,6 +40,8 @@ pub(super) struct LaunchSettings {
     pub(super) grace: Duration,
     pub(super) start_timeout: Duration,
     pub(super) workers: usize,
+    /// Whether the session is an RPC rather than a lane.
+    pub(super) over_grpc: bool,
 }
 
 /// What becomes the daemon, and where it listens.
@@ -73,7 +75,7 @@ struct Label {
 
 /// Starts a daemon. Runs on the keeper; only the connection lives on `runtime`.
 pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result<Daemon> {
-    let LaunchSettings { plan, name, limits, grace, start_timeout, workers } = settings;
+    let LaunchSettings { plan, name, limits, grace, start_timeout, workers, over_grpc } = settings;
     let started = Instant::now();
     let id = Uuid::new_v4();
     let launched = start(plan, id, workers)?;
@@ -94,7 +96,9 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
 
     let connected = async {
         let (pid, endpoint) = shake_hands(lifeline, &hello, &supervisor, &label.name).await?;
-        let connecting = open_session(pid, &endpoint, connection, &hello, &supervisor, runtime);
+        let lane = (!over_grpc && connection.is_none()).then_some(pid);
+        let connecting =
+            open_session(pid, &endpoint, connection, lane, &hello, &supervisor, runtime);
         match connecting.await {
             Ok(client) => Ok((pid, endpoint, client)),
             // A process that has just died is the better explanation, and its exit comes
@@ -247,6 +251,7 @@ async fn open_session(
     pid: u32,
     endpoint: &Endpoint,
     connection: Option<IoStream>,
+    lane: Option<u32>,
     hello: &Hello,
     supervisor: &Supervisor,
     runtime: Runtime,
@@ -254,6 +259,10 @@ async fn open_session(
     let limits = Limits { message: hello.message_limit, depth: hello.depth_limit };
     let (grace, supervisor) = (hello.grace, supervisor.clone());
     let end_daemon = move || supervisor.end(grace, Instant::now());
+    let lane = lane.map(|pid| {
+        let address = endpoint.clone();
+        async move { connect(&address, pid).await }
+    });
     let address = endpoint.clone();
     let stream = async move {
         match connection {
@@ -262,7 +271,8 @@ async fn open_session(
         }
     };
     let (token, keeper) = (hello.transport.token().cloned(), Runtime::current());
-    let connecting = Client::connect(stream, endpoint.clone(), token, limits, keeper, end_daemon);
+    let connecting =
+        Client::connect(stream, lane, endpoint.clone(), token, limits, keeper, end_daemon);
     runtime.spawn(connecting.with_current_subscriber()).await.unwrap_or_else(|_| {
         let message = "the async runtime that started the daemon ended, or has no I/O driver";
         Err(Error::new(ErrorKind::RuntimeEnded, message)

@@ -29,8 +29,8 @@ pub(super) struct Settings {
     pub(super) own_runtime: bool,
     pub(super) in_process: Option<StartInProcess>,
     pub(super) grace: Duration,
-    /// The default depends on the first object.
-    pub(super) workers: Option<usize>,
+    pub(super) workers: usize,
+    pub(super) over_grpc: bool,
     pub(super) start_timeout: Duration,
     pub(super) limits: Limits,
 }
@@ -47,7 +47,8 @@ impl Default for Settings {
             own_runtime: false,
             in_process: None,
             grace: Duration::from_secs(2),
-            workers: None,
+            workers: 1,
+            over_grpc: std::env::var_os("OAD_OVER_GRPC").is_some(),
             start_timeout: Duration::from_secs(10),
             limits: Limits { message: 256 * 1024 * 1024, depth: MAX_DEPTH },
         }
@@ -56,12 +57,11 @@ impl Default for Settings {
 
 impl Settings {
     /// Starts the daemon. Dropping the future ends what it has started.
-    pub(super) async fn start(self, name: String, default_workers: usize) -> Result<Daemon> {
-        let workers = self.workers.unwrap_or(default_workers);
-        let (grace, start_timeout, limits) = (self.grace, self.start_timeout, self.limits);
-        let own_runtime = self.own_runtime;
+    pub(super) async fn start(self, name: String) -> Result<Daemon> {
+        let Settings { grace, start_timeout, limits, workers, over_grpc, own_runtime, .. } = self;
         let plan = self.into_plan()?;
-        let settings = LaunchSettings { plan, name, limits, grace, start_timeout, workers };
+        let settings =
+            LaunchSettings { plan, name, limits, grace, start_timeout, workers, over_grpc };
         let keeper = keeper()?;
         let runtime = match Runtime::try_current() {
             Ok(runtime) if !own_runtime => runtime,

@@ -271,10 +271,15 @@ impl<P> PythonBuilder<P> {
         self.change(|spawn| spawn.message_limit(bytes))
     }
 
-    /// Sets how many threads run async code of other objects in the daemon, 1 by default;
+    /// Sets how many threads run async code of other objects in the daemon;
     /// see [`Spawn::worker_threads`].
     pub fn worker_threads(self, count: usize) -> Self {
         self.change(|spawn| spawn.worker_threads(count))
+    }
+
+    /// Sends calls over gRPC; see [`Spawn::over_grpc`].
+    pub fn over_grpc(self) -> Self {
+        self.change(Spawn::over_grpc)
     }
 
     /// Keeps the connection on a thread of oad's own; see [`Spawn::on_own_runtime`].

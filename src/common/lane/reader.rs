@@ -1,0 +1,47 @@
+//! Reads a lane on a runtime.
+
+use std::io;
+
+use prost::Message;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe;
+
+use crate::common::lane::FrameBuffer;
+use crate::common::transport::LaneSocket;
+
+/// Reads the frames of a lane on the runtime where it was made.
+#[derive(Debug)]
+pub(crate) struct LaneReader {
+    /// A descriptor of the socket. It is no pipe, but read(2) is the same, and a receiver
+    /// of a pipe is the only thing tokio registers for reading alone. A `UnixStream` is
+    /// registered for writing too, and then each message that the peer has read wakes its
+    /// sender once more.
+    socket: pipe::Receiver,
+    buffer: FrameBuffer,
+}
+
+impl LaneReader {
+    /// Must be called on a runtime with an I/O driver.
+    pub(crate) fn new(socket: &LaneSocket, limit: usize) -> io::Result<Self> {
+        let socket = socket.duplicate()?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let socket = pipe::Receiver::from_owned_fd_unchecked(socket)?;
+        Ok(LaneReader { socket, buffer: FrameBuffer::new(limit) })
+    }
+
+    /// Reads the next frame; `None` once the peer has closed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket, and `InvalidData` for a frame that cannot be decoded.
+    pub(crate) async fn next<M: Message + Default>(&mut self) -> io::Result<Option<M>> {
+        loop {
+            if let Some(message) = self.buffer.next()? {
+                return Ok(Some(message));
+            }
+            if self.socket.read_buf(self.buffer.room()).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+}

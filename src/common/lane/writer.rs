@@ -1,0 +1,210 @@
+//! Writes a lane, on the thread of whoever sends.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use prost::Message;
+use tokio::net::unix::pipe;
+use tokio::runtime::Handle as Runtime;
+use tokio_stream::Stream as _;
+use tracing::debug;
+
+use crate::common::lane::frame::encode;
+use crate::common::transport::{LaneSocket, Traffic};
+use crate::common::wire::{FrameStream, SessionFrame};
+
+/// How many bytes of frames are put together before they are written.
+const BATCH: usize = 128 * 1024;
+
+/// A buffer that has grown larger than this is given back when it is empty.
+const KEPT_BUFFER: usize = 1024 * 1024;
+
+/// Writes the frames of an outbox to a lane.
+///
+/// It is the outbox's waker: whoever puts a frame in writes it at once, without waking
+/// another thread. Only when the socket is full does a task of `runtime` wait for room.
+pub(crate) struct LaneWriter<F> {
+    socket: LaneSocket,
+    runtime: Runtime,
+    traffic: Option<Traffic>,
+    state: Mutex<Writing<F>>,
+    /// How many have asked for frames to be written since the last time all were. Whoever
+    /// asks first writes, and goes on until nobody has asked meanwhile.
+    asked: AtomicUsize,
+    /// Frames wait until [`uncork`](Self::uncork).
+    is_corked: AtomicBool,
+}
+
+struct Writing<F> {
+    /// `None` once the socket is closed, or all has been written.
+    frames: Option<Pin<Box<FrameStream<F>>>>,
+    bytes: Vec<u8>,
+    /// How many of `bytes` have been written.
+    written: usize,
+    /// A task waits for room in the socket.
+    is_waiting: bool,
+}
+
+impl<F: SessionFrame + Message> LaneWriter<F> {
+    /// Starts to write what is and comes into the outbox of `frames`. It ends with that.
+    pub(crate) fn start(
+        socket: LaneSocket,
+        frames: FrameStream<F>,
+        runtime: Runtime,
+        traffic: Option<Traffic>,
+    ) -> Arc<Self> {
+        let state = Writing {
+            frames: Some(Box::pin(frames)),
+            bytes: Vec::new(),
+            written: 0,
+            is_waiting: false,
+        };
+        let writer = Arc::new(LaneWriter {
+            socket,
+            runtime,
+            traffic,
+            state: Mutex::new(state),
+            asked: AtomicUsize::new(0),
+            is_corked: AtomicBool::new(false),
+        });
+        writer.write();
+        writer
+    }
+
+    /// Keeps frames back, so that several are written at once.
+    pub(crate) fn cork(&self) {
+        self.is_corked.store(true, Ordering::Release);
+    }
+
+    /// Writes the frames that were kept back, and later ones at once.
+    pub(crate) fn uncork(self: &Arc<Self>) {
+        if self.is_corked.swap(false, Ordering::AcqRel) {
+            self.write();
+        }
+    }
+
+    fn write(self: &Arc<Self>) {
+        if self.is_corked.load(Ordering::Acquire) || self.asked.fetch_add(1, Ordering::AcqRel) > 0 {
+            return;
+        }
+        loop {
+            let asked = self.asked.load(Ordering::Acquire);
+            self.write_all();
+            if self.asked.compare_exchange(asked, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn write_all(self: &Arc<Self>) {
+        let waker = Waker::from(Arc::clone(self));
+        let mut cx = Context::from_waker(&waker);
+        let mut state = self.state();
+        // Dropping the frames runs code of others, outside the lock.
+        let mut dropped = None;
+        while !state.is_waiting {
+            let is_last = state.fill(&mut cx);
+            if state.written == state.bytes.len() {
+                state.reset();
+                if is_last && let Some(frames) = state.frames.take() {
+                    dropped = Some(frames);
+                    self.socket.close_writing();
+                }
+                break;
+            }
+            match self.socket.send(&state.bytes[state.written..]) {
+                Ok(written) => {
+                    state.written += written;
+                    if let Some(traffic) = &self.traffic {
+                        traffic.note_written(written);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.is_waiting = true;
+                    let waiting = Arc::clone(self);
+                    self.runtime.spawn(async move { waiting.wait_for_room().await });
+                }
+                Err(error) => {
+                    debug!(%error, "a lane was broken off");
+                    state.reset();
+                    dropped = state.frames.take();
+                    break;
+                }
+            }
+        }
+        drop(state);
+        drop(dropped);
+    }
+
+    async fn wait_for_room(self: Arc<Self>) {
+        let waiting = self.traffic.as_ref().map(Traffic::wait);
+        // A descriptor of its own, registered for writing alone and only now; see
+        // `LaneReader` for why it is a pipe's.
+        let room = self.socket.duplicate().and_then(pipe::Sender::from_owned_fd_unchecked);
+        match room {
+            Ok(room) => {
+                // If it fails so does the next write, which says why.
+                let _ = room.writable().await;
+            }
+            Err(error) => {
+                // No descriptor is left: the lane cannot go on, but others can.
+                debug!(%error, "a lane was broken off");
+                self.socket.close();
+            }
+        }
+        drop(waiting);
+        self.state().is_waiting = false;
+        self.write();
+    }
+
+    fn state(&self) -> MutexGuard<'_, Writing<F>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: SessionFrame + Message> Writing<F> {
+    /// Encodes frames until there is enough to write; returns whether no more will come.
+    fn fill(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(frames) = &mut self.frames else { return true };
+        // What has been written makes room, before the buffer grows.
+        if self.written >= BATCH {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        while self.bytes.len() - self.written < BATCH {
+            match frames.as_mut().poll_next(cx) {
+                Poll::Ready(Some(frame)) => encode(&frame, &mut self.bytes),
+                Poll::Ready(None) => return true,
+                Poll::Pending => return false,
+            }
+        }
+        false
+    }
+
+    fn reset(&mut self) {
+        self.bytes.clear();
+        self.written = 0;
+        if self.bytes.capacity() > KEPT_BUFFER {
+            self.bytes = Vec::new();
+        }
+    }
+}
+
+impl<F: SessionFrame + Message> Wake for LaneWriter<F> {
+    fn wake(self: Arc<Self>) {
+        self.write();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.write();
+    }
+}
+
+impl<F> std::fmt::Debug for LaneWriter<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LaneWriter").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
