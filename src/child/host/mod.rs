@@ -283,8 +283,8 @@ impl Host {
         self.0.open_sessions.wait().await;
     }
 
-    /// Waits until no call waits or runs, every response is on its way, and every released
-    /// object is dropped.
+    /// Waits until no call waits or runs, every response is on its way, and every
+    /// released object is dropped.
     pub(crate) async fn drained(&self) {
         for tracker in [&self.0.calls, &self.0.responses, &self.0.drops] {
             tracker.close();

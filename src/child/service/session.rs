@@ -390,8 +390,8 @@ impl Session {
     fn respond(&self, id: u64, response: EncodedResponse, guard: ResponseGuard) {
         match response {
             EncodedResponse::Whole(response) => {
-                // A caller that has its response may end the daemon at once, which must not
-                // find the call unfinished.
+                // A caller that has its response may end the daemon at once, which must
+                // not find the call unfinished.
                 self.0.outbox.send_after(response, || Box::new(guard).sent());
             }
             EncodedResponse::Detached(message) => {

@@ -113,8 +113,8 @@ impl<F: SessionFrame> Outbox<F> {
         self.push(frame, None);
     }
 
-    /// Does the same, and runs `queued` once nothing can keep the frame from being sent, but
-    /// before it is sent. Whoever reads the frame finds done what `queued` does.
+    /// Does the same, and runs `queued` once nothing can keep the frame from being sent,
+    /// but before it is sent. Whoever reads the frame finds done what `queued` does.
     pub(crate) fn send_after(&self, frame: F, queued: impl FnOnce()) {
         let mut queue = lock(&self.0.queue);
         if queue.closed {
