@@ -153,7 +153,8 @@ async fn lane_is_for_the_parent_alone() {
     let read = tokio::task::spawn_blocking(move || open_lane_from_elsewhere(&path)).await;
     assert_eq!(read.expect("it does not panic"), "b''", "the daemon closes the connection");
 
-    // A second lane of the parent's is a session of its own, and ends with its connection.
+    // A second lane of the parent's is a session of its own, and ends with its
+    // connection.
     let mut second = UnixStream::connect(&socket).expect("the daemon listens");
     second.write_all(PREFACE).expect("the daemon reads it");
     second.shutdown(std::net::Shutdown::Write).expect("it is open");

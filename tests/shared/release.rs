@@ -48,7 +48,8 @@ async fn unread_responses_leave_no_objects() {
         // Either the response or the timeout may come first.
         drop(call.await);
         let mut call = Box::pin(bank.wide(5000));
-        assert!(futures_util::poll!(call.as_mut()).is_pending());
+        let polled = futures_util::poll!(call.as_mut());
+        assert!(polled.is_pending(), "{polled:?}");
         tokio::task::yield_now().await;
         drop(call);
     }

@@ -8,6 +8,7 @@
 mod ending;
 mod health;
 mod progress;
+mod ready_call;
 mod run;
 mod scope;
 mod state;
@@ -16,6 +17,7 @@ mod table;
 pub(crate) use ending::{Drained, Ending};
 pub(crate) use health::{HealthSubject, ObjectHealth};
 pub(crate) use progress::Progress;
+pub(crate) use ready_call::ReadyCall;
 pub(crate) use scope::{Created, HandleGuard, MethodResult};
 pub(crate) use table::SessionId;
 
@@ -201,6 +203,27 @@ impl Host {
         let host = self.clone();
         let when_taken = move || drop(host.0.table().remove(id));
         Ok((run::QueueTurn::enqueue(object, index, method, when_taken), CallTarget::Method(method)))
+    }
+
+    /// Locks the object of a call for its method, if that is sync and returns no stream
+    /// and nobody is in the object's queue.
+    fn lock_for(
+        &self,
+        handle: Option<&Handle>,
+        method: &str,
+    ) -> Option<(run::ObjectGuard, usize, &'static Method)> {
+        self.0.ending.refuse_if_requested().ok()?;
+        let table = self.0.table();
+        let object = table.get(self.0.locate(&table, handle).ok()?).ok()?;
+        if object.dynamic().is_some() {
+            return None;
+        }
+        let (index, method) = object.description().method(method)?;
+        if method.is_async || method.streams {
+            return None;
+        }
+        let guard = run::ObjectGuard::try_lock(object, method.receiver)?;
+        Some((guard, index, method))
     }
 
     /// Returns the description of an object, or the object that must be asked for it.

@@ -27,7 +27,7 @@ pub(super) struct QueueTurn {
 }
 
 /// The locked object, for the duration of the call.
-enum ObjectGuard {
+pub(super) enum ObjectGuard {
     Shared(OwnedRwLockReadGuard<ObjectCell>),
     Exclusive(OwnedRwLockWriteGuard<ObjectCell>),
     /// For a method that takes `self`.
@@ -35,7 +35,7 @@ enum ObjectGuard {
 }
 
 /// The object, and what to do once the method has taken it.
-struct Consuming {
+pub(super) struct Consuming {
     object: OwnedRwLockWriteGuard<ObjectCell>,
     when_taken: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -163,7 +163,18 @@ fn enqueue(
 // === impl ObjectGuard ===
 
 impl ObjectGuard {
-    fn run_sync(self, index: usize, arguments: Arguments) -> Result<Value> {
+    /// Locks the object if nobody is in its queue.
+    pub(super) fn try_lock(object: &ObjectRef, receiver: Receiver) -> Option<Self> {
+        let cell = object.cell.clone();
+        match receiver {
+            Receiver::Shared => cell.try_read_owned().ok().map(ObjectGuard::Shared),
+            Receiver::Exclusive => cell.try_write_owned().ok().map(ObjectGuard::Exclusive),
+            // What they need besides the lock is the queue's to know.
+            Receiver::None | Receiver::Consuming => None,
+        }
+    }
+
+    pub(super) fn run_sync(self, index: usize, arguments: Arguments) -> Result<Value> {
         let now = |output: MethodOutput<'_>| match output {
             MethodOutput::Now(result) => result,
             MethodOutput::Later(_) | MethodOutput::Items(_) => Err(Error::new(

@@ -8,7 +8,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl Lane {
         let LaneConnection { socket, traffic, .. } = &connection;
         let (socket, traffic) = (socket.clone(), traffic.clone());
         let runtime = Runtime::current();
-        let (session, responses) = Session::new(host, message_limit);
+        let (session, responses) = Session::new(host, message_limit, true);
         let writer = LaneWriter::start(socket.clone(), responses, runtime.clone(), Some(traffic));
         let limit = message_limit.max(CHUNK_SIZE).saturating_add(MAX_FRAME_OVERHEAD);
         let reading = Reading { buffer: FrameBuffer::new(limit), assemblies: session.assemblies() };
@@ -167,19 +167,24 @@ impl Lane {
         }
     }
 
-    /// Carries out an operation as far as that goes without waiting, while another thread
-    /// may read on; the rest of it is the runtime's.
-    fn carry_out(&self, mut work: Work, reading: Reading) {
+    /// Carries out an operation as far as possible without waiting, while another thread may
+    /// read on. The runtime does the rest.
+    fn carry_out(&self, work: Work, reading: Reading) {
         self.slot().reading = Some(reading);
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         self.current.store(call, Ordering::SeqCst);
         monitor::note_call();
-        // Panics of objects are caught further in. One of oad's own costs this operation
-        // only.
-        let polled = panic::catch(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
-        // If it is another's by now, that one reads.
+        // Panics of objects are caught further in. One of oad's own costs this operation only.
+        let left = panic::catch(|| match work {
+            Work::Now(ready) => self.session.run_now(ready),
+            Work::Later(mut work) => {
+                let polled = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                polled.is_pending().then_some(work)
+            }
+        });
+        // If it has changed, another thread reads.
         let _ = self.current.compare_exchange(call, 0, Ordering::Relaxed, Ordering::Relaxed);
-        if let Ok(Poll::Pending) = polled {
+        if let Ok(Some(work)) = left {
             self.runtime.spawn(work);
         }
     }

@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, abortable};
+use prost::Message as _;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Streaming;
 use tracing::debug;
 
-use crate::child::host::{Caller, HandleGuard, Host, Progress, SessionId};
+use crate::child::host::{Caller, HandleGuard, Host, Progress, ReadyCall, SessionId};
 use crate::child::service::assemblies::{Assemblies, AssemblyTarget, decode_detached};
 use crate::child::service::operation::{definition, operation};
 use crate::child::service::reply_channel::SessionReplyChannel;
@@ -24,11 +26,14 @@ use crate::child::service::running_operation::{
     EncodedResponse, ResponseGuard, RunningOperation, failure, offload,
 };
 use crate::child::service::{check_size, decode_arguments, with_timeout};
-use crate::common::definition::CallArgs;
+use crate::common::definition::{Action, CallArgs};
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::{Handle, Value};
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::pb::session_response::Result as SessionResult;
-use crate::common::wire::{FrameStream, Outbox, SendGuard as _, handle_from_pb, pb};
+use crate::common::wire::{
+    CHUNK_SIZE, FrameStream, Outbox, SendGuard as _, failure_from_error, handle_from_pb, pb,
+};
 
 /// The arguments of an operation: inline, or once their chunks have arrived.
 type CallArgsFuture = Either<Ready<Result<CallArgs>>, BoxFuture<'static, Result<CallArgs>>>;
@@ -50,16 +55,34 @@ struct SessionShared {
     tasks: TaskTracker,
     /// Objects made over this session are released with it.
     id: SessionId,
+    /// Whether calls may run on the thread that reads them.
+    runs_calls: bool,
 }
 
-/// An operation with its place in its object's queue. It runs when it is polled.
-pub(super) type Work = BoxFuture<'static, ()>;
+/// An operation with its place in its object's queue.
+pub(super) enum Work {
+    /// A call that can run on the thread that has read it.
+    Now(ReadyOperation),
+    /// Anything else. It runs when it is polled.
+    Later(BoxFuture<'static, ()>),
+}
+
+/// A call that can run at once, and what its response needs.
+pub(super) struct ReadyOperation {
+    id: u64,
+    call: ReadyCall,
+    pending: TaskTrackerToken,
+    _task: TaskTrackerToken,
+}
 
 impl Session {
-    /// Creates a session and the stream of its responses.
+    /// Creates a session and the stream of its responses. If `runs_calls`, its reader runs
+    /// the calls that can run at once: a cancel does not reach such a call, whose response
+    /// comes when it has run.
     pub(super) fn new(
         host: Host,
         message_limit: usize,
+        runs_calls: bool,
     ) -> (Self, FrameStream<pb::SessionResponse>) {
         let (outbox, responses) = Outbox::new();
         let id = host.new_session();
@@ -70,6 +93,7 @@ impl Session {
             running: Mutex::default(),
             tasks: TaskTracker::new(),
             id,
+            runs_calls,
         };
         (Session(Arc::new(shared)), responses)
     }
@@ -80,7 +104,7 @@ impl Session {
         message_limit: usize,
         requests: Streaming<pb::SessionRequest>,
     ) -> FrameStream<pb::SessionResponse> {
-        let (session, responses) = Session::new(host, message_limit);
+        let (session, responses) = Session::new(host, message_limit, false);
         tokio::spawn(session.serve(requests));
         responses
     }
@@ -100,7 +124,9 @@ impl Session {
             };
             match request {
                 Ok(Some(request)) => {
-                    self.handle(request, &mut assemblies).map(tokio::spawn);
+                    if let Some(Work::Later(work)) = self.handle(request, &mut assemblies) {
+                        tokio::spawn(work);
+                    }
                 }
                 Ok(None) => {
                     assemblies.clear();
@@ -262,6 +288,20 @@ impl Session {
         let operation = operation(call.method.clone(), call.action(), call.returns());
         let handle =
             call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
+        let call_args = match (call_args, &handle) {
+            (Either::Left(decoded), Ok(handle))
+                if self.0.runs_calls
+                    && operation.action == Action::Call
+                    && call.timeout.is_none() =>
+            {
+                match self.call_at_once(id, handle.as_ref(), &operation.name, decoded.into_inner())
+                {
+                    Ok(ready) => return Some(Work::Now(ready)),
+                    Err(call_args) => Either::Left(std::future::ready(call_args)),
+                }
+            }
+            (call_args, _) => call_args,
+        };
         let SessionShared { host, outbox, message_limit, .. } = &*self.0;
         let channel = SessionReplyChannel::new(
             id,
@@ -288,6 +328,49 @@ impl Session {
                 call_response(with_timeout(call.timeout, progress, result).await, message_limit)?;
             Ok((SessionResult::Call(response), handles))
         })
+    }
+
+    fn call_at_once(
+        &self,
+        id: u64,
+        handle: Option<&Handle>,
+        method: &str,
+        call_args: Result<CallArgs>,
+    ) -> Result<ReadyOperation, Result<CallArgs>> {
+        let (values, keywords) = call_args.map_err(Err)?;
+        // Its items arrive while the call runs, and find it in the table of running ones.
+        if values.iter().chain(keywords.iter().map(|(_, value)| value)).any(Value::has_stream) {
+            return Err(Ok((values, keywords)));
+        }
+        let SessionShared { host, tasks, id: session, .. } = &*self.0;
+        let (pending, _task) = (host.response_pending(), tasks.token());
+        let call = host.call_at_once(*session, handle, method, (values, keywords)).map_err(Ok)?;
+        Ok(ReadyOperation { id, call, pending, _task })
+    }
+
+    /// Runs a call on this thread; returns what is left to do if its response is large.
+    pub(super) fn run_now(&self, ready: ReadyOperation) -> Option<BoxFuture<'static, ()>> {
+        let ReadyOperation { id, call, pending, _task } = ready;
+        let message_limit = self.0.message_limit;
+        let (result, handles) = match call_response(call.run(), message_limit) {
+            Ok((response, handles)) => (SessionResult::Call(response), handles),
+            Err(error) => (SessionResult::Failure(failure_from_error(&error)), None),
+        };
+        let guard = ResponseGuard { handles, _pending: pending };
+        let response = pb::SessionResponse { id, result: Some(result), detached: 0 };
+        if response.encoded_len() <= CHUNK_SIZE.min(message_limit) {
+            self.respond(id, response.into(), guard);
+            return None;
+        }
+        let (session, result) = (self.clone(), response.result?);
+        Some(Box::pin(async move {
+            let _task = _task;
+            let encoded = EncodedResponse::encode(id, result, message_limit).await;
+            match encoded {
+                Ok(response) => session.respond(id, response, guard),
+                Err(error) => session.fail(id, &error),
+            }
+        }))
     }
 
     fn create(
@@ -361,7 +444,8 @@ impl Session {
         }
         let (session, message_limit) = (self.clone(), self.0.message_limit);
         let (pending, ended_channel) = (self.0.host.response_pending(), channel.clone());
-        let (work, task) = abortable(async move {
+        // Boxed first: what is put around it then moves a pointer, not the large future.
+        let (work, task) = abortable(Box::pin(async move {
             let encoded = async {
                 let (result, handles) = result.await?;
                 Ok((EncodedResponse::encode(id, result, message_limit).await?, handles))
@@ -377,10 +461,10 @@ impl Session {
             if session.running().remove(&id).is_some() {
                 session.respond(id, response, ResponseGuard { handles, _pending: pending });
             }
-        });
+        }));
         running.insert(id, RunningOperation { task, channel });
         // An aborted operation has no result.
-        Some(self.0.tasks.track_future(work).map(drop).boxed())
+        Some(Work::Later(self.0.tasks.track_future(work).map(drop).boxed()))
     }
 
     fn send(&self, id: u64, result: SessionResult) {

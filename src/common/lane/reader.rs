@@ -29,6 +29,11 @@ impl LaneReader {
         Ok(LaneReader { socket, buffer: FrameBuffer::new(limit) })
     }
 
+    /// Whether the next frame has been read already.
+    pub(crate) fn has_frame(&self) -> bool {
+        self.buffer.has_frame()
+    }
+
     /// Reads the next frame; `None` once the peer has closed.
     ///
     /// # Errors

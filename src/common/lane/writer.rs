@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -14,7 +14,7 @@ use tracing::debug;
 
 use crate::common::lane::frame::encode;
 use crate::common::transport::{LaneSocket, Traffic};
-use crate::common::wire::{FrameStream, SessionFrame};
+use crate::common::wire::{FrameStream, Outbox, SessionFrame};
 
 /// How many bytes of frames are put together before they are written.
 const BATCH: usize = 128 * 1024;
@@ -34,8 +34,7 @@ pub(crate) struct LaneWriter<F> {
     /// How many have asked for frames to be written since the last time all were. Whoever
     /// asks first writes, and goes on until nobody has asked meanwhile.
     asked: AtomicUsize,
-    /// Frames wait until [`uncork`](Self::uncork).
-    is_corked: AtomicBool,
+    outbox: Outbox<F>,
 }
 
 struct Writing<F> {
@@ -56,6 +55,7 @@ impl<F: SessionFrame + Message> LaneWriter<F> {
         runtime: Runtime,
         traffic: Option<Traffic>,
     ) -> Arc<Self> {
+        let outbox = frames.outbox();
         let state = Writing {
             frames: Some(Box::pin(frames)),
             bytes: Vec::new(),
@@ -68,26 +68,24 @@ impl<F: SessionFrame + Message> LaneWriter<F> {
             traffic,
             state: Mutex::new(state),
             asked: AtomicUsize::new(0),
-            is_corked: AtomicBool::new(false),
+            outbox,
         });
         writer.write();
         writer
     }
 
-    /// Keeps frames back, so that several are written at once.
+    /// Keeps frames back, so that several are written at once; see [`Outbox::cork`].
     pub(crate) fn cork(&self) {
-        self.is_corked.store(true, Ordering::Release);
+        self.outbox.cork();
     }
 
     /// Writes the frames that were kept back, and later ones at once.
-    pub(crate) fn uncork(self: &Arc<Self>) {
-        if self.is_corked.swap(false, Ordering::AcqRel) {
-            self.write();
-        }
+    pub(crate) fn uncork(&self) {
+        self.outbox.uncork();
     }
 
     fn write(self: &Arc<Self>) {
-        if self.is_corked.load(Ordering::Acquire) || self.asked.fetch_add(1, Ordering::AcqRel) > 0 {
+        if self.asked.fetch_add(1, Ordering::AcqRel) > 0 {
             return;
         }
         loop {

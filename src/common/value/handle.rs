@@ -143,13 +143,31 @@ impl Value {
     /// Returns the handles in it, each as often as it occurs.
     pub(crate) fn handles(&self) -> Vec<Handle> {
         let mut handles = Vec::new();
+        self.visit(|value| {
+            if let Value::Handle(handle) = value {
+                handles.push(handle.clone());
+            }
+        });
+        handles
+    }
+
+    /// Whether there is a stream in it.
+    pub(crate) fn has_stream(&self) -> bool {
+        let mut has_stream = false;
+        self.visit(|value| has_stream |= matches!(value, Value::Stream(_)));
+        has_stream
+    }
+
+    /// Calls `visit` with this value and everything in it, except the items of lists that
+    /// hold plain values only.
+    fn visit<'a>(&'a self, mut visit: impl FnMut(&'a Value)) {
         // A loop, because a value may be deeper than the stack. It allocates nothing for
         // flat values, because it looks at every argument and every response.
         let mut ahead = Vec::new();
         let mut next = Some(self);
         while let Some(value) = next {
+            visit(value);
             match value {
-                Value::Handle(handle) => handles.push(handle.clone()),
                 Value::Tuple(items) => ahead.extend(items),
                 Value::List(list) => ahead.extend(list.nested()),
                 Value::Map(entries) => {
@@ -162,7 +180,6 @@ impl Value {
             }
             next = ahead.pop();
         }
-        handles
     }
 }
 

@@ -85,7 +85,13 @@ struct Queue<F> {
     since_chunk: usize,
     waker: Option<Waker>,
     closed: bool,
+    /// Frames wait for each other, to be sent together.
+    corked: bool,
 }
+
+/// So many frames are sent even if they wait for each other: the receiver can handle them
+/// while the next ones are made.
+const CORKED_FRAMES: usize = 16;
 
 #[derive(Debug)]
 struct DetachedMessage {
@@ -102,6 +108,7 @@ impl<F: SessionFrame> Outbox<F> {
             since_chunk: 0,
             waker: None,
             closed: false,
+            corked: false,
         });
         let shared =
             Arc::new(OutboxState { queue, room: Notify::new(), gone: CancellationToken::new() });
@@ -121,11 +128,25 @@ impl<F: SessionFrame> Outbox<F> {
             return;
         }
         queue.frames.push_back((frame, None));
-        let waker = queue.waker.take();
+        let waker = queue.take_waker();
         drop(queue);
         queued();
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// Keeps frames back until [`uncork`](Self::uncork), so that several are sent at once.
+    pub(crate) fn cork(&self) {
+        lock(&self.0.queue).corked = true;
+    }
+
+    /// Sends the frames that were kept back, and later ones at once.
+    pub(crate) fn uncork(&self) {
+        let mut queue = lock(&self.0.queue);
+        queue.corked = false;
+        if !queue.frames.is_empty() {
+            wake(queue);
         }
     }
 
@@ -209,6 +230,16 @@ impl<F: SessionFrame> Outbox<F> {
 
 // === impl Queue ===
 
+impl<F> Queue<F> {
+    /// The waker, unless the frames wait for more.
+    fn take_waker(&mut self) -> Option<Waker> {
+        if self.corked && !self.closed && self.frames.len() < CORKED_FRAMES {
+            return None;
+        }
+        self.waker.take()
+    }
+}
+
 impl<F: SessionFrame> Queue<F> {
     fn next(&mut self) -> Option<F> {
         if !self.frames.is_empty()
@@ -238,7 +269,7 @@ fn lock<F>(queue: &Mutex<Queue<F>>) -> MutexGuard<'_, Queue<F>> {
 
 /// Wakes after unlocking, because a task woken on the same thread may lock at once.
 fn wake<F>(mut queue: MutexGuard<'_, Queue<F>>) {
-    let waker = queue.waker.take();
+    let waker = queue.take_waker();
     drop(queue);
     if let Some(waker) = waker {
         waker.wake();
@@ -252,6 +283,13 @@ impl<F> Clone for Outbox<F> {
 }
 
 // === impl FrameStream ===
+
+impl<F> FrameStream<F> {
+    /// Returns the sending half.
+    pub(crate) fn outbox(&self) -> Outbox<F> {
+        Outbox(Arc::clone(&self.0))
+    }
+}
 
 impl<F: SessionFrame> Stream for FrameStream<F> {
     type Item = F;

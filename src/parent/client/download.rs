@@ -9,7 +9,7 @@ use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::{Outbox, pb, values_from_pb};
 use crate::parent::client::limits::Limits;
 use crate::parent::client::pending::PendingCalls;
-use crate::parent::client::release::release;
+use crate::parent::client::release::release_all;
 use crate::parent::client::response::Response;
 
 /// Sends flow-control credit to the daemon, which produces the stream's items.
@@ -54,7 +54,7 @@ pub(super) fn receive(
 
 /// Releases the objects in items that nobody reads.
 fn discard(pending: &Arc<PendingCalls>, outbox: &Outbox<pb::SessionRequest>, items: &[Value]) {
-    items.iter().flat_map(Value::handles).for_each(|handle| release(pending, outbox, &handle));
+    release_all(pending, outbox, items.iter().flat_map(Value::handles));
 }
 
 /// Decodes items and puts them where they are read. Returns them if nobody reads them any

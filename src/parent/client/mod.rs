@@ -131,7 +131,7 @@ impl Client {
 
     /// Releases an object, without waiting for the response.
     pub(crate) fn release(&self, handle: &Handle) {
-        release::release(&self.pending, &self.outbox, handle);
+        release::release(&self.pending, &self.outbox, handle, 1);
     }
 
     /// Waits until the connection has been read to its end.

@@ -87,14 +87,11 @@ impl PendingCalls {
         Ok((table.insert(call), receiver))
     }
 
-    /// Registers an operation whose response nobody waits for, and returns its id. It
-    /// does not count towards the limit. `None` if the session has failed.
-    pub(super) fn register_unawaited(&self) -> Option<u64> {
+    /// Returns an id for an operation whose response says nothing, so that nothing is kept
+    /// until it arrives. `None` if the session has failed.
+    pub(super) fn unawaited_id(&self) -> Option<u64> {
         let mut table = self.table();
-        match table.failed {
-            None => Some(table.insert(PendingCall::default())),
-            Some(_) => None,
-        }
+        table.failed.is_none().then(|| table.next_id())
     }
 
     /// Delivers the response to its waiter; returns it if nobody is waiting.
@@ -195,10 +192,15 @@ impl PendingCalls {
 }
 
 impl PendingTable {
-    fn insert(&mut self, call: PendingCall) -> u64 {
+    fn next_id(&mut self) -> u64 {
         self.last_id += 1;
-        self.calls.insert(self.last_id, call);
         self.last_id
+    }
+
+    fn insert(&mut self, call: PendingCall) -> u64 {
+        let id = self.next_id();
+        self.calls.insert(id, call);
+        id
     }
 }
 
@@ -244,7 +246,7 @@ mod tests {
         assert_eq!(error.to_string(), "it is over; the call may have been carried out");
         let error = pending.register().expect_err("the session has failed");
         assert_eq!(error.to_string(), "it is over; nothing was sent; start a new daemon");
-        assert_eq!(pending.register_unawaited(), None);
+        assert_eq!(pending.unawaited_id(), None);
     }
 
     #[tokio::test]
@@ -254,7 +256,7 @@ mod tests {
             (0..MAX_IN_FLIGHT).map(|_| pending.register().expect("there is room")).collect();
         let error = pending.register().expect_err("it is full");
         assert_eq!(error.kind(), ErrorKind::Limit);
-        assert!(pending.register_unawaited().is_some(), "a release is never refused");
+        assert!(pending.unawaited_id().is_some(), "a release is never refused");
         drop(all);
     }
 }

@@ -44,7 +44,7 @@ impl Iterator for Releasing {
 
 impl Drop for Releasing {
     fn drop(&mut self) {
-        self.0.register_unawaited().expect("the session is open");
+        self.0.unawaited_id().expect("the session is open");
         // This fails only if the test has failed meanwhile.
         let _ = self.1.send(());
     }
