@@ -49,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "client",
             "daemon",
             "definition",
+            "door",
             "error",
             "park",
             "process",
@@ -57,7 +58,26 @@ const ROOMS: &[(&str, &[&str])] = &[
             "value",
         ],
     ),
-    ("daemon", &["client", "definition", "error", "handshake", "process", "transport", "value"]),
+    // `agent` for the ids of Python objects, and for how an interpreter's end is
+    // reported.
+    (
+        "daemon",
+        &[
+            "agent",
+            "client",
+            "definition",
+            "door",
+            "error",
+            "handshake",
+            "process",
+            "transport",
+            "value",
+        ],
+    ),
+    // The second way down this stair: past the daemon's process, to the interpreter. What
+    // a call is in a session it is here too, so this room stands on the client. `wire`
+    // shortens exceptions as the daemon does.
+    ("door", &["agent", "client", "definition", "error", "stream", "transport", "value", "wire"]),
     ("client", &["definition", "error", "lane", "stream", "transport", "value", "wire"]),
     // The child's wing. `server` imports `python` to register what makes Python objects,
     // which no other room of this wing knows.
@@ -82,9 +102,15 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("host", &["definition", "error", "object", "value"]),
-    ("python", &["definition", "error", "object", "process", "value"]),
+    // `handshake` for what the parent is told of its doors.
+    (
+        "python",
+        &["agent", "definition", "error", "handshake", "object", "process", "transport", "value"],
+    ),
     ("object", &["definition", "error", "park", "scoped", "stream", "value"]),
-    // What both stand on.
+    // What both stand on. `agent` is for both doors of an interpreter: frames on the
+    // sockets of `transport`.
+    ("agent", &["definition", "error", "transport", "value"]),
     ("stream", &["error", "park", "scoped", "value"]),
     // The messages of `wire` over the sockets of `transport`.
     ("lane", &["transport", "wire"]),
@@ -119,7 +145,7 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "tokio::net",
-        &["process", "transport", "lane", "server", "daemon", "client", "python"],
+        &["process", "transport", "lane", "server", "daemon", "client", "agent"],
         "sockets are made in `transport` and `process`; others hold them",
     ),
     ("http_body", &["daemon"], "only the channel for generated clients handles bodies"),

@@ -173,6 +173,15 @@ impl Error {
         error
     }
 
+    /// The error for any unusable handle: a stale one, a guessed one, one of another
+    /// daemon, or one of an object that was taken. It does not reveal which.
+    pub(crate) fn no_such_object() -> Self {
+        Error::new(ErrorKind::NoSuchObject, "the daemon has no object with this handle").advise(
+            "the object was released or consumed by a method, or the handle belongs to another \
+             daemon",
+        )
+    }
+
     /// Adds what was tried: "calling Counter.add".
     pub(crate) fn doing(mut self, act: impl Into<String>) -> Self {
         self.0.act.get_or_insert_with(|| act.into());

@@ -43,6 +43,8 @@ pub(crate) struct Hello {
     pub(crate) depth_limit: usize,
     /// How many threads run async code.
     pub(crate) workers: usize,
+    /// Whether the parent may ask for a door of its own to each interpreter.
+    pub(crate) doors: bool,
 }
 
 /// Where the daemon is to listen.
@@ -93,6 +95,22 @@ pub(crate) enum DaemonMessage {
     /// The daemon exits; `abandoned` calls were still running, and its objects were all
     /// `dropped`, or took too long.
     Leaving { abandoned: u64, dropped: bool },
+    /// The door to an interpreter that the parent has asked for. Its sockets come with
+    /// this frame, unless the parent has them already: one for requests, one for what is
+    /// urgent.
+    Door { interpreter: u64, kill_when_stuck: Option<Duration>, sockets_passed: usize },
+    /// The interpreter does not run any more.
+    NoDoor { interpreter: u64 },
+    /// An interpreter has ended, and how.
+    InterpreterEnded {
+        interpreter: u64,
+        program: String,
+        pid: u32,
+        /// As wait(2) reports it, if it is known.
+        status: Option<i32>,
+        stderr: String,
+        uptime: Duration,
+    },
 }
 
 /// A later frame of the parent.
@@ -101,6 +119,14 @@ pub(crate) enum ParentMessage {
     /// Ends the daemon. A lifeline that closes without this means that the parent is
     /// dead.
     End { grace: Duration },
+    /// Asks for the door to an interpreter, and holds the interpreter.
+    OpenDoor { interpreter: u64 },
+    /// The parent uses that interpreter no more.
+    CloseDoor { interpreter: u64 },
+    /// Kills an interpreter that does not react.
+    KillInterpreter { interpreter: u64 },
+    /// No call that went through the parent's doors runs any more, and none will.
+    Drained,
 }
 
 /// Reads one frame; `None` if the other end was closed before it.
@@ -168,9 +194,14 @@ pub(crate) async fn write_frame<T: Serialize>(
     stream: &mut (impl AsyncWrite + Unpin),
     frame: &T,
 ) -> io::Result<()> {
+    stream.write_all(&frame_bytes(frame)?).await
+}
+
+/// The bytes of one frame.
+pub(crate) fn frame_bytes<T: Serialize>(frame: &T) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(frame)?;
     line.push(b'\n');
-    stream.write_all(&line).await
+    Ok(line)
 }
 
 /// Writes why a process that was started as a daemon cannot be one, without a runtime.

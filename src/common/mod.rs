@@ -4,6 +4,8 @@
 //! Nothing here may import from [`parent`](crate::parent) or [`child`](crate::child);
 //! `tests/tidy.rs` checks this.
 
+#[cfg(feature = "python")]
+pub(crate) mod agent;
 pub(crate) mod definition;
 pub(crate) mod error;
 pub(crate) mod handshake;

@@ -6,4 +6,6 @@
 
 pub(crate) mod client;
 pub(crate) mod daemon;
+#[cfg(feature = "python")]
+pub(crate) mod door;
 pub(crate) mod proxy;

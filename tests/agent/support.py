@@ -158,6 +158,12 @@ class Daemon:
         return marshal.loads(self.receive(struct.unpack('<I', self.receive(4))[0]))
 
     def send(self, operation, payload):
+        if operation == 'call' and type(payload) is dict:
+            # A call is a tuple; here the names of its parts are easier to read.
+            parts = {'name': None, 'args': [], 'kwargs': None, 'returns': 'default'}
+            parts.update(payload)
+            names = ('target', 'name', 'args', 'kwargs', 'returns')
+            payload = tuple(parts[name] for name in names)
         self.next_id += 1
         self.send_frame((self.next_id, operation, payload))
         return self.next_id
@@ -195,16 +201,8 @@ class Daemon:
 
     def call(self, target, name, *args, **kwargs):
         returns = kwargs.pop('returns', 'default')
-        return self.ask(
-            'call',
-            {
-                'target': target,
-                'name': name,
-                'args': list(args),
-                'kwargs': kwargs,
-                'returns': returns,
-            },
-        )
+        args = list(args)
+        return self.ask('call', (target, name, args, kwargs or None, returns))
 
     def get(self, target, name, returns='default'):
         return self.ask('get', {'target': target, 'name': name, 'returns': returns})

@@ -1,7 +1,9 @@
 # What every lying interpreter does as it should; its lie follows.
 import marshal, os, struct, sys, time
 
-fd = int(sys.argv[-2])
+# The daemon's door, and its parent's, if there is one: each is two sockets.
+fds = [int(word) for word in sys.argv[1:] if word.isdigit()]
+fd = fds[0]
 
 
 def send(data):
@@ -55,7 +57,11 @@ def greet():
 
 
 def make():
+    global fd
     frame((greet(), 'value', (Ellipsis, 'handle', 1, 'Fake', '')))
+    if len(fds) > 2:
+        # What follows comes from the parent.
+        fd = fds[2]
     return request()
 
 

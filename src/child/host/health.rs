@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{Stream, stream};
 
 use crate::child::host::Host;
+use crate::child::object::{ForeignHealth, python};
 
 /// The subject of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,8 @@ pub(crate) enum ObjectHealth {
 }
 
 impl Host {
-    pub(crate) fn health(&self, subject: HealthSubject) -> ObjectHealth {
-        self.check_health(subject).0
+    pub(crate) async fn health(&self, subject: HealthSubject) -> ObjectHealth {
+        self.check_health(subject).await.0
     }
 
     /// Returns the health now and after every change. The stream ends when the object is
@@ -58,7 +59,7 @@ impl Host {
         loop {
             // Subscribe before looking, so that no change in between is missed.
             let mut changes = self.0.table().changes();
-            let (health, died) = self.check_health(subject);
+            let (health, died) = self.check_health(subject).await;
             if last != Some(health) {
                 return Some(health);
             }
@@ -74,8 +75,25 @@ impl Host {
     }
 
     /// Returns the health, and for a healthy object in an interpreter a future that
-    /// completes when that interpreter dies.
-    fn check_health(
+    /// completes when that interpreter dies, or when it is worth looking again.
+    async fn check_health(
+        &self,
+        subject: HealthSubject,
+    ) -> (ObjectHealth, Option<BoxFuture<'static, ()>>) {
+        let (HealthSubject::Object(id), (ObjectHealth::Unknown, _), Some(python)) =
+            (subject, self.known_health(subject), python())
+        else {
+            return self.known_health(subject);
+        };
+        match python.health(self.daemon(), id).await {
+            ForeignHealth::Serving(changed) => (ObjectHealth::Serving, Some(changed)),
+            ForeignHealth::Died => (ObjectHealth::NotServing, None),
+            ForeignHealth::Unknown => (ObjectHealth::Unknown, None),
+        }
+    }
+
+    /// The same for what the host itself knows.
+    fn known_health(
         &self,
         subject: HealthSubject,
     ) -> (ObjectHealth, Option<BoxFuture<'static, ()>>) {

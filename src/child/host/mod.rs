@@ -24,6 +24,7 @@ pub(crate) use table::SessionId;
 pub(crate) use crate::child::object::BLOCKING_THREADS;
 pub(crate) use crate::child::object::panic::record_locations as record_panic_locations;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -36,11 +37,11 @@ use crate::child::host::scope::Scope;
 use crate::child::host::state::{HostState, drop_in_background};
 use crate::child::object::{
     Arguments, CallScope, Construction, Dynamic, DynamicCall, ObjectRef, ReplyChannel,
-    drop_blocking, make, unknown_method,
+    drop_blocking, make, python, unknown_method,
 };
 use crate::common::definition::{Action, CallArgs, Definition, Method, Operation, TypeDescription};
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::value::Handle;
+use crate::common::value::{Handle, ObjectKind};
 
 /// The caller of a method.
 #[derive(Clone, Debug, Default)]
@@ -174,11 +175,10 @@ impl Host {
     ) -> Result<(run::QueueTurn, CallTarget)> {
         self.0.ending.refuse_if_requested()?;
         let table = self.0.table();
-        let id = self.0.locate(&table, handle.as_ref())?;
-        let object = table.get(id)?;
+        let object = self.0.find(&table, handle.as_ref())?;
         if let Some(dynamic) = object.dynamic() {
             return Ok((
-                run::QueueTurn::exclusive(object),
+                run::QueueTurn::exclusive(&object),
                 CallTarget::Dynamic(Arc::clone(dynamic)),
             ));
         }
@@ -200,9 +200,13 @@ impl Host {
                 Error::new(ErrorKind::BadArguments, message).advise("use `Objects.Iterate`")
             );
         }
+        let id = self.0.locate(&table, handle.as_ref())?;
         let host = self.clone();
         let when_taken = move || drop(host.0.table().remove(id));
-        Ok((run::QueueTurn::enqueue(object, index, method, when_taken), CallTarget::Method(method)))
+        Ok((
+            run::QueueTurn::enqueue(&object, index, method, when_taken),
+            CallTarget::Method(method),
+        ))
     }
 
     /// Locks the object of a call for its method, if that is sync and returns no stream
@@ -228,9 +232,7 @@ impl Host {
 
     /// Returns the description of an object, or the object that must be asked for it.
     pub(crate) fn describe(&self, handle: Option<Handle>) -> Result<DescriptionSource> {
-        let table = self.0.table();
-        let id = self.0.locate(&table, handle.as_ref())?;
-        let object = table.get(id)?;
+        let object = self.0.find(&self.0.table(), handle.as_ref())?;
         Ok(match object.dynamic() {
             Some(dynamic) => DescriptionSource::Object(Arc::clone(dynamic)),
             None => DescriptionSource::Type(object.description()),
@@ -248,14 +250,21 @@ impl Host {
     ) -> Result<()> {
         // Take the token first: a shutdown that is not seen below then waits for the
         // drop.
-        let token = self.0.drops.token();
+        let token = self.0.others.token();
         let released = {
             let mut table = self.0.table();
             let id = self.0.locate(&table, Some(handle))?;
             if self.0.ending.refuse_if_requested().is_err() {
                 return Ok(());
             }
-            table.release(id, session, count)?
+            let released = table.release(id, session, count);
+            // The parent may hold it too, or alone.
+            let is_foreign =
+                count == 0 && python().is_some_and(|python| python.release(self.0.daemon, id));
+            match released {
+                Err(_) if is_foreign => None,
+                released => released?,
+            }
         };
         drop_in_background(released, token);
         Ok(())
@@ -264,19 +273,29 @@ impl Host {
     /// Releases what was made over a session, except the root. During a shutdown the
     /// objects are left to the shutdown.
     pub(crate) fn release_session(&self, session: SessionId) {
-        let token = self.0.drops.token();
+        let token = self.0.others.token();
         if self.0.ending.refuse_if_requested().is_ok() {
             let released = self.0.table().release_session(session);
             drop_in_background(released, token);
         }
     }
 
-    /// Returns the handle and the description of every object, and whether it is the
-    /// root.
-    pub(crate) fn objects(&self) -> Vec<(Handle, &'static TypeDescription, bool)> {
-        let object =
-            |(id, description, is_root)| (self.0.handle(id, description), description, is_root);
-        self.0.table().iter().map(object).collect()
+    /// Returns the handle of every object, whoever holds it, and whether it is the root:
+    /// the Rust objects and then those of each interpreter, the oldest first.
+    pub(crate) async fn objects(&self) -> Vec<(Handle, bool)> {
+        let object = |(id, description, is_root)| (self.0.handle(id, description), is_root);
+        let mut objects: Vec<_> = self.0.table().iter().map(object).collect();
+        if let Some(python) = python() {
+            let known: HashSet<u64> = objects.iter().map(|(handle, _)| handle.id()).collect();
+            for (id, type_name) in python.list(self.0.daemon).await {
+                if !known.contains(&id) {
+                    let kind = ObjectKind { type_name, ..ObjectKind::default() };
+                    objects.push((Handle::new(self.0.daemon, id).of_kind(kind), false));
+                }
+            }
+            objects.sort_by_key(|(handle, _)| handle.id());
+        }
+        objects
     }
 
     /// Returns how many calls wait or run, including creations.
@@ -287,6 +306,13 @@ impl Host {
     /// Keeps the shutdown waiting for a response until the token is dropped.
     pub(crate) fn response_pending(&self) -> TaskTrackerToken {
         self.0.responses.token()
+    }
+
+    /// Keeps the shutdown waiting for calls that the host knows nothing of, until the
+    /// token is dropped.
+    #[cfg(feature = "python")]
+    pub(crate) fn direct_calls(&self) -> TaskTrackerToken {
+        self.0.others.token()
     }
 
     /// Whether any call waits, runs, or has a response that is not on its way.
@@ -309,7 +335,7 @@ impl Host {
     /// Waits until no call waits or runs, every response is on its way, and every
     /// released object is dropped.
     pub(crate) async fn drained(&self) {
-        for tracker in [&self.0.calls, &self.0.responses, &self.0.drops] {
+        for tracker in [&self.0.calls, &self.0.responses, &self.0.others] {
             tracker.close();
             tracker.wait().await;
         }
@@ -320,6 +346,9 @@ impl Host {
     pub(crate) fn drop_objects(&self) {
         let table = std::mem::take(&mut *self.0.table());
         drop_blocking(table);
+        if let Some(python) = python() {
+            python.forget(self.0.daemon);
+        }
     }
 }
 

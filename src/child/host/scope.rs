@@ -74,7 +74,7 @@ impl Scope {
 
     /// Releases objects, each as often as given.
     fn release(&self, counts: impl IntoIterator<Item = (u64, u64)>) {
-        let token = self.host.drops.token();
+        let token = self.host.others.token();
         let mut table = self.host.table();
         // An object that a method took meanwhile is gone already.
         let released: Vec<ObjectRef> = counts
@@ -93,9 +93,7 @@ impl Scope {
 
 impl CallScope for Scope {
     fn find(&self, handle: &Handle) -> Result<ObjectRef> {
-        let table = self.host.table();
-        let id = self.host.locate(&table, Some(handle))?;
-        table.get(id).cloned()
+        self.host.find(&self.host.table(), Some(handle))
     }
 
     fn hand_out(&self, object: &ObjectRef) -> Handle {

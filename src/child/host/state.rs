@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::child::host::ending::Ending;
 use crate::child::host::table::ObjectTable;
-use crate::child::object::{ObjectRef, drop_blocking, no_such_object};
+use crate::child::object::{ObjectRef, drop_blocking, no_such_object, python};
 use crate::common::definition::TypeDescription;
 use crate::common::error::Result;
 use crate::common::value::{Handle, ObjectKind};
@@ -28,8 +28,10 @@ pub(super) struct HostState {
     pub(super) calls: TaskTracker,
     /// Counts the responses that are not on their way yet.
     pub(super) responses: TaskTracker,
-    /// Counts the drops of objects, whose end nobody but the shutdown waits for.
-    pub(super) drops: TaskTracker,
+    /// Counts what else the shutdown waits for: drops of objects, and the calls between
+    /// the parent and its Python objects, which the host knows nothing of. No client
+    /// reads anything of these.
+    pub(super) others: TaskTracker,
     /// Counts the sessions whose clients may not have read every response.
     pub(super) open_sessions: TaskTracker,
     pub(super) ending: Ending,
@@ -45,7 +47,7 @@ impl HostState {
             sessions: AtomicU64::new(0),
             calls: TaskTracker::new(),
             responses: TaskTracker::new(),
-            drops: TaskTracker::new(),
+            others: TaskTracker::new(),
             open_sessions: TaskTracker::new(),
             ending: Ending::new(),
         }
@@ -67,6 +69,16 @@ impl HostState {
             }
             Some(_) => Err(no_such_object()),
         }
+    }
+
+    /// Finds an object: one of the table's, or one that only the parent holds.
+    pub(super) fn find(&self, table: &ObjectTable, handle: Option<&Handle>) -> Result<ObjectRef> {
+        let id = self.locate(table, handle)?;
+        table.get(id).cloned().or_else(|error| {
+            let type_name = handle.map_or("", Handle::type_name);
+            let found = python().and_then(|python| python.find(self.daemon, id, type_name));
+            found.ok_or(error)
+        })
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, ObjectTable> {

@@ -12,7 +12,8 @@ use crate::common::error::{Error, ErrorKind, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionId(pub(super) u64);
 
-/// The objects of a daemon by id. Ids count from 1 and are not reused.
+/// The objects of a daemon by id. The ids of Rust objects count from 1; a Python object
+/// has its interpreter's. None is reused.
 #[derive(Debug, Default)]
 pub(super) struct ObjectTable {
     objects: BTreeMap<u64, Entry>,
@@ -43,9 +44,12 @@ impl ObjectTable {
     /// Counts one more handle of an object for a session, and adds the object if it is
     /// new.
     pub(super) fn hand_out(&mut self, object: &ObjectRef, session: Option<SessionId>) -> u64 {
-        let id = *self.ids.entry(object.address()).or_insert_with(|| {
-            self.last_id += 1;
-            self.last_id
+        let id = *self.ids.entry(object.address()).or_insert_with(|| match object.dynamic() {
+            Some(dynamic) => dynamic.id(),
+            None => {
+                self.last_id += 1;
+                self.last_id
+            }
         });
         let entry = self.objects.entry(id).or_insert_with(|| {
             self.changes.send_replace(());

@@ -97,7 +97,7 @@ async fn object_is_released_by_count_or_with_its_session_but_the_root_stays() {
         host.describe(Some(second)).expect_err("it is gone").kind(),
         ErrorKind::NoSuchObject
     );
-    let left: Vec<_> = host.objects().into_iter().map(|(handle, ..)| handle).collect();
+    let left: Vec<_> = host.objects().await.into_iter().map(|(handle, ..)| handle).collect();
     assert_eq!(left, std::slice::from_ref(&root));
     let strange = Handle::new(Uuid::new_v4(), root.id());
     assert_eq!(
@@ -116,10 +116,10 @@ async fn object_whose_handle_nobody_received_is_released() {
             arguments(Vec::new()),
         )
         .await;
-    assert_eq!(host.objects().len(), 1);
+    assert_eq!(host.objects().await.len(), 1);
     // As a timeout that passed meanwhile would.
     drop(made.expect("it is made"));
-    assert!(host.objects().is_empty());
+    assert!(host.objects().await.is_empty());
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn dropping_a_call_that_took_its_object_releases_it() {
     tokio::task::yield_now().await;
     call.abort();
     assert!(call.await.expect_err("it was aborted").is_cancelled());
-    assert!(host.objects().is_empty());
+    assert!(host.objects().await.is_empty());
     assert_eq!(
         host.call(Caller::default(), None, Operation::call("all"), arguments(Vec::new()))
             .await

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::child::object::CallScope;
-use crate::common::definition::{InterpreterFacts, Operation};
+use crate::common::definition::{DynamicDescription, InterpreterFacts, Operation};
 use crate::common::error::Result;
 use crate::common::value::Value;
 use futures_util::future::BoxFuture;
@@ -13,25 +13,6 @@ use futures_util::future::BoxFuture;
 /// Held until the interpreter has completed a call: the object's turn, and the token that
 /// the shutdown waits for.
 pub(crate) type CallHold = Box<dyn Any + Send>;
-
-/// A description that an object returns at run time.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct DynamicDescription {
-    pub(crate) type_name: String,
-    pub(crate) documentation: String,
-    pub(crate) methods: Vec<DynamicMethod>,
-    pub(crate) attributes: Vec<String>,
-}
-
-/// One method in such a description.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct DynamicMethod {
-    pub(crate) name: String,
-    pub(crate) documentation: String,
-    pub(crate) signature: String,
-    pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) returns: String,
-}
 
 /// One operation on such an object.
 pub(crate) struct DynamicCall {
@@ -51,6 +32,9 @@ pub(crate) trait Dynamic: Any + fmt::Debug + Send + Sync {
 
     /// Returns the object's description.
     fn describe(self: Arc<Self>) -> BoxFuture<'static, Result<DynamicDescription>>;
+
+    /// Returns the object's id in its daemon, which is never that of another object.
+    fn id(&self) -> u64;
 
     /// Returns the interpreter that the object lives in.
     fn interpreter(&self) -> Option<InterpreterFacts>;

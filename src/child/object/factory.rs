@@ -1,33 +1,13 @@
 //! Turns a definition into an object.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::child::object::{
-    Arguments, CallScope, Construction, ObjectRef, call_scope, interface, registry, unknown_method,
+    Arguments, CallScope, Construction, call_scope, interface, python, registry, unknown_method,
 };
-use crate::common::definition::{Definition, PythonDefinition};
+use crate::common::definition::Definition;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
-use futures_util::future::BoxFuture;
-
-/// Makes Python objects. The composition root sets it, because the room that does stands
-/// above this one.
-static PYTHON: OnceLock<MakePython> = OnceLock::new();
-
-/// The signature of a function that makes a Python object.
-type MakePython = fn(
-    PythonDefinition,
-    Vec<Value>,
-    Vec<(String, Value)>,
-    Arc<dyn CallScope>,
-) -> BoxFuture<'static, Result<ObjectRef>>;
-
-/// Sets the function that makes Python objects.
-#[cfg(feature = "python")]
-pub(crate) fn set_python(make: MakePython) {
-    // Fails if it is already set, always to the same function.
-    let _ = PYTHON.set(make);
-}
 
 /// Makes the object that `definition` describes. A sync constructor runs immediately.
 ///
@@ -42,16 +22,16 @@ pub(crate) fn make(
     keywords: Vec<(String, Value)>,
     scope: &Arc<dyn CallScope>,
 ) -> Result<Construction> {
-    if let Some(python) = definition.as_python() {
+    if let Some(definition) = definition.as_python() {
         let missing = || {
             Error::new(
                 ErrorKind::NoSuchMethod,
                 "the daemon's program does not support Python objects",
             )
         };
-        let make = PYTHON.get().ok_or_else(missing)?;
-        return Ok(Construction::External(make(
-            python.clone(),
+        let python = python().ok_or_else(missing)?;
+        return Ok(Construction::External(python.make(
+            definition.clone(),
             arguments,
             keywords,
             Arc::clone(scope),

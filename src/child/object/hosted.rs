@@ -78,12 +78,9 @@ pub fn take<T>(object: &mut Option<T>) -> Result<T> {
     object.take().ok_or_else(no_such_object)
 }
 
-/// Returns the error for any unusable handle: a stale one, a guessed one, one of another
-/// daemon, or one of an object that was taken. It does not reveal which.
+/// Returns the error for any unusable handle.
 pub(crate) fn no_such_object() -> Error {
-    Error::new(ErrorKind::NoSuchObject, "the daemon has no object with this handle").advise(
-        "the object was released or consumed by a method, or the handle belongs to another daemon",
-    )
+    Error::no_such_object()
 }
 
 // === impl MethodOutput ===

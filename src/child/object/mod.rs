@@ -18,6 +18,7 @@ mod interface;
 mod object_ref;
 mod owned_items;
 pub(crate) mod panic;
+mod python_objects;
 mod registry;
 mod shared;
 
@@ -27,14 +28,12 @@ pub(crate) use blocking::{BLOCKING_THREADS, other_thread_permit, try_in_place};
 pub(crate) use call_scope::{CallScope, ReplyChannel};
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;
-pub(crate) use dynamic::{Dynamic, DynamicCall, DynamicDescription, DynamicMethod};
+pub(crate) use dynamic::{Dynamic, DynamicCall};
 pub use exception::{
     ByDebug, ByDisplay, ByError, ByNothing, ByValue, Deserialized, NotDeserialized, NotSerialized,
     RaisedError, Serialized,
 };
 pub(crate) use factory::make;
-#[cfg(feature = "python")]
-pub(crate) use factory::set_python;
 pub(crate) use hosted::no_such_object;
 pub use hosted::{Construction, Hosted, MethodOutput, construction, take};
 pub use hosted_as::{HostedAs, OverlappingKind, SerialKind, overlapping, serial};
@@ -43,6 +42,9 @@ pub use interface::{Calls, Implementation, Interface, InterfaceDispatch, Reply, 
 pub(crate) use object_ref::WeakObjectRef;
 pub(crate) use object_ref::{ObjectCell, ObjectRef, drop_blocking};
 pub use owned_items::{OwnedItems, send_iterator, send_stream};
+pub(crate) use python_objects::{ForeignHealth, python};
+#[cfg(feature = "python")]
+pub(crate) use python_objects::{PythonObjects, set_python};
 pub use registry::Registration;
 pub(crate) use registry::unknown_method;
 pub use shared::{Shared, SharedMut, SharedRef};

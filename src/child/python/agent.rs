@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 pub(super) const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
 /// The agent's modules, each after those that it imports.
-const MODULES: [&str; 13] = [
+const MODULES: [&str; 14] = [
     include_str!("agent/failure.py"),
     include_str!("agent/wire.py"),
     include_str!("agent/inspection.py"),
@@ -19,6 +19,7 @@ const MODULES: [&str; 13] = [
     include_str!("agent/description.py"),
     include_str!("agent/operators.py"),
     include_str!("agent/operations.py"),
+    include_str!("agent/doors.py"),
     include_str!("agent/request_loop.py"),
 ];
 

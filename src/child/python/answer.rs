@@ -1,21 +1,15 @@
-//! The answers of an interpreter: results, failures and exceptions.
+//! The answers of an interpreter, as the host takes them: its objects become the
+//! caller's.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::child::object::{CallScope, DynamicDescription, DynamicMethod, ObjectRef};
+use crate::child::object::{CallScope, ObjectRef};
 use crate::child::python::interpreter::RunningInterpreter;
-use crate::child::python::marshal::{AgentFrame, AgentHandle, Item};
 use crate::child::python::object::receive;
-use crate::child::python::request::itself;
-use crate::common::definition::InterpreterFacts;
-use crate::common::error::{Error, ErrorKind, Exception, Result};
-use crate::common::value::{PythonDetails, Value};
-
-/// How deep an argument or an attribute of an exception may be, so that it fits into the
-/// message of an exception behind another. The agent shows by their repr values that are
-/// deeper than 30 levels; one that holds a range there is one level deeper.
-const MAX_EXCEPTION_DEPTH: usize = 31;
+use crate::common::agent::{self, AgentHandle, Item, item_value, itself, malformed, outcome};
+use crate::common::definition::DynamicDescription;
+use crate::common::error::Result;
+use crate::common::value::Value;
 
 /// Reads a result, whose objects become the caller's.
 pub(super) fn value(
@@ -23,7 +17,7 @@ pub(super) fn value(
     frame: &[u8],
     scope: &Arc<dyn CallScope>,
 ) -> Result<Value> {
-    hand_out(interpreter, outcome(interpreter, frame)?, scope)
+    hand_out(interpreter, outcome(frame, interpreter.facts())?, scope)
 }
 
 /// Reads some items of an iterator, and whether it has ended.
@@ -32,9 +26,9 @@ pub(super) fn items(
     frame: &[u8],
     scope: &Arc<dyn CallScope>,
 ) -> Result<(Vec<Value>, bool)> {
-    let [items, is_exhausted] = outcome(interpreter, frame)?.into_array()?;
-    let items = items.into_items()?.into_iter().map(|item| hand_out(interpreter, item, scope));
-    Ok((items.collect::<Result<_>>()?, is_exhausted.bool()?))
+    let (items, is_exhausted) = agent::items(outcome(frame, interpreter.facts())?)?;
+    let items = items.into_iter().map(|item| hand_out(interpreter, item, scope));
+    Ok((items.collect::<Result<_>>()?, is_exhausted))
 }
 
 fn hand_out(
@@ -46,11 +40,8 @@ fn hand_out(
         let handle = scope.hand_out(&receive(interpreter, object.number, &object.type_name));
         Ok(handle.named(object.name))
     };
-    let value = item.into_value(hand_out).and_then(|value| {
-        value.check_depth(scope.depth_limit())?;
-        scope.count_handles(&value);
-        Ok(value)
-    });
+    let value = item_value(item, hand_out, scope.depth_limit());
+    let value = value.inspect(|value| scope.count_handles(value));
     scope.made();
     value
 }
@@ -58,7 +49,7 @@ fn hand_out(
 /// Reads an answer that is one object.
 pub(super) fn object(interpreter: &Arc<RunningInterpreter>, frame: &[u8]) -> Result<ObjectRef> {
     let mut received = None;
-    outcome(interpreter, frame)?.into_value(&mut |object: AgentHandle| {
+    outcome(frame, interpreter.facts())?.into_value(&mut |object: AgentHandle| {
         received = Some(receive(interpreter, object.number, &object.type_name));
         Ok(itself(object.number))
     })?;
@@ -70,160 +61,5 @@ pub(super) fn description(
     interpreter: &Arc<RunningInterpreter>,
     frame: &[u8],
 ) -> Result<DynamicDescription> {
-    let mut fields = AnswerFields::of(outcome(interpreter, frame)?)?;
-    Ok(DynamicDescription {
-        type_name: fields.text("type")?.unwrap_or_default(),
-        documentation: fields.text("doc")?.unwrap_or_default(),
-        methods: fields.items("methods", method)?,
-        attributes: fields.items("attributes", Item::into_text)?,
-    })
-}
-
-fn method(item: Item) -> Result<DynamicMethod> {
-    let mut fields = AnswerFields::of(item)?;
-    let name = fields.text("name")?.unwrap_or_default();
-    let parameter = |item: Item| {
-        let [name, annotation] = item.into_array()?;
-        let annotation =
-            if annotation.is_none() { String::new() } else { annotation.into_text()? };
-        Ok((name.into_text()?, annotation))
-    };
-    let signature = fields.text("signature")?.unwrap_or_else(|| "(...)".to_owned());
-    Ok(DynamicMethod {
-        signature: format!("def {name}{signature}"),
-        name,
-        documentation: fields.text("doc")?.unwrap_or_default(),
-        parameters: fields.items("parameters", parameter)?,
-        returns: fields.text("returns")?.unwrap_or_default(),
-    })
-}
-
-fn outcome(interpreter: &RunningInterpreter, frame: &[u8]) -> Result<Item> {
-    let AgentFrame { word, payload, .. } = AgentFrame::decode(frame)?;
-    match word.as_str() {
-        "value" => Ok(payload),
-        "raised" => Err(raised(interpreter, payload)?),
-        "failed" => {
-            let [code, message] = payload.into_array()?;
-            Err(Error::new(kind(&code.into_text()?), message.into_text()?))
-        }
-        _ => Err(malformed()),
-    }
-}
-
-fn kind(code: &str) -> ErrorKind {
-    match code {
-        "no_such_object" => ErrorKind::NoSuchObject,
-        "no_such_operation" => ErrorKind::NoSuchMethod,
-        "bad_arguments" => ErrorKind::BadArguments,
-        "not_a_value" => ErrorKind::WrongType,
-        "too_deep" => ErrorKind::TooDeep,
-        "too_large" => ErrorKind::TooLarge,
-        "interrupted" => ErrorKind::Cancelled,
-        _ => ErrorKind::Protocol,
-    }
-}
-
-pub(super) fn malformed() -> Error {
-    Error::new(ErrorKind::Protocol, "malformed response from the interpreter")
-}
-
-// === exceptions ===
-
-fn raised(interpreter: &RunningInterpreter, report: Item) -> Result<Error> {
-    let mut exception = exceptions(report)?;
-    if exception.type_name == "ModuleNotFoundError" {
-        let InterpreterFacts { executable, version, .. } = interpreter.facts();
-        exception.advice = Some(format!(
-            "the interpreter is `{executable}` (Python {version}): install the module there, \
-             or choose another interpreter with `.interpreter(…)`"
-        ));
-    }
-    Ok(Error::from_exception(exception))
-}
-
-/// An exception, with those that it came from.
-fn exceptions(report: Item) -> Result<Exception> {
-    let mut fields = AnswerFields::of(report)?;
-    let mut others = Vec::new();
-    for other in fields.items("others", AnswerFields::of)? {
-        let other = exception(other, &others)?;
-        others.push(Arc::new(other));
-    }
-    let traceback = fields.text("traceback")?;
-    Ok(Exception { traceback, ..exception(fields, &others)? }.summed_up())
-}
-
-/// One exception; those that it refers to have been read already.
-fn exception(mut fields: AnswerFields, others: &[Arc<Exception>]) -> Result<Exception> {
-    let link = |place: usize| place.checked_sub(1).and_then(|index| others.get(index)).cloned();
-    let attribute = |(name, item): (Item, Item)| Ok((name.into_text()?, part(item)));
-    let attributes =
-        fields.take("attributes").map_or_else(|| Ok(Vec::new()), Item::into_entries)?;
-    let details = PythonDetails {
-        mro: fields.items("mro", Item::into_text)?,
-        args: fields.items("args", |item| Ok(part(item)))?,
-        attributes: attributes.into_iter().map(attribute).collect::<Result<_>>()?,
-        notes: fields.items("notes", Item::into_text)?,
-        cause: link(fields.number("cause")?),
-        context: link(fields.number("context")?),
-        suppress_context: fields.bool("suppress_context")?,
-        group: fields.items("group", |item| item.number())?.into_iter().filter_map(link).collect(),
-        stack: fields.text("stack")?.unwrap_or_default(),
-        omitted: fields.number("omitted")?,
-    };
-    let type_name = fields.text("type")?.unwrap_or_else(|| "Exception".to_owned());
-    Ok(Exception {
-        location: fields.text("location")?,
-        value: Some(Arc::new(details)),
-        ..Exception::new(type_name, fields.text("message")?.unwrap_or_default())
-    })
-}
-
-/// A part of an exception, or why it cannot be read. An exception keeps nothing alive, so
-/// it contains no handles.
-fn part(item: Item) -> Value {
-    let value = item.into_value(&mut |_| Err(malformed())).and_then(|value| {
-        value.check_depth(MAX_EXCEPTION_DEPTH)?;
-        Ok(value)
-    });
-    value.unwrap_or_else(|error| format!("<{}>", error.detail()).into())
-}
-
-// === impl AnswerFields ===
-
-/// A dict of the agent's, by its keys. A field that is absent is empty.
-struct AnswerFields(HashMap<String, Item>);
-
-impl AnswerFields {
-    /// # Errors
-    ///
-    /// [`ErrorKind::Protocol`] unless it is a dict with keys of text; the other methods
-    /// fail in the same way for a field of another type.
-    fn of(item: Item) -> Result<Self> {
-        let entries =
-            item.into_entries()?.into_iter().map(|(name, item)| Ok((name.into_text()?, item)));
-        entries.collect::<Result<_>>().map(AnswerFields)
-    }
-
-    fn take(&mut self, name: &str) -> Option<Item> {
-        self.0.remove(name).filter(|item| !item.is_none())
-    }
-
-    fn text(&mut self, name: &str) -> Result<Option<String>> {
-        self.take(name).map(Item::into_text).transpose()
-    }
-
-    fn bool(&mut self, name: &str) -> Result<bool> {
-        self.take(name).map_or(Ok(false), |item| item.bool())
-    }
-
-    fn number<T: TryFrom<i64> + Default>(&mut self, name: &str) -> Result<T> {
-        self.take(name).map_or_else(|| Ok(T::default()), |item| item.number())
-    }
-
-    fn items<T>(&mut self, name: &str, read: impl FnMut(Item) -> Result<T>) -> Result<Vec<T>> {
-        let items = self.take(name).map_or_else(|| Ok(Vec::new()), Item::into_items)?;
-        items.into_iter().map(read).collect()
-    }
+    agent::description(outcome(frame, interpreter.facts())?)
 }

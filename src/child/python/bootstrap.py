@@ -11,7 +11,8 @@ def bootstrap():
     # this interpreter alone.
     if os.environ.get('PYTHONSAFEPATH') == 'oad':
         del os.environ['PYTHONSAFEPATH']
-    fd, urgent = map(int, sys.argv[1:])
+    fds = [int(argument) for argument in sys.argv[1:]]
+    fd = fds[0]
     sys.argv[:] = ['']
     version = tuple(sys.version_info[:3])
     if version >= (3, 3):
@@ -24,7 +25,7 @@ def bootstrap():
     os.write(fd, bytes(length) + frame)
     if name != 'cpython' or version < (3, 6):
         return
-    for socket in (fd, urgent):
+    for socket in fds:
         os.set_inheritable(socket, False)
         os.set_blocking(socket, True)
 
@@ -41,7 +42,7 @@ def bootstrap():
     source = marshal.loads(read(int.from_bytes(read(4), 'little')))
     agent = sys.modules['__oad_agent__'] = type(sys)('__oad_agent__')
     exec(compile(source, '<oad agent>', 'exec', 0, True), agent.__dict__)
-    agent.serve(fd, urgent)
+    agent.serve(*fds)
 
 
 # __main__ stays empty: multiprocessing imports it again in its children, and the object may look

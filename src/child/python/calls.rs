@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::child::object::{Dynamic, DynamicCall, DynamicDescription};
+use crate::child::object::{Dynamic, DynamicCall};
+use crate::child::python::answer;
 use crate::child::python::iteration::iterate;
 use crate::child::python::object::{PythonObject, send};
 use crate::child::python::pending_request::wait;
-use crate::child::python::request::AgentRequest;
-use crate::child::python::{answer, marshal};
-use crate::common::definition::{Action, InterpreterFacts};
+use crate::common::agent::{AgentRequest, no_handles};
+use crate::common::definition::{Action, DynamicDescription, InterpreterFacts};
 use crate::common::error::Result;
 use crate::common::value::Value;
 
@@ -22,7 +22,7 @@ impl Dynamic for PythonObject {
             return Box::pin(iterate(self, call));
         }
         let DynamicCall { operation, arguments, keywords, scope, hold } = call;
-        let sent = AgentRequest::of(self.number, operation, arguments, keywords)
+        let sent = AgentRequest::of(self.number, operation, (arguments, keywords))
             .and_then(|request| send(&self.interpreter, &request, &*scope));
         match sent {
             Ok(sent) => Box::pin(wait(sent, hold, move |interpreter, frame| {
@@ -33,15 +33,18 @@ impl Dynamic for PythonObject {
     }
 
     fn describe(self: Arc<Self>) -> BoxFuture<'static, Result<DynamicDescription>> {
-        let request = AgentRequest::new("describe").with("target", self.number);
-        match self.interpreter.send(&request, &mut marshal::no_handles) {
+        match self.interpreter.send(&AgentRequest::describe(self.number), &mut no_handles) {
             Ok(sent) => Box::pin(wait(sent, Box::new(()), answer::description)),
             Err(error) => Box::pin(ready(Err(error))),
         }
     }
 
+    fn id(&self) -> u64 {
+        self.object_id().to_number()
+    }
+
     fn interpreter(&self) -> Option<InterpreterFacts> {
-        Some(self.interpreter.facts())
+        Some(self.interpreter.facts().clone())
     }
 
     fn died(&self) -> Option<BoxFuture<'static, ()>> {

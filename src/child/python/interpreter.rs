@@ -3,11 +3,13 @@
 //! Each request is answered once. When the interpreter dies, the requests that still wait
 //! fail with how it died. The interpreter ends when the last object in it is dropped,
 //! because its sockets close: one for requests, which it reads in turn, and one for what
-//! cannot wait for its turn.
+//! cannot wait for its turn. The ends of its other door are kept here until the parent
+//! asks for them; while the parent uses that door, it holds the interpreter too.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,9 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::child::object::WeakObjectRef;
-use crate::child::python::frames::{FrameReader, FrameWriter};
-use crate::child::python::marshal::{AgentFrame, no_handles};
-use crate::child::python::request::AgentRequest;
+use crate::common::agent::{
+    AgentRequest, FrameReader, FrameWriter, Interruptible, Item, id_of, interpreter_died,
+    no_handles, outcome,
+};
 use crate::common::definition::InterpreterFacts;
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::InterpreterProcess as Process;
@@ -33,19 +36,14 @@ use crate::common::value::Handle;
 /// How long the last frames of a dead interpreter are still read.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
 
-/// How much of the end of an interpreter's stderr an error's message contains.
-const LAST_LINES: usize = 6;
-const LAST_CHARACTERS: usize = 200;
-
 /// How long an interpreter whose socket has closed may take to exit before it is killed.
 const EXIT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// A running interpreter. Dropping it closes its sockets, which ends it.
 pub(super) struct RunningInterpreter {
-    pub(super) pid: u32,
-    /// Such as `3.11.7`.
-    version: String,
-    program: PathBuf,
+    /// Its number in its daemon.
+    pub(super) number: u64,
+    facts: InterpreterFacts,
     /// How long after an interruption without effect the interpreter is killed.
     pub(super) kill_when_stuck: Option<Duration>,
     /// The runtime of its calls.
@@ -57,10 +55,14 @@ pub(super) struct RunningInterpreter {
     /// Held by each object that is being made.
     makings: Arc<()>,
     is_given_up: AtomicBool,
+    /// The other ends of the door for the parent, until it has them.
+    parent_door: Mutex<Option<[OwnedFd; 2]>>,
 }
 
 struct InterpreterShared {
     pending: Mutex<PendingRequests>,
+    /// Those that do not wait for their turn.
+    urgent: Mutex<PendingRequests>,
     /// The objects in the interpreter, by their numbers there.
     objects: Mutex<HashMap<u64, WeakObjectRef>>,
 }
@@ -69,7 +71,7 @@ struct InterpreterShared {
 struct PendingRequests {
     last: u64,
     /// In the order in which the interpreter carries them out.
-    waiting: BTreeMap<u64, oneshot::Sender<Result<Bytes>>>,
+    waiting: WaitingRequests,
     dead: Option<Error>,
     /// Cancelled when the interpreter is dead.
     died: CancellationToken,
@@ -90,29 +92,49 @@ pub(super) struct StartedInterpreter {
     pub(super) since: Instant,
     pub(super) incoming: FrameReader,
     pub(super) requests: FrameWriter,
-    pub(super) urgent: FrameWriter,
+    pub(super) urgent: (FrameReader, FrameWriter),
+    pub(super) parent_door: Option<[OwnedFd; 2]>,
 }
+
+/// Which interpreter of its daemon a new one is.
+pub(super) struct NewInterpreter {
+    pub(super) number: u64,
+    /// Whether it has a door for the parent.
+    pub(super) has_parent_door: bool,
+    pub(super) on_end: OnEnd,
+}
+
+/// Is told when the interpreter has ended: whether anybody wanted it still, its program,
+/// and how it ended.
+pub(super) type OnEnd = Box<dyn FnOnce(bool, &str, &Death) + Send>;
 
 impl RunningInterpreter {
     /// Takes over a started interpreter. Must be called on the keeper.
     pub(super) fn new(
         started: StartedInterpreter,
+        new: NewInterpreter,
         kill_when_stuck: Option<Duration>,
         runtime: Runtime,
     ) -> Self {
-        let StartedInterpreter { process, program, version, since, incoming, requests, urgent } =
+        let StartedInterpreter { process, program, version, since, incoming, requests, .. } =
             started;
-        let pid = process.pid();
-        let shared =
-            Arc::new(InterpreterShared { pending: Mutex::default(), objects: Mutex::default() });
+        let (listed, urgent) = started.urgent;
+        let executable = program.display().to_string();
+        let facts = InterpreterFacts { pid: process.pid(), version, executable };
+        let shared = Arc::new(InterpreterShared {
+            pending: Mutex::default(),
+            urgent: Mutex::default(),
+            objects: Mutex::default(),
+        });
         let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
         let (kill, killed) = mpsc::unbounded_channel();
-        let reading = runtime.spawn(read(incoming, Arc::clone(&shared)));
-        tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), program.clone(), since));
+        let reading = runtime.spawn(read(incoming, Arc::clone(&shared), |shared| &shared.pending));
+        runtime.spawn(read(listed, Arc::clone(&shared), |shared| &shared.urgent));
+        let NewInterpreter { number, on_end, .. } = new;
+        tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), on_end, program, since));
         RunningInterpreter {
-            pid,
-            version,
-            program,
+            number,
+            facts,
             kill_when_stuck,
             runtime,
             shared,
@@ -121,6 +143,7 @@ impl RunningInterpreter {
             kill,
             makings,
             is_given_up,
+            parent_door: Mutex::new(started.parent_door),
         }
     }
 
@@ -135,51 +158,41 @@ impl RunningInterpreter {
         request: &AgentRequest,
         number: &mut impl FnMut(&Handle) -> Result<u64>,
     ) -> Result<SentRequest> {
-        let tail = request.tail(number)?;
-        let (sender, answer) = oneshot::channel();
-        let mut pending = self.shared.pending();
-        if let Some(dead) = &pending.dead {
-            return Err(dead.clone());
-        }
-        let id = pending.last + 1;
-        // Under the lock, so that the order of the numbers is that of the frames.
-        self.requests.send(&AgentFrame::head(id)?, tail)?;
-        pending.last = id;
-        pending.waiting.insert(id, sender);
+        let frame = request.frame(number)?;
+        let (id, answer) = self.requests.send(frame, || self.shared.pending().register())?;
         Ok(SentRequest { interpreter: Arc::clone(self), id, answer })
     }
 
     /// Sends a request that is not answered and refers to no objects.
     pub(super) fn post(&self, request: &AgentRequest) {
-        let tail = request.tail(&mut no_handles);
-        let sent = tail.and_then(|tail| self.requests.send(&AgentFrame::head(0)?, tail));
-        debug_assert!(sent.is_ok(), "a small request without handles can be sent");
-    }
-
-    /// What callers may know about the interpreter.
-    pub(super) fn facts(&self) -> InterpreterFacts {
-        InterpreterFacts {
-            pid: self.pid,
-            version: self.version.clone(),
-            executable: self.program.display().to_string(),
+        match request.frame(&mut no_handles) {
+            Ok(frame) => self.requests.post(frame),
+            Err(_) => debug_assert!(false, "a small request without handles can be sent"),
         }
     }
 
-    /// Interrupts a request, whether it runs or waits.
-    pub(super) fn interrupt(&self, id: u64) {
-        let frame = AgentFrame::new(0, "interrupt", id).encode(&mut no_handles);
-        let sent = frame.and_then(|frame| self.urgent.send(&frame, Vec::new()));
-        debug_assert!(sent.is_ok(), "a small frame without handles can be sent");
+    /// Asks for the objects in the interpreter, whoever holds them: their numbers and
+    /// types. The request waits for no other.
+    pub(super) async fn list(&self) -> Result<Vec<(u64, String)>> {
+        let frame = AgentRequest::new("objects").frame(&mut no_handles)?;
+        let (_, answer) = self.urgent.send(frame, || self.shared.urgent().register())?;
+        let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter has ended"));
+        let rows = outcome(&answer.await.unwrap_or_else(gone)?, &self.facts)?.into_items()?;
+        let row = |row: Item| {
+            let [number, type_name, _] = row.into_array()?;
+            Ok((number.number()?, type_name.into_text()?))
+        };
+        rows.into_iter().map(row).collect()
     }
 
-    pub(super) fn kill(&self) {
-        // If nobody receives it, the interpreter is dead.
-        let _ = self.kill.send(());
+    /// Takes the ends of the door for the parent; `None` if it has them already.
+    pub(super) fn take_parent_door(&self) -> Option<[OwnedFd; 2]> {
+        self.parent_door.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether it is a request's turn, as far as the daemon knows.
-    pub(super) fn is_running(&self, id: u64) -> bool {
-        self.shared.pending().waiting.first_key_value().is_some_and(|(first, _)| *first == id)
+    /// What callers may know about the interpreter.
+    pub(super) fn facts(&self) -> &InterpreterFacts {
+        &self.facts
     }
 
     /// Counts an object that is being made, until the returned guard is dropped.
@@ -214,6 +227,24 @@ impl RunningInterpreter {
     }
 }
 
+impl Interruptible for RunningInterpreter {
+    fn interrupt(&self, id: u64) {
+        match AgentRequest::interrupt(id).frame(&mut no_handles) {
+            Ok(frame) => self.urgent.post(frame),
+            Err(_) => debug_assert!(false, "a small frame without handles can be sent"),
+        }
+    }
+
+    fn kill(&self) {
+        // If nobody receives it, the interpreter is dead.
+        let _ = self.kill.send(());
+    }
+
+    fn is_running(&self, id: u64) -> bool {
+        self.shared.pending().waiting.first_key_value().is_some_and(|(first, _)| *first == id)
+    }
+}
+
 impl SentRequest {
     /// Waits for the answer, which is a frame.
     ///
@@ -231,31 +262,49 @@ impl InterpreterShared {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn urgent(&self) -> MutexGuard<'_, PendingRequests> {
+        self.urgent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fail(&self, error: &Error) {
-        let waiting = {
-            let mut pending = self.pending();
-            pending.dead.get_or_insert_with(|| error.clone());
-            pending.died.cancel();
-            std::mem::take(&mut pending.waiting)
-        };
-        for waiting in waiting.into_values() {
+        let waiting = [self.pending().fail(error), self.urgent().fail(error)];
+        for waiting in waiting.into_iter().flat_map(BTreeMap::into_values) {
             let _ = waiting.send(Err(error.clone()));
         }
     }
 }
 
-/// The end of what an interpreter wrote to stderr, in one line.
-pub(super) fn last_words(stderr: &str) -> String {
-    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let words = lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ");
-    match words.char_indices().rev().nth(LAST_CHARACTERS - 1) {
-        Some((start, _)) if start > 0 => format!("…{}", &words[start..]),
-        _ => words,
+/// The number of a request, and its answer.
+type AwaitedAnswer = (u64, oneshot::Receiver<Result<Bytes>>);
+
+type WaitingRequests = BTreeMap<u64, oneshot::Sender<Result<Bytes>>>;
+
+impl PendingRequests {
+    /// Registers a request; returns its number, and that again with what it is answered by.
+    fn register(&mut self) -> Result<(u64, AwaitedAnswer)> {
+        if let Some(dead) = &self.dead {
+            return Err(dead.clone());
+        }
+        let (sender, answer) = oneshot::channel();
+        self.last += 1;
+        self.waiting.insert(self.last, sender);
+        Ok((self.last, (self.last, answer)))
+    }
+
+    /// Returns those that wait.
+    fn fail(&mut self, error: &Error) -> WaitingRequests {
+        self.dead.get_or_insert_with(|| error.clone());
+        self.died.cancel();
+        std::mem::take(&mut self.waiting)
     }
 }
 
 /// Reads answers until their end, and returns what was wrong with them, if anything.
-async fn read(mut incoming: FrameReader, shared: Arc<InterpreterShared>) -> Option<String> {
+async fn read(
+    mut incoming: FrameReader,
+    shared: Arc<InterpreterShared>,
+    pending: fn(&InterpreterShared) -> &Mutex<PendingRequests>,
+) -> Option<String> {
     loop {
         let frame = match incoming.frame().await {
             Ok(frame) => frame,
@@ -265,26 +314,12 @@ async fn read(mut incoming: FrameReader, shared: Arc<InterpreterShared>) -> Opti
             Err(_) => return None,
         };
         let Some(id) = id_of(&frame) else { return Some("a frame is not an answer".to_owned()) };
-        let waiting = shared.pending().waiting.remove(&id);
+        let mut pending = pending(&shared).lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = pending.waiting.remove(&id);
+        drop(pending);
         if let Some(waiting) = waiting {
             let _ = waiting.send(Ok(frame));
         }
-    }
-}
-
-/// The number of an answer: the first item of its tuple.
-fn id_of(frame: &[u8]) -> Option<u64> {
-    match frame.get(..6)? {
-        [b'(', 3, 0, 0, 0, b'i'] => {
-            Some(u32::from_le_bytes(frame.get(6..10)?.try_into().ok()?).into())
-        }
-        [b'(', 3, 0, 0, 0, b'l'] => {
-            let count = i32::from_le_bytes(frame.get(6..10)?.try_into().ok()?);
-            let digits = frame.get(10..10 + usize::try_from(count).ok()?.min(4) * 2)?;
-            let digit = |digit: &[u8]| u64::from(u16::from_le_bytes([digit[0], digit[1]]));
-            Some(digits.chunks_exact(2).rev().fold(0, |number, next| (number << 15) | digit(next)))
-        }
-        _ => None,
     }
 }
 
@@ -294,6 +329,7 @@ async fn watch(
     mut killed: mpsc::UnboundedReceiver<()>,
     mut reading: JoinHandle<Option<String>>,
     shared: Arc<InterpreterShared>,
+    on_end: OnEnd,
     program: PathBuf,
     started: Instant,
 ) {
@@ -337,16 +373,15 @@ async fn watch(
     let ((status, stderr), ()) = tokio::join!(process.reap(), last_frames);
     let death =
         Death { whose: DeadProcess::Interpreter, pid, status, stderr, uptime: started.elapsed() };
-    let message =
-        format!("the interpreter `{}` (process {pid}) died: {}", program.display(), death.status);
     debug!(pid, "an interpreter has ended");
-    let (words, error) = (last_words(&death.stderr), Error::new(ErrorKind::Died, message));
-    let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };
-    shared.fail(&error.with_death(Arc::new(death)));
+    let is_wanted = !matches!(killed.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+    let program = program.display().to_string();
+    on_end(is_wanted, &program, &death);
+    shared.fail(&interpreter_died(&program, death));
 }
 
 impl fmt::Debug for RunningInterpreter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interpreter").field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Interpreter").field("pid", &self.facts.pid).finish_non_exhaustive()
     }
 }

@@ -8,13 +8,10 @@ use crate::child::object::{CallHold, CallScope, DynamicCall};
 use crate::child::python::answer;
 use crate::child::python::object::{PythonObject, of, send};
 use crate::child::python::pending_request::wait;
-use crate::child::python::request::AgentRequest;
-use crate::common::definition::{Action, Operation, Returns};
+use crate::common::agent::{AgentRequest, BATCH, malformed};
+use crate::common::definition::{Operation, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
-
-/// The most items that are requested at once.
-const BATCH: usize = 256;
 
 /// Iterates over what a call returns, or over the object itself, and sends the items as
 /// the caller allows. Other calls have their turns in between.
@@ -30,12 +27,12 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
         true => (object, hold),
         false => {
             let operation = Operation { returns: Returns::Handle, ..operation };
-            let request = AgentRequest::of(object.number, operation, arguments, keywords)?;
+            let request = AgentRequest::of(object.number, operation, (arguments, keywords))?;
             (made(&object, &request, &scope, hold).await?, Box::new(()) as CallHold)
         }
     };
     let (iterated, hold) = iterated;
-    let iter = AgentRequest::of(iterated.number, operator("iter"), Vec::new(), Vec::new())?;
+    let iter = AgentRequest::operator(iterated.number, "iter", Returns::Handle);
     let object = made(&iterated, &iter, &scope, hold).await?;
     drop(iterated);
     let mut iterator = Iterator { object, is_exhausted: false };
@@ -63,10 +60,6 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
     }
 }
 
-fn operator(name: &str) -> Operation {
-    Operation { action: Action::Operate, name: name.to_owned(), returns: Returns::Handle }
-}
-
 /// The Python object that a request returns.
 async fn made(
     object: &PythonObject,
@@ -76,7 +69,7 @@ async fn made(
 ) -> Result<Arc<PythonObject>> {
     let sent = send(&object.interpreter, request, &**scope)?;
     let made = wait(sent, hold, answer::object).await?;
-    of(&made).ok_or_else(answer::malformed)
+    of(&made).ok_or_else(malformed)
 }
 
 /// An iterator in the interpreter. Dropped before its end, it is closed, as a generator
@@ -92,9 +85,8 @@ impl Drop for Iterator {
             return;
         }
         let PythonObject { interpreter, number, .. } = &*self.object;
-        let close = Operation { returns: Returns::Nothing, ..operator("close") };
-        let closing = AgentRequest::of(*number, close, Vec::new(), Vec::new())
-            .and_then(|request| interpreter.send(&request, &mut |handle| Ok(handle.id())));
+        let close = AgentRequest::operator(*number, "close", Returns::Nothing);
+        let closing = interpreter.send(&close, &mut |handle| Ok(handle.id()));
         // If the interpreter is dead, so is the iterator; if this runtime ends, so does
         // the interpreter.
         if let (Ok(mut closing), Ok(runtime)) = (closing, Handle::try_current()) {

@@ -10,7 +10,7 @@ use crate::child::object::{
 };
 use crate::child::python::interpreter::{RunningInterpreter, SentRequest};
 use crate::child::python::pending_request::release;
-use crate::child::python::request::{AgentRequest, number_of};
+use crate::common::agent::{AgentRequest, ObjectId, number_of};
 use crate::common::definition::TypeDescription;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Handle;
@@ -20,7 +20,8 @@ use crate::common::value::Handle;
 pub(super) struct PythonObject {
     pub(super) interpreter: Arc<RunningInterpreter>,
     pub(super) number: u64,
-    /// How often the interpreter has sent its handle.
+    /// How often the interpreter has sent its handle over the daemon's door; 0 for an
+    /// object that others hold.
     received: AtomicU64,
     description: &'static TypeDescription,
 }
@@ -49,6 +50,27 @@ pub(super) fn receive(
     let object = ObjectRef::new(Box::new(HostedPython(Arc::new(object))));
     objects.insert(number, object.downgrade());
     object
+}
+
+/// An object that somebody else holds, over the other door. It is not kept.
+pub(super) fn borrow(
+    interpreter: &Arc<RunningInterpreter>,
+    number: u64,
+    type_name: &str,
+) -> ObjectRef {
+    let known = interpreter.objects().get(&number).and_then(|weak| weak.upgrade());
+    known.unwrap_or_else(|| {
+        let (received, description) = (AtomicU64::new(0), description_of_type(type_name));
+        let object =
+            PythonObject { interpreter: Arc::clone(interpreter), number, received, description };
+        ObjectRef::new(Box::new(HostedPython(Arc::new(object))))
+    })
+}
+
+impl PythonObject {
+    pub(super) fn object_id(&self) -> ObjectId {
+        ObjectId { interpreter: self.interpreter.number, object: self.number }
+    }
 }
 
 /// The Python object that this is, if it is one.
@@ -94,6 +116,10 @@ fn number_in(
 /// The interpreter may drop its reference.
 impl Drop for PythonObject {
     fn drop(&mut self) {
+        let received = self.received.load(Ordering::Relaxed);
+        if received == 0 {
+            return;
+        }
         let mut objects = self.interpreter.objects();
         // The number may have arrived again just now, for another holder. Upgrading it,
         // even to look, could make this the one that drops it.
@@ -101,7 +127,7 @@ impl Drop for PythonObject {
             objects.remove(&self.number);
         }
         drop(objects);
-        release(&self.interpreter, self.number, self.received.load(Ordering::Relaxed));
+        release(&self.interpreter, self.number, received);
     }
 }
 

@@ -5,17 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
 
 use crate::child::object::CallHold;
 use crate::child::python::interpreter::{RunningInterpreter, SentRequest};
-use crate::child::python::request::AgentRequest;
+use crate::common::agent::{AgentRequest, Interruptible as _, watch_stuck};
 use crate::common::error::{Error, ErrorKind, Result};
-
-/// How long after an interruption it is repeated, because code may swallow it; then twice
-/// as long each time. It is not repeated soon, because it would hit the cleanup that the
-/// first one started.
-const REPEAT_AFTER: Duration = Duration::from_secs(5);
 
 /// How long an interpreter may take to stop making its only object, once nobody waits for
 /// that object, before the interpreter is killed.
@@ -103,44 +97,17 @@ where
     }
 }
 
-/// Waits for the answer to a request whose caller does not wait. If it is stuck for
-/// `kill`, it is interrupted, unless it has been already; if it is stuck for as long
-/// again, its interpreter is killed. A request that waits behind another is not stuck.
+/// Waits for the answer to a request whose caller does not wait; see [`watch_stuck`].
 async fn finish(
     mut sent: SentRequest,
     kill: Option<Duration>,
-    mut is_interrupted: bool,
+    is_interrupted: bool,
 ) -> Result<Bytes> {
-    let interpreter = Arc::clone(&sent.interpreter);
-    let id = sent.id;
-    let mut repeat_after = REPEAT_AFTER;
-    let mut was_running = interpreter.is_running(id);
-    let mut stuck_at = kill.map(|grace| Instant::now() + grace);
-    loop {
-        let next = Instant::now() + repeat_after;
-        let wake_at = stuck_at.map_or(next, |at| at.min(next));
-        if let Ok(answer) = timeout_at(wake_at, sent.answer()).await {
-            return answer;
-        }
-        let is_running = interpreter.is_running(id);
-        match kill.filter(|_| stuck_at.is_some_and(|at| at <= Instant::now())) {
-            Some(_) if is_running && was_running && is_interrupted => {
-                interpreter.kill();
-                stuck_at = None;
-            }
-            Some(grace) => {
-                if is_running && was_running {
-                    interpreter.interrupt(id);
-                    is_interrupted = true;
-                }
-                was_running = is_running;
-                stuck_at = Some(Instant::now() + grace);
-            }
-            None => {
-                interpreter.interrupt(id);
-                repeat_after *= 2;
-            }
-        }
+    let (interpreter, id) = (Arc::clone(&sent.interpreter), sent.id);
+    tokio::select! {
+        biased;
+        answer = sent.answer() => answer,
+        never = watch_stuck(&*interpreter, id, kill, is_interrupted) => match never {},
     }
 }
 

@@ -2,26 +2,64 @@
 //!
 //! No setting that a caller forgot starts a second interpreter: an object that is made
 //! without settings goes into the one that runs, and is refused where there are several.
+//! Each has a number in its daemon, counted from 1, which is part of its objects' ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::child::object::CallScope;
-use crate::child::python::interpreter::RunningInterpreter;
+use crate::child::python::interpreter::{NewInterpreter, RunningInterpreter};
 use crate::child::python::object::of;
 use crate::child::python::start::{AgentLimits, START, start};
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition, PythonSource};
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::{Death, Error, ErrorKind, Result};
+use crate::common::handshake::DaemonMessage;
 use crate::common::value::Handle;
 
-/// The interpreters of each daemon in this process, in the order of their starts.
-static RUNNING: std::sync::Mutex<Option<HashMap<Uuid, Vec<InterpreterEntry>>>> =
+/// The interpreters of each daemon in this process.
+static RUNNING: std::sync::Mutex<Option<HashMap<Uuid, DaemonInterpreters>>> =
     std::sync::Mutex::new(None);
+
+/// The interpreters of a daemon.
+#[derive(Default)]
+pub(super) struct DaemonInterpreters {
+    /// In the order of their starts.
+    entries: Vec<InterpreterEntry>,
+    /// How many have been started.
+    last: u64,
+    pub(super) by_number: HashMap<u64, Weak<RunningInterpreter>>,
+    /// Those that ended while somebody wanted them.
+    pub(super) dead: HashSet<u64>,
+    /// Those that the parent uses.
+    pub(super) held: HashMap<u64, Arc<RunningInterpreter>>,
+    /// Where the parent is told of them, if it may have a door.
+    pub(super) owner: Option<UnboundedSender<OwnerMessage>>,
+}
+
+/// What the parent is told, and descriptors for it.
+pub(crate) type OwnerMessage = (DaemonMessage, Vec<OwnedFd>);
+
+/// The interpreters of a daemon, for a moment.
+pub(super) fn interpreters<T>(daemon: Uuid, act: impl FnOnce(&mut DaemonInterpreters) -> T) -> T {
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    act(running.get_or_insert_with(HashMap::new).entry(daemon).or_default())
+}
+
+/// Forgets a daemon that has ended.
+pub(super) fn forget(daemon: Uuid) {
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let forgotten = running.as_mut().and_then(|running| running.remove(&daemon));
+    drop(running);
+    drop(forgotten);
+}
 
 /// One interpreter, from the moment when its start is decided.
 struct InterpreterEntry {
@@ -82,8 +120,13 @@ pub(super) async fn pick(
     let InterpreterSettings { interpreter, path, kill_when_stuck } = settings;
     let interpreter = Some(interpreter);
     let definition = PythonDefinition { interpreter, path, kill_when_stuck, ..definition.clone() };
-    let started = Arc::new(start(definition, limits).await?);
+    let new = new_interpreter(scope.daemon());
+    let number = new.number;
+    let started = Arc::new(start(definition, limits, new).await?);
     *slot = Arc::downgrade(&started);
+    interpreters(scope.daemon(), |interpreters| {
+        interpreters.by_number.insert(number, Arc::downgrade(&started));
+    });
     Ok(started)
 }
 
@@ -109,14 +152,15 @@ fn interpreter_of(
 }
 
 fn choose(definition: &PythonDefinition, daemon: Uuid) -> Result<InterpreterPick> {
+    interpreters(daemon, |interpreters| choose_among(definition, &mut interpreters.entries))
+}
+
+fn choose_among(
+    definition: &PythonDefinition,
+    entries: &mut Vec<InterpreterEntry>,
+) -> Result<InterpreterPick> {
     let PythonDefinition { interpreter, path, kill_when_stuck, source, .. } = definition;
-    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    let running = running.get_or_insert_with(HashMap::new);
-    for entries in running.values_mut() {
-        entries.retain(InterpreterEntry::is_in_use);
-    }
-    running.retain(|known, entries| *known == daemon || !entries.is_empty());
-    let entries = running.entry(daemon).or_default();
+    entries.retain(InterpreterEntry::is_in_use);
     if *source != PythonSource::Interpreter {
         let same_program = |entry: &&InterpreterEntry| {
             interpreter.as_ref().is_none_or(|wanted| *wanted == entry.settings.interpreter)
@@ -149,6 +193,43 @@ fn choose(definition: &PythonDefinition, daemon: Uuid) -> Result<InterpreterPick
     let locked = Arc::clone(&slot).try_lock_owned().expect("nobody else knows the slot");
     entries.push(InterpreterEntry { settings: settings.clone(), slot });
     Ok(InterpreterPick::New(locked, settings))
+}
+
+/// Numbers an interpreter that is about to start.
+fn new_interpreter(daemon: Uuid) -> NewInterpreter {
+    interpreters(daemon, |interpreters| {
+        interpreters.last += 1;
+        let number = interpreters.last;
+        let on_end = move |is_wanted, program: &str, death: &Death| {
+            ended(daemon, number, is_wanted, program, death);
+        };
+        let has_parent_door = interpreters.owner.is_some();
+        NewInterpreter { number, has_parent_door, on_end: Box::new(on_end) }
+    })
+}
+
+/// Notes that an interpreter has ended, and tells the parent.
+fn ended(daemon: Uuid, number: u64, is_wanted: bool, program: &str, death: &Death) {
+    let held = interpreters(daemon, |interpreters| {
+        interpreters.by_number.remove(&number);
+        if is_wanted {
+            interpreters.dead.insert(number);
+        }
+        if let Some(owner) = &interpreters.owner {
+            let message = DaemonMessage::InterpreterEnded {
+                interpreter: number,
+                program: program.to_owned(),
+                pid: death.pid,
+                status: death.status.known().map(ExitStatusExt::into_raw),
+                stderr: death.stderr.clone(),
+                uptime: death.uptime,
+            };
+            // If nobody reads it, the daemon ends.
+            let _ = owner.send((message, Vec::new()));
+        }
+        interpreters.held.remove(&number)
+    });
+    drop(held);
 }
 
 fn ambiguous(candidates: &[&InterpreterEntry]) -> Error {
@@ -188,7 +269,7 @@ impl InterpreterEntry {
         let running = self.slot.try_lock().ok().and_then(|slot| slot.upgrade());
         let name = &self.settings.interpreter;
         match running {
-            Some(interpreter) => format!("`{name}` (process {})", interpreter.pid),
+            Some(interpreter) => format!("`{name}` (process {})", interpreter.facts().pid),
             None => format!("`{name}` (starting)"),
         }
     }

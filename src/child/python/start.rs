@@ -3,23 +3,25 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixStream;
 use tokio::runtime::Handle as Runtime;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::child::python::agent::{AGENT, BOOTSTRAP};
-use crate::child::python::frames::{FrameReader, FrameWriter};
-use crate::child::python::interpreter::{RunningInterpreter, StartedInterpreter, last_words};
-use crate::child::python::marshal::{AgentFrame, Item, encode, no_handles};
+use crate::child::python::interpreter::{NewInterpreter, RunningInterpreter, StartedInterpreter};
 use crate::child::python::pick_interpreter::pick_interpreter;
+use crate::common::agent::{
+    AgentFrame, AgentRequest, FrameReader, FrameWriter, encode, last_words, no_handles,
+};
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition};
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::{InterpreterProcess as Process, keeper};
+use crate::common::transport::LaneSocket;
 use crate::common::value::Value;
 
 /// How long an interpreter may take to become ready, by default.
@@ -44,17 +46,19 @@ pub(super) struct AgentLimits {
 pub(super) async fn start(
     definition: PythonDefinition,
     limits: AgentLimits,
+    new: NewInterpreter,
 ) -> Result<RunningInterpreter> {
     let runtime = Runtime::current();
     // On the keeper: its thread lives as long as the process, and nobody drops its tasks
     // halfway, so a task there ends whatever it has started.
-    let starting = keeper()?.spawn(launch(definition, limits, runtime));
+    let starting = keeper()?.spawn(launch(definition, limits, new, runtime));
     starting.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Spawn, "internal error in oad")))
 }
 
 async fn launch(
     definition: PythonDefinition,
     limits: AgentLimits,
+    new: NewInterpreter,
     runtime: Runtime,
 ) -> Result<RunningInterpreter> {
     let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, .. } = definition;
@@ -70,18 +74,20 @@ async fn launch(
     let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
     let program = chosen.map_err(|_| Error::new(ErrorKind::Spawn, "internal error in oad"))??;
     let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
-    let (process, sockets) = Process::start(&program, &arguments)?;
+    let doors = if new.has_parent_door { 2 } else { 1 };
+    let (process, sockets) = Process::start(&program, &arguments, 2 * doors)?;
     let pid = process.pid();
+    let mut sockets = sockets.into_iter();
     // The sockets belong to the runtime of the daemon's calls.
     let opened = {
         let _entered = runtime.enter();
-        let [requests, urgent] = sockets;
-        UnixStream::from_std(requests)
-            .and_then(|requests| Ok([open(requests), open(UnixStream::from_std(urgent)?)]))
+        let mut next = || open(sockets.next().expect("two were asked for"), &runtime);
+        next().and_then(|requests| Ok([requests, next()?]))
     };
+    let parent_door = sockets.next().zip(sockets.next()).map(<[OwnedFd; 2]>::from);
     let greeted = match opened {
         Err(error) => Err(failed(&program, &format!("its sockets cannot be used: {error}"))),
-        Ok([(mut incoming, requests), (_, urgent)]) => {
+        Ok([(mut incoming, requests), urgent]) => {
             let greeting = greet(&mut incoming, &requests, &program, &path, limits);
             let greeted = timeout_at(deadline, greeting).await;
             greeted
@@ -112,15 +118,23 @@ async fn launch(
         }
     };
     debug!(pid, program = %program.display(), "an interpreter has started");
-    let started =
-        StartedInterpreter { process, program, version, since, incoming, requests, urgent };
-    Ok(RunningInterpreter::new(started, kill_when_stuck, runtime))
+    let started = StartedInterpreter {
+        process,
+        program,
+        version,
+        since,
+        incoming,
+        requests,
+        urgent,
+        parent_door,
+    };
+    Ok(RunningInterpreter::new(started, new, kill_when_stuck, runtime))
 }
 
 /// Must be called within the runtime of the socket.
-fn open(socket: UnixStream) -> (FrameReader, FrameWriter) {
-    let (reader, writer) = socket.into_split();
-    (FrameReader::new(reader), FrameWriter::start(writer))
+fn open(socket: OwnedFd, runtime: &Runtime) -> io::Result<(FrameReader, FrameWriter)> {
+    let socket = LaneSocket::new(socket);
+    Ok((FrameReader::new(&socket)?, FrameWriter::new(socket, runtime.clone())))
 }
 
 /// The first words, and the version that they tell: its version, the agent's text, the
@@ -136,18 +150,14 @@ async fn greet(
         |error: io::Error| failed(program, &format!("it exited or is not Python: {error}"));
     let first = incoming.frame().await.map_err(broken)?;
     let version = check_version(program, &first)?;
-    requests.send(&[], encode(&AGENT.as_str().into(), &mut no_handles)?)?;
-    let path = Value::List(
-        path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>().into(),
-    );
-    let hello = Item::dict([
-        ("depth", (limits.depth as u64).into()),
-        ("limit", (limits.message as u64).into()),
-        ("daemon", Process::parent().into()),
-        ("path", path.into()),
-    ]);
-    let hello = AgentFrame::new(1, "hello", hello);
-    requests.send(&[], hello.encode(&mut no_handles)?)?;
+    requests.send_value(&encode(&AGENT.as_str().into(), &mut no_handles)?);
+    let path = path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>();
+    let hello = AgentRequest::new("hello")
+        .with("depth", limits.depth as u64)
+        .with("limit", limits.message as u64)
+        .with("daemon", Process::parent())
+        .with("path", Value::List(path.into()));
+    requests.send(hello.frame(&mut no_handles)?, || Ok((1, ())))?;
     let answer = incoming.frame().await.map_err(broken)?;
     match AgentFrame::decode(&answer) {
         Ok(answer) if answer.word == "value" => Ok(version),

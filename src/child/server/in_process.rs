@@ -6,18 +6,25 @@
 
 use std::future::{pending, ready};
 use std::io;
+use std::os::fd::OwnedFd;
 
-use tokio::io::{BufReader, split};
+use tokio::io::{BufReader, WriteHalf, split};
 use tokio::sync::oneshot;
 
 use crate::child::host::record_panic_locations;
-use crate::child::server::lifeline::{
-    ORPHANED_GRACE, read_end_requests, ready_message, report_ending,
-};
+use crate::child::server::lifeline::{ORPHANED_GRACE, ready_message};
+use crate::child::server::owner::{Owner, OwnerWriter, read_requests};
 use crate::child::server::{Services, build_server, new_host, shut_down};
 use crate::child::service::{ControlService, Logs};
 use crate::common::handshake::{DaemonMessage, read_hello, write_frame};
 use crate::common::transport::{BoundListener, IoStream};
+
+/// No descriptors are passed within a process.
+impl OwnerWriter for WriteHalf<IoStream> {
+    async fn tell(&mut self, message: &DaemonMessage, _: Vec<OwnedFd>) -> io::Result<()> {
+        write_frame(self, message).await
+    }
+}
 
 /// Serves one client until the lifeline asks it to end.
 ///
@@ -50,7 +57,7 @@ pub(crate) async fn serve_in_process(
     write_frame(&mut writer, &ready_message(endpoint)).await?;
 
     let reading = async {
-        read_end_requests(&mut reader, &host).await;
+        read_requests(&mut reader, &host).await;
         // The last handle on the daemon was dropped.
         host.ending().request(ORPHANED_GRACE.min(hello.grace));
         pending().await
@@ -58,7 +65,7 @@ pub(crate) async fn serve_in_process(
     tokio::select! {
         () = shut_down(&host, server, &traffic, stop, ready(())) => {}
         () = reading => {}
-        () = report_ending(&mut writer, &host) => {}
+        () = Owner::of(&host, hello.doors).report(&mut writer) => {}
     }
     Ok(())
 }

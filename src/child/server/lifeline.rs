@@ -5,22 +5,23 @@
 //! stop it from working.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, AsyncWrite, BufReader, split};
+use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use crate::child::host::{Drained, Host};
+use crate::child::host::Host;
+use crate::child::server::owner::{Owner, OwnerWriter, read_requests};
 use crate::common::handshake::{
-    DaemonMessage, Hello, PROTOCOL_VERSION, ParentMessage, read_frame, read_hello, write_failure,
-    write_frame,
+    DaemonMessage, Hello, PROTOCOL_VERSION, frame_bytes, read_hello, write_failure, write_frame,
 };
 use crate::common::process::{InheritedLifeline, Wrappers, kill_descendants, kill_self, silence};
-use crate::common::transport::{Endpoint, remove_directory};
+use crate::common::transport::{Endpoint, remove_directory, send_descriptors};
 
 /// How long the parent may take to send its hello, which it has ready before it starts
 /// the daemon.
@@ -36,7 +37,7 @@ const WATCHDOG: Duration = Duration::from_millis(250);
 
 /// What the lifeline thread needs to report that the daemon is ready and to end it, or
 /// the reason why the daemon could not start.
-pub(super) type StartResult = Result<(Host, Endpoint, Duration), String>;
+pub(super) type StartResult = Result<(Host, Owner, Endpoint, Duration), String>;
 
 /// Starts the lifeline thread.
 pub(super) fn spawn(
@@ -76,7 +77,7 @@ async fn run(
 ) -> io::Result<()> {
     let parent = lifeline.watch_parent();
     let wrappers = lifeline.wrappers();
-    let (reader, mut writer) = split(tokio::net::UnixStream::from_std(lifeline.stream)?);
+    let (reader, mut writer) = tokio::net::UnixStream::from_std(lifeline.stream)?.into_split();
     let mut reader = BufReader::new(reader);
     let hello = match tokio::time::timeout(HELLO_TIMEOUT, read_hello(&mut reader)).await?? {
         Some(Ok(hello)) => hello,
@@ -92,7 +93,7 @@ async fn run(
     let transport = hello.transport.clone();
     // Cannot fail: the receiver is the server, which lives as long as the process.
     let _ = hello_sender.send(hello);
-    let (host, endpoint, grace) = match started.await {
+    let (host, owner, endpoint, grace) = match started.await {
         Ok(Ok(started)) => started,
         Ok(Err(message)) => {
             return write_frame(&mut writer, &DaemonMessage::Failed { message }).await;
@@ -113,7 +114,7 @@ async fn run(
             }
         };
         tokio::select! {
-            () = read_end_requests(&mut reader, &host) => {}
+            () = read_requests(&mut reader, &host) => {}
             () = death => {}
         }
         // The parent is dead or has closed its end. From now on the object's output would
@@ -136,7 +137,7 @@ async fn run(
     tokio::select! {
         () = reading => {}
         () = signals => {}
-        () = report_ending(&mut writer, &host) => {}
+        () = owner.report(&mut writer) => {}
         () = watchdog => {}
     }
     kill_everything(transport.directory(), &wrappers)
@@ -147,25 +148,17 @@ pub(super) fn ready_message(endpoint: Endpoint) -> DaemonMessage {
     DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint }
 }
 
-/// Reads the parent's requests to end until it closes its end of the lifeline.
-pub(super) async fn read_end_requests(reader: &mut (impl AsyncBufRead + Unpin), host: &Host) {
-    while let Ok(Some(ParentMessage::End { grace })) = read_frame(reader).await {
-        host.ending().request(grace);
+/// The first byte of a frame takes the descriptors along.
+impl OwnerWriter for OwnedWriteHalf {
+    async fn tell(&mut self, message: &DaemonMessage, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        if !descriptors.is_empty() {
+            let mut line = frame_bytes(message)?;
+            let sent = send_descriptors((*self).as_ref(), &line, &descriptors).await?;
+            line.drain(..sent);
+            return self.write_all(&line).await;
+        }
+        write_frame(self, message).await
     }
-}
-
-/// Reports the shutdown to the parent, first that it has begun and then how it went.
-/// Never returns. Write errors are ignored: if the parent is gone, there is nobody to
-/// report to.
-pub(super) async fn report_ending(writer: &mut (impl AsyncWrite + Unpin), host: &Host) {
-    let deadline = host.ending().requested().await;
-    let grace = deadline.saturating_duration_since(Instant::now());
-    let calls = host.calls() as u64;
-    let _ = write_frame(writer, &DaemonMessage::Terminating { grace, calls }).await;
-    let Drained { abandoned, dropped } = host.ending().drained().await;
-    let _ = write_frame(writer, &DaemonMessage::Leaving { abandoned, dropped }).await;
-    host.ending().set_reported();
-    std::future::pending().await
 }
 
 /// Waits for one of the signals that ask a program to end.

@@ -8,6 +8,7 @@
 
 mod in_process;
 mod lifeline;
+mod owner;
 mod services;
 
 pub(crate) use in_process::serve_in_process;
@@ -30,6 +31,7 @@ use tonic_health::pb::health_server::HealthServer;
 
 use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations};
 use crate::child::server::lifeline::StartResult;
+use crate::child::server::owner::{Owner, release_interpreters};
 use crate::child::service::{
     ControlService, HealthService, Logs, ObjectsService, authentication, serve_lanes,
 };
@@ -156,7 +158,8 @@ async fn serve(
     };
     let server = tokio::spawn(server);
     // Cannot fail: the lifeline thread lives as long as the process.
-    let _ = start_sender.send(Ok((host.clone(), endpoint, hello.grace)));
+    let owner = Owner::of(&host, hello.doors);
+    let _ = start_sender.send(Ok((host.clone(), owner, endpoint, hello.grace)));
 
     // Daemons that the objects started end on their own, within their own time.
     shut_down(&host, server, &traffic, stop, children_gone()).await;
@@ -170,7 +173,7 @@ async fn serve(
 /// Returns the host of a daemon, which can make Rust and Python objects.
 fn new_host(hello: &Hello) -> Host {
     #[cfg(feature = "python")]
-    set_python(python::make);
+    set_python(&python::Python);
     Host::new(hello.daemon, hello.depth_limit, hello.message_limit)
 }
 
@@ -223,6 +226,7 @@ async fn shut_down<T>(
 async fn drop_objects(host: Host) -> bool {
     let (dropped, all_dropped) = oneshot::channel();
     let thread = std::thread::Builder::new().name("oad-drop".to_owned()).spawn(move || {
+        release_interpreters(&host);
         host.drop_objects();
         // The receiver is gone if this took too long.
         let _ = dropped.send(());

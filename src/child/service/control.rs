@@ -36,12 +36,12 @@ impl Control for ControlService {
         &self,
         _: Request<pb::InfoRequest>,
     ) -> Result<Response<pb::InfoResponse>, Status> {
-        let objects =
-            self.host.objects().into_iter().map(|(handle, description, root)| pb::ObjectInfo {
-                handle: Some(handle_to_pb(&handle)),
-                r#type: description.name.to_owned(),
-                root,
-            });
+        let objects = self.host.objects().await.into_iter();
+        let objects = objects.map(|(handle, root)| pb::ObjectInfo {
+            r#type: handle.type_name().to_owned(),
+            handle: Some(handle_to_pb(&handle)),
+            root,
+        });
         Ok(Response::new(pb::InfoResponse {
             daemon: self.host.daemon().to_string(),
             pid: std::process::id(),

@@ -27,7 +27,7 @@ impl HealthService {
         HealthService { host, services }
     }
 
-    fn subject(&self, service: &str) -> Result<HealthSubject, Status> {
+    async fn subject(&self, service: &str) -> Result<(HealthSubject, ObjectHealth), Status> {
         let object = service.strip_prefix(SERVICE_NAME).and_then(|rest| rest.strip_prefix('/'));
         let subject = match object {
             None if service.is_empty() || service == SERVICE_NAME => HealthSubject::Root,
@@ -40,9 +40,9 @@ impl HealthService {
             }
             Some(number) => HealthSubject::Object(number.parse().map_err(|_| no_such_object())?),
         };
-        match self.host.health(subject) {
+        match self.host.health(subject).await {
             ObjectHealth::Unknown => Err(no_such_object()),
-            _ => Ok(subject),
+            health => Ok((subject, health)),
         }
     }
 }
@@ -55,15 +55,15 @@ impl HealthRpcs for HealthService {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        let subject = self.subject(&request.get_ref().service)?;
-        Ok(Response::new(response(self.host.health(subject))))
+        let (_, health) = self.subject(&request.get_ref().service).await?;
+        Ok(Response::new(response(health)))
     }
 
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let subject = self.subject(&request.get_ref().service)?;
+        let (subject, _) = self.subject(&request.get_ref().service).await?;
         let changes = self.host.watch_health(subject).map(|health| Ok(response(health)));
         Ok(Response::new(changes.boxed()))
     }

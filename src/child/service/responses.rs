@@ -3,8 +3,10 @@
 use std::future::Future;
 
 use crate::child::host::{Created, DescriptionSource, HandleGuard, Host, MethodResult, SessionId};
-use crate::child::object::{DynamicDescription, DynamicMethod};
-use crate::common::definition::{InterpreterFacts, Method, Parameter, Receiver, TypeDescription};
+use crate::common::definition::{
+    DynamicDescription, DynamicMethod, InterpreterFacts, Method, Parameter, Receiver,
+    TypeDescription,
+};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::{exception_to_pb, handle_from_pb, handle_to_pb, pb, value_to_pb};
 

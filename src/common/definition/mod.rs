@@ -1,7 +1,9 @@
 //! How to create an object, and how to operate on one.
 
+mod dynamic_description;
 mod type_description;
 
+pub(crate) use dynamic_description::{DynamicDescription, DynamicMethod};
 pub use type_description::{Method, Parameter, Receiver, TypeDescription};
 
 use std::time::Duration;

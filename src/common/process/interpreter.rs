@@ -37,12 +37,16 @@ pub(crate) struct InterpreterProcess {
 }
 
 impl InterpreterProcess {
-    /// Starts `program` with one end of each of two socket pairs, whose descriptor
-    /// numbers are its last arguments; returns the other ends, which do not block.
+    /// Starts `program` with one end of each of some socket pairs, whose descriptor
+    /// numbers are its last arguments; returns the other ends.
     ///
     /// Must be called on the keeper's thread: the signal that it gets when this process
     /// dies is bound to the thread that started it.
-    pub(crate) fn start(program: &Path, arguments: &[&OsStr]) -> Result<(Self, [UnixStream; 2])> {
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[&OsStr],
+        sockets: usize,
+    ) -> Result<(Self, Vec<OwnedFd>)> {
         let failed = |what: &str, error: io::Error| {
             Error::new(
                 ErrorKind::Spawn,
@@ -50,20 +54,20 @@ impl InterpreterProcess {
             )
             .because(error)
         };
-        let pair = || UnixStream::pair().map_err(|error| failed("a socket pair: ", error));
-        let ((first, their_first), (second, their_second)) = (pair()?, pair()?);
-        for ours in [&first, &second] {
-            ours.set_nonblocking(true).map_err(|error| failed("a socket pair: ", error))?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..sockets {
+            let pair = UnixStream::pair().map_err(|error| failed("a socket pair: ", error))?;
+            ours.push(OwnedFd::from(pair.0));
+            theirs.push(OwnedFd::from(pair.1));
         }
-        let theirs = [OwnedFd::from(their_first), OwnedFd::from(their_second)];
-        let numbers = theirs.each_ref().map(OwnedFd::as_raw_fd);
+        let numbers: Vec<_> = theirs.iter().map(OwnedFd::as_raw_fd).collect();
         let parent = rustix::process::getpid();
         let marker = Marker::of_interpreter();
         let (variable, value) = marker.variable();
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .args(numbers.map(|number| number.to_string()))
+            .args(numbers.iter().map(ToString::to_string))
             .env(variable, value)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -73,7 +77,7 @@ impl InterpreterProcess {
             command.env(SAFE_PATH, "oad");
         }
         let prepare = move || {
-            for number in numbers {
+            for &number in &numbers {
                 // SAFETY: `theirs` are open until the child has been started, and the
                 // child has a copy of all descriptors.
                 #[allow(unsafe_code)]
@@ -87,7 +91,7 @@ impl InterpreterProcess {
                 false => Err(io::ErrorKind::NotFound.into()),
             }
         };
-        // SAFETY: what runs between fork and exec makes four system calls, and neither
+        // SAFETY: what runs between fork and exec makes a few system calls, and neither
         // allocates nor takes a lock. The standard library has no safe way to hand a
         // descriptor down by its number, nor to set the death signal.
         #[allow(unsafe_code)]
@@ -104,7 +108,7 @@ impl InterpreterProcess {
         end_at_exit(marker);
         let output = Output::relay(process.id(), stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
-        Ok((InterpreterProcess { pid, pidfd, marker, output }, [first, second]))
+        Ok((InterpreterProcess { pid, pidfd, marker, output }, ours))
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -5,6 +5,7 @@
 //! this module.
 
 mod connect;
+mod descriptors;
 mod directory;
 mod endpoint;
 mod lane_preface;
@@ -14,6 +15,8 @@ mod stream;
 mod token;
 
 pub(crate) use connect::connect;
+#[cfg_attr(not(feature = "python"), allow(unused_imports))]
+pub(crate) use descriptors::{DescriptorReader, send_descriptors};
 pub(crate) use directory::{Directory, Lock, remove_directory};
 pub use endpoint::Endpoint;
 pub(crate) use lane_preface::send_preface;

@@ -83,7 +83,8 @@ impl Client {
         let thread = ConnectionThread::new();
         tokio::spawn(thread.clone().watch(reader.read(responses)));
         let runtime = Runtime::current();
-        Ok(Client { channel, outbox, pending, limits, runtime, thread, keeper })
+        let carrier = Arc::new(outbox.clone());
+        Ok(Client { channel, outbox, carrier, pending, limits, runtime, thread, keeper })
     }
 }
 

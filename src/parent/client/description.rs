@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::common::definition::{DynamicDescription, DynamicMethod};
 use crate::common::wire::pb;
 
 /// A description of what an object can do. `Display` shows it like source code.
@@ -77,6 +78,19 @@ impl Description {
             message;
         let methods = methods.into_iter().map(MethodDescription::from_pb).collect();
         Description { type_name: r#type, documentation, methods, interfaces, attributes }
+    }
+}
+
+/// A Python object's.
+impl From<DynamicDescription> for Description {
+    fn from(description: DynamicDescription) -> Self {
+        let DynamicDescription { type_name, documentation, methods, attributes } = description;
+        let method = |method: DynamicMethod| {
+            let DynamicMethod { name, documentation, signature, parameters, returns } = method;
+            MethodDescription { name, documentation, signature, parameters, returns }
+        };
+        let methods = methods.into_iter().map(method).collect();
+        Description { type_name, documentation, methods, interfaces: Vec::new(), attributes }
     }
 }
 

@@ -19,6 +19,7 @@ mod release;
 mod response;
 mod response_reader;
 mod response_source;
+mod session_carrier;
 mod submitted;
 mod upload;
 
@@ -27,8 +28,12 @@ pub(crate) use arguments::CallParts;
 pub(crate) use authorized_channel::AuthorizedChannel;
 pub use description::{Description, MethodDescription};
 pub(crate) use limits::{CallOptions, Limits};
+#[cfg(feature = "python")]
+pub(crate) use pending::{Carrier, ClaimedCall, Expected, PendingCall, PendingCalls};
 pub(crate) use response::Response;
 pub(crate) use submitted::Submitted;
+#[cfg(feature = "python")]
+pub(crate) use submitted::TIMEOUT_REPORT_DELAY;
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,7 +57,8 @@ use crate::common::wire::{
     CHUNK_SIZE, Outbox, arguments_to_pb, handle_from_pb, pb, target_to_pb, too_large,
 };
 use crate::parent::client::connection_thread::ConnectionThread;
-use crate::parent::client::pending::PendingCalls;
+#[cfg(not(feature = "python"))]
+use crate::parent::client::pending::{Carrier, PendingCalls};
 use crate::parent::client::python::{action_to_pb, python_to_pb, returns_to_pb};
 
 /// The caller's end of a session. Cheap to clone.
@@ -60,6 +66,8 @@ use crate::parent::client::python::{action_to_pb, python_to_pb, returns_to_pb};
 pub(crate) struct Client {
     channel: AuthorizedChannel,
     outbox: Outbox<pb::SessionRequest>,
+    /// The same, for operations that are cancelled.
+    carrier: Arc<dyn Carrier>,
     pending: Arc<PendingCalls>,
     limits: Limits,
     /// The runtime of the connection.
@@ -112,7 +120,7 @@ impl Client {
         };
         let submitted = self.submit(Operation::Call(call), arguments, timeout)?;
         if !streams.is_empty() {
-            submitted.send_streams(streams, self.limits.message, &self.runtime);
+            submitted.send_streams(streams, &self.outbox, self.limits.message, &self.runtime);
         }
         Ok(submitted)
     }
@@ -131,7 +139,7 @@ impl Client {
 
     /// Releases an object, without waiting for the response.
     pub(crate) fn release(&self, handle: &Handle) {
-        release::release(&self.pending, &self.outbox, handle, 1);
+        self.carrier.release(&self.pending, handle, 1);
     }
 
     /// Waits until the connection has been read to its end.
@@ -239,7 +247,7 @@ impl Client {
                 _ => {}
             }
         }
-        let submitted = Submitted::register(&self.pending, &self.outbox)?;
+        let submitted = Submitted::register(&self.pending, Arc::clone(&self.carrier))?;
         let id = submitted.id();
         if let Operation::Call(call) = &operation {
             self.pending.with(id, |pending| pending.window = call.credit);

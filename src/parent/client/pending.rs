@@ -1,7 +1,9 @@
 //! The operations that wait for their responses.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -9,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::Inbound;
-use crate::common::wire::pb::session_request::Operation;
-use crate::common::wire::{Outbox, pb};
+use crate::common::value::Handle;
 use crate::parent::client::response::Response;
 use crate::parent::client::upload::Upload;
 
@@ -19,7 +20,7 @@ const MAX_IN_FLIGHT: usize = 65_536;
 
 /// The operations of one session that were sent and have not been answered.
 #[derive(Debug)]
-pub(super) struct PendingCalls {
+pub(crate) struct PendingCalls {
     table: Mutex<PendingTable>,
     failed: CancellationToken,
     /// Cancelled when the connection has been read to its end.
@@ -34,30 +35,57 @@ struct PendingTable {
     calls: HashMap<u64, PendingCall>,
     last_id: u64,
     failed: Option<Error>,
+    /// Cancelled when no operation is in flight.
+    when_empty: Option<CancellationToken>,
 }
 
 /// One operation. Its entry stays until the response has arrived, even if nobody waits
 /// for that or for its items any more, so that the number of operations in flight is
 /// bounded.
 #[derive(Debug, Default)]
-pub(super) struct PendingCall {
+pub(crate) struct PendingCall {
     /// Delivers the response to its waiter.
-    pub(super) response: Option<oneshot::Sender<Result<Response>>>,
+    pub(crate) response: Option<oneshot::Sender<Result<Response>>>,
     /// Where the items go, after it has returned a stream.
-    pub(super) inbound: Option<Arc<Inbound>>,
+    pub(crate) inbound: Option<Arc<Inbound>>,
     /// The streams among its arguments, by number.
     pub(super) uploads: HashMap<u64, Upload>,
     /// Fails it at its deadline.
-    pub(super) timer: Option<AbortHandle>,
+    pub(crate) timer: Option<AbortHandle>,
     /// How many items of a stream may be in flight.
-    pub(super) window: u32,
+    pub(crate) window: u32,
+    /// Its timeout, once that has passed and whoever carries it out has been told.
+    pub(crate) expired: Option<Duration>,
+    /// What its answer is, if the answer does not say so itself.
+    pub(crate) expected: Expected,
+}
+
+/// What the answer to an operation is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Expected {
+    #[default]
+    Value,
+    /// Items of an iterator, and whether it has ended.
+    Items,
+    Description,
+}
+
+/// What carries operations: the session, or the door to an interpreter.
+pub(crate) trait Carrier: fmt::Debug + Send + Sync {
+    /// Reports that nobody waits for an operation any more, or for its stream. The other
+    /// end has been told already if the operation `is_expired`.
+    fn cancel(&self, pending: &Arc<PendingCalls>, id: u64, is_expired: bool);
+
+    /// Releases an object `count` times, without waiting for the response. If the daemon
+    /// has ended, so has the object.
+    fn release(&self, pending: &Arc<PendingCalls>, handle: &Handle, count: u64);
 }
 
 /// The id of a new operation, and the receiver of its response.
-pub(super) type RegisteredCall = (u64, oneshot::Receiver<Result<Response>>);
+pub(crate) type RegisteredCall = (u64, oneshot::Receiver<Result<Response>>);
 
 impl PendingCalls {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(PendingCalls {
             table: Mutex::default(),
             failed: CancellationToken::new(),
@@ -72,7 +100,7 @@ impl PendingCalls {
     ///
     /// The reason why the session has failed, if it has; [`ErrorKind::Limit`] if too many
     /// operations are in flight.
-    pub(super) fn register(&self) -> Result<RegisteredCall> {
+    pub(crate) fn register(&self) -> Result<RegisteredCall> {
         let (sender, receiver) = oneshot::channel();
         let mut table = self.table();
         if let Some(error) = &table.failed {
@@ -89,13 +117,20 @@ impl PendingCalls {
 
     /// Returns an id for an operation whose response says nothing, so that nothing is kept
     /// until it arrives. `None` if the session has failed.
-    pub(super) fn unawaited_id(&self) -> Option<u64> {
+    pub(crate) fn unawaited_id(&self) -> Option<u64> {
         let mut table = self.table();
         table.failed.is_none().then(|| table.next_id())
     }
 
+    /// Registers an operation whose response nobody waits for, and returns its id. It
+    /// does not count towards the limit. `None` if the session has failed.
+    pub(crate) fn register_unawaited(&self) -> Option<u64> {
+        let mut table = self.table();
+        table.failed.is_none().then(|| table.insert(PendingCall::default()))
+    }
+
     /// Delivers the response to its waiter; returns it if nobody is waiting.
-    pub(super) fn complete(&self, id: u64, response: Result<Response>) -> Option<Response> {
+    pub(crate) fn complete(&self, id: u64, response: Result<Response>) -> Option<Response> {
         match self.claim(id) {
             Some(claimed) => claimed.complete(response),
             None => response.ok(),
@@ -104,8 +139,11 @@ impl PendingCalls {
 
     /// Removes an operation whose response has arrived from the table. From then on
     /// nothing else can complete it.
-    pub(super) fn claim(&self, id: u64) -> Option<ClaimedCall> {
-        let call = self.table().calls.remove(&id)?;
+    pub(crate) fn claim(&self, id: u64) -> Option<ClaimedCall> {
+        let mut table = self.table();
+        let call = table.calls.remove(&id)?;
+        table.notify_if_empty();
+        drop(table);
         call.timer.as_ref().inspect(|timer| timer.abort());
         Some(ClaimedCall(call))
     }
@@ -114,7 +152,7 @@ impl PendingCalls {
     ///
     /// `change` must return what it removes: the caller's streams and proxies must not be
     /// dropped under the lock, because their drops release objects.
-    pub(super) fn with<T>(&self, id: u64, change: impl FnOnce(&mut PendingCall) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, id: u64, change: impl FnOnce(&mut PendingCall) -> T) -> Option<T> {
         let mut table = self.table();
         // If there is no such operation, the lock is released before `change` and its
         // captures are dropped.
@@ -124,22 +162,24 @@ impl PendingCalls {
 
     /// Whether this process is a copy, made by `fork`, of the one that opened the
     /// session.
-    pub(super) fn is_forked_copy(&self) -> bool {
+    pub(crate) fn is_forked_copy(&self) -> bool {
         self.owner != std::process::id()
     }
 
     /// Refuses every new operation with `error`, or with the first error that was given.
     /// Operations in flight may still complete.
-    pub(super) fn refuse(&self, error: &Error) {
+    pub(crate) fn refuse(&self, error: &Error) {
         self.table().failed.get_or_insert_with(|| error.clone());
     }
 
     /// Refuses every new operation, and fails those in flight.
-    pub(super) fn fail(&self, error: &Error) {
+    pub(crate) fn fail(&self, error: &Error) {
         let (calls, error) = {
             let mut table = self.table();
             let error = table.failed.get_or_insert_with(|| error.clone()).clone();
-            (std::mem::take(&mut table.calls), error.advise("the call may have been carried out"))
+            let calls = std::mem::take(&mut table.calls);
+            table.notify_if_empty();
+            (calls, error.advise("the call may have been carried out"))
         };
         self.failed.cancel();
         for call in calls.into_values() {
@@ -149,41 +189,50 @@ impl PendingCalls {
     }
 
     /// Waits until [`fail`](PendingCalls::fail) is called.
-    pub(super) async fn failed(&self) {
+    pub(crate) async fn failed(&self) {
         self.failed.cancelled().await;
     }
 
-    pub(super) fn set_drained(&self) {
+    pub(crate) fn set_drained(&self) {
         self.drained.cancel();
     }
 
     /// Waits until the connection has been read to its end.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         self.drained.cancelled().await;
     }
 
     /// Cancels an operation, and fails it with `error` if somebody still waits.
-    pub(super) fn abandon(
-        &self,
-        id: u64,
-        outbox: &Outbox<pb::SessionRequest>,
-        error: Option<Error>,
-    ) {
+    pub(crate) fn abandon(self: &Arc<Self>, id: u64, carrier: &dyn Carrier, error: Option<Error>) {
         let Some(call) = self.with(id, std::mem::take) else { return };
         if call.response.is_none() && call.inbound.is_none() {
             return;
         }
         call.timer.as_ref().inspect(|timer| timer.abort());
-        // Some chunks of a detached message may have been sent; the cancel covers those.
-        let _ = outbox.withdraw(id);
-        outbox.send(pb::SessionRequest {
-            id,
-            operation: Some(Operation::Cancel(pb::Cancel {})),
-            detached: 0,
-        });
+        carrier.cancel(self, id, call.expired.is_some());
         if let Some(error) = error {
             drop(ClaimedCall(call).complete(Err(error)));
         }
+    }
+
+    /// How many operations have not been answered.
+    #[cfg(feature = "python")]
+    pub(crate) fn len(&self) -> usize {
+        self.table().calls.len()
+    }
+
+    /// Whether no operation before this one waits for its answer.
+    #[cfg(feature = "python")]
+    pub(crate) fn is_first(&self, id: u64) -> bool {
+        self.table().calls.keys().min() == Some(&id)
+    }
+
+    /// Cancels the token as soon as no operation is in flight.
+    #[cfg(feature = "python")]
+    pub(crate) fn notify_when_empty(&self, token: CancellationToken) {
+        let mut table = self.table();
+        table.when_empty = Some(token);
+        table.notify_if_empty();
     }
 
     fn table(&self) -> MutexGuard<'_, PendingTable> {
@@ -192,6 +241,14 @@ impl PendingCalls {
 }
 
 impl PendingTable {
+    fn notify_if_empty(&self) {
+        if self.calls.is_empty()
+            && let Some(token) = &self.when_empty
+        {
+            token.cancel();
+        }
+    }
+
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
@@ -206,12 +263,23 @@ impl PendingTable {
 
 /// An operation whose response has arrived and may not have been decoded yet.
 #[derive(Debug)]
-pub(super) struct ClaimedCall(PendingCall);
+pub(crate) struct ClaimedCall(PendingCall);
 
 impl ClaimedCall {
+    #[cfg(feature = "python")]
+    pub(crate) fn expected(&self) -> Expected {
+        self.0.expected
+    }
+
+    /// Its timeout, if that has passed.
+    #[cfg(feature = "python")]
+    pub(crate) fn expired(&self) -> Option<Duration> {
+        self.0.expired
+    }
+
     /// Delivers the response; returns it if nobody is waiting any more. For a call that
     /// has returned a stream, the response is the end of that stream.
-    pub(super) fn complete(self, response: Result<Response>) -> Option<Response> {
+    pub(crate) fn complete(self, response: Result<Response>) -> Option<Response> {
         match (self.0.inbound, self.0.response) {
             (Some(inbound), _) => {
                 inbound.end(response.map(drop));

@@ -19,6 +19,9 @@ pub(crate) enum Response {
     Returned(Value),
     /// A method returned a stream.
     Opened(IncomingItems),
+    /// Items of an iterator, and whether it has ended.
+    #[cfg(feature = "python")]
+    Items(Vec<Value>, bool),
     /// What an object can do.
     Described(Description),
     /// An object was released.
@@ -49,10 +52,12 @@ impl Response {
     }
 
     /// The handles in it, each as often as the daemon has counted it.
-    pub(super) fn handles(&self) -> Vec<Handle> {
+    pub(crate) fn handles(&self) -> Vec<Handle> {
         match self {
             Response::Created(handle, _) => vec![handle.clone()],
             Response::Returned(value) => value.handles(),
+            #[cfg(feature = "python")]
+            Response::Items(items, _) => items.iter().flat_map(Value::handles).collect(),
             Response::Opened(_) | Response::Described(_) | Response::Done => Vec::new(),
         }
     }

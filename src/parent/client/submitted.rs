@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::ItemSource;
 use crate::common::wire::{Outbox, pb};
-use crate::parent::client::pending::PendingCalls;
+use crate::parent::client::pending::{Carrier, PendingCalls};
 use crate::parent::client::release::release_unclaimed;
 use crate::parent::client::response::Response;
 use crate::parent::client::upload::{Upload, UploadChannel};
@@ -20,7 +20,7 @@ use crate::parent::client::upload::{Upload, UploadChannel};
 /// How much longer than its timeout an operation waits for the daemon's own report of the
 /// timeout, which says how far the call had come. That report takes 1 ms or 2 ms, unless
 /// the daemon is stopped or the machine is busy.
-const TIMEOUT_REPORT_DELAY: Duration = Duration::from_millis(40);
+pub(crate) const TIMEOUT_REPORT_DELAY: Duration = Duration::from_millis(40);
 
 /// An operation that was sent; a future of its response. Dropping it cancels the
 /// operation.
@@ -29,7 +29,7 @@ pub(crate) struct Submitted {
     id: u64,
     receiver: oneshot::Receiver<Result<Response>>,
     pending: Arc<PendingCalls>,
-    outbox: Outbox<pb::SessionRequest>,
+    carrier: Arc<dyn Carrier>,
     state: SubmittedState,
 }
 
@@ -45,21 +45,18 @@ impl Submitted {
     /// # Errors
     ///
     /// As [`PendingCalls::register`].
-    pub(super) fn register(
-        pending: &Arc<PendingCalls>,
-        outbox: &Outbox<pb::SessionRequest>,
-    ) -> Result<Self> {
+    pub(crate) fn register(pending: &Arc<PendingCalls>, carrier: Arc<dyn Carrier>) -> Result<Self> {
         let (id, receiver) = pending.register()?;
         Ok(Submitted {
             id,
             receiver,
             pending: Arc::clone(pending),
-            outbox: outbox.clone(),
+            carrier,
             state: SubmittedState::Waiting,
         })
     }
 
-    pub(super) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
@@ -68,14 +65,14 @@ impl Submitted {
     /// The timer runs on `keeper`, because neither the waiter's runtime nor that of the
     /// connection may be driven at the moment.
     pub(super) fn expire_after(&self, timeout: Duration, keeper: &Runtime) {
-        let (id, pending, outbox) = (self.id, Arc::clone(&self.pending), self.outbox.clone());
+        let (id, pending, carrier) = (self.id, Arc::clone(&self.pending), self.carrier.clone());
         let timer = keeper.spawn(async move {
             tokio::time::sleep(timeout.saturating_add(TIMEOUT_REPORT_DELAY)).await;
             let message = format!("no response within {timeout:?}");
             let advice = "the daemon did not report what became of the call: it may be stopped or \
                           overloaded";
             let error = Error::new(ErrorKind::Timeout, message).advise(advice);
-            pending.abandon(id, &outbox, Some(error));
+            pending.abandon(id, &*carrier, Some(error));
         });
         let handle = timer.abort_handle();
         if self.pending.with(id, |call| call.timer = Some(handle)).is_none() {
@@ -88,12 +85,12 @@ impl Submitted {
     pub(super) fn send_streams(
         &self,
         streams: Vec<ItemSource<'static>>,
+        outbox: &Outbox<pb::SessionRequest>,
         message_limit: usize,
         runtime: &Runtime,
     ) {
         let large = Arc::default();
-        let channel =
-            UploadChannel { id: self.id, outbox: self.outbox.clone(), message_limit, large };
+        let channel = UploadChannel { id: self.id, outbox: outbox.clone(), message_limit, large };
         let start =
             |(source, number)| (number, Upload::start(runtime, channel.clone(), number, source));
         let uploads = streams.into_iter().zip(0..).map(start).collect();
@@ -126,8 +123,8 @@ impl Drop for Submitted {
         self.receiver.close();
         match self.receiver.try_recv() {
             // The response arrived before the drop, and was not read.
-            Ok(response) => release_unclaimed(&self.pending, &self.outbox, response.ok()),
-            Err(_) => self.pending.abandon(self.id, &self.outbox, None),
+            Ok(response) => release_unclaimed(&self.pending, &*self.carrier, response.ok()),
+            Err(_) => self.pending.abandon(self.id, &*self.carrier, None),
         }
     }
 }
@@ -137,8 +134,9 @@ mod tests {
     use super::*;
 
     fn submitted() -> (Arc<PendingCalls>, Submitted) {
-        let (pending, (outbox, _)) = (PendingCalls::new(), Outbox::new());
-        let submitted = Submitted::register(&pending, &outbox).expect("the session is open");
+        let (pending, (outbox, _)) = (PendingCalls::new(), Outbox::<pb::SessionRequest>::new());
+        let submitted =
+            Submitted::register(&pending, Arc::new(outbox)).expect("the session is open");
         (pending, submitted)
     }
 

@@ -11,14 +11,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+#[cfg(feature = "python")]
+use crate::common::agent::malformed;
 use crate::common::definition::TypeDescription;
 use crate::common::definition::{DAY, Definition, InterpreterFacts, short_name};
 use crate::common::error::{Error, ErrorKind, Result};
+#[cfg(feature = "python")]
+use crate::common::value::Value;
 use crate::common::value::{Handle, MAX_DEPTH};
 use crate::parent::client::{ArgumentsBuilder, CallParts};
 use crate::parent::daemon::Daemon;
 use crate::parent::daemon::backend::StartInProcess;
 use crate::parent::daemon::settings::Settings;
+#[cfg(feature = "python")]
+use crate::parent::door::AgentDoor;
 
 /// A builder of an object in a daemon; `.await` makes it.
 ///
@@ -87,6 +93,16 @@ impl<P> Deref for NotAwaited<P> {
         }
         unreachable!()
     }
+}
+
+/// An object that is about to be made.
+struct Prepared {
+    definition: Definition,
+    /// What is done, in words.
+    making: String,
+    parts: CallParts,
+    location: Location,
+    create_timeout: Option<Duration>,
 }
 
 /// Where the object will live.
@@ -330,13 +346,11 @@ impl<P> Spawn<P> {
         self
     }
 
-    /// Makes the object. The caller wraps the result into a proxy.
-    pub(crate) async fn spawn(self) -> Result<Spawned> {
-        let name = self.definition.short_name().to_owned();
-        let making = format!("making {name}");
+    /// Checks what can be checked before anything is started.
+    fn prepare(self) -> Result<Prepared> {
+        let making = format!("making {}", self.definition.short_name());
         let parts = self.arguments.into_parts().map_err(|error| error.doing(making.as_str()))?;
-        let CallParts { values, keywords, held: _held, streams } = parts;
-        if !streams.is_empty() {
+        if !parts.streams.is_empty() {
             let message = "a constructor cannot take a stream";
             return Err(Error::new(ErrorKind::BadArguments, message)
                 .doing(making)
@@ -344,6 +358,33 @@ impl<P> Spawn<P> {
         }
         let location = check_settings(self.location, self.first_setting)
             .map_err(|error| error.doing(making.as_str()))?;
+        let (definition, create_timeout) = (self.definition, self.create_timeout);
+        Ok(Prepared { definition, making, parts, location, create_timeout })
+    }
+
+    /// Makes a Python object in the interpreter of another one, through its door. Returns
+    /// the object's handle.
+    #[cfg(feature = "python")]
+    pub(crate) async fn make_through(self, door: &AgentDoor, daemon: &Daemon) -> Result<Handle> {
+        let Prepared { definition, making, parts, create_timeout, .. } = self.prepare()?;
+        let CallParts { values, keywords, held: _held, .. } = parts;
+        let made = async {
+            let definition = definition.as_python().cloned().ok_or_else(malformed)?;
+            let arguments = (values, keywords);
+            let submitted = door.create(definition.source, arguments, create_timeout)?;
+            match submitted.await?.into_returned()? {
+                (Value::Handle(handle), None) => Ok(handle),
+                _ => Err(malformed()),
+            }
+        };
+        made.await.map_err(|error: Error| error.doing(making).on(daemon.to_string()))
+    }
+
+    /// Makes the object. The caller wraps the result into a proxy.
+    pub(crate) async fn spawn(self) -> Result<Spawned> {
+        let Prepared { definition, making, parts, location, create_timeout } = self.prepare()?;
+        let name = definition.short_name().to_owned();
+        let CallParts { values, keywords, held: _held, .. } = parts;
         let (daemon, is_new) = match location {
             Location::Within(daemon) => (daemon, false),
             Location::New(settings) => {
@@ -356,8 +397,7 @@ impl<P> Spawn<P> {
         };
         let created = async {
             let arguments = (values, keywords);
-            let submitted =
-                daemon.client().create(&self.definition, arguments, self.create_timeout)?;
+            let submitted = daemon.client().create(&definition, arguments, create_timeout)?;
             submitted.await?.into_created()
         };
         match created.await {

@@ -19,6 +19,7 @@ use crate::common::process::{Child, Program, keeper};
 use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect};
 use crate::parent::client::{Client, Limits};
 use crate::parent::daemon::backend::{Backend, StartInProcess};
+use crate::parent::daemon::doors::Doors;
 use crate::parent::daemon::exit_outcome::ExitOutcome;
 use crate::parent::daemon::lifeline::Lifeline;
 use crate::parent::daemon::supervision::TARGET;
@@ -88,14 +89,23 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
         message_limit: limits.message,
         depth_limit: limits.depth,
         workers,
+        doors: cfg!(feature = "python") && !over_grpc && connection.is_none(),
     };
     let spawned_pid = backend.pid();
     info!(target: TARGET, pid = spawned_pid, name, executable = %label.name, "started");
     let supervisor = Supervisor::start(backend, name.clone(), directory, grace);
+    #[cfg(feature = "python")]
+    let doors = hello.doors.then(|| {
+        let supervisor = supervisor.clone();
+        Doors::new(id, limits, runtime.clone(), move |message| supervisor.tell(message))
+    });
+    #[cfg(not(feature = "python"))]
+    let doors: Option<Doors> = None;
     let kill_guard = KillUnlessReady(Some(&supervisor));
 
     let connected = async {
-        let (pid, endpoint) = shake_hands(lifeline, &hello, &supervisor, &label.name).await?;
+        let shaking = shake_hands(lifeline, doors.clone(), &hello, &supervisor, &label.name);
+        let (pid, endpoint) = shaking.await?;
         let lane = (!over_grpc && connection.is_none()).then_some(pid);
         let connecting =
             open_session(pid, &endpoint, connection, lane, &hello, &supervisor, runtime);
@@ -128,7 +138,7 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
         }
     };
     kill_guard.disarm();
-    keeper()?.spawn(fail_calls_after_exit(client.clone(), supervisor.clone()));
+    keeper()?.spawn(fail_calls_after_exit(client.clone(), doors.clone(), supervisor.clone()));
     let owner = std::process::id();
     let transport = hello.transport;
     Ok(Daemon(Arc::new(DaemonShared {
@@ -138,6 +148,7 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
         endpoint,
         transport,
         client,
+        doors,
         supervisor,
         grace,
         owner,
@@ -165,7 +176,7 @@ fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> 
         })?;
     Ok(LaunchedProcess {
         backend: Backend::Process(child),
-        lifeline: Lifeline::new(IoStream::Unix(lifeline)),
+        lifeline: Lifeline::of_process(lifeline),
         transport,
         directory,
         connection: None,
@@ -183,7 +194,7 @@ fn start_in_process(start: StartInProcess, workers: usize) -> Result<LaunchedPro
     })?;
     Ok(LaunchedProcess {
         backend: Backend::InProcess(server),
-        lifeline: Lifeline::new(lifeline),
+        lifeline: Lifeline::in_process(lifeline),
         transport: Transport::InProcess,
         directory: None,
         connection: Some(connection),
@@ -194,6 +205,7 @@ fn start_in_process(start: StartInProcess, workers: usize) -> Result<LaunchedPro
 /// Sends the hello, waits for the answer, and hands the lifeline to the supervisor.
 async fn shake_hands(
     mut lifeline: Lifeline,
+    doors: Option<Doors>,
     hello: &Hello,
     supervisor: &Supervisor,
     program: &str,
@@ -220,7 +232,7 @@ async fn shake_hands(
     };
     match answer {
         Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => {
-            supervisor.handshake_done(lifeline, pid);
+            supervisor.handshake_done(lifeline, pid, doors);
             Ok((pid, endpoint))
         }
         Some(DaemonMessage::Ready { protocol, .. } | DaemonMessage::OtherVersion { protocol }) => {
@@ -240,6 +252,11 @@ async fn shake_hands(
         Some(DaemonMessage::Terminating { .. } | DaemonMessage::Leaving { .. }) => {
             Err(failed(format!("`{program}` ended before it was ready")))
         }
+        Some(
+            DaemonMessage::Door { .. }
+            | DaemonMessage::NoDoor { .. }
+            | DaemonMessage::InterpreterEnded { .. },
+        ) => Err(failed(format!("`{program}` had an interpreter before it was ready"))),
         // The exit that follows is the better explanation. The start timeout bounds the
         // wait for it.
         None => std::future::pending().await,
@@ -281,7 +298,7 @@ async fn open_session(
 }
 
 /// Waits until the daemon has exited, and then fails every call with the reason.
-async fn fail_calls_after_exit(client: Client, supervisor: Supervisor) {
+async fn fail_calls_after_exit(client: Client, doors: Option<Doors>, supervisor: Supervisor) {
     let outcome = supervisor.exited().await;
     // A daemon that was shut down has answered its last calls, which is worth a wait. A
     // death is reported soon.
@@ -291,9 +308,15 @@ async fn fail_calls_after_exit(client: Client, supervisor: Supervisor) {
     };
     let error = outcome.into_error();
     client.refuse(&error);
+    if let Some(doors) = &doors {
+        doors.refuse(&error);
+    }
     // Responses that were sent before the exit are read first.
     let _ = timeout(patience, client.drained()).await;
     client.fail(&error);
+    if let Some(doors) = &doors {
+        doors.fail(&error).await;
+    }
 }
 
 fn exited_early(label: &Label, outcome: &ExitOutcome) -> Error {

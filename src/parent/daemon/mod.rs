@@ -9,6 +9,7 @@ mod blocked_runtime;
 mod builder;
 #[cfg(feature = "tonic")]
 mod channel;
+mod doors;
 mod exit_outcome;
 mod health;
 mod launch;
@@ -36,14 +37,21 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
+#[cfg(feature = "python")]
+use crate::common::agent::ObjectId;
+#[cfg(feature = "python")]
+use crate::common::definition::InterpreterFacts;
 use crate::common::error::{Error, Result};
 use crate::common::handshake::Transport;
 use crate::common::process::keeper;
 use crate::common::transport::Endpoint;
 use crate::common::value::Handle;
 use crate::parent::client::Client;
+use crate::parent::daemon::doors::Doors;
 use crate::parent::daemon::exit_outcome::ExitOutcome;
 use crate::parent::daemon::supervisor::Supervisor;
+#[cfg(feature = "python")]
+use crate::parent::door::AgentDoor;
 
 /// How long [`Daemon::shutdown`] waits for the response to its RPC before it also asks on
 /// the lifeline, which a busy daemon still reads.
@@ -63,6 +71,9 @@ struct DaemonShared {
     endpoint: Endpoint,
     transport: Transport,
     client: Client,
+    /// The doors to its interpreters, unless calls of Python objects go by the session
+    /// too.
+    doors: Option<Doors>,
     supervisor: Supervisor,
     grace: Duration,
     /// The process that started the daemon. A copy of that process, made by `fork`, does
@@ -167,7 +178,11 @@ impl Daemon {
         let outcome = self.0.supervisor.cleaned_up().await;
         // A caller that has the report must not be able to send anything any more, so
         // this does not wait until the task that fails all calls has run.
-        self.0.client.refuse(&outcome.clone().into_error());
+        let error = outcome.clone().into_error();
+        self.0.client.refuse(&error);
+        if let Some(doors) = &self.0.doors {
+            doors.refuse(&error);
+        }
         match outcome {
             ExitOutcome::ShutDown(report) => Ok(report),
             ExitOutcome::Died(death) => {
@@ -222,6 +237,18 @@ impl Daemon {
     /// daemon.
     pub(crate) fn is_forked_copy(&self) -> bool {
         self.0.owner != std::process::id()
+    }
+
+    /// Returns the door to the interpreter of a Python object; `None` if its calls go by
+    /// the session. The object must be kept until this returns.
+    #[cfg(feature = "python")]
+    pub(crate) async fn door(
+        &self,
+        object: &Handle,
+        facts: &InterpreterFacts,
+    ) -> Option<AgentDoor> {
+        let id = ObjectId::of(object.id())?;
+        self.0.doors.as_ref()?.open(id.interpreter, facts).await
     }
 
     pub(crate) fn client(&self) -> &Client {

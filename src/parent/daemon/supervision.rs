@@ -5,6 +5,10 @@
 //! it. The task then sends the request, waits for the grace, kills, reaps, removes the
 //! directory, and kills what was left behind. Each of these steps is a `tracing` event.
 
+#[cfg(feature = "python")]
+use std::os::unix::process::ExitStatusExt as _;
+#[cfg(feature = "python")]
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +21,7 @@ use crate::common::error::{DeadProcess, Death, Status};
 use crate::common::handshake::{DaemonMessage, ParentMessage, write_frame};
 use crate::common::transport::Directory;
 use crate::parent::daemon::backend::Backend;
+use crate::parent::daemon::doors::Doors;
 use crate::parent::daemon::exit_outcome::ExitOutcome;
 use crate::parent::daemon::lifeline::Lifeline;
 use crate::parent::daemon::shutdown_report::ShutdownReport;
@@ -54,8 +59,12 @@ pub(super) enum LifePhase {
 /// What the task is asked to do.
 #[derive(Debug)]
 pub(super) enum SupervisorCommand {
-    /// The handshake is done: this is the lifeline, and the daemon's own pid.
-    HandshakeDone(Lifeline, u32),
+    /// The handshake is done: this is the lifeline, the daemon's own pid, and the doors
+    /// to its interpreters, if it has any.
+    HandshakeDone(Lifeline, u32, Option<Doors>),
+    /// Tell the daemon something.
+    #[cfg(feature = "python")]
+    Tell(ParentMessage),
     /// End the daemon.
     End { grace: Duration, since: Instant },
     /// Kill the process.
@@ -73,6 +82,7 @@ pub(super) struct Supervision {
     started: Instant,
     grace: Duration,
     lifeline: Option<Lifeline>,
+    doors: Option<Doors>,
     ending: Option<EndInProgress>,
     report: EndReport,
     wrapper: Wrapper,
@@ -97,6 +107,9 @@ struct EndReport {
     calls: Option<u64>,
     /// How many of them were cut off; it is in the daemon's last message.
     abandoned: Option<u64>,
+    /// How many calls that it knows nothing of were cut off when their interpreters
+    /// ended.
+    cut_off: u64,
     /// Whether its objects were all dropped.
     dropped: bool,
 }
@@ -127,6 +140,7 @@ impl Supervision {
             started: Instant::now(),
             grace,
             lifeline: None,
+            doors: None,
             ending: None,
             report: EndReport::default(),
             wrapper: Wrapper::Running,
@@ -185,8 +199,16 @@ impl Supervision {
 
     async fn handle_command(&mut self, command: SupervisorCommand) {
         match command {
-            SupervisorCommand::HandshakeDone(lifeline, pid) => {
+            #[cfg(feature = "python")]
+            SupervisorCommand::Tell(message) => {
+                if let Some(Lifeline { writer, .. }) = &mut self.lifeline {
+                    // As below.
+                    let _ = write_frame(writer, &message).await;
+                }
+            }
+            SupervisorCommand::HandshakeDone(lifeline, pid, doors) => {
                 self.lifeline = Some(lifeline);
+                self.doors = doors;
                 if self.backend.watch_daemon(pid) {
                     let wrapper = std::mem::replace(&mut self.pid, pid);
                     info!(target: TARGET, pid, wrapper, name = self.name, "started by a wrapper");
@@ -228,17 +250,61 @@ impl Supervision {
             Some(DaemonMessage::Terminating { grace, calls }) => {
                 // Somebody else may have asked it to end, with a grace of their own.
                 self.begin_end(grace, Instant::now());
-                self.report.calls = Some(calls);
+                self.report.calls = Some(calls + self.direct_calls());
+                if let Some(doors) = &self.doors {
+                    doors.drain();
+                }
                 let Supervision { pid, name, .. } = &self;
                 info!(target: TARGET, pid, name, "terminating");
             }
             Some(DaemonMessage::Leaving { abandoned, dropped }) => {
-                self.report.abandoned = Some(abandoned);
+                self.report.abandoned = Some(abandoned + self.report.cut_off + self.direct_calls());
                 self.report.dropped = dropped;
             }
+            #[cfg(feature = "python")]
+            Some(message) => self.handle_door_message(message),
+            #[cfg(not(feature = "python"))]
             Some(_) => {}
             None => self.lifeline = None,
         }
+    }
+
+    #[cfg(feature = "python")]
+    fn handle_door_message(&mut self, message: DaemonMessage) {
+        let Some(doors) = &self.doors else { return };
+        match message {
+            DaemonMessage::Door { interpreter, kill_when_stuck, sockets_passed } => {
+                let mut descriptors = (0..sockets_passed)
+                    .filter_map(|_| self.lifeline.as_mut().and_then(Lifeline::take_descriptor));
+                let sockets = descriptors.next().zip(descriptors.next());
+                doors.arrived(interpreter, kill_when_stuck, sockets.map(Into::into));
+            }
+            DaemonMessage::NoDoor { interpreter } => doors.ended(interpreter, None),
+            DaemonMessage::InterpreterEnded {
+                interpreter,
+                program,
+                pid,
+                status,
+                stderr,
+                uptime,
+            } => {
+                if self.ending.is_some() {
+                    self.report.cut_off += doors.in_flight_of(interpreter) as u64;
+                }
+                let status = status.map_or(Status::Discarded, |status| {
+                    Status::Known(ExitStatus::from_raw(status))
+                });
+                let whose = DeadProcess::Interpreter;
+                let death = Death { whose, pid, status, stderr, uptime };
+                doors.ended(interpreter, Some((&program, death)));
+            }
+            _ => {}
+        }
+    }
+
+    /// How many calls the daemon knows nothing of.
+    fn direct_calls(&self) -> u64 {
+        self.doors.as_ref().map_or(0, |doors| doors.in_flight() as u64)
     }
 
     fn kill(&mut self) {

@@ -6,8 +6,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::instrument::WithSubscriber as _;
 
+#[cfg(feature = "python")]
+use crate::common::handshake::ParentMessage;
 use crate::common::transport::Directory;
 use crate::parent::daemon::backend::Backend;
+use crate::parent::daemon::doors::Doors;
 use crate::parent::daemon::exit_outcome::ExitOutcome;
 use crate::parent::daemon::lifeline::Lifeline;
 use crate::parent::daemon::supervision::{LifePhase, Supervision, SupervisorCommand};
@@ -16,8 +19,8 @@ use crate::parent::daemon::supervision::{LifePhase, Supervision, SupervisorComma
 #[derive(Clone, Debug)]
 pub(super) struct Supervisor {
     pid: u32,
-    /// Unbounded, because a daemon's life has only a few commands, and some are sent from
-    /// a drop, which may not wait.
+    /// Unbounded, because a daemon's life has only a few commands, and so has that of
+    /// each interpreter; some are sent from a drop, which may not wait.
     commands: mpsc::UnboundedSender<SupervisorCommand>,
     phase: watch::Receiver<LifePhase>,
 }
@@ -38,9 +41,16 @@ impl Supervisor {
         Supervisor { pid, commands, phase }
     }
 
-    /// Hands over the lifeline after the handshake, and the daemon's own pid.
-    pub(super) fn handshake_done(&self, lifeline: Lifeline, pid: u32) {
-        self.send(SupervisorCommand::HandshakeDone(lifeline, pid));
+    /// Hands over the lifeline after the handshake, the daemon's own pid, and the doors
+    /// to its interpreters.
+    pub(super) fn handshake_done(&self, lifeline: Lifeline, pid: u32, doors: Option<Doors>) {
+        self.send(SupervisorCommand::HandshakeDone(lifeline, pid, doors));
+    }
+
+    /// Tells the daemon something on the lifeline, from anywhere and without waiting.
+    #[cfg(feature = "python")]
+    pub(super) fn tell(&self, message: ParentMessage) {
+        self.send(SupervisorCommand::Tell(message));
     }
 
     /// Asks the daemon to end within `grace`, counted from `since`.

@@ -340,9 +340,7 @@ impl PreparedCall {
             let CallContext { proxy, action, name, returns } = &context;
             let operation =
                 Operation { action: *action, name: name.to_string(), returns: *returns };
-            let client = proxy.daemon().client();
-            let arguments = (values, keywords);
-            Ok((client.call(proxy.handle(), &operation, arguments, streams, options)?, held))
+            Ok((proxy.submit(operation, (values, keywords), streams, options)?, held))
         });
         match submitted {
             Ok((submitted, _held)) => Ok(SentCall { submitted, context, _held }),

@@ -49,11 +49,14 @@ pub use typed_proxy::{TypedProxy, read_typed};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::common::definition::{InterpreterFacts, short_name};
+use crate::common::definition::{CallArgs, InterpreterFacts, Operation, short_name};
 use crate::common::error::{Error, Result};
+use crate::common::stream::ItemSource;
 use crate::common::value::Handle;
-use crate::parent::client::{Description, Response};
+use crate::parent::client::{CallOptions, Description, Response, Submitted};
 use crate::parent::daemon::Daemon;
+#[cfg(feature = "python")]
+use crate::parent::door::AgentDoor;
 
 /// A proxy of an object in a daemon.
 ///
@@ -68,6 +71,10 @@ struct ObjectLease {
     daemon: Daemon,
     handle: Handle,
     origin: Origin,
+    /// Whether the handle came through the interpreter's door, so that it is given back
+    /// there.
+    #[cfg(feature = "python")]
+    is_direct: bool,
 }
 
 /// The kind of an object, and what the parent knows of where it lives.
@@ -77,6 +84,9 @@ enum Origin {
         /// The name in messages, if it is better than the name of the type.
         display_name: Option<String>,
         interpreter: Arc<InterpreterFacts>,
+        /// The way to it, unless that is the session.
+        #[cfg(feature = "python")]
+        door: Option<AgentDoor>,
     },
 }
 
@@ -117,23 +127,98 @@ impl Proxy {
         let explain = |error: Error| {
             error.doing(format!("describing {}", self.display_name())).on(self.daemon().to_string())
         };
-        let submitted = self.daemon().client().describe(self.handle()).map_err(explain)?;
+        let submitted = self.submit_describe().map_err(explain)?;
         submitted.await.and_then(Response::into_description).map_err(explain)
     }
 
+    /// The proxy of an object whose handle came over the session.
     fn new(daemon: Daemon, handle: Handle, origin: Origin) -> Self {
-        Proxy(Arc::new(ObjectLease { daemon, handle, origin }))
+        Proxy(Arc::new(ObjectLease {
+            daemon,
+            handle,
+            origin,
+            #[cfg(feature = "python")]
+            is_direct: false,
+        }))
     }
 
     /// The proxy of an object that a call of this one has returned.
     fn sibling(&self, handle: Handle) -> Self {
-        let origin = match &self.0.origin {
-            Origin::Rust => Origin::Rust,
-            Origin::Python { interpreter, .. } => {
-                Origin::Python { display_name: None, interpreter: Arc::clone(interpreter) }
+        let daemon = self.daemon().clone();
+        match &self.0.origin {
+            Origin::Rust => Proxy::new(daemon, handle, Origin::Rust),
+            Origin::Python {
+                interpreter,
+                #[cfg(feature = "python")]
+                door,
+                ..
+            } => {
+                let origin = Origin::Python {
+                    display_name: None,
+                    interpreter: Arc::clone(interpreter),
+                    #[cfg(feature = "python")]
+                    door: door.clone(),
+                };
+                #[cfg(feature = "python")]
+                if door.is_some() {
+                    let lease = ObjectLease { daemon, handle, origin, is_direct: true };
+                    return Proxy(Arc::new(lease));
+                }
+                Proxy::new(daemon, handle, origin)
             }
-        };
-        Proxy::new(self.daemon().clone(), handle, origin)
+        }
+    }
+
+    /// The same proxy, which nobody else has yet, with more known of it.
+    #[cfg(feature = "python")]
+    fn of_origin(mut self, origin: Origin) -> Self {
+        if let Some(lease) = Arc::get_mut(&mut self.0) {
+            lease.origin = origin;
+        }
+        self
+    }
+
+    /// The same proxy, which nobody else has yet, with another name in messages.
+    #[cfg(feature = "python")]
+    fn displayed_as(mut self, name: Option<String>) -> Self {
+        if let Some(ObjectLease { origin: Origin::Python { display_name, .. }, .. }) =
+            Arc::get_mut(&mut self.0)
+        {
+            *display_name = name;
+        }
+        self
+    }
+
+    /// The way to the object's interpreter, unless that is the session.
+    #[cfg(feature = "python")]
+    fn door(&self) -> Option<&AgentDoor> {
+        match &self.0.origin {
+            Origin::Python { door, .. } => door.as_ref(),
+            Origin::Rust => None,
+        }
+    }
+
+    /// Sends an operation on the object.
+    fn submit(
+        &self,
+        operation: Operation,
+        arguments: CallArgs,
+        streams: Vec<ItemSource<'static>>,
+        options: CallOptions,
+    ) -> Result<Submitted> {
+        #[cfg(feature = "python")]
+        if let Some(door) = self.door() {
+            return door.call(self.handle(), operation, arguments, options);
+        }
+        self.daemon().client().call(self.handle(), &operation, arguments, streams, options)
+    }
+
+    fn submit_describe(&self) -> Result<Submitted> {
+        #[cfg(feature = "python")]
+        if let Some(door) = self.door() {
+            return door.describe(self.handle());
+        }
+        self.daemon().client().describe(self.handle())
     }
 
     /// The name in messages: the one that the caller knows, the object's own, if it is a
@@ -151,9 +236,16 @@ impl Drop for ObjectLease {
     fn drop(&mut self) {
         // In a copy made by `fork`, the locks may be held by threads that do not exist
         // there.
-        if !self.daemon.is_forked_copy() {
-            self.daemon.client().release(&self.handle);
+        if self.daemon.is_forked_copy() {
+            return;
         }
+        #[cfg(feature = "python")]
+        if self.is_direct
+            && let Origin::Python { door: Some(door), .. } = &self.origin
+        {
+            return door.release(&self.handle, 1);
+        }
+        self.daemon.client().release(&self.handle);
     }
 }
 

@@ -342,14 +342,23 @@ impl<P> PythonBuilder<P> {
         let arguments = refused.map_or(arguments, ArgumentsBuilder::refused);
         let display_name = display_name(&definition.source);
         let spawn = spawn.defined_as(Definition::python(definition), arguments);
+        if let Some((beside, door)) =
+            beside.as_ref().and_then(|beside| Some((beside, beside.door()?)))
+        {
+            let handle = spawn.make_through(door, beside.daemon()).await?;
+            return Ok(PythonProxy::new(beside.sibling(handle).displayed_as(display_name)));
+        }
         let Spawned { daemon, handle, interpreter } = spawn.spawn().await?;
         drop(beside);
         let interpreter = interpreter.ok_or_else(|| {
             let message = "the daemon did not report the interpreter of a Python object";
             Error::new(ErrorKind::Protocol, message).on(daemon.to_string())
         })?;
-        let origin = Origin::Python { display_name, interpreter: interpreter.into() };
-        Ok(PythonProxy::new(Proxy::new(daemon, handle, origin)))
+        // The object is not released before the proxy exists.
+        let object = Proxy::new(daemon.clone(), handle.clone(), Origin::Rust);
+        let door = daemon.door(&handle, &interpreter).await;
+        let origin = Origin::Python { display_name, interpreter: interpreter.into(), door };
+        Ok(PythonProxy::new(object.of_origin(origin)))
     }
 }
 

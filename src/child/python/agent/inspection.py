@@ -12,6 +12,8 @@ SCALARS = (type(None), bool, int, float, complex, str, bytes)
 # for ever, so no other type ever has one of their ids.
 SCALAR_IDS = frozenset(map(id, SCALARS))
 INT_ID = id(int)
+# Values of these types are small whatever they are.
+SMALL_IDS = frozenset(map(id, (type(None), bool, float, complex)))
 # The longest name that is sent. A class or a function may have one of any length.
 NAME_LIMIT = 1000
 

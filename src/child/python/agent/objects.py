@@ -3,10 +3,11 @@
 import itertools
 
 from agent.failure import Failure
+from agent.inspection import type_name
 
 
 class ObjectTable:
-    """The objects whose handles the daemon holds, each with the count of its handles there."""
+    """The objects whose handles somebody holds, each with the counts of its handles by door."""
 
     def __init__(self):
         self.counter = itertools.count(1)
@@ -20,32 +21,48 @@ class ObjectTable:
             raise Failure('no_such_object', 'the interpreter has no object {!r}'.format(number))
         return entry.object
 
-    def keep(self, sent):
+    def keep(self, sent, door):
         for number, x in sent:
             entry = self.kept.get(number)
             if entry is None:
                 entry = self.kept[number] = KeptObject(x)
                 self.numbers[id(x)] = number
-            entry.count += 1
+            entry.counts[door] += 1
 
-    def release(self, number, count):
+    def release(self, door, number, count):
+        """Gives back some of a door's handles, or if the count is 0 those of both."""
         entry = self.kept.get(number)
         if entry is None:
             return
-        entry.count -= count or entry.count
-        if entry.count <= 0:
+        counts = entry.counts
+        if count:
+            counts[door] -= count
+        else:
+            counts[:] = (0, 0)
+        if counts[0] <= 0 and counts[1] <= 0:
             # In this order: the id is free for another object as soon as the last reference is
             # gone.
             del self.numbers[id(entry.object)]
             del self.kept[number]
 
+    def listed(self):
+        """The number, the type and the count of handles of each object.
+
+        No code of the objects runs, so this may be called on another thread.
+        """
+        kept = list(self.kept.items())
+        return [
+            (number, type_name(type(entry.object)), sum(entry.counts)) for number, entry in kept
+        ]
+
 
 class KeptObject:
     """An object that stays; `failure` is what its iteration raises next."""
 
-    __slots__ = ('count', 'failure', 'object')
+    __slots__ = ('counts', 'failure', 'object')
 
     def __init__(self, x):
         self.object = x
-        self.count = 0
+        # Of the daemon's door and of its parent's.
+        self.counts = [0, 0]
         self.failure = None

@@ -10,12 +10,14 @@ from agent.decoding import Decoding
 from agent.description import described
 from agent.encoding import MODES, Encoding
 from agent.failure import Failure, Interrupted, attempt
-from agent.inspection import type_name
+from agent.inspection import INT_ID, SCALAR_IDS, SMALL_IDS
 from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
 from agent.objects import ObjectTable
 from agent.operators import OPERATORS, operand_count
 from agent.wire import FRAME_LIMIT
 
+# An integer below is small in any form.
+SMALL_INT = 1 << 63
 BATCH_SECONDS = 0.002
 BATCH_BYTES = 65536
 
@@ -43,13 +45,15 @@ class Operations:
         self.limit = FRAME_LIMIT
         self.scripts = []
         self.by_name = {
-            'hello': self.hello, 'make': self.make, 'call': self.call, 'get': self.get,
-            'set': self.set, 'delete': self.delete, 'operate': self.operate,
-            'iterate': self.iterate, 'describe': self.describe, 'objects': self.listing,
+            'hello': self.hello, 'make': self.make, 'get': self.get, 'set': self.set,
+            'delete': self.delete, 'operate': self.operate, 'iterate': self.iterate,
+            'describe': self.describe, 'objects': self.listing,
         }
 
     def perform(self, operation, payload):
         """The encoded result, and the objects to be kept for it."""
+        if operation == 'call':
+            return self.call(payload)
         function = self.by_name.get(operation)
         if function is None:
             raise Failure('no_such_operation', 'there is no operation {!r}'.format(operation))
@@ -58,8 +62,7 @@ class Operations:
             raise Failure('bad_arguments', message)
         mode = payload.get('returns', 'default')
         if mode not in MODES:
-            message = '`returns` must be one of {}, not {!r}'.format(', '.join(MODES), mode)
-            raise Failure('bad_arguments', message)
+            raise unknown_mode(mode)
         encoding = Encoding(self.objects, mode, self.depth, self.limit)
         return function(payload, encoding), encoding.sent
 
@@ -133,12 +136,36 @@ class Operations:
         place = next((place for place in places if first in place.__dict__), builtins)
         return reach(place, name)
 
-    def call(self, payload, encoding):
-        x = self.target(payload)
-        args, kwargs = self.arguments(payload)
-        if payload.get('name') is not None:
-            x = reach(x, payload['name'])
-        return encoding.top(x(*args, **kwargs))
+    def call(self, payload):
+        """Calls an object or one of its attributes.
+
+        It is what is asked for most, so plain arguments and plain small results are not looked
+        at any further.
+        """
+        if type(payload) is not tuple or len(payload) != 5:
+            raise Failure('bad_arguments', 'the payload of a call must be a tuple of 5')
+        target, name, args, kwargs, mode = payload
+        x = self.objects.find(target)
+        if mode not in MODES:
+            raise unknown_mode(mode)
+        if type(args) is not list or (kwargs is not None and type(kwargs) is not dict):
+            raise Failure('bad_arguments', '`args` must be a list, and `kwargs` a dict')
+        for arg in args:
+            if id(type(arg)) not in SCALAR_IDS:
+                args = self.contents(args)
+                break
+        if name is not None:
+            if type(name) is str and '.' not in name and '\\' not in name:
+                x = getattr(x, name)
+            else:
+                x = reach(x, name)
+        x = x(*args, **self.contents(kwargs)) if kwargs else x(*args)
+        if mode == 'default' or mode == 'value' or mode == 'plain':
+            kind = id(type(x))
+            if kind in SMALL_IDS or (kind == INT_ID and -SMALL_INT < x < SMALL_INT):
+                return x, ()
+        encoding = Encoding(self.objects, mode, self.depth, self.limit)
+        return encoding.top(x), encoding.sent
 
     def get(self, payload, encoding):
         return encoding.top(reach(self.target(payload), required(payload, 'name')))
@@ -199,9 +226,12 @@ class Operations:
         return encoding.encode(described(self.target(payload)))
 
     def listing(self, payload, encoding):
-        kept = list(self.objects.kept.items())
-        rows = [(number, type_name(type(entry.object)), entry.count) for number, entry in kept]
-        return encoding.encode(rows)
+        return encoding.encode(self.objects.listed())
+
+
+def unknown_mode(mode):
+    message = '`returns` must be one of {}, not {!r}'.format(', '.join(MODES), mode)
+    return Failure('bad_arguments', message)
 
 
 def required(payload, key):

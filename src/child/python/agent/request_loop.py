@@ -8,11 +8,12 @@ import sys
 import time
 import traceback
 
+from agent.doors import Door, Inbound, Request, is_tidying, parsed, polling
 from agent.exceptions import ExceptionReport, traceback_of
 from agent.failure import Failure, Interrupted, attempt
 from agent.inspection import bases, is_a, type_name
 from agent.operations import Operations
-from agent.wire import Wire, exit_disconnected, packed, raised_here, split
+from agent.wire import exit_disconnected, packed, split
 
 # A real-time signal has no meaning of its own. The C library takes some at the beginning of
 # their range, and tools take the last ones; nobody uses those between unless asked to.
@@ -21,42 +22,22 @@ END_SECONDS = 0.8
 TAKE_OVER_SECONDS = 0.3
 
 
-class Request:
-    """A request, with all that is needed to resume it after an exception anywhere."""
-
-    def __init__(self, number: 'int', operation: 'str', payload) -> 'None':
-        self.number = number
-        self.operation = operation
-        self.payload = payload
-        self.begun = False
-        self.frame: 'bytes | None' = None
-        self.progress: 'list[int]' = []
-
-
-def is_tidying(request):
-    if request.operation == 'release':
-        return True
-    payload = request.payload
-    is_operator = request.operation == 'operate' and type(payload) is dict
-    return is_operator and payload.get('operator') == 'close'
-
-
 class Agent:
-    """Answers requests in order on the main thread, and listens for interruptions on another."""
+    """Answers requests in order on the main thread, and listens for interruptions on another.
 
-    def __init__(self, fd: 'int', urgent: 'int') -> 'None':
+    One request is carried out at a time, in the order in which they are read from the doors.
+    """
+
+    def __init__(self, *fds: 'int') -> 'None':
         self.pid = os.getpid()
-        self.wire = Wire(fd)
-        self.urgent = Wire(urgent)
+        self.is_copy = False
+        # Whether the agent is told of each fork.
+        self.is_told = hasattr(os, 'register_at_fork')
+        self.doors = [Door(place, *fds[2 * place : 2 * place + 2]) for place in range(len(fds) // 2)]
+        # The one whose request is carried out; no other has a request in its inbox.
+        self.door = self.doors[0]
+        self.inbound = Inbound(self.doors)
         self.operations = Operations()
-        # The current request, and the bytes read beyond it; always assigned together.
-        self.inbox: 'tuple[Request | None, list[bytes]]' = (None, [])
-        self.is_read_out = False
-        # Which thread has a request, by the request's number: the first that claims it, in one
-        # atomic step.
-        self.owners: 'dict[int, str]' = {}
-        # The number of the last answered request. The numbers grow.
-        self.answered = 0
         # The request that runs, and the running request that is to be interrupted.
         self.running: 'Request | None' = None
         self.wanted: 'Request | None' = None
@@ -71,20 +52,12 @@ class Agent:
 
     def listen(self):
         status = os.EX_PROTOCOL
-        parts: 'list[bytes]' = []
+        poll = polling([door.urgent_fd for door in self.doors])
         try:
-            while True:
-                found = split(parts)
-                if found is None:
-                    self.urgent.read(parts)
-                    if not parts[-1]:
-                        status = 0
-                        break
-                    continue
-                body, parts = found
-                _, operation, number = marshal.loads(body)
-                if operation == 'interrupt':
-                    self.interrupt(number)
+            while not self.has_ended(poll):
+                pass
+            # The daemon wants no more.
+            status = 0
         except OSError:
             # The daemon died, which is a normal end.
             status = 0
@@ -92,21 +65,44 @@ class Agent:
             pass
         self.end_from_listener(status)
 
-    def interrupt(self, number):
-        if number <= self.answered:
+    def has_ended(self, poll):
+        """Waits for urgent requests and carries them out; returns whether the daemon's end."""
+        ready = None if poll is None else {fd for fd, _ in poll.poll()}
+        for door in self.doors:
+            if ready is not None and door.urgent_fd not in ready:
+                continue
+            door.urgent.read(door.urgent_parts)
+            if not door.urgent_parts[-1]:
+                if door is self.doors[0]:
+                    return True
+                poll.unregister(door.urgent_fd)
+            found = split(door.urgent_parts)
+            while found is not None:
+                body, door.urgent_parts = found
+                number, operation, payload = marshal.loads(body)
+                if operation == 'interrupt':
+                    self.interrupt(door, payload)
+                elif operation == 'objects':
+                    rows = self.operations.objects.listed()
+                    door.urgent.write(packed(number, 'value', rows), [])
+                found = split(door.urgent_parts)
+        return False
+
+    def interrupt(self, door, number):
+        if number <= door.answered:
             return
-        owner = self.owners.setdefault(number, 'listener')
+        owner = door.owners.setdefault(number, 'listener')
         if owner == 'listener':
-            if number <= self.answered:
+            if number <= door.answered:
                 # The main thread has just answered the request and given it up.
-                del self.owners[number]
+                del door.owners[number]
                 return
-            self.owners[number] = 'answered'
+            door.owners[number] = 'answered'
             message = 'the request was withdrawn before it began'
-            self.wire.write(packed(number, 'failed', ('interrupted', message)), [])
+            door.wire.write(packed(number, 'failed', ('interrupted', message)), [])
         elif owner == 'main':
             running = self.running
-            if running is not None and running.number == number:
+            if running is not None and running.number == number and running.door is door:
                 self.wanted = running
                 signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
 
@@ -158,7 +154,8 @@ class Agent:
                 self.end(self.ending)
             # The listener has begun to end the process.
             time.sleep(END_SECONDS)
-        request, rest = self.inbox
+        door = self.door
+        request, rest = door.inbox
         if request is None:
             self.stray = None
             if not self.receive():
@@ -169,35 +166,37 @@ class Agent:
         self.running = None
         if request.frame:
             self.send(request)
-        self.finish(request)
-        self.inbox = None, rest
-
-    def receive(self):
-        """Reads until there is a request; returns False at the end."""
-        _, parts = self.inbox
-        while not self.is_read_out:
-            found = split(parts)
-            if found is not None:
-                request = parsed(found[0])
-                if request is None:
-                    self.ending = os.EX_PROTOCOL
-                    return False
-                self.inbox = request, found[1]
-                return True
-            self.wire.read(parts)
-            self.is_read_out = parts[-1:] == [b'']
-        if any(parts):
-            self.ending = os.EX_PROTOCOL
-        return False
-
-    def finish(self, request):
-        """Records that a request has been answered."""
         if request.number:
             # In this order: see `interrupt`.
-            self.answered = request.number
-            self.owners.pop(request.number, None)
+            door.answered = request.number
+            door.owners.pop(request.number, None)
         # The listener may still hold the request, if an interruption came too late.
         request.frame = b''
+        door.inbox = None, rest
+
+    def receive(self, is_last=False):
+        """Reads until there is a request; returns False at the end of the daemon's door.
+
+        In the end, what has come through the other door before is still read.
+        """
+        while True:
+            for door in self.doors:
+                found = split(door.inbox[1])
+                if found is not None:
+                    request = parsed(door, found[0])
+                    if request is None:
+                        self.ending = os.EX_PROTOCOL
+                        return False
+                    self.door = door
+                    door.inbox = request, found[1]
+                    return True
+            if self.doors[0].is_read_out:
+                if any(self.doors[0].inbox[1]):
+                    self.ending = os.EX_PROTOCOL
+                if not is_last or not self.inbound.read_at_once():
+                    return False
+            else:
+                self.inbound.read()
 
     def tidy(self):
         """Releases objects and closes iterators, as requested before the end.
@@ -205,18 +204,19 @@ class Agent:
         The listener bounds the time that this takes.
         """
         while True:
-            request, rest = self.inbox
+            door = self.door
+            request, rest = door.inbox
             if request is None:
-                if not self.receive():
+                if not self.receive(is_last=True):
                     return
                 continue
             if is_tidying(request):
                 attempt(lambda request=request: self.answer(request), None)
-            self.inbox = None, rest
+            door.inbox = None, rest
 
     def send(self, request):
         try:
-            self.wire.write(request.frame, request.progress)
+            request.door.wire.write(request.frame, request.progress)
         except OSError as error:
             if not isinstance(error, ConnectionError):
                 exit_disconnected(error)
@@ -228,7 +228,7 @@ class Agent:
         # Set before the request is claimed, so that the listener, when it finds the claim,
         # finds the request here.
         self.running = request
-        if request.number and self.owners.setdefault(request.number, 'main') != 'main':
+        if request.number and request.door.owners.setdefault(request.number, 'main') != 'main':
             return b''
         if request.operation == 'release':
             return self.release(request)
@@ -238,7 +238,8 @@ class Agent:
             except (Failure, Interrupted):
                 raise
             except BaseException as error:
-                self.end_copy(error)
+                if self.is_copy or not self.is_told:
+                    self.end_copy(error)
                 frame, sent = self.raised(request, error), ()
         except Failure as failure:
             details = (failure.code, failure.message)
@@ -246,9 +247,11 @@ class Agent:
         except Interrupted:
             details = ('interrupted', 'the call was interrupted while it ran')
             frame, sent = packed(request.number, 'failed', details), ()
-        self.end_copy(None)
+        if self.is_copy or not self.is_told:
+            self.end_copy(None)
         request.payload = None
-        self.operations.objects.keep(sent)
+        if sent:
+            self.operations.objects.keep(sent, request.door.place)
         return frame
 
     def release(self, request):
@@ -262,7 +265,7 @@ class Agent:
         return packed(request.number, 'value', None) if request.number else b''
 
     def let_go(self, request):
-        self.operations.objects.release(*request.payload)
+        self.operations.objects.release(request.door.place, *request.payload)
 
     def perform(self, request):
         """Runs all of a request that may run the object's code, except `raised`.
@@ -323,6 +326,15 @@ class Agent:
             raise Interrupted()
 
     def flush(self):
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            return
+        except Interrupted:
+            raise
+        except BaseException:
+            # The object may have replaced one by anything; the other is still flushed.
+            pass
         for name in ('stdout', 'stderr'):
             try:
                 stream = getattr(sys, name, None)
@@ -352,7 +364,8 @@ class Agent:
         os._exit(status)
 
     def forked(self):
-        for wire in (self.wire, self.urgent):
+        self.is_copy = True
+        for wire in [wire for door in self.doors for wire in (door.wire, door.urgent)]:
             # Once only: in a copy of the copy the number may be that of one of the object's
             # files.
             fd, wire.fd = wire.fd, None
@@ -365,26 +378,14 @@ INTERRUPTIBLE = frozenset(
 )
 
 
-def parsed(body):
-    """A request, or None if the bytes are not one."""
-    try:
-        number, operation, payload = marshal.loads(body)
-    except (ValueError, EOFError, TypeError) as error:
-        if not raised_here(error):
-            raise
-        return None
-    is_request = type(number) is int and type(operation) is str
-    return Request(number, operation, payload) if is_request else None
-
-
 def wait_until(reached, end):
     while not reached() and time.monotonic() < end:
         time.sleep(0.01)
 
 
-def serve(fd, urgent):
+def serve(*fds):
     """Takes over the main thread for good."""
-    agent = Agent(fd, urgent)
+    agent = Agent(*fds)
     if hasattr(os, 'register_at_fork'):
         os.register_at_fork(after_in_child=agent.forked)
     signal.signal(INTERRUPT_SIGNAL, agent.on_signal)

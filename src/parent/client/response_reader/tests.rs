@@ -23,7 +23,8 @@ fn reader() -> (ResponseReader, FrameStream<pb::SessionRequest>) {
 }
 
 fn register(reader: &ResponseReader) -> Submitted {
-    Submitted::register(&reader.pending, &reader.outbox).expect("the session is open")
+    Submitted::register(&reader.pending, Arc::new(reader.outbox.clone()))
+        .expect("the session is open")
 }
 
 fn response(id: u64, result: Option<Message>, detached: u64) -> pb::SessionResponse {

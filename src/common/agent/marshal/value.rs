@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::child::python::marshal::{AgentHandle, Item, malformed};
+use crate::common::agent::marshal::{AgentHandle, Item, malformed};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{
     Array, ArraySource, Date, DateTime, Decimal, Handle, MAX_DEPTH, Range, Slice, Time, TimeDelta,

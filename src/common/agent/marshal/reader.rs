@@ -1,6 +1,6 @@
 //! From marshal's bytes to items.
 
-use crate::child::python::marshal::{Item, malformed};
+use crate::common::agent::marshal::{Item, malformed};
 use crate::common::error::{Error, Result};
 use crate::common::value::{Complex, List, Value};
 

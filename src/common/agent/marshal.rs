@@ -1,4 +1,4 @@
-//! The frames between a daemon and its Python interpreter: version 2 of CPython's
+//! The frames between a Python interpreter and whoever calls it: version 2 of CPython's
 //! `marshal`, which every interpreter reads and writes in C. Later versions only add
 //! references, and code objects are refused in any. Nothing here trusts what it reads: no
 //! length is trusted before as many bytes are there, and no depth exhausts the stack.
@@ -15,12 +15,13 @@ mod value;
 mod writer;
 
 use reader::MarshalReader;
-use writer::MarshalWriter;
+pub(super) use writer::MarshalWriter;
 
 /// A request to the interpreter, or its answer.
 #[derive(Debug)]
 pub(crate) struct AgentFrame {
     /// The number of the call.
+    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) id: u64,
     /// The operation, or the outcome.
     pub(crate) word: String,
@@ -58,7 +59,7 @@ pub(crate) struct AgentHandle {
 /// # Errors
 ///
 /// Always [`ErrorKind::Protocol`].
-pub(super) fn no_handles(_: &Handle) -> Result<u64> {
+pub(crate) fn no_handles(_: &Handle) -> Result<u64> {
     Err(malformed("a handle where no object can be"))
 }
 
@@ -97,49 +98,6 @@ pub(crate) fn decode(
 // === impl AgentFrame ===
 
 impl AgentFrame {
-    pub(crate) fn new(id: u64, word: impl Into<String>, payload: impl Into<Item>) -> Self {
-        AgentFrame { id, word: word.into(), payload: payload.into() }
-    }
-
-    /// The frame's bytes, without their length.
-    ///
-    /// # Errors
-    ///
-    /// As [`encode`].
-    pub(crate) fn encode(
-        &self,
-        number: &mut impl FnMut(&Handle) -> Result<u64>,
-    ) -> Result<Vec<u8>> {
-        let mut bytes = AgentFrame::head(self.id)?;
-        bytes.extend(AgentFrame::tail(&self.word, &self.payload, number)?);
-        Ok(bytes)
-    }
-
-    /// The bytes before those of [`tail`](AgentFrame::tail).
-    pub(crate) fn head(id: u64) -> Result<Vec<u8>> {
-        let number = &mut no_handles;
-        let mut writer = MarshalWriter::new(number);
-        writer.open_tuple(3)?;
-        writer.value(&id.into())?;
-        Ok(writer.finish())
-    }
-
-    /// All bytes but those of the number, which need not be known yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`encode`].
-    pub(crate) fn tail(
-        word: &str,
-        payload: &Item,
-        number: &mut impl FnMut(&Handle) -> Result<u64>,
-    ) -> Result<Vec<u8>> {
-        let mut writer = MarshalWriter::new(number);
-        writer.text(word)?;
-        writer.item(payload)?;
-        Ok(writer.finish())
-    }
-
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] if the bytes are not a frame.
@@ -152,11 +110,6 @@ impl AgentFrame {
 // === impl Item ===
 
 impl Item {
-    /// A dict with keys of text.
-    pub(crate) fn dict<const N: usize>(entries: [(&str, Item); N]) -> Self {
-        Item::Dict(entries.into_iter().map(|(key, item)| (key.into(), item)).collect())
-    }
-
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] unless the bytes are exactly one marshalled object.

@@ -3,26 +3,31 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::child::python::marshal::Item;
-use crate::child::python::marshal::reader::negate;
+use crate::common::agent::marshal::Item;
+use crate::common::agent::marshal::reader::negate;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Array, ArraySource, Handle, MAX_DEPTH, Packing, Time, Value, Zone};
 
-pub(super) struct MarshalWriter<'a, F> {
+pub(in crate::common::agent) struct MarshalWriter<'a, F> {
     bytes: Vec<u8>,
     number: &'a mut F,
 }
 
 impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
     pub(super) fn new(number: &'a mut F) -> Self {
-        MarshalWriter { bytes: Vec::new(), number }
+        MarshalWriter::after(Vec::new(), number)
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    /// Writes after these bytes.
+    pub(in crate::common::agent) fn after(bytes: Vec<u8>, number: &'a mut F) -> Self {
+        MarshalWriter { bytes, number }
+    }
+
+    pub(in crate::common::agent) fn finish(self) -> Vec<u8> {
         self.bytes
     }
 
-    pub(super) fn item(&mut self, item: &Item) -> Result<()> {
+    pub(in crate::common::agent) fn item(&mut self, item: &Item) -> Result<()> {
         match item {
             Item::Value(value) => {
                 // What follows goes down by recursion.
@@ -51,8 +56,30 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
         items.iter().try_for_each(|item| self.item(item))
     }
 
+    /// The arguments of a call: a list, and a dict or, if there is none, nothing.
+    pub(in crate::common::agent) fn arguments(
+        &mut self,
+        arguments: &[Value],
+        keywords: &[(String, Value)],
+    ) -> Result<()> {
+        let values = arguments.iter().chain(keywords.iter().map(|(_, value)| value));
+        values.clone().try_for_each(|value| value.check_depth(MAX_DEPTH))?;
+        self.values(b'[', arguments)?;
+        if keywords.is_empty() {
+            self.bytes.push(b'N');
+            return Ok(());
+        }
+        self.bytes.push(b'{');
+        for (name, value) in keywords {
+            self.text(name)?;
+            self.value(value)?;
+        }
+        self.bytes.push(b'0');
+        Ok(())
+    }
+
     /// It must not be nested deeper than a value may be.
-    pub(super) fn value(&mut self, value: &Value) -> Result<()> {
+    pub(in crate::common::agent) fn value(&mut self, value: &Value) -> Result<()> {
         match value {
             Value::Null => self.bytes.push(b'N'),
             Value::Bool(bool) => self.bytes.push(if *bool { b'T' } else { b'F' }),
@@ -262,7 +289,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
         self.bytes.extend(float.to_le_bytes());
     }
 
-    pub(super) fn text(&mut self, text: &str) -> Result<()> {
+    pub(in crate::common::agent) fn text(&mut self, text: &str) -> Result<()> {
         self.sized(b'u', text.as_bytes())
     }
 
@@ -272,7 +299,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
         Ok(())
     }
 
-    pub(super) fn open_tuple(&mut self, count: usize) -> Result<()> {
+    pub(in crate::common::agent) fn open_tuple(&mut self, count: usize) -> Result<()> {
         self.open(b'(', count)
     }
 

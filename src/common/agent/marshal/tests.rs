@@ -9,6 +9,8 @@ use proptest::test_runner::TestRunner;
 use uuid::Uuid;
 
 use super::*;
+use crate::common::agent::AgentRequest;
+use crate::common::definition::Operation;
 use crate::common::value::tests::any_value;
 use crate::common::value::{Array, ArraySource, Complex, Date, DateTime, Set, Slice, Time, Zone};
 
@@ -201,9 +203,15 @@ fn depth_is_bounded_both_ways() {
         encode(&value, &mut no_number).expect_err("it is too deep").kind(),
         ErrorKind::TooDeep
     );
-    let frame = AgentFrame::new(1, "call", value);
+    let request = AgentRequest::new("make").with("value", value.clone());
     assert_eq!(
-        frame.encode(&mut no_number).expect_err("it is too deep").kind(),
+        request.frame(&mut no_number).expect_err("it is too deep").kind(),
+        ErrorKind::TooDeep
+    );
+    let operation = Operation::call("f");
+    let request = AgentRequest::of(1, operation, (vec![value], Vec::new())).expect("it is a call");
+    assert_eq!(
+        request.frame(&mut no_number).expect_err("it is too deep").kind(),
         ErrorKind::TooDeep
     );
 }
@@ -249,15 +257,14 @@ fn lists_of_numbers_go_there_and_back_as_they_are_kept() {
 
 #[test]
 fn frames_are_taken_apart() {
-    let payload = Item::dict([
-        ("target", 3u64.into()),
-        ("args", Item::List(vec!["x".into(), Value::Tuple(vec![]).into()])),
-        ("kwargs", Item::dict([])),
-        ("returns", Value::Null.into()),
-    ]);
-    let bytes = AgentFrame::new(7, "call", payload).encode(&mut no_number).expect("it is plain");
-    let frame = AgentFrame::decode(&bytes).expect("it is a frame");
-    assert_eq!((frame.id, frame.word.as_str()), (7, "call"));
+    let request = AgentRequest::new("make")
+        .with("target", 3u64)
+        .with("args", Item::List(vec!["x".into(), Value::Tuple(vec![]).into()]))
+        .with("kwargs", Item::Dict(Vec::new()))
+        .with("returns", Value::Null);
+    let mut frame = request.frame(&mut no_number).expect("it is plain");
+    let frame = AgentFrame::decode(&frame.numbered(7)[4..]).expect("it is a frame");
+    assert_eq!((frame.id, frame.word.as_str()), (7, "make"));
     assert_eq!(
         frame.payload.bool().expect_err("it is not a bool").to_string(),
         "expected a bool, found a dict"

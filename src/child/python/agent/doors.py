@@ -1,0 +1,111 @@
+"""The ways by which requests come."""
+
+import marshal
+import select
+
+from agent.failure import attempt
+from agent.wire import Wire, raised_here
+
+
+class Request:
+    """A request, with all that is needed to resume it after an exception anywhere."""
+
+    __slots__ = ('begun', 'door', 'frame', 'number', 'operation', 'payload', 'progress')
+
+    def __init__(self, door: 'Door', number: 'int', operation: 'str', payload) -> 'None':
+        self.door = door
+        self.number = number
+        self.operation = operation
+        self.payload = payload
+        self.begun = False
+        self.frame: 'bytes | None' = None
+        self.progress: 'list[int]' = []
+
+
+class Door:
+    """A way by which requests come: the daemon has one, and its parent may have one.
+
+    Both number their requests by themselves.
+    """
+
+    def __init__(self, place: 'int', fd: 'int', urgent: 'int') -> 'None':
+        # Which of an object's counts is that of this door.
+        self.place = place
+        self.fd = fd
+        self.wire = Wire(fd)
+        self.urgent_fd = urgent
+        self.urgent = Wire(urgent)
+        self.urgent_parts: 'list[bytes]' = []
+        # The current request, and the bytes read beyond it; always assigned together.
+        self.inbox: 'tuple[Request | None, list[bytes]]' = (None, [])
+        self.is_read_out = False
+        # Which thread has a request, by the request's number: the first that claims it, in one
+        # atomic step.
+        self.owners: 'dict[int, str]' = {}
+        # The number of the last answered request. The numbers grow.
+        self.answered = 0
+
+
+class Inbound:
+    """Reads what comes through the doors into their inboxes."""
+
+    def __init__(self, doors: 'list[Door]') -> 'None':
+        self.doors = doors
+        self.poll = polling([door.fd for door in doors])
+
+    def read(self):
+        """Waits until something has come, and reads it."""
+        if self.poll is None:
+            self.read_door(self.doors[0])
+        else:
+            self.read_ready(self.poll.poll())
+
+    def read_at_once(self):
+        """Reads what has come; returns whether that is anything."""
+        ready = [] if self.poll is None else self.poll.poll(0)
+        self.read_ready(ready)
+        return bool(ready)
+
+    def read_ready(self, ready):
+        for fd, _ in ready:
+            for door in self.doors:
+                if door.fd == fd:
+                    self.read_door(door)
+
+    def read_door(self, door):
+        parts = door.inbox[1]
+        door.wire.read(parts)
+        if parts[-1:] == [b'']:
+            door.is_read_out = True
+            if self.poll is not None:
+                attempt(lambda: self.poll.unregister(door.fd), None)
+
+
+def is_tidying(request):
+    if request.operation == 'release':
+        return True
+    payload = request.payload
+    is_operator = request.operation == 'operate' and type(payload) is dict
+    return is_operator and payload.get('operator') == 'close'
+
+
+def polling(fds):
+    """Waits for any of several descriptors; one alone is waited for by reading it."""
+    if len(fds) < 2:
+        return None
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return poll
+
+
+def parsed(door, body):
+    """A request, or None if the bytes are not one."""
+    try:
+        number, operation, payload = marshal.loads(body)
+    except (ValueError, EOFError, TypeError) as error:
+        if not raised_here(error):
+            raise
+        return None
+    is_request = type(number) is int and type(operation) is str
+    return Request(door, number, operation, payload) if is_request else None

@@ -1,0 +1,214 @@
+//! A request to the agent, before it is sent.
+
+use std::sync::LazyLock;
+
+use uuid::Uuid;
+
+use crate::common::agent::marshal::{Item, MarshalWriter};
+use crate::common::agent::request_frame::RequestFrame;
+use crate::common::definition::{Action, CallArgs, Operation, PythonSource, Returns};
+use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::value::{Handle, Value};
+
+/// The most items that are requested at once.
+pub(crate) const BATCH: usize = 256;
+
+/// An operation of the agent, with its fields.
+#[derive(Debug)]
+pub(crate) struct AgentRequest {
+    operation: &'static str,
+    payload: Payload,
+}
+
+#[derive(Debug)]
+enum Payload {
+    Item(Item),
+    /// What most requests are, as a tuple.
+    Call {
+        target: u64,
+        name: String,
+        arguments: CallArgs,
+        returns: Returns,
+    },
+}
+
+impl AgentRequest {
+    pub(crate) fn new(operation: &'static str) -> Self {
+        AgentRequest { operation, payload: Payload::Item(Item::Dict(Vec::new())) }
+    }
+
+    pub(crate) fn with(mut self, field: &str, item: impl Into<Item>) -> Self {
+        if let Payload::Item(Item::Dict(fields)) = &mut self.payload {
+            fields.push((field.into(), item.into()));
+        }
+        self
+    }
+
+    /// What a caller asks of the object with this number.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadArguments`] unless an attribute is set to exactly one value.
+    pub(crate) fn of(number: u64, operation: Operation, arguments: CallArgs) -> Result<Self> {
+        let Operation { action, name, returns } = operation;
+        let new = |operation| AgentRequest::new(operation).with("target", number);
+        Ok(match action {
+            Action::Call | Action::Iterate => {
+                let payload = Payload::Call { target: number, name, arguments, returns };
+                AgentRequest { operation: "call", payload }
+            }
+            Action::GetAttribute => new("get").with("name", name).returning(returns),
+            Action::SetAttribute => {
+                let [value] = <[Value; 1]>::try_from(arguments.0).map_err(|values| {
+                    let count = values.len();
+                    let message = format!("an attribute is set to one value, not to {count}");
+                    Error::new(ErrorKind::BadArguments, message)
+                })?;
+                new("set").with("name", name).with("value", value)
+            }
+            Action::DeleteAttribute => new("delete").with("name", name),
+            Action::Operate => {
+                let (arguments, keywords) = arguments;
+                let mut operands = vec![Value::Handle(itself(number))];
+                operands.extend(arguments);
+                let request = AgentRequest::new("operate").with("operator", name);
+                let request = request.with("operands", in_order(operands));
+                request.with("names", named(keywords)).returning(returns)
+            }
+        })
+    }
+
+    /// Applies an operator without further operands, and keeps its result.
+    pub(crate) fn operator(number: u64, name: &str, returns: Returns) -> Self {
+        let operands = in_order(vec![Value::Handle(itself(number))]);
+        let request = AgentRequest::new("operate").with("operator", name);
+        request.with("operands", operands).returning(returns)
+    }
+
+    /// Makes an object.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadArguments`] for arguments where none can be.
+    pub(crate) fn make(source: PythonSource, arguments: CallArgs) -> Result<Self> {
+        let (arguments, keywords) = arguments;
+        let make = |kind: &str| AgentRequest::new("make").with("kind", kind);
+        let module = |name: String| if name.is_empty() { Value::Null } else { name.into() };
+        let takes_arguments = matches!(source, PythonSource::Instance { .. } | PythonSource::Value);
+        let has_arguments = !arguments.is_empty() || !keywords.is_empty();
+        if has_arguments && !takes_arguments {
+            return Err(Error::new(ErrorKind::BadArguments, "only an instance takes arguments"));
+        }
+        Ok(match source {
+            PythonSource::Instance { module: from, name } => {
+                let request = make("instance").with("module", module(from)).with("name", name);
+                request.with("args", in_order(arguments)).with("kwargs", named(keywords))
+            }
+            PythonSource::Name { module: from, name } => {
+                make("object").with("module", module(from)).with("name", name)
+            }
+            PythonSource::Module(name) => make("module").with("module", name),
+            PythonSource::File(path) => make("file").with("path", path),
+            PythonSource::Script { source, name } => {
+                make("script").with("source", source).with("name", name)
+            }
+            PythonSource::Value => match <[Value; 1]>::try_from(arguments) {
+                Ok([value]) => make("value").with("value", value),
+                Err(values) => {
+                    let count = values.len();
+                    let message = format!("a Python value is made of one value, not {count}");
+                    return Err(Error::new(ErrorKind::BadArguments, message));
+                }
+            },
+            PythonSource::Interpreter => make("interpreter"),
+        })
+    }
+
+    /// Asks what an object can do.
+    pub(crate) fn describe(number: u64) -> Self {
+        AgentRequest::new("describe").with("target", number)
+    }
+
+    /// Up to `count` items of the iterator with this number.
+    pub(crate) fn items(number: u64, count: usize, returns: Returns) -> Self {
+        let request = AgentRequest::new("iterate").with("target", number);
+        request.with("count", count as i64).returning(returns)
+    }
+
+    /// Gives back `count` handles of the object with this number; 0 gives back all of
+    /// everybody's.
+    pub(crate) fn release(number: u64, count: u64) -> Self {
+        let payload = Item::Value(Value::Tuple(vec![number.into(), count.into()]));
+        AgentRequest { operation: "release", payload: Payload::Item(payload) }
+    }
+
+    /// Interrupts a request.
+    pub(crate) fn interrupt(id: u64) -> Self {
+        AgentRequest { operation: "interrupt", payload: Payload::Item(id.into()) }
+    }
+
+    fn returning(self, returns: Returns) -> Self {
+        self.with("returns", returns_word(returns))
+    }
+
+    /// The bytes of its frame. `number` returns the interpreter's number of an object.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](crate::common::agent::encode), and [`ErrorKind::TooLarge`].
+    pub(crate) fn frame(
+        &self,
+        number: &mut impl FnMut(&Handle) -> Result<u64>,
+    ) -> Result<RequestFrame> {
+        let mut writer = MarshalWriter::after(RequestFrame::head(), number);
+        writer.text(self.operation)?;
+        match &self.payload {
+            Payload::Item(item) => writer.item(item)?,
+            Payload::Call { target, name, arguments: (arguments, keywords), returns } => {
+                writer.open_tuple(5)?;
+                writer.value(&(*target).into())?;
+                match name.as_str() {
+                    "" => writer.value(&Value::Null)?,
+                    name => writer.text(name)?,
+                }
+                writer.arguments(arguments, keywords)?;
+                writer.text(returns_word(*returns))?;
+            }
+        }
+        RequestFrame::of(writer.finish())
+    }
+}
+
+fn returns_word(returns: Returns) -> &'static str {
+    match returns {
+        Returns::Fitting => "default",
+        Returns::Value => "value",
+        Returns::Handle => "handle",
+        Returns::HandleOrNull => "handle_or_null",
+        Returns::Nothing => "nothing",
+        Returns::Plain => "plain",
+    }
+}
+
+/// Arguments by name. The dict around them does not count as a level of their depth.
+fn named(keywords: Vec<(String, Value)>) -> Item {
+    Item::Dict(keywords.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+}
+
+/// Arguments in order. The list around them does not count as a level of their depth.
+fn in_order(arguments: Vec<Value>) -> Item {
+    Item::List(arguments.into_iter().map(Item::Value).collect())
+}
+
+/// Stands for the daemon in the handles of this module's making. No caller can know it.
+static OWN: LazyLock<Uuid> = LazyLock::new(Uuid::new_v4);
+
+/// A handle that means a number in the interpreter that it is sent to.
+pub(crate) fn itself(number: u64) -> Handle {
+    Handle::new(*OWN, number)
+}
+
+/// The number in such a handle; `None` for any handle of a caller's.
+pub(crate) fn number_of(handle: &Handle) -> Option<u64> {
+    (handle.daemon() == *OWN).then(|| handle.id())
+}

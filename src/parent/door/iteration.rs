@@ -1,0 +1,244 @@
+//! Iterations: the items of a Python object, in batches, as the caller allows.
+//!
+//! Each is several requests, made by a task. To the caller it is one operation, in a
+//! table of its own.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use crate::common::agent::{AgentRequest, BATCH, Interruptible as _, malformed};
+use crate::common::definition::{CallArgs, Operation, Returns};
+use crate::common::error::Result;
+use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl};
+use crate::common::value::{Handle, Value};
+use crate::parent::client::{CallOptions, Carrier, Expected, PendingCalls, Response, Submitted};
+use crate::parent::door::AgentDoor;
+use crate::parent::door::deadline::timeout_error;
+
+/// An iteration. It carries its own operation: to cancel that is to abort its task.
+struct Iteration {
+    door: AgentDoor,
+    credit: Arc<Credit>,
+    task: Mutex<Option<AbortHandle>>,
+    /// The request that it begins with.
+    first: u64,
+    has_begun: AtomicBool,
+}
+
+/// Grants the iteration more items, or stops it.
+#[derive(Debug)]
+struct Control {
+    iteration: Arc<Iteration>,
+    id: u64,
+}
+
+/// An object that the iteration has made.
+struct Made {
+    door: AgentDoor,
+    handle: Handle,
+}
+
+/// The iterator. Dropped before its end, it is closed, as a generator is.
+struct KeptIterator {
+    made: Made,
+    is_exhausted: bool,
+}
+
+/// Iterates over what a call returns, or over the object itself. Other calls have their
+/// turns in between.
+pub(super) fn start(
+    door: &AgentDoor,
+    number: u64,
+    operation: Operation,
+    arguments: CallArgs,
+    options: CallOptions,
+) -> Result<Submitted> {
+    let (client, returns) = (&door.0.client, operation.returns);
+    let is_call = !operation.name.is_empty();
+    let request = match is_call {
+        true => {
+            let operation = Operation { returns: Returns::Handle, ..operation };
+            AgentRequest::of(number, operation, arguments)?
+        }
+        false => AgentRequest::operator(number, "iter", Returns::Handle),
+    };
+    // Now, because this is its place in the order.
+    let first = client.send(&request, Expected::Value, door.carrier(), true)?;
+    let iteration = Arc::new(Iteration {
+        door: door.clone(),
+        credit: Arc::new(Credit::new(options.window)),
+        task: Mutex::default(),
+        first: first.id(),
+        has_begun: AtomicBool::new(false),
+    });
+    let carrier = Arc::<Iteration>::clone(&iteration);
+    let submitted = Submitted::register(client.streams(), carrier)?;
+    let id = submitted.id();
+    let running = Arc::clone(&iteration);
+    let task = client.runtime().spawn(async move {
+        let outcome = running.run(id, first, is_call, returns, options.window).await;
+        let response = outcome.map(|()| Response::Done);
+        drop(running.streams().complete(id, response));
+    });
+    *iteration.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+    if let Some(timeout) = options.timeout {
+        expire_after(iteration, id, timeout);
+    }
+    Ok(submitted)
+}
+
+/// Fails an iteration that has not ended in time.
+fn expire_after(iteration: Arc<Iteration>, id: u64, timeout: Duration) {
+    let (streams, client) = (Arc::clone(iteration.streams()), Arc::clone(&iteration.door.0.client));
+    let timer = client.keeper().spawn(async move {
+        tokio::time::sleep(timeout).await;
+        let Iteration { has_begun, first, .. } = &*iteration;
+        let has_begun =
+            has_begun.load(Ordering::Relaxed) || iteration.door.0.client.is_running(*first);
+        let error = timeout_error(timeout, has_begun);
+        iteration.streams().abandon(id, &*iteration, Some(error));
+    });
+    let handle = timer.abort_handle();
+    if streams.with(id, |call| call.timer = Some(handle)).is_none() {
+        // It has ended meanwhile.
+        timer.abort();
+    }
+}
+
+impl Iteration {
+    async fn run(
+        self: &Arc<Self>,
+        id: u64,
+        first: Submitted,
+        is_call: bool,
+        returns: Returns,
+        window: u32,
+    ) -> Result<()> {
+        let mut made = self.made(first.await?)?;
+        self.has_begun.store(true, Ordering::Relaxed);
+        if is_call {
+            let number = self.door.0.client.number_of(&made.handle)?;
+            let iter = AgentRequest::operator(number, "iter", Returns::Handle);
+            made = self.made(self.submit(&iter, Expected::Value)?.await?)?;
+        }
+        let number = self.door.0.client.number_of(&made.handle)?;
+        let mut iterator = KeptIterator { made, is_exhausted: false };
+        let Some(inbound) = self.open(id, window) else { return Ok(()) };
+        loop {
+            let room = self.credit.room().await;
+            let request = AgentRequest::items(number, room.min(BATCH), returns);
+            let response = self.submit(&request, Expected::Items)?.await?;
+            let Response::Items(items, is_exhausted) = response else { return Err(malformed()) };
+            self.credit.spend(items.len());
+            for handle in inbound.push(items)?.iter().flat_map(Value::handles) {
+                self.door.release(&handle, 1);
+            }
+            if is_exhausted {
+                iterator.is_exhausted = true;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Answers the call with the receiving end of the stream; `None` if nobody waits any
+    /// more.
+    fn open(self: &Arc<Self>, id: u64, window: u32) -> Option<Arc<Inbound>> {
+        let inbound = Arc::<Inbound>::default();
+        let opened = self.streams().with(id, |call| {
+            let response = call.response.take()?;
+            call.inbound = Some(Arc::clone(&inbound));
+            Some(response)
+        });
+        let response = opened.flatten()?;
+        let control = Control { iteration: Arc::clone(self), id };
+        let items = IncomingItems::new(Arc::clone(&inbound), Arc::new(control), window);
+        // If the caller has stopped waiting at this very moment, the stream is dropped
+        // here, which stops it.
+        drop(response.send(Ok(Response::Opened(items))));
+        Some(inbound)
+    }
+
+    fn submit(&self, request: &AgentRequest, expected: Expected) -> Result<Submitted> {
+        let client = &self.door.0.client;
+        client.send(request, expected, self.door.carrier(), false)
+    }
+
+    fn made(&self, response: Response) -> Result<Made> {
+        match response {
+            Response::Returned(Value::Handle(handle)) => {
+                Ok(Made { door: self.door.clone(), handle })
+            }
+            _ => Err(malformed()),
+        }
+    }
+
+    fn streams(&self) -> &Arc<PendingCalls> {
+        self.door.0.client.streams()
+    }
+}
+
+impl Carrier for Iteration {
+    fn cancel(&self, streams: &Arc<PendingCalls>, id: u64, _: bool) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+        }
+        // The task does not remove it any more.
+        drop(streams.claim(id));
+    }
+
+    fn release(&self, _: &Arc<PendingCalls>, handle: &Handle, count: u64) {
+        self.door.release(handle, count);
+    }
+}
+
+impl ProducerControl for Control {
+    fn grant(&self, items: u32) {
+        self.iteration.credit.grant(items);
+    }
+
+    fn stop(&self) {
+        // In a copy made by `fork`, the locks may be held by threads that do not exist
+        // there.
+        if !self.iteration.streams().is_forked_copy() {
+            self.iteration.streams().abandon(self.id, &*self.iteration, None);
+        }
+    }
+
+    fn discard(&self, items: &[Value]) {
+        if !self.iteration.streams().is_forked_copy() {
+            items
+                .iter()
+                .flat_map(Value::handles)
+                .for_each(|handle| self.iteration.door.release(&handle, 1));
+        }
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.door.release(&self.handle, 1);
+    }
+}
+
+impl Drop for KeptIterator {
+    fn drop(&mut self) {
+        if self.is_exhausted {
+            return;
+        }
+        let client = &self.made.door.0.client;
+        if let Ok(number) = client.number_of(&self.made.handle) {
+            client.send_unawaited(&AgentRequest::operator(number, "close", Returns::Nothing));
+        }
+    }
+}
+
+impl fmt::Debug for Iteration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iteration").finish_non_exhaustive()
+    }
+}
