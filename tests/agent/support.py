@@ -78,26 +78,33 @@ class Failed(Exception):
 class Daemon:
     """Plays the daemon: starts an interpreter, sends requests, receives answers and output."""
 
-    def __init__(self, python=PYTHON, hello=True, env=None, cwd=None, before=(), path=()):
-        self.socket, theirs = socket.socketpair()
-        self.urgent, urgent = socket.socketpair()
-        self.fd = theirs.fileno()
+    def __init__(
+        self, python=PYTHON, hello=True, env=None, cwd=None, before=(), path=(), doors=1
+    ):
+        pairs = [socket.socketpair() for _ in range(2 * doors)]
+        theirs = [pair[1] for pair in pairs]
+        fds = [end.fileno() for end in theirs]
+        self.socket, self.urgent = pairs[0][0], pairs[1][0]
+        # The parent's ends of its door, if there is one.
+        self.parent = [pair[0] for pair in pairs[2:]]
+        self.fd = fds[0]
         self.socket.settimeout(TIMEOUT)
         environment = dict(os.environ, PYTHONSAFEPATH='oad')
         environment.update(env or {})
         self.process = subprocess.Popen(
             [python]
             + list(before)
-            + ['-u', '-B', '-c', BOOTSTRAP, str(theirs.fileno()), str(urgent.fileno())],
-            pass_fds=[theirs.fileno(), urgent.fileno()],
+            + ['-u', '-B', '-c', BOOTSTRAP]
+            + [str(fd) for fd in fds],
+            pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
             cwd=cwd,
         )
-        theirs.close()
-        urgent.close()
+        for end in theirs:
+            end.close()
         self.output = {'stdout': b'', 'stderr': b''}
         self.drains = [
             threading.Thread(target=self.drain, args=(name,), daemon=True) for name in self.output
@@ -135,8 +142,8 @@ class Daemon:
         self.process.stderr.close()
 
     def close(self):
-        self.socket.close()
-        self.urgent.close()
+        for end in [self.socket, self.urgent] + self.parent:
+            end.close()
 
     def interrupt(self, number):
         self.urgent.sendall(marshal_frame((0, 'interrupt', number)))

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use rustix::process::{Pid, getpid};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle as Runtime;
@@ -49,6 +50,8 @@ struct WriteQueue {
     written: usize,
     /// Nothing more will come.
     is_last: bool,
+    /// In a copy of this process made by `fork`, the socket is still this one's.
+    owner: Pid,
 }
 
 // === impl FrameReader ===
@@ -120,6 +123,7 @@ impl FrameWriter {
             frames: VecDeque::new(),
             written: 0,
             is_last: false,
+            owner: getpid(),
         };
         FrameWriter(Arc::new(WriterShared { runtime, queue: Mutex::new(queue) }))
     }
@@ -231,6 +235,7 @@ impl WriteQueue {
         if self.is_last
             && self.frames.is_empty()
             && let Some(socket) = self.socket.take()
+            && self.owner == getpid()
         {
             socket.close_writing();
         }

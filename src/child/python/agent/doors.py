@@ -2,6 +2,7 @@
 
 import marshal
 import select
+import time
 
 from agent.failure import attempt
 from agent.wire import Wire, raised_here
@@ -51,6 +52,7 @@ class Inbound:
 
     def __init__(self, doors: 'list[Door]') -> 'None':
         self.doors = doors
+        self.by_fd = {door.fd: door for door in doors}
         self.poll = polling([door.fd for door in doors])
 
     def read(self):
@@ -68,14 +70,12 @@ class Inbound:
 
     def read_ready(self, ready):
         for fd, _ in ready:
-            for door in self.doors:
-                if door.fd == fd:
-                    self.read_door(door)
+            self.read_door(self.by_fd[fd])
 
     def read_door(self, door):
         parts = door.inbox[1]
         door.wire.read(parts)
-        if parts[-1:] == [b'']:
+        if not parts[-1]:
             door.is_read_out = True
             if self.poll is not None:
                 attempt(lambda: self.poll.unregister(door.fd), None)
@@ -109,3 +109,8 @@ def parsed(door, body):
         return None
     is_request = type(number) is int and type(operation) is str
     return Request(door, number, operation, payload) if is_request else None
+
+
+def wait_until(reached, end):
+    while not reached() and time.monotonic() < end:
+        time.sleep(0.01)

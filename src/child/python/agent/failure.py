@@ -1,10 +1,11 @@
 """Holds Python objects for a daemon and carries out the daemon's requests.
 
 The daemon, written in Rust, starts this interpreter, sends it this text and drives it over two
-sockets. The main thread reads requests from the first socket and answers them in order. So code
-that must run on a main thread (signal, sqlite3, RLock) does, and no thread has to wake another.
-A second thread reads the second socket, for what cannot wait for its turn: interruptions, and
-the end.
+sockets, its door. Its parent may have a door of its own, two more sockets, which the daemon has
+passed to it. The main thread reads requests from the first socket of each door and answers them
+in order. So code that must run on a main thread (signal, sqlite3, RLock) does, and no thread has
+to wake another. A second thread reads the second sockets, for what cannot wait for its turn:
+interruptions, the list of objects, and the end.
 
 The modules of this folder are joined into one text, in the order of `agent.rs`, without the
 lines that import one from another. They import only the standard library, and they import at

@@ -52,8 +52,6 @@ class Operations:
 
     def perform(self, operation, payload):
         """The encoded result, and the objects to be kept for it."""
-        if operation == 'call':
-            return self.call(payload)
         function = self.by_name.get(operation)
         if function is None:
             raise Failure('no_such_operation', 'there is no operation {!r}'.format(operation))
@@ -145,7 +143,8 @@ class Operations:
         if type(payload) is not tuple or len(payload) != 5:
             raise Failure('bad_arguments', 'the payload of a call must be a tuple of 5')
         target, name, args, kwargs, mode = payload
-        x = self.objects.find(target)
+        entry = self.objects.kept.get(target) if type(target) is int else None
+        x = entry.object if entry is not None else self.objects.find(target)
         if mode not in MODES:
             raise unknown_mode(mode)
         if type(args) is not list or (kwargs is not None and type(kwargs) is not dict):

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 
-from agent.doors import Door, Inbound, Request, is_tidying, parsed, polling
+from agent.doors import Door, Inbound, Request, is_tidying, parsed, polling, wait_until
 from agent.exceptions import ExceptionReport, traceback_of
 from agent.failure import Failure, Interrupted, attempt
 from agent.inspection import bases, is_a, type_name
@@ -30,10 +30,10 @@ class Agent:
 
     def __init__(self, *fds: 'int') -> 'None':
         self.pid = os.getpid()
-        self.is_copy = False
-        # Whether the agent is told of each fork.
-        self.is_told = hasattr(os, 'register_at_fork')
-        self.doors = [Door(place, *fds[2 * place : 2 * place + 2]) for place in range(len(fds) // 2)]
+        # Whether this is a forked copy, and whether the agent is told of each fork.
+        self.is_copy, self.is_told = False, hasattr(os, 'register_at_fork')
+        pairs = zip(fds[::2], fds[1::2])
+        self.doors = [Door(place, *pair) for place, pair in enumerate(pairs)]
         # The one whose request is carried out; no other has a request in its inbox.
         self.door = self.doors[0]
         self.inbound = Inbound(self.doors)
@@ -160,7 +160,10 @@ class Agent:
             self.stray = None
             if not self.receive():
                 self.ending = self.ending or 0
-            return
+                return
+            door = self.door
+            request, rest = door.inbox
+            assert request is not None, 'it has just been received'
         if request.frame is None:
             request.frame = self.answer(request)
         self.running = None
@@ -181,7 +184,8 @@ class Agent:
         """
         while True:
             for door in self.doors:
-                found = split(door.inbox[1])
+                parts = door.inbox[1]
+                found = split(parts) if parts else None
                 if found is not None:
                     request = parsed(door, found[0])
                     if request is None:
@@ -229,6 +233,9 @@ class Agent:
         # finds the request here.
         self.running = request
         if request.number and request.door.owners.setdefault(request.number, 'main') != 'main':
+            if request.operation == 'release':
+                # Withdrawn while the other door's request ran, but no handle may be lost.
+                self.release(request)
             return b''
         if request.operation == 'release':
             return self.release(request)
@@ -287,7 +294,10 @@ class Agent:
                 del stray
         request.begun = True
         try:
-            payload, sent = self.operations.perform(request.operation, request.payload)
+            if request.operation == 'call':
+                payload, sent = self.operations.call(request.payload)
+            else:
+                payload, sent = self.operations.perform(request.operation, request.payload)
             return packed(request.number, 'value', payload), sent
         finally:
             self.flush()
@@ -376,11 +386,6 @@ class Agent:
 INTERRUPTIBLE = frozenset(
     map(id, (Agent.perform.__code__, Agent.raised.__code__, Agent.let_go.__code__))
 )
-
-
-def wait_until(reached, end):
-    while not reached() and time.monotonic() < end:
-        time.sleep(0.01)
 
 
 def serve(*fds):

@@ -52,6 +52,11 @@ class Wire:
         # one thread, and is then released completely.
         self.turn.acquire()
         try:
+            if not progress:
+                progress.extend(map(self.send, (frame,)))
+                if progress[0] == len(frame):
+                    # The usual case: the socket has taken all at once.
+                    return
             while sum(progress) < len(frame):
                 rest = memoryview(frame)[sum(progress) :] if progress else frame
                 progress.extend(map(self.send, (rest,)))

@@ -31,6 +31,9 @@ pub(in crate::parent::daemon) struct DoorsShared {
     tell: Tell,
     /// By the interpreter's number. An entry goes when its interpreter has ended.
     entries: Mutex<HashMap<u64, DoorEntry>>,
+    /// In a copy of this process made by `fork`, the lock may be held by a thread that does
+    /// not exist there.
+    owner: u32,
 }
 
 #[derive(Default)]
@@ -68,8 +71,8 @@ impl Doors {
     ) -> Self {
         let keeper = Runtime::current();
         let entries = Mutex::default();
-        let tell = Arc::new(tell);
-        Doors(Arc::new(DoorsShared { daemon, limits, runtime, keeper, tell, entries }))
+        let (tell, owner) = (Arc::new(tell), std::process::id());
+        Doors(Arc::new(DoorsShared { daemon, limits, runtime, keeper, tell, entries, owner }))
     }
 
     /// Returns the door to an interpreter; `None` if it does not run any more. An object
@@ -229,6 +232,9 @@ impl Doors {
 
 impl Drop for DoorUser {
     fn drop(&mut self) {
+        if self.doors.0.owner != std::process::id() {
+            return;
+        }
         let mut entries = self.doors.entries();
         let Some(entry) = entries.get_mut(&self.interpreter) else { return };
         let Some(users) = entry.users.checked_sub(1) else { return };
