@@ -89,6 +89,16 @@ fn running(daemon: Uuid, interpreter: u64) -> Option<Arc<RunningInterpreter>> {
     interpreters(daemon, |interpreters| interpreters.by_number.get(&interpreter)?.upgrade())
 }
 
+/// The ids and the types of the objects in an interpreter. One that is dead, or cannot
+/// answer, has no objects that are known here.
+async fn list_of(interpreter: Arc<RunningInterpreter>) -> Vec<(u64, String)> {
+    let listed = timeout(LIST_TIMEOUT, interpreter.list()).await;
+    let listed = listed.ok().and_then(Result::ok).unwrap_or_default();
+    let id = |object| ObjectId { interpreter: interpreter.number, object };
+    let row = |(object, type_name)| (id(object).to_number(), type_name);
+    listed.into_iter().map(row).collect()
+}
+
 impl PythonObjects for Python {
     fn make(
         &self,
@@ -109,14 +119,7 @@ impl PythonObjects for Python {
         let running: Vec<_> = interpreters(daemon, |interpreters| {
             interpreters.by_number.values().filter_map(Weak::upgrade).collect()
         });
-        let lists = running.into_iter().map(async |interpreter| {
-            let listed = timeout(LIST_TIMEOUT, interpreter.list()).await;
-            // One that is dead, or cannot answer, has no objects that are known here.
-            let listed = listed.ok().and_then(Result::ok).unwrap_or_default();
-            let id = |object| ObjectId { interpreter: interpreter.number, object };
-            let row = |(object, type_name)| (id(object).to_number(), type_name);
-            listed.into_iter().map(row).collect::<Vec<_>>()
-        });
+        let lists = running.into_iter().map(list_of);
         let lists = join_all(lists);
         Box::pin(async move { lists.await.into_iter().flatten().collect() })
     }
