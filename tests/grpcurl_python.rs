@@ -51,6 +51,32 @@ async fn shortest_definition_makes_an_object() {
 }
 
 #[tokio::test]
+async fn person_uses_an_object_that_only_the_parent_holds() {
+    let Some((daemon, grpcurl)) = daemon().await else { return };
+    let py = oad::interpreter(interpreter()).within(&daemon).await.expect("it starts");
+    let list = py.value(vec![1, 2]).await.expect("it is made");
+    let info = grpcurl.call("oad.v1.Control/Info", json!({})).await.expect("it answers");
+    let objects = info["objects"].as_array().expect("it is a list");
+    let found = objects.iter().find(|object| object["type"] == "list").expect("it is listed");
+    let handle = json!({"id": found["handle"]["id"]});
+    assert_eq!(handle["id"], list.handle().id().to_string());
+    let appended = grpcurl.method(&handle, "append", json!([{"int": 3}])).await;
+    assert_eq!(appended, Ok(json!({"null": {}})));
+    assert_eq!(list.len().await.expect("it answers"), 3);
+    let beside = json!({"value": {}, "beside": handle});
+    let body = json!({"definition": {"python": beside}, "arguments": [{"handle": handle}]});
+    let same = grpcurl.call("oad.v1.Objects/Create", body).await.expect("it is made");
+    assert_eq!(same["handle"]["id"], handle["id"]);
+    let described = grpcurl.call("oad.v1.Objects/Describe", json!({"handle": handle})).await;
+    assert_eq!(described.expect("it answers")["type"], "list");
+    // Without a count, all handles of everybody are released.
+    let release = grpcurl.call("oad.v1.Objects/Release", json!({"handle": handle})).await;
+    release.expect("it is released");
+    let error = list.len().await.expect_err("it is released");
+    assert_eq!(error.kind(), oad::ErrorKind::NoSuchObject, "{error}");
+}
+
+#[tokio::test]
 async fn person_calls_reads_and_writes_an_object() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
     let source = r#"
