@@ -280,7 +280,7 @@ type AwaitedAnswer = (u64, oneshot::Receiver<Result<Bytes>>);
 type WaitingRequests = BTreeMap<u64, oneshot::Sender<Result<Bytes>>>;
 
 impl PendingRequests {
-    /// Registers a request; returns its number, and that again with what it is answered by.
+    /// Registers a request; returns its number, and that again with its answer.
     fn register(&mut self) -> Result<(u64, AwaitedAnswer)> {
         if let Some(dead) = &self.dead {
             return Err(dead.clone());

@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep_until};
 const REPEAT_AFTER: Duration = Duration::from_secs(5);
 
 /// What is said of a call that was given up, depending on how far it had come.
-pub(crate) const INTERRUPTED_ADVICE: &str = "the running code was interrupted; code that cannot be interrupted, such as C code, keeps \
-     the object busy until it returns or `kill_when_stuck` kills the interpreter";
+pub(crate) const INTERRUPTED_ADVICE: &str = "the running code was interrupted; code that \
+     cannot be interrupted, such as C code, keeps the object busy until it returns or \
+     `kill_when_stuck` kills the interpreter";
 pub(crate) const NOT_STARTED_ADVICE: &str =
     "the call had not started: the object is busy with an earlier call";
 

@@ -31,8 +31,8 @@ pub(in crate::parent::daemon) struct DoorsShared {
     tell: Tell,
     /// By the interpreter's number. An entry goes when its interpreter has ended.
     entries: Mutex<HashMap<u64, DoorEntry>>,
-    /// In a copy of this process made by `fork`, the lock may be held by a thread that does
-    /// not exist there.
+    /// In a copy of this process made by `fork`, the lock may be held by a thread that
+    /// does not exist there.
     owner: u32,
 }
 
