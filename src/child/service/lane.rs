@@ -167,14 +167,15 @@ impl Lane {
         }
     }
 
-    /// Carries out an operation as far as possible without waiting, while another thread may
-    /// read on. The runtime does the rest.
+    /// Carries out an operation as far as possible without waiting, while another thread
+    /// may read on. The runtime does the rest.
     fn carry_out(&self, work: Work, reading: Reading) {
         self.slot().reading = Some(reading);
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         self.current.store(call, Ordering::SeqCst);
         monitor::note_call();
-        // Panics of objects are caught further in. One of oad's own costs this operation only.
+        // Panics of objects are caught further in. One of oad's own costs this operation
+        // only.
         let left = panic::catch(|| match work {
             Work::Now(ready) => self.session.run_now(ready),
             Work::Later(mut work) => {

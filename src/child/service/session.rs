@@ -76,9 +76,9 @@ pub(super) struct ReadyOperation {
 }
 
 impl Session {
-    /// Creates a session and the stream of its responses. If `runs_calls`, its reader runs
-    /// the calls that can run at once: a cancel does not reach such a call, whose response
-    /// comes when it has run.
+    /// Creates a session and the stream of its responses. If `runs_calls`, its reader
+    /// runs the calls that can run at once: a cancel does not reach such a call, whose
+    /// response comes when it has run.
     pub(super) fn new(
         host: Host,
         message_limit: usize,

@@ -136,7 +136,8 @@ impl<F: SessionFrame> Outbox<F> {
         }
     }
 
-    /// Keeps frames back until [`uncork`](Self::uncork), so that several are sent at once.
+    /// Keeps frames back until [`uncork`](Self::uncork), so that several are sent at
+    /// once.
     pub(crate) fn cork(&self) {
         lock(&self.0.queue).corked = true;
     }

@@ -115,8 +115,8 @@ impl PendingCalls {
         Ok((table.insert(call), receiver))
     }
 
-    /// Returns an id for an operation whose response says nothing, so that nothing is kept
-    /// until it arrives. `None` if the session has failed.
+    /// Returns an id for an operation whose response says nothing, so that nothing is
+    /// kept until it arrives. `None` if the session has failed.
     pub(crate) fn unawaited_id(&self) -> Option<u64> {
         let mut table = self.table();
         table.failed.is_none().then(|| table.next_id())

@@ -27,8 +27,8 @@ pub(super) struct LaneSource {
     returned: usize,
 }
 
-/// After so many responses at once, the callers that they wake may send their next requests
-/// before these are written: in one system call instead of many.
+/// After so many responses at once, the callers that they wake may send their next
+/// requests before these are written: in one system call instead of many.
 const MANY_RESPONSES: usize = 4;
 
 impl ResponseSource {

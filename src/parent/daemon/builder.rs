@@ -289,8 +289,8 @@ impl<P> Spawn<P> {
 
     /// Sends calls over gRPC, as every other client does. By default the parent sends the
     /// same messages over a lane: a connection without HTTP/2 that only the parent can
-    /// open, and that takes a fraction of the time. Calls of Python objects go straight to
-    /// their interpreter.
+    /// open, and that takes a fraction of the time. Calls of Python objects go straight
+    /// to their interpreter.
     ///
     /// This setting is for measuring and for finding faults. Calls, errors and endings
     /// are the same in all ways. The environment variable `OAD_OVER_GRPC`, set to any

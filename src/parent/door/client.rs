@@ -119,8 +119,8 @@ impl DoorClient {
         })
     }
 
-    /// Releases an object `count` times, without waiting for the answer. If the interpreter has ended,
-    /// so has the object.
+    /// Releases an object `count` times, without waiting for the answer. If the
+    /// interpreter has ended, so has the object.
     pub(super) fn release(self: &Arc<Self>, handle: &Handle, count: u64) {
         let Some(id) = ObjectId::of(handle.id()) else { return };
         let request = AgentRequest::release(id.object, count);

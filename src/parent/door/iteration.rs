@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -24,6 +24,9 @@ struct Iteration {
     door: AgentDoor,
     credit: Arc<Credit>,
     task: Mutex<Option<AbortHandle>>,
+    /// Not the task's own: an aborted task is dropped when its runtime gets to it, and the
+    /// interpreter may have ended by then.
+    iterator: Mutex<Option<KeptIterator>>,
     /// The request that it begins with.
     first: u64,
     has_begun: AtomicBool,
@@ -72,6 +75,7 @@ pub(super) fn start(
         door: door.clone(),
         credit: Arc::new(Credit::new(options.window)),
         task: Mutex::default(),
+        iterator: Mutex::default(),
         first: first.id(),
         has_begun: AtomicBool::new(false),
     });
@@ -81,6 +85,7 @@ pub(super) fn start(
     let running = Arc::clone(&iteration);
     let task = client.runtime().spawn(async move {
         let outcome = running.run(id, first, is_call, returns, options.window).await;
+        running.close();
         let response = outcome.map(|()| Response::Done);
         drop(running.streams().complete(id, response));
     });
@@ -126,7 +131,7 @@ impl Iteration {
             made = self.made(self.submit(&iter, Expected::Value)?.await?)?;
         }
         let number = self.door.0.client.number_of(&made.handle)?;
-        let mut iterator = KeptIterator { made, is_exhausted: false };
+        *self.iterator() = Some(KeptIterator { made, is_exhausted: false });
         let Some(inbound) = self.open(id, window) else { return Ok(()) };
         loop {
             let room = self.credit.room().await;
@@ -138,7 +143,7 @@ impl Iteration {
                 self.door.release(&handle, 1);
             }
             if is_exhausted {
-                iterator.is_exhausted = true;
+                self.iterator().iter_mut().for_each(|iterator| iterator.is_exhausted = true);
                 return Ok(());
             }
         }
@@ -176,6 +181,16 @@ impl Iteration {
         }
     }
 
+    /// Closes the iterator, if there is one.
+    fn close(&self) {
+        let iterator = self.iterator().take();
+        drop(iterator);
+    }
+
+    fn iterator(&self) -> MutexGuard<'_, Option<KeptIterator>> {
+        self.iterator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn streams(&self) -> &Arc<PendingCalls> {
         self.door.0.client.streams()
     }
@@ -187,6 +202,7 @@ impl Carrier for Iteration {
         if let Some(task) = task {
             task.abort();
         }
+        self.close();
         // The task does not remove it any more.
         drop(streams.claim(id));
     }
