@@ -162,6 +162,7 @@ pub mod _guide {
     //! | [`in_a_library`] | using oad in a library, a plugin, or without a `main` |
     //! | [`in_tests`] | using oad in tests |
     //! | [`deploying`] | containers, musl, systemd, `panic = "abort"`, uv and conda |
+    //! | [`performance`] | what a call costs, beside other ways |
     //! | [`coming_from_elsewhere`] | oad beside remoc, tarpc, go-plugin, multiprocessing and RPyC |
     //! | [`architecture`] | how oad is built |
     //! | [`security`] | who can do what, and what oad does not protect from |
@@ -199,6 +200,7 @@ pub mod _guide {
     page!(grpc, "docs/grpc.md");
     page!(in_a_library, "docs/in-a-library.md");
     page!(in_tests, "docs/in-tests.md");
+    page!(performance, "docs/performance.md");
     page!(python_failures, "docs/python-failures.md");
     page!(python_objects, "docs/python-objects.md");
     page!(python_values, "docs/python-values.md");

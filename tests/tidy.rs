@@ -376,6 +376,9 @@ fn lines_fit_the_width() {
     let mut wide = Vec::new();
     for root in ["src", "macros/src", "tests", "examples", "benches"] {
         for file in files(Path::new(root)) {
+            if file.ends_with("echo_capnp.rs") {
+                continue; // generated, with names that cannot be broken
+            }
             let source = fs::read_to_string(&file).expect("it can be read");
             let mut is_example = false;
             for (line, text) in source.lines().enumerate() {

@@ -3,7 +3,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-
 from served import Served, exit_with_stdin
 from target import Target
 

@@ -30,7 +30,9 @@ def response(data):
 
 class Peer:
     def __init__(self, socket):
-        self.channel = grpc.insecure_channel('unix:' + socket)
+        # The default, the percent-encoded path, is not an authority for servers with tonic.
+        options = [('grpc.default_authority', 'localhost')]
+        self.channel = grpc.insecure_channel('unix:' + socket, options=options)
         self.same = self.channel.unary_unary('/oad.v1.Objects/Call', request, response)
         self.pids = []
 

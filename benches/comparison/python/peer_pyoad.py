@@ -1,11 +1,14 @@
 """pyoad, which gave oad its idea."""
 import logging
+import multiprocessing
 
 from pyoad import InstanceDefinition, ObjectDaemonProxy
 
 
 class Peer:
     def __init__(self):
+        # Forking would be faster, but is not safe in a process that has threads.
+        multiprocessing.set_start_method('spawn', force=True)
         definition = InstanceDefinition('target', 'Target')
         self.target = ObjectDaemonProxy(definition, logger=logging.getLogger('quiet'))
         self.pids = [self.target.p.pid]

@@ -3,7 +3,6 @@ import base64
 import sys
 
 import Pyro5.api
-
 from served import Served, exit_with_stdin
 from target import Target
 

@@ -4,7 +4,6 @@ import sys
 import rpyc
 from rpyc.utils.factory import unix_connect
 from rpyc.utils.server import ThreadedServer
-
 from served import Served, exit_with_stdin
 from target import Target
 

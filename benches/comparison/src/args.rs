@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// Print only the ratios, one `name value` a line
     #[arg(long)]
     pub(crate) ratios: bool,
+    /// Measure so many rounds of each work
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: Option<u32>,
     /// Measure only this work; may be repeated
     #[arg(long, value_name = "WORK", value_parser = keys())]
     pub(crate) only: Vec<String>,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use oad::{PythonProxy, Remote as _};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Args;
 use crate::client_process::ClientProcess;
@@ -19,7 +20,8 @@ use crate::venv;
 
 /// Everything is ended, and the directory removed, when this is dropped.
 pub(crate) struct Bench {
-    pub(crate) quick: bool,
+    quick: bool,
+    rounds: Option<usize>,
     /// A runtime with several threads. Calls are made from it unless a row says otherwise.
     pub(crate) runtime: Arc<Runtime>,
     clients: RefCell<BTreeMap<String, Option<Rc<RefCell<ClientProcess>>>>>,
@@ -38,13 +40,19 @@ impl Bench {
         let runtime = multi_thread();
         let path = directory.path().to_owned();
         runtime.spawn(async move {
-            tokio::signal::ctrl_c().await.expect("signals can be handled");
+            let terminate = signal(SignalKind::terminate());
+            let mut terminate = terminate.expect("signals can be handled");
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
             // The processes end with this one; nothing else removes the directory.
             let _ = std::fs::remove_dir_all(path); // there is no better time to try again
             std::process::exit(130);
         });
         Bench {
             quick: args.quick,
+            rounds: args.rounds.map(|rounds| rounds as usize),
             runtime,
             clients: RefCell::default(),
             echoes: Default::default(),
@@ -63,7 +71,7 @@ impl Bench {
 
     /// How many rounds to measure: fewer if it has to be quick.
     pub(crate) fn rounds(&self, quick: usize, full: usize) -> usize {
-        if self.quick { quick } else { full }
+        self.rounds.unwrap_or(if self.quick { quick } else { full })
     }
 
     /// Where sockets may be made.

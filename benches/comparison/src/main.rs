@@ -9,8 +9,8 @@ mod bench;
 mod client_process;
 mod clients;
 mod echo;
-#[rustfmt::skip]
-#[allow(clippy::all, clippy::unwrap_used, missing_debug_implementations, unreachable_pub)] // generated
+#[allow(clippy::all, clippy::unwrap_used, missing_debug_implementations, unreachable_pub)]
+// generated
 mod echo_capnp;
 mod part;
 mod peers;

@@ -9,8 +9,6 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::place::Echo;
 
-const WINDOW: usize = 64;
-
 #[rtc::remote]
 pub(crate) trait Calls {
     async fn same(&self, number: u64) -> Result<u64, CallError>;
@@ -25,7 +23,7 @@ impl Calls for Service {
     }
 
     async fn items(&self, count: u64) -> Result<rch::mpsc::Receiver<u64>, CallError> {
-        let (sender, receiver) = rch::mpsc::channel(WINDOW);
+        let (sender, receiver) = rch::mpsc::channel();
         tokio::spawn(async move {
             for number in 0..count {
                 sender.send(number).await.expect("the client reads to the end");
@@ -42,12 +40,12 @@ pub(crate) async fn serve(socket: &Path) {
         tokio::spawn(async move {
             let (reader, writer) = stream.into_split();
             let (server, client) =
-                CallsServerShared::<_, remoc::codec::Default>::new(Arc::new(Service), WINDOW);
+                CallsServerShared::<_, remoc::codec::Default>::new(Arc::new(Service));
             let connection = remoc::Connect::io(remoc::Cfg::default(), reader, writer);
             // The first connection only finds out whether the socket is there.
             if connection.provide(client).await.is_ok() {
                 // It ends with its client, which may close the connection in any way.
-                let _ = server.serve(true).await;
+                let _ = server.serve().await;
             }
         });
     }

@@ -10,7 +10,7 @@ pub(crate) fn print_ratios(results: &[WorkResult]) {
         match known.value(results) {
             Some(value) if value >= 100.0 => println!("{} {value:.0}", known.name),
             Some(value) => println!("{} {value:.3}", known.name),
-            None => eprintln!("*** MISSING: {} was not measured ***", known.name),
+            None => eprintln!("not measured: {}", known.name),
         }
     }
 }

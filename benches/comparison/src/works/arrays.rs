@@ -104,7 +104,7 @@ pub(super) fn thin(bench: &Bench, work: &Work) -> Vec<WorkResult> {
     clients.push((Oad, "oad", "oad", clients::start(Way::Direct, python)));
     clients.push((Oad, "oad_grpc", "oad, over gRPC", clients::start(Way::Grpc, python)));
 
-    let rounds = bench.rounds(3, 9);
+    let rounds = bench.rounds(3, 5);
     let mut samples: Vec<_> = clients.iter().map(|_| (Vec::new(), Vec::new())).collect();
     for round in 0..=rounds {
         for ((.., client), (times, peaks)) in clients.iter_mut().zip(&mut samples) {
@@ -125,7 +125,7 @@ pub(super) fn thin(bench: &Bench, work: &Work) -> Vec<WorkResult> {
         clients.map(row).collect()
     };
     let (time_title, peak_title) =
-        (work.title.to_owned(), format!("{}: peak memory of all processes", work.title));
+        (work.title.to_owned(), "the same: peak memory of all processes".to_owned());
     vec![
         WorkResult {
             work: work.key,

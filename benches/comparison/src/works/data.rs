@@ -112,7 +112,8 @@ fn python(bench: &Bench, work: &Work, size: usize, calls: usize) -> Vec<WorkResu
             }))
         });
     }
-    vec![rows.measure(Unit::Seconds, bench.rounds(10, 15))]
+    let rounds = if size == MIB { bench.rounds(10, 15) } else { bench.rounds(3, 5) };
+    vec![rows.measure(Unit::Seconds, rounds)]
 }
 
 async fn time_python(target: PythonProxy, data: Vec<u8>, calls: usize) -> Vec<f64> {

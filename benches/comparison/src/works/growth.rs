@@ -78,7 +78,13 @@ fn time_calls(bench: &Bench, echoes: &[EchoingProxy]) -> Vec<f64> {
 
 fn row(count: usize, what: &str, unit: Unit, samples: Vec<f64>) -> RowResult {
     let what = if count == 1 { &what[..what.len() - 1] } else { what };
-    RowResult::new(count.to_string(), format!("oad, {count} {what}"), Oad, unit, samples)
+    RowResult::new(
+        count.to_string(),
+        format!("oad, {count} {what}").replace("10000", "10,000"),
+        Oad,
+        unit,
+        samples,
+    )
 }
 
 fn results(

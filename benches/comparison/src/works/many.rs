@@ -47,6 +47,11 @@ pub(super) fn python(bench: &Bench, work: &Work) -> Vec<WorkResult> {
     let mut rows = Rows::new(bench, work);
     let command = format!("flight {PYTHON_CALLS}");
     add_python_peers(&mut rows, &command, &["pipe", "managers", "execnet", "rpyc", "grpcio"]);
+    rows.add(Peer, "managers_one_by_one", "multiprocessing.managers, one by one", || {
+        let client = bench.client("managers")?;
+        let command = format!("sequence {PYTHON_CALLS}");
+        Some(Box::new(move || client.borrow_mut().measure(&command)))
+    });
     add_grpcio_clients(&mut rows, &command);
     add_python_oad(&mut rows, Calls::InFlight(PYTHON_CALLS));
     for (way, id, name) in [
