@@ -9,6 +9,7 @@
 //! [grpc]: _guide::grpc
 //! [in-a-library]: _guide::in_a_library
 //! [in-tests]: _guide::in_tests
+//! [performance]: _guide::performance
 //! [python-failures]: _guide::python_failures
 //! [python-objects]: _guide::python_objects
 //! [python-values]: _guide::python_values
@@ -182,6 +183,7 @@ pub mod _guide {
             #[doc = "[grpc]: crate::_guide::grpc"]
             #[doc = "[in-a-library]: crate::_guide::in_a_library"]
             #[doc = "[in-tests]: crate::_guide::in_tests"]
+            #[doc = "[performance]: crate::_guide::performance"]
             #[doc = "[python-failures]: crate::_guide::python_failures"]
             #[doc = "[python-objects]: crate::_guide::python_objects"]
             #[doc = "[python-values]: crate::_guide::python_values"]

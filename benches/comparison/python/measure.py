@@ -1,10 +1,12 @@
 """Measures one Python peer on request: `measure.py PEER [ARGUMENT]`.
 
 It reads lines `<work> <numbers>`, and prints for each a line of samples: seconds, or operations
-per second. It exits when its stdin closes.
+per second. It exits when its stdin closes, or, amid a measurement, when its parent is killed.
 """
+import ctypes
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -117,7 +119,11 @@ def life(peer, arguments):
     return [started, clock() - start]
 
 
+PR_SET_PDEATHSIG = 1
+
+
 def main():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
     # A peer may print; the answers need a stdout of their own.
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
@@ -137,6 +143,8 @@ def main():
             else:
                 samples = works[work](peer, *map(int, numbers))
             print('samples', *map(repr, samples), file=answers, flush=True)
+    except KeyboardInterrupt:
+        pass
     finally:
         peer.close()
 

@@ -7,7 +7,7 @@ use crate::row::{Kind, Unit, WorkResult};
 
 /// The works that are shown; the chart would be too long with all.
 const CHARTED: &[&str] =
-    &["rust_call", "python_call", "rust_1mib", "python_1mib", "numpy_1m", "life"];
+    &["rust_call", "python_call", "rust_1mib", "python_1mib", "numpy_1m", "python_life"];
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 320.0;

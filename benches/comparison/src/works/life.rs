@@ -1,8 +1,9 @@
 //! The start and the end of an object's process.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use oad::Remote as _;
 
@@ -17,12 +18,20 @@ use crate::works::rows::Rows;
 /// How long each end took, beside the rows that return how long the starts took.
 type Ends = RefCell<Vec<(Kind, &'static str, &'static str, Vec<f64>)>>;
 
-pub(super) fn measure(bench: &Bench, work: &Work) -> Vec<WorkResult> {
+pub(super) fn rust(bench: &Bench, work: &Work) -> Vec<WorkResult> {
     let ends = Ends::default();
     let mut rows = Rows::new(bench, work);
     rows.add(Limit, "true", "`true`, from start to end", || {
         Some(Box::new(|| vec![time_command(&mut Command::new("true"))]))
     });
+    rows.add(Oad, "oad", "oad", || Some(Box::new(|| vec![rust_life(bench, &ends)])));
+    let starts = rows.measure(Unit::Seconds, bench.rounds(5, 15));
+    vec![starts, ended("rust_dispose", "end of a Rust object's process", ends)]
+}
+
+pub(super) fn python(bench: &Bench, work: &Work) -> Vec<WorkResult> {
+    let ends = Ends::default();
+    let mut rows = Rows::new(bench, work);
     rows.add(Limit, "python", "`python -c pass`, from start to end", || {
         let python = bench.python()?;
         Some(Box::new(move || vec![time_command(Command::new(python).args(["-c", "pass"]))]))
@@ -45,36 +54,37 @@ pub(super) fn measure(bench: &Bench, work: &Work) -> Vec<WorkResult> {
             }))
         });
     }
-    rows.add(Oad, "oad", "oad, Rust object", || Some(Box::new(|| vec![rust_life(bench, &ends)])));
-    rows.add(Oad, "oad_python", "oad, Python object", || {
+    rows.add(Oad, "oad", "oad", || {
         let python = bench.python()?;
-        Some(Box::new(|| {
-            let (start, end) = bench.runtime.block_on(async {
-                let start = Instant::now();
-                let target = python_target(python, Way::Direct).await;
-                let target = target.expect("an interpreter can be started");
-                let same: u64 = target.call("same", (1,)).await.expect("Python returns it");
-                assert_eq!(same, 1);
-                let started = start.elapsed();
-                let start = Instant::now();
-                target.shutdown().await.expect("the daemon can be ended");
-                (started.as_secs_f64(), start.elapsed().as_secs_f64())
-            });
-            note(&ends, Oad, "oad_python", "oad, Python object, `shutdown()`", end);
-            vec![start]
-        }))
+        let ends = &ends;
+        Some(Box::new(move || vec![python_life(bench, python, ends)]))
     });
     let starts = rows.measure(Unit::Seconds, bench.rounds(5, 15));
-    let rows = ends.take().into_iter().map(|(kind, id, name, samples)| {
+    vec![starts, ended("python_dispose", "end of a Python object's process", ends)]
+}
+
+fn ended(work: &'static str, title: &str, ends: Ends) -> WorkResult {
+    let rows = ends.into_inner().into_iter().map(|(kind, id, name, samples)| {
         RowResult::new(id.to_owned(), name.to_owned(), kind, Unit::Seconds, samples)
     });
-    let ends = WorkResult {
-        work: "dispose",
-        title: "end of a process".to_owned(),
-        unit: Unit::Seconds,
-        rows: rows.collect(),
-    };
-    vec![starts, ends]
+    WorkResult { work, title: title.to_owned(), unit: Unit::Seconds, rows: rows.collect() }
+}
+
+/// Starts and ends a daemon with an interpreter.
+fn python_life(bench: &Bench, python: &Path, ends: &Ends) -> f64 {
+    let (started, ended) = bench.runtime.block_on(async {
+        let start = Instant::now();
+        let target = python_target(python, Way::Direct).await;
+        let target = target.expect("an interpreter can be started");
+        let same: u64 = target.call("same", (1,)).await.expect("Python returns it");
+        assert_eq!(same, 1);
+        let started = start.elapsed();
+        let start = Instant::now();
+        target.shutdown().await.expect("the daemon can be ended");
+        (started, start.elapsed())
+    });
+    note(ends, Oad, "oad", "oad, `shutdown()`", ended.as_secs_f64());
+    started.as_secs_f64()
 }
 
 /// Starts and ends two daemons, one by `shutdown` and one by dropping its last proxy.
@@ -93,12 +103,12 @@ fn rust_life(bench: &Bench, ends: &Ends) -> f64 {
         let start = Instant::now();
         drop(echo);
         while processes::exists(pid) {
-            tokio::time::sleep(std::time::Duration::from_micros(100)).await;
+            tokio::time::sleep(Duration::from_micros(100)).await;
         }
         (started, shutdown, start.elapsed())
     });
-    note(ends, Oad, "oad", "oad, Rust object, `shutdown()`", shutdown.as_secs_f64());
-    note(ends, Oad, "oad_drop", "oad, Rust object, last proxy dropped", dropped.as_secs_f64());
+    note(ends, Oad, "oad", "oad, `shutdown()`", shutdown.as_secs_f64());
+    note(ends, Oad, "oad_drop", "oad, last proxy dropped", dropped.as_secs_f64());
     started.as_secs_f64()
 }
 

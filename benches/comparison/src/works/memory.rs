@@ -3,7 +3,7 @@
 use oad::Remote as _;
 
 use crate::bench::Bench;
-use crate::echo::Way;
+use crate::echo::{Way, python_target};
 use crate::part::Part;
 use crate::peers::tonic::TonicClient;
 use crate::place::Echo as _;
@@ -15,7 +15,7 @@ use crate::works::rows::Rows;
 
 const CALLS: u64 = 100;
 
-pub(super) fn measure(bench: &Bench, work: &Work) -> Vec<WorkResult> {
+pub(super) fn rust(bench: &Bench, work: &Work) -> Vec<WorkResult> {
     let mut rows = Rows::new(bench, work);
     rows.add(Peer, "tonic", "a server with tonic", || {
         let part = Part::start("tonic", bench.directory());
@@ -27,7 +27,7 @@ pub(super) fn measure(bench: &Bench, work: &Work) -> Vec<WorkResult> {
         });
         Some(Box::new(move || vec![pss(&[part.pid()])]))
     });
-    rows.add(Oad, "oad", "oad, Rust object", || {
+    rows.add(Oad, "oad", "oad", || {
         let echo = bench.runtime.block_on(Way::Direct.echo()).expect("a daemon can be started");
         bench.runtime.block_on(async {
             for number in 0..CALLS {
@@ -36,6 +36,11 @@ pub(super) fn measure(bench: &Bench, work: &Work) -> Vec<WorkResult> {
         });
         Some(Box::new(move || vec![pss(&tree(echo.pid()))]))
     });
+    vec![rows.measure(Unit::Bytes, 3)]
+}
+
+pub(super) fn python(bench: &Bench, work: &Work) -> Vec<WorkResult> {
+    let mut rows = Rows::new(bench, work);
     for (kind, peer, name) in [
         (Limit, "pipe", "pickle over a pipe, hand-written"),
         (Peer, "managers", "multiprocessing.managers"),
@@ -51,9 +56,9 @@ pub(super) fn measure(bench: &Bench, work: &Work) -> Vec<WorkResult> {
             Some(Box::new(move || vec![pss(&client.servers)]))
         });
     }
-    rows.add(Oad, "oad_python", "oad, Python object: daemon and interpreter", || {
+    rows.add(Oad, "oad", "oad, daemon and interpreter", || {
         let python = bench.python()?;
-        let target = crate::echo::python_target(python, Way::Direct);
+        let target = python_target(python, Way::Direct);
         let target = bench.runtime.block_on(target).expect("an interpreter can be started");
         bench.runtime.block_on(async {
             for number in 0..CALLS {

@@ -36,8 +36,10 @@ pub(crate) const WORKS: &[Work] = &[
     Work::new("numpy_thin", "an array of 122 MiB to numpy, 8 MiB back", arrays::thin),
     Work::new("rust_items", "100,000 items of a Rust object", items::rust),
     Work::new("python_items", "100,000 items of a Python object", items::python),
-    Work::new("life", "start of a process, the first call included", life::measure),
-    Work::new("memory", "memory of the object's processes (PSS)", memory::measure),
+    Work::new("rust_life", "start of a Rust object's process and a call", life::rust),
+    Work::new("python_life", "start of a Python object's process and a call", life::python),
+    Work::new("rust_memory", "memory of a Rust object's process (PSS)", memory::rust),
+    Work::new("python_memory", "memory of a Python object's processes (PSS)", memory::python),
     Work::new("daemons", "one call with so many daemons", growth::daemons),
     Work::new("objects", "one call with so many objects in one daemon", growth::objects),
 ];
