@@ -22,7 +22,8 @@ use crate::venv;
 pub(crate) struct Bench {
     quick: bool,
     rounds: Option<usize>,
-    /// A runtime with several threads. Calls are made from it unless a row says otherwise.
+    /// A runtime with several threads. Calls are made from it unless a row says
+    /// otherwise.
     pub(crate) runtime: Arc<Runtime>,
     clients: RefCell<BTreeMap<String, Option<Rc<RefCell<ClientProcess>>>>>,
     echoes: [OnceCell<EchoingProxy>; 2],

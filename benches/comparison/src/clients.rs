@@ -1,5 +1,5 @@
-//! oad as the client of a process of its own, whose memory can be measured: the counterpart
-//! of `python/measure.py`.
+//! oad as the client of a process of its own, whose memory can be measured: the
+//! counterpart of `python/measure.py`.
 
 use std::io::BufRead as _;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Compares oad with its peers in one command.
 //!
-//! `cargo run --release -p oad-bench` measures every work with every contender and prints a
-//! table; `docs/performance.md` explains the numbers. The servers of the peers are this
+//! `cargo run --release -p oad-bench` measures every work with every contender and prints
+//! a table; `docs/performance.md` explains the numbers. The servers of the peers are this
 //! program, started again, and scripts in `python/`.
 
 mod args;

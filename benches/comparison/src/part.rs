@@ -12,8 +12,8 @@ const PART: &str = "OAD_BENCH_PART";
 const SOCKET: &str = "OAD_BENCH_SOCKET";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The server process of a peer. It is killed when this is dropped, and exits by itself if
-/// this process is killed.
+/// The server process of a peer. It is killed when this is dropped, and exits by itself
+/// if this process is killed.
 pub(crate) struct Part {
     process: Child,
     pub(crate) socket: PathBuf,

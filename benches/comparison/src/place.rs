@@ -34,7 +34,8 @@ pub(crate) fn multi_thread() -> Arc<Runtime> {
     Arc::new(runtime.expect("the runtime can be made"))
 }
 
-/// A runtime with one thread at the other end of a peer's socket is common, and favours it.
+/// A runtime with one thread at the other end of a peer's socket is common, and favours
+/// it.
 pub(crate) fn current_thread() -> Arc<Runtime> {
     let runtime = Builder::new_current_thread().enable_all().build();
     Arc::new(runtime.expect("the runtime can be made"))

@@ -35,8 +35,8 @@ pub(crate) fn pss(pids: &[u32]) -> f64 {
     pids.iter().map(|pid| field(&format!("/proc/{pid}/smaps_rollup"), "Pss:")).sum()
 }
 
-/// The sum of the peaks of these processes since the last reset, in bytes. What they share
-/// counts for each, and their peaks may have been at different times.
+/// The sum of the peaks of these processes since the last reset, in bytes. What they
+/// share counts for each, and their peaks may have been at different times.
 pub(crate) fn peak(pids: &[u32]) -> f64 {
     pids.iter().map(|pid| field(&format!("/proc/{pid}/status"), "VmHWM:")).sum()
 }

@@ -1,4 +1,5 @@
-//! The Rust peers: each file has a server, which runs in a process of its own, and its client.
+//! The Rust peers: each file has a server, which runs in a process of its own, and its
+//! client.
 
 pub(crate) mod capnp;
 pub(crate) mod remoc;

@@ -31,8 +31,8 @@ fn write(file: &Path, text: &str) {
     fs::write(file, text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 }
 
-/// How many times as long as a row oad takes, or how many times as much memory; for rates,
-/// how many times as fast oad is.
+/// How many times as long as a row oad takes, or how many times as much memory; for
+/// rates, how many times as fast oad is.
 fn ratio(work: &WorkResult, row: &RowResult) -> Option<f64> {
     Some(work.row("oad")?.p50 / row.p50)
 }
