@@ -24,8 +24,8 @@ struct Iteration {
     door: AgentDoor,
     credit: Arc<Credit>,
     task: Mutex<Option<AbortHandle>>,
-    /// Not the task's own: an aborted task is dropped when its runtime gets to it, and the
-    /// interpreter may have ended by then.
+    /// Not the task's own: an aborted task is dropped when its runtime gets to it, and
+    /// the interpreter may have ended by then.
     iterator: Mutex<Option<KeptIterator>>,
     /// The request that it begins with.
     first: u64,
