@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use oad::{Endpoint, Remote as _};
+use oad::value::{Array, Bytes};
+use oad::{Endpoint, Remote as _, Value};
 
 oad::test_daemon!();
 
@@ -48,10 +49,23 @@ impl Meeting {
         text
     }
 
+    fn echo_value(&self, value: Value) -> Value {
+        value
+    }
+
+    fn blocks(&self, count: u64, len: u64) -> impl Iterator<Item = Bytes> + Send + 'static {
+        (0..count).map(move |n| block(n, len))
+    }
+
     async fn echo_later(&self, n: u64) -> u64 {
         tokio::task::yield_now().await;
         n
     }
+}
+
+/// Bytes of which no two blocks have the same.
+fn block(seed: u64, len: u64) -> Bytes {
+    (0..len).map(|at| (at * 7 + at / 251 + seed) as u8).collect::<Vec<u8>>().into()
 }
 
 fn socket_of(meeting: &MeetingProxy) -> PathBuf {
@@ -105,6 +119,48 @@ async fn methods_that_wait_for_each_other_all_run() {
         }
     });
     assert_eq!(meeting.echo("still".to_owned()).await.expect("it answers"), "still");
+}
+
+#[tokio::test]
+async fn large_values_of_every_kind_come_back_whole() {
+    let meeting = MeetingProxy::new().await.expect("a daemon can be made");
+    for len in [8_000, 131_000, 300_000, 3_000_000] {
+        let floats: Vec<f64> = (0..len / 8).map(|n| n as f64 / 3.0).collect();
+        let kinds = vec![
+            Value::Bytes(block(0, len)),
+            Value::Text("é".repeat(len as usize / 2)),
+            Value::Array(Array::from_slice(&floats)),
+            Value::from(floats),
+            Value::from(block(1, len).to_vec()),
+            Value::Map(vec![(Value::Bytes(block(2, len)), Value::Bytes(block(3, len)))]),
+        ];
+        for value in kinds.iter().cloned().chain([Value::Tuple(kinds.clone())]) {
+            let echoed = meeting.echo_value(value.clone()).await.expect("it answers");
+            assert!(echoed == value, "{} of {len} bytes", value.kind_name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn large_values_of_many_calls_are_not_mixed_up() {
+    let meeting = MeetingProxy::new().await.expect("a daemon can be made");
+    let calls = (0..12).map(|seed| {
+        let sent = Value::Bytes(block(seed, 1_000_000 + seed * 10_007));
+        let meeting = meeting.clone();
+        async move { meeting.echo_value(sent.clone()).await.expect("it answers") == sent }
+    });
+    assert_eq!(join_all(calls).await, [true; 12]);
+}
+
+#[tokio::test]
+async fn large_items_come_in_order() {
+    let meeting = MeetingProxy::new().await.expect("a daemon can be made");
+    let mut blocks = meeting.blocks(100, 400_000).await.expect("it answers");
+    for n in 0..100 {
+        let read = blocks.next().await.expect("there is one more").expect("it arrives");
+        assert!(read == block(n, 400_000), "number {n}");
+    }
+    assert!(blocks.next().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,19 +1,19 @@
 //! The detached messages of a session that are arriving in chunks.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
 use prost::Message;
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::wire::Assembly;
+use crate::common::wire::{ArrivingMessages, BufferPool};
 
 /// The detached messages of a session, by the ids of their operations.
 pub(super) struct Assemblies {
-    arriving: HashMap<u64, (Assembly, AssemblyTarget)>,
-    message_limit: usize,
+    arriving: ArrivingMessages,
+    targets: HashMap<u64, AssemblyTarget>,
 }
 
 /// The receiver of a detached message.
@@ -25,8 +25,16 @@ pub(super) enum AssemblyTarget {
 }
 
 impl Assemblies {
+    /// Must be called on the daemon's runtime.
     pub(super) fn new(message_limit: usize) -> Self {
-        Assemblies { arriving: HashMap::new(), message_limit }
+        let buffers = BufferPool::new(Runtime::current());
+        let arriving = ArrivingMessages::new(message_limit, buffers);
+        Assemblies { arriving, targets: HashMap::new() }
+    }
+
+    /// The messages themselves, for a reader that puts chunks in their place.
+    pub(super) fn arriving(&mut self) -> &mut ArrivingMessages {
+        &mut self.arriving
     }
 
     /// Starts to assemble a message of `len` bytes.
@@ -36,17 +44,9 @@ impl Assemblies {
     /// [`ErrorKind::TooLarge`] if the message is larger than the limit,
     /// [`ErrorKind::Protocol`] if another message with this id is still arriving.
     pub(super) fn start(&mut self, id: u64, len: u64, target: AssemblyTarget) -> Result<()> {
-        let assembly = Assembly::new(len, self.message_limit)?;
-        match self.arriving.entry(id) {
-            Entry::Vacant(entry) => {
-                entry.insert((assembly, target));
-                Ok(())
-            }
-            Entry::Occupied(_) => Err(Error::new(
-                ErrorKind::Protocol,
-                "a detached message with this id is still arriving",
-            )),
-        }
+        self.arriving.start(id, len)?;
+        self.targets.insert(id, target);
+        Ok(())
     }
 
     /// Adds a chunk to its message, and returns the message if it is complete or failed.
@@ -57,18 +57,18 @@ impl Assemblies {
         id: u64,
         chunk: &Bytes,
     ) -> Option<(AssemblyTarget, Result<Bytes>)> {
-        let (assembly, _) = self.arriving.get_mut(&id)?;
-        let message = assembly.push(chunk).transpose()?;
-        let (_, target) = self.arriving.remove(&id)?;
-        Some((target, message))
+        let message = self.arriving.push(id, chunk)?;
+        Some((self.targets.remove(&id)?, message))
     }
 
     pub(super) fn remove(&mut self, id: u64) {
-        self.arriving.remove(&id);
+        self.arriving.remove(id);
+        self.targets.remove(&id);
     }
 
     pub(super) fn clear(&mut self) {
         self.arriving.clear();
+        self.targets.clear();
     }
 }
 

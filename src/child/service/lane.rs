@@ -152,7 +152,7 @@ impl Lane {
             wait(self.session.room());
         }
         loop {
-            if let Some(request) = reading.buffer.next()? {
+            if let Some(request) = reading.buffer.next(reading.assemblies.arriving())? {
                 // More responses will follow this one soon.
                 if reading.buffer.has_frame() {
                     self.writer.cork();
@@ -161,8 +161,10 @@ impl Lane {
                 }
                 return Ok(Some(request));
             }
-            if self.socket.recv(reading.buffer.room())? == 0 {
-                return Ok(None);
+            let Reading { buffer, assemblies } = reading;
+            match self.socket.recv(buffer.room(assemblies.arriving()))? {
+                0 => return Ok(None),
+                len => buffer.note_read(len, assemblies.arriving()),
             }
         }
     }

@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use prost::Message as _;
 use tokio::sync::mpsc;
@@ -14,12 +13,13 @@ use tonic::Status;
 use crate::child::object::{CallScope, ReplyChannel};
 use crate::child::service::check_size;
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, WINDOW};
+use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
 use crate::common::value::{Handle, Value};
 use crate::common::wire::pb::iterate_response::Outcome;
 use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
-    CHUNK_SIZE, FramePacker, Outbox, SendGuard, error_from_failure, pb, value_to_pb, values_from_pb,
+    CHUNK_SIZE, FramePacker, IntoPieces as _, Outbox, SendGuard, error_from_failure, pb,
+    value_to_pb, values_from_pb,
 };
 
 /// The reply channel of one call in a session.
@@ -101,11 +101,12 @@ impl SessionReplyChannel {
 
     /// Delivers items that the caller sent.
     pub(super) fn deliver(&self, items: pb::Items) {
+        let bytes = items.encoded_len();
         let pb::Items { stream, values, ended, failure } = items;
         let Some(inbound) = self.state().uploads.get(&stream).cloned() else { return };
         let pushed = values_from_pb(values).and_then(|values| {
             values.iter().try_for_each(|value| value.check_depth(self.depth_limit))?;
-            inbound.push(values)
+            inbound.push(values, bytes)
         });
         match (pushed, failure) {
             (Err(error), _) => inbound.end(Err(error)),
@@ -160,7 +161,7 @@ impl SessionReplyChannel {
                 scope.note_sent(&handles);
             });
         }
-        let message: Bytes = response.encode_to_vec().into();
+        let message = response.into_pieces();
         let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
         let guard = Box::new(ItemsGuard { handles, scope: Arc::clone(scope) });
         self.unless_ended(|| self.outbox.send_in_chunks(announcement, id, message, Some(guard)))?
@@ -244,8 +245,9 @@ impl ReplyChannel for SessionReplyChannel {
         }
         drop(state);
         let control = UploadCredit { id: self.id, stream, outbox: self.outbox.clone() };
-        let incoming = IncomingItems::new(inbound, Arc::new(control.clone()), WINDOW);
-        control.grant(WINDOW);
+        let window = Window::default();
+        let incoming = IncomingItems::new(inbound, Arc::new(control.clone()), window);
+        control.grant(window.items());
         Ok(incoming)
     }
 }

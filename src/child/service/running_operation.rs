@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::AbortHandle;
 use prost::Message as _;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -11,11 +10,13 @@ use crate::child::host::HandleGuard;
 use crate::child::service::reply_channel::SessionReplyChannel;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::pb::session_response::Result as SessionResult;
-use crate::common::wire::{CHUNK_SIZE, SendGuard, failure_from_error, pb, too_large};
+use crate::common::wire::{
+    CHUNK_SIZE, IntoPieces as _, Pieces, SendGuard, failure_from_error, pb, too_large,
+};
 
 /// Messages of at least this many bytes are encoded and decoded on a thread of their own,
-/// so that the connection is not delayed.
-const OFFLOAD_BYTES: usize = 1024 * 1024;
+/// so that the connection is not delayed. Bytes that are not copied do not count.
+const OFFLOAD_BYTES: usize = 256 * 1024;
 
 /// A running operation.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl RunningOperation {
 #[allow(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub(super) enum EncodedResponse {
     Whole(pb::SessionResponse),
-    Detached(Bytes),
+    Detached(Pieces),
 }
 
 impl EncodedResponse {
@@ -59,8 +60,8 @@ impl EncodedResponse {
         if len <= CHUNK_SIZE {
             return Ok(EncodedResponse::Whole(response));
         }
-        let message = offload(len, move || Ok(response.encode_to_vec())).await?;
-        Ok(EncodedResponse::Detached(message.into()))
+        let copied = len - response.uncopied();
+        offload(copied, move || Ok(EncodedResponse::Detached(response.into_pieces()))).await
     }
 }
 
@@ -86,7 +87,7 @@ impl SendGuard for ResponseGuard {
     }
 }
 
-/// Runs work whose cost grows with a message where it delays nobody.
+/// Runs work whose cost grows with the `len` bytes that it copies where it delays nobody.
 pub(super) async fn offload<T: Send + 'static>(
     len: usize,
     work: impl FnOnce() -> Result<T> + Send + 'static,

@@ -32,7 +32,8 @@ use crate::common::value::{Handle, Value};
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
-    CHUNK_SIZE, FrameStream, Outbox, SendGuard as _, failure_from_error, handle_from_pb, pb,
+    CHUNK_SIZE, FrameStream, Outbox, SendGuard as _, copied_by_decoding, failure_from_error,
+    handle_from_pb, pb,
 };
 
 /// The arguments of an operation: inline, or once their chunks have arrived.
@@ -417,7 +418,7 @@ impl Session {
         };
         Ok(Either::Right(Box::pin(async move {
             let bytes = receiver.await.unwrap_or_else(|_| session_ended())?;
-            offload(bytes.len(), move || {
+            offload(copied_by_decoding::<pb::Arguments>(&bytes), move || {
                 let arguments = decode_detached("arguments", bytes)?;
                 decode_arguments(arguments, depth_limit)
             })

@@ -5,7 +5,7 @@
 //! room; a task writes the rest.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -218,7 +218,7 @@ impl WriteQueue {
                 self.frames.clear();
                 return true;
             };
-            match socket.send(&frame[self.written..]) {
+            match socket.send(&[IoSlice::new(&frame[self.written..])]) {
                 Ok(count) => self.written += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(_) => self.written = frame.len(),

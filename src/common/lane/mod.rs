@@ -5,7 +5,11 @@
 //! of the `Session` RPC. What HTTP/2 and its tasks cost is not in its code but in the
 //! threads that have to be woken for each message: on the lane, whoever sends a message
 //! writes it himself, and whoever reads one is the one who acts on it.
+//!
+//! The bytes of large messages are written from where they lie, and read straight into
+//! the message that they become a part of.
 
+mod chunk_head;
 mod frame;
 mod reader;
 mod writer;

@@ -8,6 +8,7 @@ use tokio::net::unix::pipe;
 
 use crate::common::lane::FrameBuffer;
 use crate::common::transport::LaneSocket;
+use crate::common::wire::{ArrivingMessages, SessionFrame};
 
 /// Reads the frames of a lane on the runtime where it was made.
 #[derive(Debug)]
@@ -34,18 +35,23 @@ impl LaneReader {
         self.buffer.has_frame()
     }
 
-    /// Reads the next frame; `None` once the peer has closed.
+    /// Reads the next frame; `None` once the peer has closed. Chunks of messages that
+    /// are arriving are read into these.
     ///
     /// # Errors
     ///
     /// Those of the socket, and `InvalidData` for a frame that cannot be decoded.
-    pub(crate) async fn next<M: Message + Default>(&mut self) -> io::Result<Option<M>> {
+    pub(crate) async fn next<M: SessionFrame + Message + Default>(
+        &mut self,
+        arriving: &mut ArrivingMessages,
+    ) -> io::Result<Option<M>> {
         loop {
-            if let Some(message) = self.buffer.next()? {
+            if let Some(message) = self.buffer.next(arriving)? {
                 return Ok(Some(message));
             }
-            if self.socket.read_buf(self.buffer.room()).await? == 0 {
-                return Ok(None);
+            match self.socket.read(self.buffer.room(arriving)).await? {
+                0 => return Ok(None),
+                len => self.buffer.note_read(len, arriving),
             }
         }
     }

@@ -1,23 +1,28 @@
 //! Writes a lane, on the thread of whoever sends.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use bytes::{Buf as _, Bytes};
 use prost::Message;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle as Runtime;
 use tokio_stream::Stream as _;
 use tracing::debug;
 
-use crate::common::lane::frame::encode;
+use crate::common::lane::chunk_head::ChunkHead;
+use crate::common::lane::frame::{encode, encode_chunk_head};
 use crate::common::transport::{LaneSocket, Traffic};
 use crate::common::wire::{FrameStream, Outbox, SessionFrame};
 
 /// How many bytes of frames are put together before they are written.
 const BATCH: usize = 128 * 1024;
+
+/// The bytes of chunks from this size on are written from where they lie.
+const MIN_UNCOPIED: usize = 8 * 1024;
 
 /// A buffer that has grown larger than this is given back when it is empty.
 const KEPT_BUFFER: usize = 1024 * 1024;
@@ -43,6 +48,8 @@ struct Writing<F> {
     bytes: Vec<u8>,
     /// How many of `bytes` have been written.
     written: usize,
+    /// The bytes of a chunk whose head is the end of `bytes`.
+    chunk: Bytes,
     /// A task waits for room in the socket.
     is_waiting: bool,
 }
@@ -60,6 +67,7 @@ impl<F: SessionFrame + Message> LaneWriter<F> {
             frames: Some(Box::pin(frames)),
             bytes: Vec::new(),
             written: 0,
+            chunk: Bytes::new(),
             is_waiting: false,
         };
         let writer = Arc::new(LaneWriter {
@@ -105,7 +113,7 @@ impl<F: SessionFrame + Message> LaneWriter<F> {
         let mut dropped = None;
         while !state.is_waiting {
             let is_last = state.fill(&mut cx);
-            if state.written == state.bytes.len() {
+            if state.is_empty() {
                 state.reset();
                 if is_last && let Some(frames) = state.frames.take() {
                     dropped = Some(frames);
@@ -113,9 +121,10 @@ impl<F: SessionFrame + Message> LaneWriter<F> {
                 }
                 break;
             }
-            match self.socket.send(&state.bytes[state.written..]) {
+            let slices = [IoSlice::new(&state.bytes[state.written..]), IoSlice::new(&state.chunk)];
+            match self.socket.send(&slices) {
                 Ok(written) => {
-                    state.written += written;
+                    state.note_written(written);
                     if let Some(traffic) = &self.traffic {
                         traffic.note_written(written);
                     }
@@ -172,9 +181,17 @@ impl<F: SessionFrame + Message> Writing<F> {
             self.bytes.drain(..self.written);
             self.written = 0;
         }
-        while self.bytes.len() - self.written < BATCH {
+        // The bytes of a chunk are written before anything else is encoded.
+        while self.chunk.is_empty() && self.bytes.len() - self.written < BATCH {
             match frames.as_mut().poll_next(cx) {
-                Poll::Ready(Some(frame)) => encode(&frame, &mut self.bytes),
+                Poll::Ready(Some(frame)) => match frame.into_chunk() {
+                    Ok((id, data)) if data.len() >= MIN_UNCOPIED => {
+                        encode_chunk_head(ChunkHead { id, len: data.len() }, &mut self.bytes);
+                        self.chunk = data;
+                    }
+                    Ok((id, data)) => encode(&F::chunk(id, data), &mut self.bytes),
+                    Err(frame) => encode(&frame, &mut self.bytes),
+                },
                 Poll::Ready(None) => return true,
                 Poll::Pending => return false,
             }
@@ -182,9 +199,24 @@ impl<F: SessionFrame + Message> Writing<F> {
         false
     }
 
+    fn is_empty(&self) -> bool {
+        self.written == self.bytes.len() && self.chunk.is_empty()
+    }
+
+    fn note_written(&mut self, len: usize) {
+        let of_frames = len.min(self.bytes.len() - self.written);
+        self.written += of_frames;
+        self.chunk.advance(len - of_frames);
+        if self.chunk.is_empty() {
+            // Otherwise it keeps its message alive.
+            self.chunk = Bytes::new();
+        }
+    }
+
     fn reset(&mut self) {
         self.bytes.clear();
         self.written = 0;
+        self.chunk = Bytes::new();
         if self.bytes.capacity() > KEPT_BUFFER {
             self.bytes = Vec::new();
         }

@@ -9,10 +9,8 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use futures_util::{Stream, TryStreamExt as _};
 
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::stream::window::Window;
 use crate::common::value::{Held, Value};
-
-/// How many items may be in transit or wait to be taken, by default.
-pub(crate) const WINDOW: u32 = 64;
 
 /// Controls the producer of a stream from its receiving end.
 pub(crate) trait ProducerControl: fmt::Debug + Send + Sync {
@@ -53,6 +51,8 @@ struct InboundState {
     items: VecDeque<Value>,
     /// How many more may arrive.
     allowed: u64,
+    /// About how many bytes one of the larger items has that have arrived lately.
+    item_bytes: u64,
     /// Whether the stream was dropped, so that no item will be taken.
     is_dropped: bool,
     /// Set when no more items come: `Ok` at the end of the stream, otherwise the reason.
@@ -65,20 +65,21 @@ pub(crate) struct IncomingItems {
     inbound: Arc<Inbound>,
     upstream: Arc<dyn ProducerControl>,
     context: Option<Arc<dyn Context>>,
-    window: u32,
-    /// How many were taken since more were granted.
-    taken: u32,
+    window: Window,
+    /// Whether there was nothing to take since more were granted.
+    has_waited: bool,
 }
 
 // === impl Inbound ===
 
 impl Inbound {
-    /// Adds items that have arrived; returns them if the stream was dropped.
+    /// Adds items that have arrived, of so many bytes together; returns them if the
+    /// stream was dropped.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] if more arrive than were allowed.
-    pub(crate) fn push(&self, items: Vec<Value>) -> Result<Vec<Value>> {
+    pub(crate) fn push(&self, items: Vec<Value>, bytes: usize) -> Result<Vec<Value>> {
         let mut state = self.state();
         if state.is_dropped {
             return Ok(items);
@@ -90,6 +91,8 @@ impl Inbound {
             ));
         };
         state.allowed = allowed;
+        let item_bytes = bytes.checked_div(items.len()).unwrap_or(0) as u64;
+        state.item_bytes = item_bytes.max(state.item_bytes - state.item_bytes / 8);
         state.items.extend(items);
         wake(state);
         Ok(Vec::new())
@@ -125,10 +128,10 @@ impl IncomingItems {
     pub(crate) fn new(
         inbound: Arc<Inbound>,
         upstream: Arc<dyn ProducerControl>,
-        window: u32,
+        window: Window,
     ) -> Self {
-        inbound.state().allowed += u64::from(window);
-        IncomingItems { inbound, upstream, context: None, window, taken: 0 }
+        inbound.state().allowed += u64::from(window.items());
+        IncomingItems { inbound, upstream, context: None, window, has_waited: false }
     }
 
     /// Sets the context in which its items are read.
@@ -140,13 +143,13 @@ impl IncomingItems {
     pub(super) fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Value>>> {
         let mut state = self.inbound.state();
         if let Some(item) = state.items.pop_front() {
-            self.taken += 1;
-            // Granting one by one would cost a frame for each; granting too late would
-            // make the producer wait.
-            if self.taken > self.window / 2 && state.ended.is_none() {
-                state.allowed += u64::from(self.taken);
+            let in_flight = state.allowed + state.items.len() as u64;
+            let free = self.window.free(in_flight, state.item_bytes, self.has_waited);
+            if free > 0 && state.ended.is_none() {
+                state.allowed += u64::from(free);
                 drop(state);
-                self.upstream.grant(std::mem::take(&mut self.taken));
+                self.has_waited = false;
+                self.upstream.grant(free);
             }
             return Poll::Ready(Some(Ok(item)));
         }
@@ -155,6 +158,7 @@ impl IncomingItems {
             Some(Err(error)) => Poll::Ready(Some(Err(error.clone()))),
             None => {
                 state.waker = Some(cx.waker().clone());
+                self.has_waited = true;
                 Poll::Pending
             }
         }
@@ -255,6 +259,7 @@ mod tests {
 
     fn stream(window: u32) -> (Arc<Inbound>, Arc<Producer>, IncomingItems) {
         let (inbound, producer) = (Arc::new(Inbound::default()), Arc::new(Producer::default()));
+        let window = Window::exactly(window);
         let incoming = IncomingItems::new(Arc::clone(&inbound), producer.clone(), window);
         (inbound, producer, incoming)
     }
@@ -266,22 +271,35 @@ mod tests {
     #[test]
     fn more_is_granted_when_half_is_taken() {
         let (inbound, producer, mut incoming) = stream(4);
-        inbound.push(vec![Value::Null; 4]).expect("four are allowed");
+        inbound.push(vec![Value::Null; 4], 4).expect("four are allowed");
         assert_eq!(
-            inbound.push(vec![Value::Null]).expect_err("no more").kind(),
+            inbound.push(vec![Value::Null], 1).expect_err("no more").kind(),
             ErrorKind::Protocol
         );
         for granted in [0, 0, 3, 3] {
             assert!(next(&mut incoming).is_some());
             assert_eq!(producer.granted.load(Ordering::Relaxed), granted);
         }
-        inbound.push(vec![Value::Null; 3]).expect("three more are allowed");
+        inbound.push(vec![Value::Null; 3], 3).expect("three more are allowed");
+    }
+
+    #[test]
+    fn large_items_do_not_pile_up() {
+        let (inbound, producer) = (Arc::new(Inbound::default()), Arc::new(Producer::default()));
+        let window = Window::default();
+        let mut incoming = IncomingItems::new(Arc::clone(&inbound), producer.clone(), window);
+        // The size of the first ones is not known before they come.
+        inbound.push(vec![Value::Null; 64], 64 << 20).expect("the first ones are allowed");
+        (0..60).for_each(|_| assert!(next(&mut incoming).is_some()));
+        assert_eq!(producer.granted.load(Ordering::Relaxed), 0);
+        assert!(next(&mut incoming).is_some());
+        assert_eq!(producer.granted.load(Ordering::Relaxed), 5, "eight are in flight");
     }
 
     #[test]
     fn arrived_items_come_before_the_end() {
         let (inbound, producer, mut incoming) = stream(4);
-        inbound.push(vec![Value::Int(1)]).expect("it is allowed");
+        inbound.push(vec![Value::Int(1)], 1).expect("it is allowed");
         inbound.end(Err(Error::new(ErrorKind::Closed, "over")));
         inbound.end(Ok(()));
         assert!(matches!(next(&mut incoming), Some(Some(Ok(Value::Int(1))))));
@@ -294,10 +312,10 @@ mod tests {
     #[test]
     fn unread_items_are_discarded() {
         let (inbound, producer, incoming) = stream(4);
-        inbound.push(vec![Value::Null; 3]).expect("it is allowed");
+        inbound.push(vec![Value::Null; 3], 3).expect("it is allowed");
         drop(incoming);
         assert_eq!(producer.discarded.load(Ordering::Relaxed), 3);
-        assert_eq!(inbound.push(vec![Value::Null]).expect("it is returned").len(), 1);
+        assert_eq!(inbound.push(vec![Value::Null], 1).expect("it is returned").len(), 1);
     }
 
     #[test]

@@ -8,10 +8,12 @@
 mod credit;
 mod inbound;
 mod source;
+mod window;
 
 pub(crate) use credit::Credit;
-pub(crate) use inbound::{Context, Inbound, IncomingItems, ProducerControl, WINDOW};
+pub(crate) use inbound::{Context, Inbound, IncomingItems, ProducerControl};
 pub(crate) use source::{Batch, ItemSource, outgoing};
+pub(crate) use window::Window;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -32,9 +34,10 @@ use crate::common::value::{Held, StreamNumber, Value, from_value, holding, to_va
 ///
 /// If a method returns an iterator or a stream, its caller receives a `Stream`. If a
 /// method takes a `Stream`, its caller passes one, created with [`Stream::iter`] or
-/// [`Stream::new`]. Items travel as they are produced, but at most 64 of them before they
-/// are taken, so a slow consumer slows down its producer, and nothing else. Dropping a
-/// stream stops its producer.
+/// [`Stream::new`]. Items travel as they are produced, but not many of them before they
+/// are taken: 64 at first, and up to 1,024 or about 8 MiB while their consumer waits for
+/// them. So a slow consumer slows down its producer, and nothing else. Dropping a stream
+/// stops its producer.
 ///
 /// It implements the `Stream` trait of the `futures` crates, and its items are `Result`s.
 /// An error of the method, or the death of the daemon, is the last item.

@@ -249,7 +249,12 @@ impl<'de> Deserializer<'de> for FromValue {
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_byte_buf(self.bytes()?.into_vec())
+        let is_asked = Bytes::take_asked();
+        let bytes = self.bytes()?;
+        match is_asked {
+            true => bytes.lend(|slice| visitor.visit_bytes(slice)),
+            false => visitor.visit_byte_buf(bytes.into_vec()),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

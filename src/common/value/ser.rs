@@ -13,7 +13,7 @@ use crate::common::value::ser::compound::{
 use crate::common::value::special::{
     BIG_INT, FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID,
 };
-use crate::common::value::{MAX_DEPTH, Value};
+use crate::common::value::{Bytes, MAX_DEPTH, Value};
 
 mod compound;
 
@@ -165,7 +165,7 @@ impl Serializer for ToValue {
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<Value, Fault> {
-        Ok(Value::Bytes(value.into()))
+        Ok(Value::Bytes(Bytes::of_slice(value)))
     }
 
     fn serialize_none(self) -> Result<Value, Fault> {

@@ -11,19 +11,27 @@ pub(crate) mod pb {
 }
 
 mod assembly;
+mod buffer_pool;
 mod death;
 mod exception;
 mod failure;
 mod frame_packer;
 mod outbox;
+mod pieces;
+mod session_frame;
 mod shorten;
+mod skim;
 mod value;
 
-pub(crate) use assembly::{Assembly, too_large};
+pub(crate) use assembly::{ArrivingMessages, too_large};
+pub(crate) use buffer_pool::BufferPool;
 pub(crate) use exception::{exception_from_pb, exception_to_pb};
 pub(crate) use failure::{error_from_failure, failure_from_error, status_from_error};
 pub(crate) use frame_packer::FramePacker;
-pub(crate) use outbox::{CHUNK_SIZE, FrameStream, Outbox, SendGuard, SessionFrame};
+pub(crate) use outbox::{CHUNK_SIZE, FrameStream, Outbox, SendGuard};
+pub(crate) use pieces::{IntoPieces, Pieces};
+pub(crate) use session_frame::{CHUNK_FIELD, DATA_FIELD, ID_FIELD, SessionFrame};
+pub(crate) use skim::copied_by_decoding;
 pub(crate) use value::{
     arguments_to_pb, handle_from_pb, handle_to_pb, keywords_from_pb, target_to_pb, value_from_pb,
     value_to_pb, values_from_pb,

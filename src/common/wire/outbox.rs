@@ -7,13 +7,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::wire::pb;
+use crate::common::wire::{Pieces, SessionFrame};
 
 /// The size in bytes of the chunks in which larger messages are sent. A small frame waits
 /// for at most one of them.
@@ -21,12 +20,6 @@ pub(crate) const CHUNK_SIZE: usize = 128 * 1024;
 
 /// How many small frames are sent before a chunk, so that neither can starve the other.
 const FRAMES_PER_CHUNK: usize = 64;
-
-/// A frame of a session, of either direction.
-pub(crate) trait SessionFrame: Send + 'static {
-    /// Creates the frame that carries a chunk of the detached message `id`.
-    fn chunk(id: u64, data: Bytes) -> Self;
-}
 
 /// With this many frames waiting to be sent, a daemon reads no more requests.
 const ROOM: usize = 4096;
@@ -96,7 +89,7 @@ const CORKED_FRAMES: usize = 16;
 #[derive(Debug)]
 struct DetachedMessage {
     id: u64,
-    rest: Bytes,
+    rest: Pieces,
     hold: Option<Box<dyn SendGuard>>,
 }
 
@@ -157,7 +150,7 @@ impl<F: SessionFrame> Outbox<F> {
         &self,
         frame: F,
         id: u64,
-        message: Bytes,
+        message: Pieces,
         hold: Option<Box<dyn SendGuard>>,
     ) {
         self.push(frame, Some(DetachedMessage { id, rest: message, hold }));
@@ -170,7 +163,7 @@ impl<F: SessionFrame> Outbox<F> {
         &self,
         frame: F,
         id: u64,
-        message: Bytes,
+        message: Pieces,
         hold: Option<Box<dyn SendGuard>>,
     ) -> impl Future<Output = ()> + Send + use<F> {
         let (waiting, all_sent) = oneshot::channel();
@@ -253,7 +246,7 @@ impl<F: SessionFrame> Queue<F> {
         }
         self.since_chunk = 0;
         let mut detached = self.detached.pop_front()?;
-        let data = detached.rest.split_to(CHUNK_SIZE.min(detached.rest.len()));
+        let data = detached.rest.split_off_front(CHUNK_SIZE);
         let id = detached.id;
         if !detached.rest.is_empty() {
             self.detached.push_back(detached);
@@ -329,24 +322,10 @@ impl<F> Drop for FrameStream<F> {
     }
 }
 
-// === impl SessionFrame ===
-
-impl SessionFrame for pb::SessionRequest {
-    fn chunk(id: u64, data: Bytes) -> Self {
-        let operation = Some(pb::session_request::Operation::Chunk(pb::Chunk { data }));
-        pb::SessionRequest { id, operation, detached: 0 }
-    }
-}
-
-impl SessionFrame for pb::SessionResponse {
-    fn chunk(id: u64, data: Bytes) -> Self {
-        let result = Some(pb::session_response::Result::Chunk(pb::Chunk { data }));
-        pb::SessionResponse { id, result, detached: 0 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[derive(Debug, PartialEq)]
@@ -356,9 +335,17 @@ mod tests {
     }
 
     impl SessionFrame for SentFrame {
+        fn into_chunk(self) -> Result<(u64, Bytes), Self> {
+            Err(self)
+        }
+
         fn chunk(id: u64, data: Bytes) -> Self {
             SentFrame::Part(id, data.len())
         }
+    }
+
+    fn zeros(len: usize) -> Pieces {
+        Bytes::from(vec![0; len]).into()
     }
 
     fn drain(outgoing: &mut FrameStream<SentFrame>) -> Vec<SentFrame> {
@@ -373,8 +360,8 @@ mod tests {
     #[test]
     fn large_messages_take_turns_behind_their_first_frame() {
         let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(SentFrame::Small(1), 1, Bytes::from(vec![0; CHUNK_SIZE + 1]), None);
-        outbox.send_detached(SentFrame::Small(2), 2, Bytes::from(vec![0; CHUNK_SIZE]), None);
+        outbox.send_detached(SentFrame::Small(1), 1, zeros(CHUNK_SIZE + 1), None);
+        outbox.send_detached(SentFrame::Small(2), 2, zeros(CHUNK_SIZE), None);
         let expected = [
             SentFrame::Small(1),
             SentFrame::Small(2),
@@ -388,7 +375,7 @@ mod tests {
     #[test]
     fn small_frames_and_chunks_do_not_starve_each_other() {
         let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(SentFrame::Small(0), 0, Bytes::from(vec![0; 3 * CHUNK_SIZE]), None);
+        outbox.send_detached(SentFrame::Small(0), 0, zeros(3 * CHUNK_SIZE), None);
         (1..=200).for_each(|id| outbox.send(SentFrame::Small(id)));
         let order = drain(&mut outgoing);
         let chunks: Vec<usize> = order
@@ -403,7 +390,7 @@ mod tests {
     #[test]
     fn withdrawn_message_sends_no_more_chunks() {
         let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(SentFrame::Small(1), 1, Bytes::from(vec![0; 3 * CHUNK_SIZE]), None);
+        outbox.send_detached(SentFrame::Small(1), 1, zeros(3 * CHUNK_SIZE), None);
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..2 {
             assert!(Pin::new(&mut outgoing).poll_next(&mut cx).is_ready());

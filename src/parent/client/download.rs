@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
+
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Inbound, IncomingItems, ProducerControl};
 use crate::common::value::Value;
@@ -60,11 +62,12 @@ fn discard(pending: &Arc<PendingCalls>, outbox: &Outbox<pb::SessionRequest>, ite
 /// Decodes items and puts them where they are read. Returns them if nobody reads them any
 /// more.
 fn push(inbound: Option<&Inbound>, items: pb::Items, limits: Limits) -> Result<Vec<Value>> {
+    let bytes = items.encoded_len();
     let values = values_from_pb(items.values)
         .map_err(|error: Error| error.with_kind(ErrorKind::Protocol))?;
     values.iter().try_for_each(|value| value.check_depth(limits.depth))?;
     match inbound {
-        Some(inbound) => inbound.push(values),
+        Some(inbound) => inbound.push(values, bytes),
         None => Ok(values),
     }
 }

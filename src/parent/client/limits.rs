@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::common::stream::Window;
+
 /// How large and how deep a message may be. The daemon enforces the same limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -12,10 +14,10 @@ pub(crate) struct Limits {
 }
 
 /// The options of one call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallOptions {
     /// How long to wait for the response, or for the end of its stream.
     pub(crate) timeout: Option<Duration>,
     /// How many items of its stream may be in flight.
-    pub(crate) window: u32,
+    pub(crate) window: Window,
 }

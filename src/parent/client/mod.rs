@@ -54,7 +54,8 @@ use crate::common::wire::pb::control_client::ControlClient;
 use crate::common::wire::pb::objects_server::SERVICE_NAME;
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::{
-    CHUNK_SIZE, Outbox, arguments_to_pb, handle_from_pb, pb, target_to_pb, too_large,
+    CHUNK_SIZE, IntoPieces as _, Outbox, arguments_to_pb, handle_from_pb, pb, target_to_pb,
+    too_large,
 };
 use crate::parent::client::connection_thread::ConnectionThread;
 #[cfg(not(feature = "python"))]
@@ -96,7 +97,8 @@ impl Client {
             timeout: timeout.and_then(|timeout| timeout.try_into().ok()),
             ..Default::default()
         };
-        self.submit(Operation::Create(create), arguments, timeout)
+        let options = CallOptions { timeout, ..CallOptions::default() };
+        self.submit(Operation::Create(create), arguments, options)
     }
 
     /// Calls a method, or performs another operation on an object.
@@ -113,12 +115,12 @@ impl Client {
             handle: Some(target_to_pb(handle)),
             method: operation.name.clone(),
             timeout: timeout.and_then(|timeout| timeout.try_into().ok()),
-            credit: window,
+            credit: window.items(),
             action: action_to_pb(operation.action).into(),
             returns: returns_to_pb(operation.returns).into(),
             ..Default::default()
         };
-        let submitted = self.submit(Operation::Call(call), arguments, timeout)?;
+        let submitted = self.submit(Operation::Call(call), arguments, options)?;
         if !streams.is_empty() {
             submitted.send_streams(streams, &self.outbox, self.limits.message, &self.runtime);
         }
@@ -128,7 +130,7 @@ impl Client {
     /// Asks for the description of an object.
     pub(crate) fn describe(&self, handle: &Handle) -> Result<Submitted> {
         let describe = pb::DescribeRequest { handle: Some(target_to_pb(handle)) };
-        self.submit(Operation::Describe(describe), CallArgs::default(), None)
+        self.submit(Operation::Describe(describe), CallArgs::default(), CallOptions::default())
     }
 
     /// Whether the current thread carries the connection, so that no response can arrive
@@ -159,7 +161,7 @@ impl Client {
         // This RPC is another HTTP/2 stream than the session and could overtake its
         // calls. The response to this operation does not matter.
         let describe = Operation::Describe(pb::DescribeRequest::default());
-        let _ = self.submit(describe, CallArgs::default(), None)?.await;
+        let _ = self.submit(describe, CallArgs::default(), CallOptions::default())?.await;
         let mut control = ControlClient::new(self.channel.clone());
         let request = pb::ShutdownRequest { grace: grace.try_into().ok() };
         match self.runtime.spawn(async move { control.shutdown(request).await }).await {
@@ -223,7 +225,7 @@ impl Client {
         &self,
         mut operation: Operation,
         (values, keywords): CallArgs,
-        timeout: Option<Duration>,
+        CallOptions { timeout, window }: CallOptions,
     ) -> Result<Submitted> {
         // `ArgumentsBuilder` has checked the maximum depth.
         if self.limits.depth < MAX_DEPTH {
@@ -235,27 +237,26 @@ impl Client {
         if len > self.limits.message {
             return Err(too_large(len, self.limits.message));
         }
-        let detached = (len > CHUNK_SIZE).then(|| arguments.encode_to_vec());
-        if detached.is_none() {
-            match &mut operation {
-                Operation::Call(call) => {
-                    (call.arguments, call.keywords) = (arguments.arguments, arguments.keywords)
-                }
-                Operation::Create(create) => {
-                    (create.arguments, create.keywords) = (arguments.arguments, arguments.keywords);
-                }
-                _ => {}
+        let mut detached = None;
+        match &mut operation {
+            _ if len > CHUNK_SIZE => detached = Some(arguments.into_pieces()),
+            Operation::Call(call) => {
+                (call.arguments, call.keywords) = (arguments.arguments, arguments.keywords)
             }
+            Operation::Create(create) => {
+                (create.arguments, create.keywords) = (arguments.arguments, arguments.keywords);
+            }
+            _ => {}
         }
         let submitted = Submitted::register(&self.pending, Arc::clone(&self.carrier))?;
         let id = submitted.id();
-        if let Operation::Call(call) = &operation {
-            self.pending.with(id, |pending| pending.window = call.credit);
+        if matches!(operation, Operation::Call(_)) {
+            self.pending.with(id, |pending| pending.window = window);
         }
         let frame = |detached| pb::SessionRequest { id, operation: Some(operation), detached };
         match detached {
             Some(message) => {
-                self.outbox.send_detached(frame(len as u64), id, message.into(), None);
+                self.outbox.send_detached(frame(len as u64), id, message, None);
             }
             None => self.outbox.send(frame(0)),
         }

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::Inbound;
+use crate::common::stream::{Inbound, Window};
 use crate::common::value::Handle;
 use crate::parent::client::response::Response;
 use crate::parent::client::upload::Upload;
@@ -53,7 +53,7 @@ pub(crate) struct PendingCall {
     /// Fails it at its deadline.
     pub(crate) timer: Option<AbortHandle>,
     /// How many items of a stream may be in flight.
-    pub(crate) window: u32,
+    pub(crate) window: Window,
     /// Its timeout, once that has passed and whoever carries it out has been told.
     pub(crate) expired: Option<Duration>,
     /// What its answer is, if the answer does not say so itself.

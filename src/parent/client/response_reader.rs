@@ -1,6 +1,5 @@
 //! The reader of a session's responses.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tracing::debug;
 
 use crate::common::error::{Error, ErrorKind};
 use crate::common::wire::pb::session_response::Result as Message;
-use crate::common::wire::{Assembly, Outbox, pb};
+use crate::common::wire::{ArrivingMessages, BufferPool, Outbox, copied_by_decoding, pb};
 use crate::parent::client::download;
 use crate::parent::client::limits::Limits;
 use crate::parent::client::pending::{PendingCall, PendingCalls};
@@ -28,8 +27,8 @@ use crate::parent::client::upload::UploadChannel;
 const EXIT_REPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Responses from this size on are decoded on a thread of their own, so that they do not
-/// hold up the connection.
-const DECODE_ASIDE: usize = 1024 * 1024;
+/// hold up the connection. Bytes that are not copied do not count.
+const DECODE_ASIDE: usize = 256 * 1024;
 
 /// Reads the responses of a session until it ends.
 pub(super) struct ResponseReader {
@@ -55,9 +54,10 @@ impl ResponseReader {
     }
 
     pub(super) async fn read(self, mut responses: ResponseSource) {
-        let mut arriving = HashMap::new();
+        let buffers = BufferPool::new(self.keeper.clone());
+        let mut arriving = ArrivingMessages::new(self.limits.message, buffers);
         let reason = loop {
-            match responses.next().await {
+            match responses.next(&mut arriving).await {
                 Ok(Some(response)) => self.handle(response, &mut arriving),
                 Ok(None) => break "the daemon closed the session".to_owned(),
                 Err(reason) => break reason,
@@ -81,7 +81,7 @@ impl ResponseReader {
         drop(lost);
     }
 
-    fn handle(&self, response: pb::SessionResponse, arriving: &mut HashMap<u64, Assembly>) {
+    fn handle(&self, response: pb::SessionResponse, arriving: &mut ArrivingMessages) {
         let pb::SessionResponse { id, result, detached } = response;
         match result {
             Some(Message::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
@@ -90,13 +90,16 @@ impl ResponseReader {
                 download::receive(&self.pending, &self.outbox, id, items, self.limits)
             }
             Some(Message::Credit(credit)) => self.grant(id, &credit),
-            None if detached > 0 => match Assembly::new(detached, self.limits.message) {
-                Ok(assembly) => drop(arriving.insert(id, assembly)),
-                Err(error) => self.reject(id, error),
-            },
+            None if detached > 0 => {
+                // The end of the call may have cut short an item of its stream.
+                arriving.remove(id);
+                if let Err(error) = arriving.start(id, detached) {
+                    self.reject(id, error);
+                }
+            }
             result => {
                 // A cancel may have withdrawn the rest of a detached response.
-                arriving.remove(&id);
+                arriving.remove(id);
                 let response = Response::from_pb(result, self.limits.depth);
                 let unclaimed = self.pending.complete(id, response);
                 release_unclaimed(&self.pending, &self.outbox, unclaimed);
@@ -105,19 +108,12 @@ impl ResponseReader {
     }
 
     /// Adds a chunk to the message it belongs to, which the last chunk completes.
-    fn collect(&self, id: u64, chunk: &Bytes, arriving: &mut HashMap<u64, Assembly>) {
-        // A message that was too large has no assembly.
-        let Some(assembly) = arriving.get_mut(&id) else { return };
-        match assembly.push(chunk) {
-            Ok(None) => {}
-            Ok(Some(message)) => {
-                arriving.remove(&id);
-                self.decode(id, message);
-            }
-            Err(error) => {
-                arriving.remove(&id);
-                self.reject(id, error);
-            }
+    fn collect(&self, id: u64, chunk: &Bytes, arriving: &mut ArrivingMessages) {
+        // A message that was too large is not assembled.
+        match arriving.push(id, chunk) {
+            None => {}
+            Some(Ok(message)) => self.decode(id, message),
+            Some(Err(error)) => self.reject(id, error),
         }
     }
 
@@ -170,7 +166,8 @@ impl ResponseReader {
             return download::receive(&self.pending, &self.outbox, id, items, self.limits);
         }
         let claimed = self.pending.claim(id);
-        let (len, depth_limit) = (message.len(), self.limits.depth);
+        let len = copied_by_decoding::<pb::SessionResponse>(&message);
+        let depth_limit = self.limits.depth;
         let decode = move || {
             let response = pb::SessionResponse::decode(message).map_err(|error| {
                 let message = format!("failed to decode the daemon's response: {error}");
@@ -189,7 +186,8 @@ impl ResponseReader {
         if len < DECODE_ASIDE {
             deliver();
         } else {
-            self.decoding.spawn_blocking(deliver);
+            // On a thread of the keeper's: the caller's runtime may have none left.
+            self.decoding.spawn_blocking_on(deliver, &self.keeper);
         }
     }
 }

@@ -9,7 +9,7 @@ use tonic::Streaming;
 
 use crate::common::lane::{LaneReader, LaneWriter};
 use crate::common::transport::{IoStream, LaneSocket, Token, send_preface};
-use crate::common::wire::{FrameStream, pb};
+use crate::common::wire::{ArrivingMessages, FrameStream, pb};
 
 /// Where the responses of a session come from.
 pub(super) enum ResponseSource {
@@ -48,23 +48,32 @@ impl ResponseSource {
         Ok(ResponseSource::Lane(LaneSource { reader, writer, returned: 0 }))
     }
 
-    /// Returns the next response; `None` when the daemon has closed the session.
+    /// Returns the next response; `None` when the daemon has closed the session. A lane
+    /// reads chunks of messages that are arriving into these.
     ///
     /// # Errors
     ///
     /// Why the connection broke, for a message.
-    pub(super) async fn next(&mut self) -> Result<Option<pb::SessionResponse>, String> {
+    pub(super) async fn next(
+        &mut self,
+        arriving: &mut ArrivingMessages,
+    ) -> Result<Option<pb::SessionResponse>, String> {
         match self {
             ResponseSource::Grpc(stream) => {
                 stream.message().await.map_err(|status| status.to_string())
             }
-            ResponseSource::Lane(source) => source.next().await.map_err(|error| error.to_string()),
+            ResponseSource::Lane(source) => {
+                source.next(arriving).await.map_err(|error| error.to_string())
+            }
         }
     }
 }
 
 impl LaneSource {
-    async fn next(&mut self) -> io::Result<Option<pb::SessionResponse>> {
+    async fn next(
+        &mut self,
+        arriving: &mut ArrivingMessages,
+    ) -> io::Result<Option<pb::SessionResponse>> {
         if !self.reader.has_frame() {
             if self.returned >= MANY_RESPONSES {
                 self.writer.cork();
@@ -75,6 +84,6 @@ impl LaneSource {
             self.returned = 0;
         }
         self.returned += 1;
-        self.reader.next().await
+        self.reader.next(arriving).await
     }
 }

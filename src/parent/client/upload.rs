@@ -4,7 +4,6 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
@@ -16,7 +15,8 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Batch, Credit, ItemSource};
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::{
-    CHUNK_SIZE, FramePacker, Outbox, failure_from_error, pb, too_large, value_to_pb,
+    CHUNK_SIZE, FramePacker, IntoPieces as _, Outbox, failure_from_error, pb, too_large,
+    value_to_pb,
 };
 
 /// A stream that is being sent. Dropping it ends its source.
@@ -145,7 +145,7 @@ impl UploadChannel {
             return Ok(());
         }
         let _large = self.large.lock().await;
-        let message: Bytes = items.encode_to_vec().into();
+        let message = items.into_pieces();
         self.outbox
             .send_in_chunks(frame(pb::Items::default(), len as u64), self.id, message, None)
             .await;

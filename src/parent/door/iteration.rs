@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use crate::common::agent::{AgentRequest, BATCH, Interruptible as _, malformed};
 use crate::common::definition::{CallArgs, Operation, Returns};
 use crate::common::error::Result;
-use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl};
+use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
 use crate::common::value::{Handle, Value};
 use crate::parent::client::{CallOptions, Carrier, Expected, PendingCalls, Response, Submitted};
 use crate::parent::door::AgentDoor;
@@ -73,7 +73,7 @@ pub(super) fn start(
     let first = client.send(&request, Expected::Value, door.carrier(), true)?;
     let iteration = Arc::new(Iteration {
         door: door.clone(),
-        credit: Arc::new(Credit::new(options.window)),
+        credit: Arc::new(Credit::new(options.window.items())),
         task: Mutex::default(),
         iterator: Mutex::default(),
         first: first.id(),
@@ -121,7 +121,7 @@ impl Iteration {
         first: Submitted,
         is_call: bool,
         returns: Returns,
-        window: u32,
+        window: Window,
     ) -> Result<()> {
         let mut made = self.made(first.await?)?;
         self.has_begun.store(true, Ordering::Relaxed);
@@ -139,7 +139,8 @@ impl Iteration {
             let response = self.submit(&request, Expected::Items)?.await?;
             let Response::Items(items, is_exhausted) = response else { return Err(malformed()) };
             self.credit.spend(items.len());
-            for handle in inbound.push(items)?.iter().flat_map(Value::handles) {
+            // How many bytes they take is not known here: the window counts items only.
+            for handle in inbound.push(items, 0)?.iter().flat_map(Value::handles) {
                 self.door.release(&handle, 1);
             }
             if is_exhausted {
@@ -151,7 +152,7 @@ impl Iteration {
 
     /// Answers the call with the receiving end of the stream; `None` if nobody waits any
     /// more.
-    fn open(self: &Arc<Self>, id: u64, window: u32) -> Option<Arc<Inbound>> {
+    fn open(self: &Arc<Self>, id: u64, window: Window) -> Option<Arc<Inbound>> {
         let inbound = Arc::<Inbound>::default();
         let opened = self.streams().with(id, |call| {
             let response = call.response.take()?;

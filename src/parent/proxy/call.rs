@@ -14,7 +14,7 @@ use crate::common::definition::{Action, Operation, Returns};
 use crate::common::error::{Error, Result};
 #[cfg(feature = "python")]
 use crate::common::stream::Stream;
-use crate::common::stream::WINDOW;
+use crate::common::stream::Window;
 use crate::common::value::{Held, Wanted, wanted};
 use crate::parent::client::{ArgumentsBuilder, CallOptions, CallParts, Response, Submitted};
 use crate::parent::proxy::adopt::{ReturnedValue, read};
@@ -228,7 +228,7 @@ fn prepare<T, E>(
     arguments: ArgumentsBuilder,
     decode: Decode<T, E>,
 ) -> Call<T, E> {
-    let options = CallOptions { timeout: None, window: WINDOW };
+    let options = CallOptions::default();
     let context = CallContext { proxy: proxy.clone(), action, name, returns };
     let prepared = PreparedCall { context, arguments, options };
     Call { state: CallState::Prepared(prepared), decode }
@@ -247,12 +247,15 @@ impl<T, E> Call<T, E> {
     }
 
     /// Limits how many items of a returned [`Stream`](crate::Stream) are produced before
-    /// the caller reads them. The default is 64, the minimum 1.
+    /// the caller reads them. The minimum is 1.
     ///
-    /// A larger window takes memory if the items are large; a smaller one costs a wake-up
-    /// for each item if they are small.
+    /// The default begins with 64. It doubles up to 1,024 while the caller waits for
+    /// items, and holds fewer items if they would be more than about 8 MiB together. A
+    /// window that is set here stays as it is, whatever size the items have. A larger one
+    /// takes memory if the items are large; a smaller one costs a wake-up for each item
+    /// if they are small.
     pub fn window(self, items: u32) -> Self {
-        self.change(|prepared| prepared.options.window = items.max(1))
+        self.change(|prepared| prepared.options.window = Window::exactly(items.max(1)))
     }
 
     /// Adds a keyword argument. Giving a name twice fails the call with

@@ -14,7 +14,7 @@ use crate::common::value::fault::Fault;
 use crate::common::value::handle::PlainHandle;
 use crate::common::value::kinds::{Ordinary, from_name_and_plain, name_and_plain};
 use crate::common::value::special::{BIG_INT, FROZEN_SET, HANDLE, SET, VALUE};
-use crate::common::value::{Handle, List, Value};
+use crate::common::value::{Bytes, Handle, List, Value};
 
 pub(super) fn visit_value<'de, V: Visitor<'de>>(
     value: Value,
@@ -22,6 +22,8 @@ pub(super) fn visit_value<'de, V: Visitor<'de>>(
 ) -> Result<V::Value, Fault> {
     match name_and_plain(value) {
         Ok((name, payload)) => visitor.visit_enum(Variant { name: name.to_owned(), payload }),
+        // The visitor is that of a `Value`.
+        Err(Ordinary(Value::Bytes(bytes))) => bytes.lend(|slice| visitor.visit_bytes(slice)),
         Err(Ordinary(value)) => FromValue(value).deserialize_any(visitor),
     }
 }
@@ -103,7 +105,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Value, E> {
-        Ok(Value::Bytes(bytes.into()))
+        Ok(Value::Bytes(Bytes::of_slice(bytes)))
     }
 
     fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Value, E> {

@@ -22,6 +22,10 @@ fn reader() -> (ResponseReader, FrameStream<pb::SessionRequest>) {
     (reader, requests)
 }
 
+fn arriving() -> ArrivingMessages {
+    ArrivingMessages::new(LIMITS.message, BufferPool::new(Runtime::current()))
+}
+
 fn register(reader: &ResponseReader) -> Submitted {
     Submitted::register(&reader.pending, Arc::new(reader.outbox.clone()))
         .expect("the session is open")
@@ -80,9 +84,9 @@ async fn unwanted_stream_is_dropped_outside_the_lock() {
     // If the session is stuck, dropping the call would hang the test instead of failing
     // it.
     std::mem::forget(call);
+    let mut arriving = arriving();
     // On another thread, which may hang.
     thread::spawn(move || {
-        let mut arriving = HashMap::new();
         reader.handle(
             response(id, Some(Message::Credit(pb::Credit { stream: 0, items: 0 })), 0),
             &mut arriving,
@@ -96,7 +100,7 @@ async fn unwanted_stream_is_dropped_outside_the_lock() {
 #[tokio::test]
 async fn call_whose_item_is_rejected_is_cancelled() {
     let (reader, mut requests) = reader();
-    let mut arriving = HashMap::new();
+    let mut arriving = arriving();
     let call = register(&reader);
     let id = call.id();
     reader.handle(response(id, Some(Message::Opened(pb::Opened {})), 0), &mut arriving);
