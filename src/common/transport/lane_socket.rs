@@ -7,9 +7,10 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg, shutdown, sockopt};
 
-/// How many bytes the socket takes before its writer has to wait for the reader. A small
-/// message waits until they have been read, which takes about 0.1 ms.
-const SEND_BUFFER: usize = 1024 * 1024;
+/// How many bytes the socket takes before its writer has to wait for the reader; the
+/// kernel doubles it. With less, the two wait for each other too often. With more, a
+/// small message waits longer for those that were written before it.
+const SEND_BUFFER: usize = 512 * 1024;
 
 /// The socket of a lane. Cheap to clone; the last clone closes it.
 #[derive(Clone, Debug)]
