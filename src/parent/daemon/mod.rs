@@ -214,7 +214,8 @@ impl Daemon {
         }
     }
 
-    /// Asks the daemon for all objects in it, whoever made them, the oldest first.
+    /// Asks the daemon for all objects in it, whoever made them: first the Rust objects,
+    /// then those of each interpreter, the oldest first.
     ///
     /// # Errors
     ///
