@@ -36,7 +36,10 @@ async fn daemon_lists_what_only_the_parent_holds() {
     let found = objects_of(&list).await;
     assert!(found.contains(list.handle()) && found.contains(path.handle()), "{found:?}");
     let types: Vec<&str> = found.iter().map(Handle::type_name).collect();
-    assert!(types.contains(&"list") && types.contains(&"pathlib.PosixPath"), "{types:?}");
+    assert!(
+        types.contains(&"list") && types.iter().any(|name| name.ends_with("PosixPath")),
+        "{types:?}"
+    );
     assert_eq!(list.health().await.expect("it answers"), Health::Serving);
     let gone = path.handle().clone();
     drop(path);
