@@ -31,18 +31,21 @@ impl Meeting {
         Meeting::default()
     }
 
-    /// Computes until `count` calls have arrived.
+    /// Blocks its thread until `count` calls have arrived.
     fn meet(&self, count: usize) -> usize {
         self.arrived.fetch_add(1, Ordering::SeqCst);
         while self.arrived.load(Ordering::SeqCst) < count {
-            std::hint::spin_loop();
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
         count
     }
 
     fn arrive(&self) {
         self.arrived.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn arrived(&self) -> usize {
+        self.arrived.load(Ordering::SeqCst)
     }
 
     fn echo(&self, text: String) -> String {
@@ -182,6 +185,19 @@ async fn responses_of_many_calls_reach_their_callers() {
         })
     });
     try_join_all(tasks).await.expect("no task panics");
+}
+
+#[tokio::test]
+async fn calls_that_block_keep_a_bounded_number_of_threads() {
+    let meeting = MeetingProxy::new().await.expect("a daemon can be made");
+    let calls: Vec<_> = (0..300).map(|_| tokio::spawn(meeting.meet(301))).collect();
+    support::until(async || meeting.arrived().await.expect("it answers") == 300).await;
+    let threads = threads_named("oad-lane", meeting.pid());
+    assert!(threads <= 66, "{threads} threads read the lane");
+    meeting.arrive().await.expect("it answers");
+    for call in calls {
+        assert_eq!(call.await.expect("it does not panic").expect("it answers"), 301);
+    }
 }
 
 /// A process that is not the parent sends the preface of a lane; returns what it reads.

@@ -48,7 +48,7 @@ impl Bench {
                 _ = terminate.recv() => {}
             }
             // The processes end with this one; nothing else removes the directory.
-            let _ = std::fs::remove_dir_all(path); // there is no better time to try again
+            let _ = std::fs::remove_dir_all(path); // a directory that cannot be removed is only left in the temporary one
             std::process::exit(130);
         });
         Bench {

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::SemaphorePermit;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::child::host::run::ObjectGuard;
 use crate::child::host::scope::Scope;
 use crate::child::host::{HandleGuard, Host, MethodResult, SessionId};
-use crate::child::object::{Arguments, panic};
+use crate::child::object::{Arguments, panic, try_in_place_permit};
 use crate::common::definition::CallArgs;
 use crate::common::error::Result;
 use crate::common::value::Handle;
@@ -24,12 +25,14 @@ pub(crate) struct ReadyCall {
     arguments: Result<Arguments>,
     handles: HandleGuard,
     _token: TaskTrackerToken,
+    /// Bounds the threads that calls may keep.
+    _permit: SemaphorePermit<'static>,
 }
 
 impl ReadyCall {
     /// Runs the method on this thread, which it may block.
     pub(crate) fn run(self) -> Result<MethodResult> {
-        let ReadyCall { object, index, arguments, handles, _token } = self;
+        let ReadyCall { object, index, arguments, handles, _token, _permit } = self;
         let arguments = arguments?;
         let value = panic::catch(move || object.run_sync(index, arguments)).flatten()?;
         Ok(MethodResult { value, handles })
@@ -38,8 +41,9 @@ impl ReadyCall {
 
 impl Host {
     /// Prepares a call of a method that is sync, returns no stream, and whose object
-    /// nobody waits for. Gives the arguments back if that is not so; then the call takes
-    /// its turn, which also finds out what is wrong with it.
+    /// nobody waits for, while threads are not scarce. Gives the arguments back if that
+    /// is not so; then the call takes its turn, which also finds out what is wrong with
+    /// it.
     pub(crate) fn call_at_once(
         &self,
         session: SessionId,
@@ -49,6 +53,7 @@ impl Host {
     ) -> Result<ReadyCall, CallArgs> {
         // Taken first: a shutdown that is not seen below then waits for this call.
         let token = self.0.calls.token();
+        let Some(_permit) = try_in_place_permit() else { return Err(call_args) };
         let Some((object, index, method)) = self.lock_for(handle, method) else {
             return Err(call_args);
         };
@@ -56,6 +61,6 @@ impl Host {
         let handles = HandleGuard::of(&scope);
         let (values, keywords) = call_args;
         let arguments = Arguments::bind(method, values, keywords, scope);
-        Ok(ReadyCall { object, index, arguments, handles, _token: token })
+        Ok(ReadyCall { object, index, arguments, handles, _token: token, _permit })
     }
 }

@@ -18,6 +18,12 @@ static OTHER_THREAD_PERMITS: Semaphore = Semaphore::const_new(MAX_ON_OTHER_THREA
 /// the threads that take over work, and some for decoding and drops.
 pub(crate) const BLOCKING_THREADS: usize = MAX_IN_PLACE + MAX_ON_OTHER_THREADS + 64;
 
+/// Returns a permit for sync code that runs on a thread that nobody waits for longer than
+/// a moment; `None` if so many calls block already that threads are scarce.
+pub(crate) fn try_in_place_permit() -> Option<SemaphorePermit<'static>> {
+    IN_PLACE_PERMITS.try_acquire().ok()
+}
+
 /// Runs sync code on this thread if a permit is available; returns the code otherwise.
 pub(crate) fn try_in_place<T, F: FnOnce() -> T>(run: F) -> Result<T, F> {
     match (can_hand_over(), IN_PLACE_PERMITS.try_acquire()) {

@@ -24,7 +24,9 @@ mod shared;
 
 pub use arguments::Arguments;
 pub use blocking::in_place;
-pub(crate) use blocking::{BLOCKING_THREADS, other_thread_permit, try_in_place};
+pub(crate) use blocking::{
+    BLOCKING_THREADS, other_thread_permit, try_in_place, try_in_place_permit,
+};
 pub(crate) use call_scope::{CallScope, ReplyChannel};
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;

@@ -104,7 +104,7 @@ pub(super) struct NewInterpreter {
     pub(super) on_end: OnEnd,
 }
 
-/// Is told when the interpreter has ended: whether anybody wanted it still, its program,
+/// Called when the interpreter has ended: whether anybody still used it, its program,
 /// and how it ended.
 pub(super) type OnEnd = Box<dyn FnOnce(bool, &str, &Death) + Send>;
 

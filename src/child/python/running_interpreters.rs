@@ -40,7 +40,7 @@ pub(super) struct DaemonInterpreters {
     pub(super) dead: HashSet<u64>,
     /// Those that the parent uses.
     pub(super) held: HashMap<u64, Arc<RunningInterpreter>>,
-    /// Where the parent is told of them, if it may have a door.
+    /// Sends messages about them to the parent, if it may have doors.
     pub(super) owner: Option<UnboundedSender<OwnerMessage>>,
 }
 

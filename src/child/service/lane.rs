@@ -6,7 +6,7 @@
 //! lasts. Most calls are shorter; for them this costs two stores.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::thread;
@@ -26,6 +26,11 @@ use crate::common::lane::{FrameBuffer, LaneWriter, MAX_FRAME_OVERHEAD};
 use crate::common::park::wait;
 use crate::common::transport::{LaneConnection, LaneSocket};
 use crate::common::wire::{CHUNK_SIZE, pb};
+
+/// So many threads may be kept by async methods that compute before their first await;
+/// the runtime runs more of them. For sync methods, see
+/// [`try_in_place_permit`](crate::child::object::try_in_place_permit).
+const MAX_THREADS: usize = 64;
 
 /// How long a thread without work is kept.
 const IDLE: Duration = Duration::from_secs(10);
@@ -51,6 +56,7 @@ struct Lane {
     writer: Arc<LaneWriter<pb::SessionResponse>>,
     runtime: Runtime,
     slot: Mutex<ReadingSlot>,
+    threads: AtomicUsize,
     /// Notified when a spare thread is to read on, and when the lane has ended.
     spare: Condvar,
     /// How many operations have been carried out here.
@@ -95,6 +101,7 @@ impl Lane {
             writer,
             runtime,
             slot: Mutex::new(slot),
+            threads: AtomicUsize::new(0),
             spare: Condvar::new(),
             calls: AtomicU64::new(0),
             current: AtomicU64::new(0),
@@ -122,11 +129,19 @@ impl Lane {
     fn start_thread(self: &Arc<Self>) -> io::Result<()> {
         let lane = Arc::clone(self);
         let thread = thread::Builder::new().name("oad-lane".to_owned());
-        thread.spawn(move || lane.run()).map(drop)
+        self.threads.fetch_add(1, Ordering::Relaxed);
+        let started = thread.spawn(move || {
+            lane.run();
+            lane.threads.fetch_sub(1, Ordering::Relaxed);
+        });
+        if started.is_err() {
+            self.threads.fetch_sub(1, Ordering::Relaxed);
+        }
+        started.map(drop)
     }
 
     /// Reads and carries out requests; while another thread reads, waits to take over.
-    fn run(self: Arc<Self>) {
+    fn run(self: &Arc<Self>) {
         let _entered = self.runtime.enter();
         while let Some(mut reading) = self.take_reading() {
             match self.next(&mut reading) {
@@ -180,6 +195,7 @@ impl Lane {
         // only.
         let left = panic::catch(|| match work {
             Work::Now(ready) => self.session.run_now(ready),
+            Work::Later(work) if self.threads.load(Ordering::Relaxed) > MAX_THREADS => Some(work),
             Work::Later(mut work) => {
                 let polled = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 polled.is_pending().then_some(work)

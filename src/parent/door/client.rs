@@ -32,7 +32,7 @@ const LAST_FRAMES: Duration = Duration::from_millis(50);
 
 /// Answers from this size on are decoded on a thread of their own, so that they do not
 /// hold up others.
-const DECODE_ASIDE: usize = 1024 * 1024;
+const DECODE_ASIDE: usize = 256 * 1024;
 
 /// What a door belongs to.
 pub(crate) struct DoorSettings {
@@ -172,7 +172,8 @@ impl DoorClient {
             self.complete(claimed, &frame);
         } else {
             let client = Arc::clone(self);
-            tokio::task::spawn_blocking(move || client.complete(claimed, &frame));
+            // On oad's own threads: those of the caller's runtime may all wait for answers.
+            self.keeper().spawn_blocking(move || client.complete(claimed, &frame));
         }
         Ok(())
     }

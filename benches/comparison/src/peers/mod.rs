@@ -29,6 +29,6 @@ pub(crate) fn serve(name: &str, socket: &Path) {
         "tonic_one_thread" => current_thread().block_on(tonic::serve(socket)),
         "ttrpc" => multi_thread().block_on(ttrpc::serve(socket)),
         "capnp" => current_thread().block_on(capnp::serve(socket)),
-        _ => panic!("there is no peer `{name}`"),
+        _ => panic!("unknown peer `{name}`"),
     }
 }

@@ -10,7 +10,7 @@ use crate::place::rate;
 const FRAME: usize = 16;
 
 /// Reads frames of sixteen bytes: a number, and the length of the data that follows.
-/// Returns the data, or, if there is none, the frame.
+/// Returns the data; the frame if it has no data.
 pub(crate) fn serve(socket: &Path) {
     let listener = UnixListener::bind(socket).expect("the socket's path is free");
     for stream in listener.incoming() {

@@ -30,7 +30,7 @@ class Agent:
 
     def __init__(self, *fds: 'int') -> 'None':
         self.pid = os.getpid()
-        # Whether this is a forked copy, and whether the agent is told of each fork.
+        # Whether this is a forked copy, and whether forks are reported to the agent.
         self.is_copy, self.is_told = False, hasattr(os, 'register_at_fork')
         pairs = zip(fds[::2], fds[1::2])
         self.doors = [Door(place, *pair) for place, pair in enumerate(pairs)]
