@@ -48,7 +48,8 @@ impl Bench {
                 _ = terminate.recv() => {}
             }
             // The processes end with this one; nothing else removes the directory.
-            let _ = std::fs::remove_dir_all(path); // a directory that cannot be removed is only left in the temporary one
+            // One that cannot be removed stays in the temporary directory.
+            let _ = std::fs::remove_dir_all(path);
             std::process::exit(130);
         });
         Bench {

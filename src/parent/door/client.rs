@@ -172,7 +172,8 @@ impl DoorClient {
             self.complete(claimed, &frame);
         } else {
             let client = Arc::clone(self);
-            // On oad's own threads: those of the caller's runtime may all wait for answers.
+            // On oad's own threads: those of the caller's runtime may all wait for
+            // answers.
             self.keeper().spawn_blocking(move || client.complete(claimed, &frame));
         }
         Ok(())
