@@ -78,7 +78,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     // a call is in a session it is here too, so this room stands on the client. `wire`
     // shortens exceptions as the daemon does.
     ("door", &["agent", "client", "definition", "error", "stream", "transport", "value", "wire"]),
-    ("client", &["definition", "error", "lane", "stream", "transport", "value", "wire"]),
+    (
+        "client",
+        &["buffer_pool", "definition", "error", "lane", "stream", "transport", "value", "wire"],
+    ),
     // The child's wing. `server` imports `python` to register what makes Python objects,
     // which no other room of this wing knows.
     (
@@ -89,6 +92,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "service",
         &[
+            "buffer_pool",
             "definition",
             "error",
             "host",
@@ -110,15 +114,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("object", &["definition", "error", "park", "scoped", "stream", "value"]),
     // What both stand on. `agent` is for both doors of an interpreter: frames on the
     // sockets of `transport`.
-    ("agent", &["definition", "error", "transport", "value"]),
+    ("agent", &["buffer_pool", "definition", "error", "transport", "value"]),
     ("stream", &["error", "park", "scoped", "value"]),
     // The messages of `wire` over the sockets of `transport`.
-    ("lane", &["transport", "wire"]),
-    ("wire", &["error", "value"]),
+    ("lane", &["buffer_pool", "transport", "wire"]),
+    ("wire", &["buffer_pool", "error", "value"]),
     ("transport", &["error"]),
     ("process", &["error"]),
     ("handshake", &["error", "transport"]),
     ("definition", &["value"]),
+    ("buffer_pool", &[]),
     ("park", &[]),
     ("scoped", &[]),
     ("value", &["error", "scoped"]),

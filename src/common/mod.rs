@@ -6,6 +6,7 @@
 
 #[cfg(feature = "python")]
 pub(crate) mod agent;
+pub(crate) mod buffer_pool;
 pub(crate) mod definition;
 pub(crate) mod error;
 pub(crate) mod handshake;

@@ -148,8 +148,8 @@ class Daemon:
     def interrupt(self, number):
         self.urgent.sendall(marshal_frame((0, 'interrupt', number)))
 
-    def send_frame(self, x):
-        self.socket.sendall(marshal_frame(x))
+    def send_frame(self, x, parts=()):
+        self.socket.sendall(marshal_frame(x, parts))
 
     def receive(self, count):
         parts = []
@@ -161,8 +161,15 @@ class Daemon:
             count -= len(part)
         return b''.join(parts)
 
+    def receive_number(self):
+        return struct.unpack('<I', self.receive(4))[0]
+
     def receive_frame(self):
-        return marshal.loads(self.receive(struct.unpack('<I', self.receive(4))[0]))
+        length, lengths = self.receive_number(), []
+        if length >> 31:
+            lengths = [self.receive_number() for _ in range(self.receive_number())]
+        body = marshal.loads(self.receive(length & 0x7FFFFFFF))
+        return with_parts(body, [self.receive(length) for length in lengths])
 
     def send(self, operation, payload):
         if operation == 'call' and type(payload) is dict:
@@ -227,9 +234,25 @@ class Daemon:
         self.send('release', (number, count))
 
 
-def marshal_frame(x):
+def marshal_frame(x, parts=()):
     body = marshal.dumps(x, 2)
-    return struct.pack('<I', len(body)) + body
+    if not parts:
+        return struct.pack('<I', len(body)) + body
+    lengths = [len(body) | 1 << 31, len(parts)] + list(map(len, parts))
+    return b''.join([struct.pack('<I', length) for length in lengths] + [body] + parts)
+
+
+def with_parts(x, parts):
+    """What came beside an object, in its place."""
+    if kind(x) == 'bytes':
+        return parts[x[2]]
+    if kind(x) == 'text':
+        return parts[x[2]].decode('utf-8', 'surrogatepass')
+    if type(x) in (list, tuple):
+        return type(x)(with_parts(item, parts) for item in x)
+    if type(x) is dict:
+        return {with_parts(key, parts): with_parts(item, parts) for key, item in x.items()}
+    return x
 
 
 def wait_for(reached, seconds=TIMEOUT):

@@ -5,7 +5,7 @@ import random
 import struct
 import textwrap
 
-from support import Case, Raised, handle, kind
+from support import TIMEOUT, Case, Daemon, Failed, Raised, handle, kind
 
 SAMPLES = [
     None,
@@ -378,6 +378,83 @@ class Z(datetime.tzinfo):
     def test_a_large_value_travels(self):
         self.assertEqual(len(self.evaluate('b"a" * (64 << 20)')), 64 << 20)
         self.assertEqual(self.echo('\u20ac' * (1 << 20)), '\u20ac' * (1 << 20))
+
+    def test_large_bytes_and_text_travel_beside_the_object(self):
+        sizes = (65535, 65536, 131072, 200000, 3 << 20)
+        for size in sizes:
+            for kind_of in ('b"ab"', '"ab"', 'bytearray(b"ab")', '"\\ud800b"'):
+                text = '{} * {}'.format(kind_of, size // 2)
+                expected = eval(text)
+                is_array = type(expected) is bytearray
+                expected = bytes(expected) if is_array else expected
+                self.assertEqual(self.evaluate(text), expected)
+                self.assertEqual(self.evaluate('[1, ' + text + ']'), [1, expected])
+                self.assertEqual(self.evaluate('[' + text + ', "a"]'), [expected, 'a'])
+                if not is_array:
+                    got = self.evaluate('{' + text + ': ' + text + '}')
+                    self.assertEqual(got, {expected: expected})
+        # As many small ones as make up a large one stay where they are.
+        self.assertEqual(self.evaluate('["ab"] * 100000'), ['ab'] * 100000)
+
+    def with_parts(self, argument, parts, code='lambda x: x'):
+        module = self.run_text('f = ' + code)
+        self.daemon.next_id += 1
+        payload = (module, 'f', [argument], None, 'default')
+        self.daemon.send_frame((self.daemon.next_id, 'call', payload), parts)
+        return self.daemon.answer(self.daemon.next_id)
+
+    def test_parts_beside_the_arguments_are_put_in_their_place(self):
+        large, small = b'abcd' * 50000, b'xy'
+        first, second = (Ellipsis, 'bytes', 0), (Ellipsis, 'bytes', 1)
+        got = self.with_parts([first, (second, first)], [large, small])
+        self.assertEqual(got, [large, (small, large)])
+        array = (Ellipsis, 'array', 'array', '|i1', (len(large),), first)
+        self.assertEqual(self.with_parts(array, [large], 'lambda x: (x[0], len(x))'), (97, 200000))
+        many = [struct.pack('<I', n) * 20000 for n in range(50)]
+        places = [(Ellipsis, 'bytes', n) for n in range(50)]
+        self.assertEqual(self.with_parts(places, many), many)
+        for wrong in ((Ellipsis, 'bytes', 1), (Ellipsis, 'bytes', -1), (Ellipsis, 'bytes', 'a')):
+            with self.assertRaises(Failed) as caught:
+                self.with_parts(wrong, [large])
+            self.assertEqual(caught.exception.code, 'bad_arguments')
+        self.assertEqual(self.evaluate('1'), 1)
+
+    def test_large_frame_of_impossible_lengths_ends_the_interpreter(self):
+        for lengths in ([1 << 31, 1 << 31], [(1 << 30) + 1], [1 << 31, 2, 1 << 30, 1 << 30]):
+            with Daemon() as daemon:
+                daemon.socket.sendall(b''.join(struct.pack('<I', length) for length in lengths))
+                self.assertEqual(daemon.process.wait(TIMEOUT), os.EX_PROTOCOL)
+
+    def test_signals_lose_nothing_of_a_large_frame(self):
+        module = self.run_text("""
+            import signal
+            class Error(Exception): pass
+            def handler(*_): raise Error
+            def noisy():
+                signal.signal(signal.SIGALRM, handler)
+                signal.setitimer(signal.ITIMER_REAL, 0.004, 0.004)
+            def echo(x): return x
+            def quiet():
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        """)
+        large = [bytes([n]) * (3 << 20) for n in range(6)]
+        places = [(Ellipsis, 'bytes', n) for n in range(6)]
+        self.daemon.call(module, 'noisy', returns='nothing')
+        for _ in range(20):
+            try:
+                self.daemon.next_id += 1
+                payload = (module, 'echo', [places], None, 'default')
+                self.daemon.send_frame((self.daemon.next_id, 'call', payload), large)
+                self.assertEqual(self.daemon.answer(self.daemon.next_id), large)
+            except Raised as raised:
+                self.assertEqual(raised.report['type'].split('.')[-1], 'Error')
+        while True:
+            try:
+                self.daemon.call(module, 'quiet')
+                break
+            except Raised:
+                pass
+        self.assertEqual(self.with_parts(places, large), large)
 
     def test_hostile_objects_stay_without_being_asked_anything(self):
         module = self.run_text("""

@@ -60,7 +60,7 @@ async fn thin(target: &oad::PythonProxy, length: usize, calls: usize) -> Vec<f64
         let thinned: Array = target.call("thin", (&array,)).await.expect("Python returns it");
         times.push(start.elapsed().as_secs_f64());
         assert_eq!(thinned.shape(), [length as u64 / 16]);
-        let thinned = thinned.to_vec::<f64>().expect("it has floats");
+        let thinned = thinned.numbers::<f64>().expect("it has floats");
         assert_eq!(thinned.last(), Some(&((length - 16) as f64)));
     }
     times
@@ -69,6 +69,6 @@ async fn thin(target: &oad::PythonProxy, length: usize, calls: usize) -> Vec<f64
 /// An array of numpy with the numbers from 0.
 pub(crate) fn numbers(length: usize) -> Array {
     let numbers: Vec<f64> = (0..length).map(|number| number as f64).collect();
-    let array = Array::from_slice(&numbers).into_numpy(&[length as u64]);
+    let array = Array::from(numbers).into_numpy(&[length as u64]);
     array.expect("the shape fits")
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::child::object::{CallScope, ObjectRef};
 use crate::child::python::interpreter::RunningInterpreter;
 use crate::child::python::object::receive;
-use crate::common::agent::{self, AgentHandle, Item, item_value, itself, malformed, outcome};
+use crate::common::agent::{
+    self, AgentHandle, Frame, Item, item_value, itself, malformed, outcome,
+};
 use crate::common::definition::DynamicDescription;
 use crate::common::error::Result;
 use crate::common::value::Value;
@@ -14,7 +16,7 @@ use crate::common::value::Value;
 /// Reads a result, whose objects become the caller's.
 pub(super) fn value(
     interpreter: &Arc<RunningInterpreter>,
-    frame: &[u8],
+    frame: &Frame,
     scope: &Arc<dyn CallScope>,
 ) -> Result<Value> {
     hand_out(interpreter, outcome(frame, interpreter.facts())?, scope)
@@ -23,7 +25,7 @@ pub(super) fn value(
 /// Reads some items of an iterator, and whether it has ended.
 pub(super) fn items(
     interpreter: &Arc<RunningInterpreter>,
-    frame: &[u8],
+    frame: &Frame,
     scope: &Arc<dyn CallScope>,
 ) -> Result<(Vec<Value>, bool)> {
     let (items, is_exhausted) = agent::items(outcome(frame, interpreter.facts())?)?;
@@ -47,7 +49,7 @@ fn hand_out(
 }
 
 /// Reads an answer that is one object.
-pub(super) fn object(interpreter: &Arc<RunningInterpreter>, frame: &[u8]) -> Result<ObjectRef> {
+pub(super) fn object(interpreter: &Arc<RunningInterpreter>, frame: &Frame) -> Result<ObjectRef> {
     let mut received = None;
     outcome(frame, interpreter.facts())?.into_value(&mut |object: AgentHandle| {
         received = Some(receive(interpreter, object.number, &object.type_name));
@@ -59,7 +61,7 @@ pub(super) fn object(interpreter: &Arc<RunningInterpreter>, frame: &[u8]) -> Res
 /// Reads the description of an object.
 pub(super) fn description(
     interpreter: &Arc<RunningInterpreter>,
-    frame: &[u8],
+    frame: &Frame,
 ) -> Result<DynamicDescription> {
     agent::description(outcome(frame, interpreter.facts())?)
 }

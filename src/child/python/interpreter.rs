@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -25,7 +24,7 @@ use tracing::debug;
 
 use crate::child::object::WeakObjectRef;
 use crate::common::agent::{
-    AgentRequest, FrameReader, FrameWriter, Interruptible, Item, id_of, interpreter_died,
+    AgentRequest, Frame, FrameReader, FrameWriter, Interruptible, Item, interpreter_died,
     no_handles, outcome,
 };
 use crate::common::definition::InterpreterFacts;
@@ -81,7 +80,7 @@ struct PendingRequests {
 pub(super) struct SentRequest {
     pub(super) interpreter: Arc<RunningInterpreter>,
     pub(super) id: u64,
-    answer: oneshot::Receiver<Result<Bytes>>,
+    answer: oneshot::Receiver<Result<Frame>>,
 }
 
 /// A started interpreter that is ready for requests.
@@ -251,7 +250,7 @@ impl SentRequest {
     /// # Cancel safety
     ///
     /// After the future is dropped, the answer can be waited for again.
-    pub(super) async fn answer(&mut self) -> Result<Bytes> {
+    pub(super) async fn answer(&mut self) -> Result<Frame> {
         let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter has ended"));
         (&mut self.answer).await.unwrap_or_else(gone)
     }
@@ -275,9 +274,9 @@ impl InterpreterShared {
 }
 
 /// The number of a request, and its answer.
-type AwaitedAnswer = (u64, oneshot::Receiver<Result<Bytes>>);
+type AwaitedAnswer = (u64, oneshot::Receiver<Result<Frame>>);
 
-type WaitingRequests = BTreeMap<u64, oneshot::Sender<Result<Bytes>>>;
+type WaitingRequests = BTreeMap<u64, oneshot::Sender<Result<Frame>>>;
 
 impl PendingRequests {
     /// Registers a request; returns its number, and that again with its answer.
@@ -313,7 +312,7 @@ async fn read(
             }
             Err(_) => return None,
         };
-        let Some(id) = id_of(&frame) else { return Some("a frame is not an answer".to_owned()) };
+        let Some(id) = frame.id() else { return Some("a frame is not an answer".to_owned()) };
         let mut pending = pending(&shared).lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = pending.waiting.remove(&id);
         drop(pending);

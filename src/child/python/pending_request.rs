@@ -4,11 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::child::object::CallHold;
 use crate::child::python::interpreter::{RunningInterpreter, SentRequest};
-use crate::common::agent::{AgentRequest, Interruptible as _, watch_stuck};
+use crate::common::agent::{AgentRequest, Frame, Interruptible as _, watch_stuck};
 use crate::common::error::{Error, ErrorKind, Result};
 
 /// How long an interpreter may take to stop making its only object, once nobody waits for
@@ -24,7 +22,7 @@ const MAX_READ_HERE: usize = 1024 * 1024;
 pub(super) async fn wait<T, R>(sent: SentRequest, hold: CallHold, read: R) -> Result<T>
 where
     T: Send + 'static,
-    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
     PendingRequest { waiting: Some((sent, hold, read)), makes: false }.answer().await
 }
@@ -34,7 +32,7 @@ where
 pub(super) async fn wait_for_object<T, R>(sent: SentRequest, read: R) -> Result<T>
 where
     T: Send + 'static,
-    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
     let hold: CallHold = Box::new(sent.interpreter.making());
     PendingRequest { waiting: Some((sent, hold, read)), makes: true }.answer().await
@@ -55,7 +53,7 @@ pub(super) fn release(interpreter: &Arc<RunningInterpreter>, number: u64, count:
 struct PendingRequest<T, R>
 where
     T: Send + 'static,
-    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
     /// The request and the conversion of its answer, until the call or the drop takes
     /// them.
@@ -66,7 +64,7 @@ where
 impl<T, R> PendingRequest<T, R>
 where
     T: Send + 'static,
-    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
     async fn answer(mut self) -> Result<T> {
         let (sent, ..) = self.waiting.as_mut().expect("only what follows takes it");
@@ -79,7 +77,7 @@ where
 impl<T, R> Drop for PendingRequest<T, R>
 where
     T: Send + 'static,
-    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
     fn drop(&mut self) {
         let Some((sent, hold, read)) = self.waiting.take() else { return };
@@ -102,7 +100,7 @@ async fn finish(
     mut sent: SentRequest,
     kill: Option<Duration>,
     is_interrupted: bool,
-) -> Result<Bytes> {
+) -> Result<Frame> {
     let (interpreter, id) = (Arc::clone(&sent.interpreter), sent.id);
     tokio::select! {
         biased;
@@ -114,15 +112,15 @@ async fn finish(
 /// Reads an answer; a large one where it blocks nobody.
 async fn convert<T, R>(
     interpreter: Arc<RunningInterpreter>,
-    answer: Result<Bytes>,
+    answer: Result<Frame>,
     hold: CallHold,
     read: R,
 ) -> Result<T>
 where
     T: Send + 'static,
-    R: FnOnce(&Arc<RunningInterpreter>, &[u8]) -> Result<T> + Send + 'static,
+    R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
-    let is_small = answer.as_ref().map_or(0, Bytes::len) < MAX_READ_HERE;
+    let is_small = answer.as_ref().map_or(0, Frame::len) < MAX_READ_HERE;
     let reading = move || {
         let read = answer.and_then(|frame| read(&interpreter, &frame));
         drop(hold);

@@ -16,7 +16,7 @@ use crate::child::python::agent::{AGENT, BOOTSTRAP};
 use crate::child::python::interpreter::{NewInterpreter, RunningInterpreter, StartedInterpreter};
 use crate::child::python::pick_interpreter::pick_interpreter;
 use crate::common::agent::{
-    AgentFrame, AgentRequest, FrameReader, FrameWriter, encode, last_words, no_handles,
+    AgentFrame, AgentRequest, Frame, FrameReader, FrameWriter, encode, last_words, no_handles,
 };
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition};
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
@@ -134,7 +134,7 @@ async fn launch(
 /// Must be called within the runtime of the socket.
 fn open(socket: OwnedFd, runtime: &Runtime) -> io::Result<(FrameReader, FrameWriter)> {
     let socket = LaneSocket::new(socket);
-    Ok((FrameReader::new(&socket)?, FrameWriter::new(socket, runtime.clone())))
+    Ok((FrameReader::new(&socket, runtime.clone())?, FrameWriter::new(socket, runtime.clone())))
 }
 
 /// The first words, and the version that they tell: its version, the agent's text, the
@@ -166,7 +166,7 @@ async fn greet(
     }
 }
 
-fn check_version(program: &Path, frame: &[u8]) -> Result<String> {
+fn check_version(program: &Path, frame: &Frame) -> Result<String> {
     let version = || {
         let [major, minor, micro, name] = AgentFrame::decode(frame)?.payload.into_array()?;
         Ok::<_, Error>((

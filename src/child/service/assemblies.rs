@@ -7,8 +7,9 @@ use prost::Message;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
+use crate::common::buffer_pool::BufferPool;
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::wire::{ArrivingMessages, BufferPool};
+use crate::common::wire::ArrivingMessages;
 
 /// The detached messages of a session, by the ids of their operations.
 pub(super) struct Assemblies {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::common::agent::frame::Frame;
 use crate::common::agent::marshal::{AgentFrame, AgentHandle, Item};
 use crate::common::definition::{DynamicDescription, DynamicMethod, InterpreterFacts};
 use crate::common::error::{Error, ErrorKind, Exception, Result};
@@ -62,7 +63,7 @@ fn method(item: Item) -> Result<DynamicMethod> {
 }
 
 /// Reads an answer: what was returned, or the failure or the exception.
-pub(crate) fn outcome(frame: &[u8], facts: &InterpreterFacts) -> Result<Item> {
+pub(crate) fn outcome(frame: &Frame, facts: &InterpreterFacts) -> Result<Item> {
     let AgentFrame { word, payload, .. } = AgentFrame::decode(frame)?;
     match word.as_str() {
         "value" => Ok(payload),
@@ -79,10 +80,10 @@ pub(crate) fn outcome(frame: &[u8], facts: &InterpreterFacts) -> Result<Item> {
 }
 
 /// Whether the answer says that the request was interrupted.
-pub(crate) fn is_interruption(frame: &[u8]) -> bool {
+pub(crate) fn is_interruption(frame: &Frame) -> bool {
     // Few answers are looked at any closer: those with such a beginning.
     const FAILED: &[u8] = b"u\x06\0\0\0failed";
-    let begins = frame.get(10..).is_some_and(|rest| rest.starts_with(FAILED));
+    let begins = frame.object.get(10..).is_some_and(|rest| rest.starts_with(FAILED));
     let failure = || {
         let AgentFrame { payload, .. } = AgentFrame::decode(frame)?;
         let [code, _] = payload.into_array()?;

@@ -1,12 +1,14 @@
-//! The frames between a Python interpreter and whoever calls it: version 2 of CPython's
-//! `marshal`, which every interpreter reads and writes in C. Later versions only add
-//! references, and code objects are refused in any. Nothing here trusts what it reads: no
-//! length is trusted before as many bytes are there, and no depth exhausts the stack.
+//! The objects in the frames between a Python interpreter and whoever calls it: version 2
+//! of CPython's `marshal`, which every interpreter reads and writes in C. Later versions
+//! only add references, and code objects are refused in any. Nothing here trusts what it
+//! reads: no length is trusted before as many bytes are there, and no depth exhausts the
+//! stack.
 //!
 //! A value that marshal cannot carry is a tuple that starts with `Ellipsis` and a name;
-//! those are in `marshal/value.rs`. Deliberately absent: the length before a frame, and
-//! the meaning of the words in it.
+//! those are in `marshal/value.rs`. Another such tuple refers to a part of the frame.
+//! Deliberately absent: the lengths in a frame, and the meaning of the words in it.
 
+use crate::common::agent::frame::Frame;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Handle, MAX_DEPTH, Value};
 
@@ -77,7 +79,7 @@ pub(crate) fn encode(
     value.check_depth(MAX_DEPTH)?;
     let mut writer = MarshalWriter::new(number);
     writer.value(value)?;
-    Ok(writer.finish())
+    Ok(writer.finish().0)
 }
 
 /// The value that the bytes stand for. `handle` turns the agent's handles into the
@@ -92,7 +94,7 @@ pub(crate) fn decode(
     bytes: &[u8],
     handle: &mut impl FnMut(AgentHandle) -> Result<Handle>,
 ) -> Result<Value> {
-    Item::read(bytes)?.into_value(handle)
+    Item::read(bytes, &[])?.into_value(handle)
 }
 
 // === impl AgentFrame ===
@@ -101,8 +103,8 @@ impl AgentFrame {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] if the bytes are not a frame.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
-        let [id, word, payload] = Item::read(bytes)?.into_array()?;
+    pub(crate) fn decode(frame: &Frame) -> Result<Self> {
+        let [id, word, payload] = Item::read(&frame.object, &frame.parts)?.into_array()?;
         Ok(AgentFrame { id: id.number()?, word: word.into_text()?, payload })
     }
 }
@@ -112,9 +114,10 @@ impl AgentFrame {
 impl Item {
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`] unless the bytes are exactly one marshalled object.
-    fn read(bytes: &[u8]) -> Result<Self> {
-        let mut reader = MarshalReader::new(bytes);
+    /// [`ErrorKind::Protocol`] unless the bytes are exactly one marshalled object, which
+    /// refers to each of the parts once.
+    fn read(bytes: &[u8], parts: &[bytes::Bytes]) -> Result<Self> {
+        let mut reader = MarshalReader::new(bytes, parts);
         let item = reader.item()?;
         reader.finish().map(|()| item)
     }

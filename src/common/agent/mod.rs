@@ -8,7 +8,9 @@
 
 mod answer;
 mod death;
-mod frames;
+mod frame;
+mod frame_reader;
+mod frame_writer;
 mod marshal;
 mod object_id;
 mod request;
@@ -17,7 +19,9 @@ mod stuck;
 
 pub(crate) use answer::{description, is_interruption, item_value, items, malformed, outcome};
 pub(crate) use death::{interpreter_died, last_words};
-pub(crate) use frames::{FrameReader, FrameWriter, id_of};
+pub(crate) use frame::Frame;
+pub(crate) use frame_reader::FrameReader;
+pub(crate) use frame_writer::FrameWriter;
 pub(crate) use marshal::{AgentFrame, AgentHandle, Item, encode, no_handles};
 pub(crate) use object_id::ObjectId;
 pub(crate) use request::{AgentRequest, BATCH, itself, number_of};

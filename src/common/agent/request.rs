@@ -175,7 +175,8 @@ impl AgentRequest {
                 writer.text(returns_word(*returns))?;
             }
         }
-        RequestFrame::of(writer.finish())
+        let (bytes, parts) = writer.finish();
+        RequestFrame::of(bytes, parts)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Arrays of numbers, as Python's `array` and numpy have them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::Error as _;
@@ -7,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::common::error::Result;
 use crate::common::value::fault::wrong_type;
-use crate::common::value::number::{Dtype, NumberKind};
+use crate::common::value::number::{ByteOrder, Dtype, NumberKind};
 use crate::common::value::special::{ARRAY, PlainForm, Special, plain_struct};
 use crate::common::value::{Bytes, Number, Value};
 
@@ -69,25 +70,34 @@ impl Array {
 
     /// Creates an array of one dimension: an `array.array`, or, of numbers that it does
     /// not have, such as bools, an array of numpy.
+    ///
+    /// It copies the numbers; to avoid that, make the array `From` a vector.
     #[must_use]
     pub fn from_slice<T: Number>(numbers: &[T]) -> Self {
-        let array = Array::numpy(numbers, vec![numbers.len() as u64]);
-        match T::DTYPE.is_of_array() {
-            true => Array(Box::new(ArrayParts { source: ArraySource::Array, ..*array.0 })),
-            false => array,
-        }
+        let bytes = match T::as_le_bytes(numbers) {
+            Some(bytes) => bytes.into(),
+            None => le_bytes(numbers).into(),
+        };
+        Array::of_one_dimension::<T>(numbers.len(), bytes)
+    }
+
+    fn of_one_dimension<T: Number>(count: usize, bytes: Bytes) -> Self {
+        let source = match T::DTYPE.is_of_array() {
+            true => ArraySource::Array,
+            false => ArraySource::Numpy,
+        };
+        let shape = vec![count as u64];
+        Array(Box::new(ArrayParts { source, dtype: T::DTYPE, shape, bytes }))
     }
 
     /// An array of numpy, whose shape must be one of as many numbers.
+    #[cfg(feature = "ndarray")]
     pub(super) fn numpy<'a, T: Number + 'a>(
         numbers: impl IntoIterator<Item = &'a T>,
         shape: Vec<u64>,
     ) -> Self {
-        let numbers = numbers.into_iter();
-        let mut bytes = Vec::with_capacity(numbers.size_hint().0 * size_of::<T>());
-        numbers.for_each(|number| number.push_le_bytes(&mut bytes));
         let (source, dtype) = (ArraySource::Numpy, T::DTYPE);
-        Array(Box::new(ArrayParts { source, dtype, shape, bytes: bytes.into() }))
+        Array(Box::new(ArrayParts { source, dtype, shape, bytes: le_bytes(numbers).into() }))
     }
 
     /// Makes it an array of numpy with this shape, or a number of numpy if the shape is
@@ -126,7 +136,7 @@ impl Array {
         &self.0.bytes
     }
 
-    /// Returns all numbers, row after row.
+    /// Returns all numbers, row after row, as a vector of their own.
     ///
     /// To convert numbers of another type where that is exact, read the array as a
     /// `Vec<T>` with [`from_value`](crate::value::from_value).
@@ -135,6 +145,33 @@ impl Array {
     ///
     /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if they are of another type.
     pub fn to_vec<T: Number>(&self) -> Result<Vec<T>> {
+        self.numbers().map(Cow::into_owned)
+    }
+
+    /// Returns all numbers, row after row: where they lie, or copied if this machine has
+    /// them in another form.
+    ///
+    /// They are copied if their byte order is not that of the machine, if they begin at
+    /// an address that is not a multiple of their size, and if they are bools or complex.
+    /// A large array that was received begins at a suitable address.
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    ///
+    /// use oad::value::Array;
+    ///
+    /// let array = Array::from(vec![1.5f64, 2.5]);
+    /// let numbers = array.numbers::<f64>()?;
+    /// assert_eq!(numbers.iter().sum::<f64>(), 4.0);
+    /// # #[cfg(target_endian = "little")]
+    /// assert!(matches!(numbers, Cow::Borrowed(_)));
+    /// # Ok::<(), oad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`to_vec`](Self::to_vec).
+    pub fn numbers<T: Number>(&self) -> Result<Cow<'_, [T]>> {
         let Dtype { sort, size, order } = self.0.dtype;
         if (sort, size) != (T::DTYPE.sort, T::DTYPE.size) {
             return Err(wrong_type(format!(
@@ -143,12 +180,13 @@ impl Array {
                 self.0.dtype
             )));
         }
-        Ok(self
-            .0
-            .bytes
-            .chunks_exact(usize::from(size))
-            .map(|bytes| T::from_bytes(bytes, order))
-            .collect())
+        if order == ByteOrder::Little
+            && let Some(numbers) = T::in_le_bytes(&self.0.bytes)
+        {
+            return Ok(Cow::Borrowed(numbers));
+        }
+        let numbers = self.0.bytes.chunks_exact(usize::from(size));
+        Ok(Cow::Owned(numbers.map(|bytes| T::from_bytes(bytes, order)).collect()))
     }
 
     /// # Errors
@@ -229,6 +267,36 @@ impl<T: Number> From<&[T]> for Array {
     }
 }
 
+/// Makes an array of one dimension of the vector's memory, without a copy; bools and
+/// complex numbers are copied. See [`from_slice`](Array::from_slice).
+impl<T: Number> From<Vec<T>> for Array {
+    fn from(numbers: Vec<T>) -> Self {
+        /// The owner of the array's memory.
+        struct Numbers<T>(Vec<T>);
+
+        impl<T: Number> AsRef<[u8]> for Numbers<T> {
+            fn as_ref(&self) -> &[u8] {
+                T::as_le_bytes(&self.0).expect("this type lies in memory as bytes")
+            }
+        }
+
+        match T::as_le_bytes(&numbers) {
+            Some(_) => {
+                let count = numbers.len();
+                Array::of_one_dimension::<T>(count, Bytes::from_owner(Numbers(numbers)))
+            }
+            None => Array::from_slice(&numbers),
+        }
+    }
+}
+
+fn le_bytes<'a, T: Number + 'a>(numbers: impl IntoIterator<Item = &'a T>) -> Vec<u8> {
+    let numbers = numbers.into_iter();
+    let mut bytes = Vec::with_capacity(numbers.size_hint().0 * size_of::<T>());
+    numbers.for_each(|number| number.push_le_bytes(&mut bytes));
+    bytes
+}
+
 /// Shows the source, the data type and the shape.
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -267,58 +335,4 @@ impl Special for Array {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::common::error::ErrorKind;
-
-    #[test]
-    fn either_byte_order_is_read() {
-        for (dtype, bytes) in [("<i2", [1, 0, 0xff, 0xff]), (">i2", [0, 1, 0xff, 0xff])] {
-            let array = Array::new(ArraySource::Array, dtype, &[2], bytes.to_vec().into())
-                .expect("it is an array");
-            assert_eq!(array.dtype(), dtype);
-            assert_eq!(array.to_vec::<i16>().expect("it is of that type"), [1, -1]);
-            let error = array.to_vec::<u16>().expect_err("it has signs");
-            assert_eq!(
-                error.to_string(),
-                format!("expected an array of `<u2`, found one of `{dtype}`")
-            );
-        }
-    }
-
-    #[test]
-    fn inconsistent_arrays_are_refused() {
-        let cases: [(ArraySource, &str, &[u64], usize); 12] = [
-            (ArraySource::Numpy, "<f8", &[2], 15),
-            (ArraySource::Numpy, "<f8", &[u64::MAX, u64::MAX], 0),
-            (ArraySource::Numpy, "<f8", &[u64::MAX / 4], 8),
-            (ArraySource::Numpy, "f8", &[1], 8),
-            (ArraySource::Numpy, "|f8", &[1], 8),
-            (ArraySource::Numpy, "<i1", &[1], 1),
-            (ArraySource::Numpy, "<f3", &[1], 3),
-            (ArraySource::Numpy, "<O8", &[1], 8),
-            (ArraySource::Numpy, "", &[1], 8),
-            (ArraySource::Numpy, "é8", &[1], 8),
-            (ArraySource::Array, "<f8", &[1, 1], 8),
-            (ArraySource::Array, "<f2", &[1], 2),
-        ];
-        for (source, dtype, shape, bytes) in cases {
-            let error = Array::new(source, dtype, shape, vec![0; bytes].into()).expect_err(dtype);
-            assert_eq!(error.kind(), ErrorKind::WrongType);
-        }
-        Array::new(ArraySource::Numpy, "|b1", &[1], vec![2].into()).expect_err("2 is not a bool");
-        Array::new(ArraySource::Numpy, "|b1", &[0; 65], vec![].into())
-            .expect_err("it has too many dimensions");
-    }
-
-    #[test]
-    fn half_floats_are_read_exactly() {
-        let bits = [0x3c00u16, 0xc000, 0x0001, 0x7c00, 0x8000, 0x3555];
-        let bytes: Vec<u8> = bits.iter().flat_map(|bits| bits.to_be_bytes()).collect();
-        let array =
-            Array::new(ArraySource::Numpy, ">f2", &[6], bytes.into()).expect("it is an array");
-        let read: Vec<Value> = array.into_items().expect("they are numbers").collect();
-        let known = [1.0, -2.0, 2f64.powi(-24), f64::INFINITY, -0.0, 0.333_251_953_125];
-        assert_eq!(read, known.map(Value::Float));
-    }
-}
+mod tests;

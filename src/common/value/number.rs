@@ -18,8 +18,19 @@ pub trait Number: sealed::Sealed {}
 pub(super) mod sealed {
     use super::{ByteOrder, Dtype};
 
-    pub trait Sealed: Copy {
+    pub trait Sealed: Copy + Send + Sync + 'static {
         const DTYPE: Dtype;
+
+        /// The numbers as little-endian bytes, if that is how they lie in memory.
+        fn as_le_bytes(_: &[Self]) -> Option<&[u8]> {
+            None
+        }
+
+        /// The numbers that these little-endian bytes are, if they can be read where they
+        /// lie.
+        fn in_le_bytes(_: &[u8]) -> Option<&[Self]> {
+            None
+        }
 
         fn push_le_bytes(self, bytes: &mut Vec<u8>);
 
@@ -65,6 +76,16 @@ macro_rules! numbers {
                     sort: NumberKind::$sort,
                     size: size_of::<$type>() as u8,
                 };
+
+                fn as_le_bytes(numbers: &[Self]) -> Option<&[u8]> {
+                    cfg!(target_endian = "little").then(|| bytemuck::cast_slice(numbers))
+                }
+
+                fn in_le_bytes(bytes: &[u8]) -> Option<&[Self]> {
+                    // They may begin at any address.
+                    let numbers = || bytemuck::try_cast_slice(bytes).ok();
+                    cfg!(target_endian = "little").then(numbers)?
+                }
 
                 fn push_le_bytes(self, bytes: &mut Vec<u8>) {
                     bytes.extend(self.to_le_bytes());

@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
 
+use crate::common::buffer_pool::BufferPool;
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::wire::buffer_pool::BufferPool;
 
 /// How many bytes a message gets before the first of them has arrived. From there on its
 /// buffer grows with what has arrived, whatever size was announced.

@@ -11,7 +11,6 @@ pub(crate) mod pb {
 }
 
 mod assembly;
-mod buffer_pool;
 mod death;
 mod exception;
 mod failure;
@@ -24,7 +23,6 @@ mod skim;
 mod value;
 
 pub(crate) use assembly::{ArrivingMessages, too_large};
-pub(crate) use buffer_pool::BufferPool;
 pub(crate) use exception::{exception_from_pb, exception_to_pb};
 pub(crate) use failure::{error_from_failure, failure_from_error, status_from_error};
 pub(crate) use frame_packer::FramePacker;

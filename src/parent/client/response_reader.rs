@@ -10,9 +10,10 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::common::buffer_pool::BufferPool;
 use crate::common::error::{Error, ErrorKind};
 use crate::common::wire::pb::session_response::Result as Message;
-use crate::common::wire::{ArrivingMessages, BufferPool, Outbox, copied_by_decoding, pb};
+use crate::common::wire::{ArrivingMessages, Outbox, copied_by_decoding, pb};
 use crate::parent::client::download;
 use crate::parent::client::limits::Limits;
 use crate::parent::client::pending::{PendingCall, PendingCalls};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::common::agent::{
-    self, AgentHandle, AgentRequest, FrameWriter, Interruptible, Item, ObjectId, id_of,
+    self, AgentHandle, AgentRequest, Frame, FrameWriter, Interruptible, Item, ObjectId,
     is_interruption, item_value, no_handles, number_of, outcome, watch_stuck,
 };
 use crate::common::definition::{CallArgs, InterpreterFacts};
@@ -157,8 +156,8 @@ impl DoorClient {
     /// # Errors
     ///
     /// What is wrong with the frame.
-    pub(super) fn deliver(self: &Arc<Self>, frame: Bytes) -> Result<(), &'static str> {
-        let id = id_of(&frame).ok_or("a frame is not an answer")?;
+    pub(super) fn deliver(self: &Arc<Self>, frame: Frame) -> Result<(), &'static str> {
+        let id = frame.id().ok_or("a frame is not an answer")?;
         if is_interruption(&frame) {
             let waits = |call: &mut PendingCall| call.response.is_some() && call.expired.is_none();
             if self.pending.with(id, waits) == Some(true) {
@@ -179,7 +178,7 @@ impl DoorClient {
         Ok(())
     }
 
-    fn complete(self: &Arc<Self>, claimed: ClaimedCall, frame: &[u8]) {
+    fn complete(self: &Arc<Self>, claimed: ClaimedCall, frame: &Frame) {
         let response = self.response(frame, claimed.expected());
         let unclaimed = match claimed.expired() {
             None => claimed.complete(response),
@@ -194,7 +193,7 @@ impl DoorClient {
         }
     }
 
-    fn response(self: &Arc<Self>, frame: &[u8], expected: Expected) -> Result<Response> {
+    fn response(self: &Arc<Self>, frame: &Frame, expected: Expected) -> Result<Response> {
         let answer = outcome(frame, &self.settings.facts)
             .map_err(|error| self.shortened(error, frame.len()))?;
         match expected {

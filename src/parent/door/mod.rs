@@ -52,7 +52,7 @@ pub(crate) fn open_door(
     let requests = LaneSocket::new(requests);
     let reader = {
         let _entered = settings.runtime.enter();
-        FrameReader::new(&requests)?
+        FrameReader::new(&requests, settings.keeper.clone())?
     };
     let client = Arc::new(DoorClient::new(settings, requests, LaneSocket::new(urgent)));
     let reading = client.runtime().spawn(read(reader, Arc::clone(&client)));

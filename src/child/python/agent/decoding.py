@@ -8,9 +8,11 @@ from agent.standard_values import DECODE, MARKER
 class Decoding:
     """Decodes arguments; handles among them become the objects themselves."""
 
-    def __init__(self, table, depth):
+    def __init__(self, table, depth, parts):
         self.table = table
         self.depth = depth
+        # What travels beside the arguments.
+        self.parts = parts
 
     def decode(self, x, level=0):
         kind = type(x)
@@ -36,14 +38,24 @@ class Decoding:
         name, parts = x[1], x[2:]
         if name == 'handle':
             return self.table.find(parts[0])
+        if name == 'bytes':
+            return self.part(parts[0]).getvalue()
         decode = DECODE.get(name)
         if decode is None:
             raise Failure('bad_arguments', '{!r} is not a kind of value'.format(name))
         if name == 'slice':
             parts = [self.decode(part, level + 1) for part in parts]
+        elif name == 'array' and type(parts[-1]) is tuple:
+            # The array is made on the part itself.
+            parts = parts[:-1] + (self.part(parts[-1][-1]).getbuffer(),)
         try:
             return decode(*parts)
         except Failure:
             raise
         except Exception as error:
             raise Failure('bad_arguments', 'malformed {}: {}'.format(name, error)) from None
+
+    def part(self, index):
+        if type(index) is int and 0 <= index < len(self.parts):
+            return self.parts[index]
+        raise Failure('bad_arguments', 'there is no part {!r} of the arguments'.format(index))

@@ -5,21 +5,22 @@ import select
 import time
 
 from agent.failure import attempt
-from agent.wire import Wire, raised_here
+from agent.wire import LargeFrame, Wire, large_frame, raised_here, split
 
 
 class Request:
     """A request, with all that is needed to resume it after an exception anywhere."""
 
-    __slots__ = ('begun', 'door', 'frame', 'number', 'operation', 'payload', 'progress')
+    __slots__ = ('begun', 'door', 'frame', 'number', 'operation', 'parts', 'payload', 'progress')
 
-    def __init__(self, door: 'Door', number: 'int', operation: 'str', payload) -> 'None':
+    def __init__(self, door: 'Door', number: 'int', operation: 'str', payload, parts) -> 'None':
         self.door = door
         self.number = number
         self.operation = operation
         self.payload = payload
+        self.parts = parts
         self.begun = False
-        self.frame: 'bytes | None' = None
+        self.frame: 'bytes | tuple | None' = None
         self.progress: 'list[int]' = []
 
 
@@ -36,15 +37,39 @@ class Door:
         self.wire = Wire(fd)
         self.urgent_fd = urgent
         self.urgent = Wire(urgent)
-        self.urgent_parts: 'list[bytes]' = []
-        # The current request, and the bytes read beyond it; always assigned together.
-        self.inbox: 'tuple[Request | None, list[bytes]]' = (None, [])
+        self.urgent_arrived: 'list[bytes]' = []
+        # The current request, and what has been read beyond it; always assigned together.
+        self.inbox: 'tuple[Request | None, list[bytes] | LargeFrame]' = (None, [])
         self.is_read_out = False
         # Which thread has a request, by the request's number: the first that claims it, in one
         # atomic step.
         self.owners: 'dict[int, str]' = {}
         # The number of the last answered request. The numbers grow.
         self.answered = 0
+
+    def first(self):
+        """The first request that has been read, and what has been read beyond it.
+
+        Returns None if none is complete. What is not a request becomes None.
+        """
+        arrived = self.inbox[1]
+        if not arrived:
+            return None
+        if type(arrived) is list:
+            found = split(arrived)
+            if found is not None:
+                return parsed(self, found[0], ()), found[1]
+            arrived = large_frame(arrived)
+            if arrived is None:
+                return None
+            self.inbox = None, arrived
+        if not arrived.is_complete():
+            return None
+        return parsed(self, *arrived.finished()), arrived.rest
+
+    def has_part_of_frame(self):
+        arrived = self.inbox[1]
+        return type(arrived) is not list or any(arrived)
 
 
 class Inbound:
@@ -73,9 +98,14 @@ class Inbound:
             self.read_door(self.by_fd[fd])
 
     def read_door(self, door):
-        parts = door.inbox[1]
-        door.wire.read(parts)
-        if not parts[-1]:
+        arrived = door.inbox[1]
+        if type(arrived) is list:
+            door.wire.read(arrived)
+            is_end = not arrived[-1]
+        else:
+            door.wire.read_large(arrived)
+            is_end = not arrived.counts[-1]
+        if is_end:
             door.is_read_out = True
             if self.poll is not None:
                 attempt(lambda: self.poll.unregister(door.fd), None)
@@ -99,7 +129,7 @@ def polling(fds):
     return poll
 
 
-def parsed(door, body):
+def parsed(door, body, parts):
     """A request, or None if the bytes are not one."""
     try:
         number, operation, payload = marshal.loads(body)
@@ -108,7 +138,7 @@ def parsed(door, body):
             raise
         return None
     is_request = type(number) is int and type(operation) is str
-    return Request(door, number, operation, payload) if is_request else None
+    return Request(door, number, operation, payload, parts) if is_request else None
 
 
 def wait_until(reached, end):

@@ -19,7 +19,7 @@ from agent.inspection import (
     type_name,
 )
 from agent.standard_values import MARKER, STANDARD, numpy_marker
-from agent.wire import FRAME_LIMIT
+from agent.wire import FRAME_LIMIT, PART_SIZE
 
 # How a place is shown in a message: an item by index or key, a field by name. A member of a set
 # and a key have no name.
@@ -40,6 +40,14 @@ def place_text(form, name):
     return '[' + short_repr(name[:50] if exactly(name, str, bytes) else name) + ']'
 
 
+def has_large(items, kinds):
+    """Whether one of the scalars travels beside the object."""
+    if kinds.isdisjoint(SIZES):
+        return False
+    size = len if len(kinds) == 1 and INT_ID not in kinds else sys.getsizeof
+    return max(map(size, items)) >= PART_SIZE
+
+
 class Encoding:
     """Encodes one result.
 
@@ -55,6 +63,8 @@ class Encoding:
         # The room left in the frame, and in the message that the daemon makes of it.
         self.room = FRAME_LIMIT
         self.message = limit
+        # What travels beside the object in the frame; None if nothing does.
+        self.beside = None if mode == 'repr' else []
         self.sent = []
         self.new = {}
         self.open = {}
@@ -70,7 +80,10 @@ class Encoding:
         kind = id(type(x))
         if kind in SCALAR_IDS:
             if kind in SIZES:
-                self.take(SIZES[kind](x))
+                size = SIZES[kind](x)
+                self.take(size)
+                if size >= PART_SIZE and self.beside is not None:
+                    return self.large(x)
             return x
         encode = ENCODE.get(kind)
         if encode is not None:
@@ -102,6 +115,16 @@ class Encoding:
         elif not kinds.isdisjoint(SIZES):
             self.take(sum(map(len, items)))
 
+    def large(self, x):
+        """Large text or bytes, beside the object."""
+        if type(x) is str:
+            return self.part('text', x.encode('utf-8', 'surrogatepass'))
+        return self.part('bytes', x) if type(x) is bytes else x
+
+    def part(self, name, data):
+        self.beside.append(data)
+        return (MARKER, name, len(self.beside) - 1)
+
     def where(self):
         """The place of the part that is being encoded, as the end of a phrase."""
         place = ''.join(place_text(form, name) for form, name in self.place)
@@ -115,7 +138,7 @@ class Encoding:
         if len(self.open) >= self.depth:
             message = 'the result is nested deeper than {} levels{}; keep it by handle'
             raise Failure('too_deep', message.format(self.depth, self.where()))
-        if kinds is not None:
+        if kinds is not None and (self.beside is None or not has_large(items, kinds)):
             self.take_scalars(items, kinds)
             return items
         self.open[id(x)] = x
@@ -176,8 +199,7 @@ class Encoding:
             data = bytes(x) if type(x) is bytearray else x.tobytes()
         except ValueError:
             return self.stay(x)
-        self.take(len(data))
-        return data
+        return self.encode(data)
 
     def standard(self, x):
         """The marker of a value of the standard library or of numpy, else None."""
@@ -191,7 +213,10 @@ class Encoding:
         else:
             marker = None
         if marker is not None and marker[1] == 'array':
-            self.take(len(marker[-1]))
+            data = marker[-1]
+            self.take(len(data))
+            if len(data) >= PART_SIZE and self.beside is not None:
+                marker = marker[:-1] + (self.part('bytes', data),)
         return marker
 
     def stay(self, x, why=None):

@@ -43,6 +43,8 @@ class Operations:
         self.objects = ObjectTable()
         self.depth = 32
         self.limit = FRAME_LIMIT
+        # What travels beside the arguments of the current request.
+        self.parts = ()
         self.scripts = []
         self.by_name = {
             'hello': self.hello, 'make': self.make, 'get': self.get, 'set': self.set,
@@ -51,7 +53,7 @@ class Operations:
         }
 
     def perform(self, operation, payload):
-        """The encoded result, and the objects to be kept for it."""
+        """The encoded result, and the encoding of what travels beside it."""
         function = self.by_name.get(operation)
         if function is None:
             raise Failure('no_such_operation', 'there is no operation {!r}'.format(operation))
@@ -62,14 +64,14 @@ class Operations:
         if mode not in MODES:
             raise unknown_mode(mode)
         encoding = Encoding(self.objects, mode, self.depth, self.limit)
-        return function(payload, encoding), encoding.sent
+        return function(payload, encoding), encoding
 
     def decode(self, x):
-        return Decoding(self.objects, self.depth).decode(x)
+        return Decoding(self.objects, self.depth, self.parts).decode(x)
 
     def contents(self, x):
         """Decodes arguments; the list or the dict around them does not count as a level."""
-        return Decoding(self.objects, self.depth).decode(x, -1)
+        return Decoding(self.objects, self.depth, self.parts).decode(x, -1)
 
     def target(self, payload):
         return self.objects.find(required(payload, 'target'))
@@ -162,9 +164,9 @@ class Operations:
         if mode == 'default' or mode == 'value' or mode == 'plain':
             kind = id(type(x))
             if kind in SMALL_IDS or (kind == INT_ID and -SMALL_INT < x < SMALL_INT):
-                return x, ()
+                return x, None
         encoding = Encoding(self.objects, mode, self.depth, self.limit)
-        return encoding.top(x), encoding.sent
+        return encoding.top(x), encoding
 
     def get(self, payload, encoding):
         return encoding.top(reach(self.target(payload), required(payload, 'name')))
@@ -203,7 +205,7 @@ class Operations:
         items: 'list' = []
         end, room = time.monotonic() + BATCH_SECONDS, encoding.room
         while len(items) < count:
-            mark = len(encoding.sent)
+            mark = len(encoding.sent), len(encoding.beside)
             # Each item is a message of its own.
             encoding.message = encoding.limit
             try:
@@ -214,7 +216,7 @@ class Operations:
                 if not items or type(error) is Interrupted:
                     raise
                 # The items before it are not lost: it is raised when the next are asked for.
-                del encoding.sent[mark:]
+                del encoding.sent[mark[0] :], encoding.beside[mark[1] :]
                 kept.failure = error
                 break
             if time.monotonic() > end or room - encoding.room > BATCH_BYTES:

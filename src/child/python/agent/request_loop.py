@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 
-from agent.doors import Door, Inbound, Request, is_tidying, parsed, polling, wait_until
+from agent.doors import Door, Inbound, Request, is_tidying, polling, wait_until
 from agent.exceptions import ExceptionReport, traceback_of
 from agent.failure import Failure, Interrupted, attempt
 from agent.inspection import bases, is_a, type_name
@@ -71,21 +71,21 @@ class Agent:
         for door in self.doors:
             if ready is not None and door.urgent_fd not in ready:
                 continue
-            door.urgent.read(door.urgent_parts)
-            if not door.urgent_parts[-1]:
+            door.urgent.read(door.urgent_arrived)
+            if not door.urgent_arrived[-1]:
                 if door is self.doors[0]:
                     return True
                 poll.unregister(door.urgent_fd)
-            found = split(door.urgent_parts)
+            found = split(door.urgent_arrived)
             while found is not None:
-                body, door.urgent_parts = found
+                body, door.urgent_arrived = found
                 number, operation, payload = marshal.loads(body)
                 if operation == 'interrupt':
                     self.interrupt(door, payload)
                 elif operation == 'objects':
                     rows = self.operations.objects.listed()
                     door.urgent.write(packed(number, 'value', rows), [])
-                found = split(door.urgent_parts)
+                found = split(door.urgent_arrived)
         return False
 
     def interrupt(self, door, number):
@@ -184,18 +184,16 @@ class Agent:
         """
         while True:
             for door in self.doors:
-                parts = door.inbox[1]
-                found = split(parts) if parts else None
+                found = door.first()
                 if found is not None:
-                    request = parsed(door, found[0])
-                    if request is None:
+                    if found[0] is None:
                         self.ending = os.EX_PROTOCOL
                         return False
                     self.door = door
-                    door.inbox = request, found[1]
+                    door.inbox = found
                     return True
             if self.doors[0].is_read_out:
-                if any(self.doors[0].inbox[1]):
+                if self.doors[0].has_part_of_frame():
                     self.ending = os.EX_PROTOCOL
                 if not is_last or not self.inbound.read_at_once():
                     return False
@@ -257,6 +255,7 @@ class Agent:
         if self.is_copy or not self.is_told:
             self.end_copy(None)
         request.payload = None
+        self.operations.parts = request.parts = ()
         if sent:
             self.operations.objects.keep(sent, request.door.place)
         return frame
@@ -294,11 +293,13 @@ class Agent:
                 del stray
         request.begun = True
         try:
+            self.operations.parts = request.parts
             if request.operation == 'call':
-                payload, sent = self.operations.call(request.payload)
+                payload, encoding = self.operations.call(request.payload)
             else:
-                payload, sent = self.operations.perform(request.operation, request.payload)
-            return packed(request.number, 'value', payload), sent
+                payload, encoding = self.operations.perform(request.operation, request.payload)
+            beside, sent = (encoding.beside, encoding.sent) if encoding else ((), ())
+            return packed(request.number, 'value', payload, beside), sent
         finally:
             self.flush()
 

@@ -9,6 +9,7 @@ import sys
 
 from agent.failure import Failure, attempt
 from agent.inspection import is_a, loaded
+from agent.wire import PART_SIZE
 
 MARKER = Ellipsis
 
@@ -88,7 +89,12 @@ def numpy_marker(x):
         return None
     if dtype.kind not in 'biufc':
         return None
-    return (MARKER, 'array', 'numpy', dtype.str, shape, x.tobytes())
+    if x.nbytes >= PART_SIZE and x.flags.c_contiguous:
+        # Sent from where it lies.
+        data = memoryview(x.reshape(-1).view('u1'))
+    else:
+        data = x.tobytes()
+    return (MARKER, 'array', 'numpy', dtype.str, shape, data)
 
 
 STANDARD = {
@@ -187,6 +193,8 @@ def numpy_from(dtype, shape, data):
     if kind.kind not in 'biufc':
         raise Failure('bad_arguments', '{} is not a type of numbers'.format(dtype))
     made = numpy.frombuffer(data, kind).reshape(shape)
+    if type(data) is memoryview:
+        return made
     # A copy, because an array that is a view of bytes is read-only.
     return made.copy() if shape else made[()]
 

@@ -2,7 +2,7 @@
 
 use crate::common::agent::marshal::{Item, malformed};
 use crate::common::error::{Error, Result};
-use crate::common::value::{Complex, List, Value};
+use crate::common::value::{Bytes, Complex, List, Value};
 
 /// How deep the input may be nested: far deeper than the 32 levels of a value and the few
 /// of a frame, so that a value that is too deep is reported as such.
@@ -12,18 +12,25 @@ const FIRST_ROOM: usize = 1024;
 
 pub(super) struct MarshalReader<'a> {
     rest: &'a [u8],
+    /// The parts that have not been referred to.
+    parts: Vec<Option<bytes::Bytes>>,
     levels_left: usize,
 }
 
 impl<'a> MarshalReader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        MarshalReader { rest: bytes, levels_left: MAX_LEVELS }
+    pub(super) fn new(bytes: &'a [u8], parts: &[bytes::Bytes]) -> Self {
+        let parts = parts.iter().cloned().map(Some).collect();
+        MarshalReader { rest: bytes, parts, levels_left: MAX_LEVELS }
     }
 
     pub(super) fn finish(self) -> Result<()> {
-        match self.rest.len() {
-            0 => Ok(()),
-            more => Err(malformed(format!("there are {more} bytes after the end"))),
+        if !self.rest.is_empty() {
+            let more = self.rest.len();
+            return Err(malformed(format!("there are {more} bytes after the end")));
+        }
+        match self.parts.iter().position(Option::is_some) {
+            Some(index) => Err(malformed(format!("it does not refer to part {index}"))),
+            None => Ok(()),
         }
     }
 
@@ -41,8 +48,7 @@ impl<'a> MarshalReader<'a> {
                 im: f64::from_le_bytes(self.array()?),
             }),
             b's' => Value::Bytes(self.sized()?.into()),
-            b'u' | b't' => Value::text_from_wtf8(self.sized()?.to_vec())
-                .map_err(|error| malformed(error.detail()))?,
+            b'u' | b't' => text(self.sized()?.to_vec())?,
             b'.' => return Ok(Item::Ellipsis),
             _ => return self.container(tag),
         }))
@@ -52,7 +58,7 @@ impl<'a> MarshalReader<'a> {
         self.levels_left =
             self.levels_left.checked_sub(1).ok_or_else(|| malformed("it is nested too deeply"))?;
         let item = match tag {
-            b'(' => Item::Tuple(self.items()?),
+            b'(' => self.tuple()?,
             b'<' => Item::Set(self.items()?),
             b'>' => Item::FrozenSet(self.items()?),
             b'[' => self.list()?,
@@ -63,6 +69,30 @@ impl<'a> MarshalReader<'a> {
         };
         self.levels_left += 1;
         Ok(item)
+    }
+
+    /// A tuple, or the part of the frame that it refers to.
+    fn tuple(&mut self) -> Result<Item> {
+        let items = self.items()?;
+        let [Item::Ellipsis, Item::Value(Value::Text(name)), Item::Value(Value::Int(number))] =
+            &items[..]
+        else {
+            return Ok(Item::Tuple(items));
+        };
+        let is_text = match name.as_str() {
+            "bytes" => false,
+            "text" => true,
+            _ => return Ok(Item::Tuple(items)),
+        };
+        let part =
+            usize::try_from(*number).ok().and_then(|index| self.parts.get_mut(index)?.take());
+        let Some(part) = part else {
+            return Err(malformed(format!("part {number} is missing or is referred to twice")));
+        };
+        if is_text {
+            return Ok(text(part.into())?.into());
+        }
+        Ok(Value::Bytes(Bytes::new(part)).into())
     }
 
     fn items(&mut self) -> Result<Vec<Item>> {
@@ -178,6 +208,10 @@ impl<'a> MarshalReader<'a> {
         self.rest = rest;
         Ok(bytes)
     }
+}
+
+fn text(bytes: Vec<u8>) -> Result<Value> {
+    Value::text_from_wtf8(bytes).map_err(|error| malformed(error.detail()))
 }
 
 /// The two's complement of the bytes, little end first.

@@ -263,7 +263,8 @@ fn frames_are_taken_apart() {
         .with("kwargs", Item::Dict(Vec::new()))
         .with("returns", Value::Null);
     let mut frame = request.frame(&mut no_number).expect("it is plain");
-    let frame = AgentFrame::decode(&frame.numbered(7)[4..]).expect("it is a frame");
+    let object = frame.numbered(7).slices(4).iter().flat_map(|slice| slice.to_vec()).collect();
+    let frame = AgentFrame::decode(&in_frame(object, &[])).expect("it is a frame");
     assert_eq!((frame.id, frame.word.as_str()), (7, "make"));
     assert_eq!(
         frame.payload.bool().expect_err("it is not a bool").to_string(),
@@ -278,6 +279,42 @@ fn frames_are_taken_apart() {
     assert!(returns.is_none() && kwargs.into_entries().expect("it is a dict").is_empty());
 }
 
+fn in_frame(object: Vec<u8>, parts: &[&'static [u8]]) -> Frame {
+    let parts = parts.iter().map(|part| bytes::Bytes::from_static(part)).collect();
+    Frame { object: object.into(), parts }
+}
+
+#[test]
+fn parts_are_put_where_the_object_refers_to_them() {
+    let part =
+        |name: &str, number: u64| Item::Tuple(vec![Item::Ellipsis, name.into(), number.into()]);
+    let read = |payload: Item, parts: &[&'static [u8]]| {
+        let mut handles = no_handles;
+        let mut writer = MarshalWriter::new(&mut handles);
+        writer.item(&Item::Tuple(vec![1u64.into(), "value".into(), payload]))?;
+        let AgentFrame { payload, .. } = AgentFrame::decode(&in_frame(writer.finish().0, parts))?;
+        payload.into_value(&mut |_| Err(malformed("no handles")))
+    };
+    let shape = Item::Tuple(vec![2u64.into()]);
+    let array = vec![Item::Ellipsis, "array".into(), "numpy".into(), "|u1".into(), shape];
+    let array = Item::Tuple(array.into_iter().chain([part("bytes", 0)]).collect());
+    let payload = Item::List(vec![part("text", 2), array, part("bytes", 1)]);
+    let value = read(payload, &[b"\x01\x02", b"ab", "ü".as_bytes()]).expect("it is a value");
+    let array = Array::new(ArraySource::Numpy, "|u1", &[2], vec![1, 2].into());
+    let array = Value::from(array.expect("it is an array"));
+    let bytes = Value::Bytes(b"ab"[..].into());
+    assert_eq!(value, Value::List(vec!["ü".into(), array, bytes].into()));
+    let both = || Item::Tuple(vec![part("bytes", 0), part("bytes", 0)]);
+    for (payload, parts, message) in [
+        (part("bytes", 0), &[][..], "part 0 is missing or is referred to twice"),
+        (both(), &[&b"a"[..]], "part 0 is missing or is referred to twice"),
+        (part("bytes", 0), &[b"a", b"b"], "it does not refer to part 1"),
+    ] {
+        let error = read(payload, parts).expect_err(message);
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::Protocol, message));
+    }
+}
+
 proptest! {
     #[test]
     fn every_value_that_python_has_comes_back(value in any_value()) {
@@ -289,7 +326,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
-        drop(AgentFrame::decode(&bytes));
+        drop(AgentFrame::decode(&in_frame(bytes, &[])));
     }
 
     #[test]

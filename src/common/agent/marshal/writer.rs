@@ -3,28 +3,35 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::common::agent::frame::MIN_PART;
 use crate::common::agent::marshal::Item;
 use crate::common::agent::marshal::reader::negate;
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::value::{Array, ArraySource, Handle, MAX_DEPTH, Packing, Time, Value, Zone};
+use crate::common::value::{
+    Array, ArraySource, Bytes, Handle, MAX_DEPTH, Packing, Time, Value, Zone,
+};
 
 pub(in crate::common::agent) struct MarshalWriter<'a, F> {
     bytes: Vec<u8>,
+    /// What follows the object; `None` if everything is written into it.
+    parts: Option<Vec<bytes::Bytes>>,
     number: &'a mut F,
 }
 
 impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
+    /// Writes everything into the object.
     pub(super) fn new(number: &'a mut F) -> Self {
-        MarshalWriter::after(Vec::new(), number)
+        MarshalWriter { bytes: Vec::new(), parts: None, number }
     }
 
-    /// Writes after these bytes.
+    /// Writes after these bytes, and large bytes into parts.
     pub(in crate::common::agent) fn after(bytes: Vec<u8>, number: &'a mut F) -> Self {
-        MarshalWriter { bytes, number }
+        MarshalWriter { bytes, parts: Some(Vec::new()), number }
     }
 
-    pub(in crate::common::agent) fn finish(self) -> Vec<u8> {
-        self.bytes
+    /// The object and the parts.
+    pub(in crate::common::agent) fn finish(self) -> (Vec<u8>, Vec<bytes::Bytes>) {
+        (self.bytes, self.parts.unwrap_or_default())
     }
 
     pub(in crate::common::agent) fn item(&mut self, item: &Item) -> Result<()> {
@@ -93,7 +100,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
             }
             Value::Text(text) => self.text(text)?,
             Value::RawText(text) => self.sized(b'u', text.as_wtf8())?,
-            Value::Bytes(bytes) => self.sized(b's', bytes)?,
+            Value::Bytes(bytes) => self.data(bytes)?,
             Value::List(list) => self.list(list.packing())?,
             Value::Tuple(items) => self.values(b'(', items)?,
             Value::Set(set) => self.members(b'<', set.items())?,
@@ -205,7 +212,19 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
         self.text(&array.dtype())?;
         self.open_tuple(array.shape().len())?;
         array.shape().iter().try_for_each(|rows| self.value(&(*rows).into()))?;
-        self.sized(b's', array.bytes())
+        self.data(array.bytes())
+    }
+
+    fn data(&mut self, bytes: &Bytes) -> Result<()> {
+        match &mut self.parts {
+            Some(parts) if bytes.len() >= MIN_PART => {
+                parts.push(bytes.clone().into_inner());
+                let index = parts.len() as i64 - 1;
+                self.marker("bytes", 1)?;
+                self.int(index)
+            }
+            _ => self.sized(b's', bytes),
+        }
     }
 
     fn list(&mut self, packing: &Packing) -> Result<()> {

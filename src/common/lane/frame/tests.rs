@@ -3,7 +3,8 @@
 use tokio::runtime::Handle as Runtime;
 
 use super::*;
-use crate::common::wire::{BufferPool, CHUNK_SIZE, pb};
+use crate::common::buffer_pool::BufferPool;
+use crate::common::wire::{CHUNK_SIZE, pb};
 
 const LIMIT: usize = 3 * CHUNK_SIZE;
 

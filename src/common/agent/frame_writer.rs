@@ -1,34 +1,19 @@
-//! Frames on the sockets of an interpreter: four bytes of length, little endian, and one
-//! marshalled object.
+//! Writes the frames of an interpreter's socket.
 //!
 //! Whoever sends a frame writes it, without waking a task, as long as the socket has
 //! room; a task writes the rest.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Buf as _, Bytes, BytesMut};
 use rustix::process::{Pid, getpid};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle as Runtime;
 
-use crate::common::agent::request_frame::{MAX_FRAME, RequestFrame};
+use crate::common::agent::request_frame::{NumberedFrame, RequestFrame};
 use crate::common::error::Result;
 use crate::common::transport::LaneSocket;
-
-/// The least room that is reserved for a read.
-const MIN_ROOM: usize = 8 * 1024;
-
-/// Reads the frames of a socket.
-#[derive(Debug)]
-pub(crate) struct FrameReader {
-    /// Registered for reading alone; see [`LaneReader`](crate::common::lane::LaneReader).
-    socket: pipe::Receiver,
-    /// The bytes that follow the last frame.
-    buffer: BytesMut,
-}
 
 /// Writes the frames of a socket. Once dropped, it closes when all has been written.
 #[derive(Debug)]
@@ -45,72 +30,13 @@ struct WriteQueue {
     /// `None` once it has been closed.
     socket: Option<LaneSocket>,
     /// Frames that the socket had no room for.
-    frames: VecDeque<Vec<u8>>,
+    frames: VecDeque<NumberedFrame>,
     /// How much of the first one has been written.
     written: usize,
     /// Nothing more will come.
     is_last: bool,
     /// In a copy of this process made by `fork`, the socket is still this one's.
     owner: Pid,
-}
-
-// === impl FrameReader ===
-
-impl FrameReader {
-    /// Must be called within the runtime that is to read.
-    pub(crate) fn new(socket: &LaneSocket) -> io::Result<Self> {
-        let socket = socket.duplicate()?;
-        rustix::io::ioctl_fionbio(&socket, true)?;
-        let socket = pipe::Receiver::from_owned_fd_unchecked(socket)?;
-        Ok(FrameReader { socket, buffer: BytesMut::new() })
-    }
-
-    /// The next frame, without its length.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidData`](io::ErrorKind::InvalidData) for a frame that is too large,
-    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) at the end.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    pub(crate) async fn frame(&mut self) -> io::Result<Bytes> {
-        loop {
-            if let Some(head) = self.buffer.first_chunk::<4>() {
-                let len = u32::from_le_bytes(*head);
-                if len > MAX_FRAME {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is too large"));
-                }
-                let len = len as usize;
-                if self.buffer.len() - 4 >= len {
-                    self.buffer.advance(4);
-                    return Ok(self.buffer.split_to(len).freeze());
-                }
-            }
-            // The buffer grows with the bytes that arrive, never by an announced length.
-            self.buffer.reserve(MIN_ROOM);
-            if self.socket.read_buf(&mut self.buffer).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-}
-
-/// The number of an answer: the first item of its tuple.
-pub(crate) fn id_of(frame: &[u8]) -> Option<u64> {
-    match frame.get(..6)? {
-        [b'(', 3, 0, 0, 0, b'i'] => {
-            Some(u32::from_le_bytes(frame.get(6..10)?.try_into().ok()?).into())
-        }
-        [b'(', 3, 0, 0, 0, b'l'] => {
-            let count = i32::from_le_bytes(frame.get(6..10)?.try_into().ok()?);
-            let digits = frame.get(10..10 + usize::try_from(count).ok()?.min(4) * 2)?;
-            let digit = |digit: &[u8]| u64::from(u16::from_le_bytes([digit[0], digit[1]]));
-            Some(digits.chunks_exact(2).rev().fold(0, |number, next| (number << 15) | digit(next)))
-        }
-        _ => None,
-    }
 }
 
 // === impl FrameWriter ===
@@ -162,7 +88,7 @@ impl FrameWriter {
     pub(crate) fn send_value(&self, value: &[u8]) {
         let length = u32::try_from(value.len()).expect("the agent's text is small");
         let frame = [&length.to_le_bytes(), value].concat();
-        self.0.push(&mut self.0.queue(), frame);
+        self.0.push(&mut self.0.queue(), frame.into());
     }
 }
 
@@ -177,7 +103,7 @@ impl Drop for FrameWriter {
 // === impl WriterShared ===
 
 impl WriterShared {
-    fn push(self: &Arc<Self>, queue: &mut WriteQueue, frame: Vec<u8>) {
+    fn push(self: &Arc<Self>, queue: &mut WriteQueue, frame: NumberedFrame) {
         let is_first = queue.frames.is_empty();
         queue.frames.push_back(frame);
         if is_first && !queue.write_some() {
@@ -218,7 +144,7 @@ impl WriteQueue {
                 self.frames.clear();
                 return true;
             };
-            match socket.send(&[IoSlice::new(&frame[self.written..])]) {
+            match socket.send(&frame.slices(self.written)) {
                 Ok(count) => self.written += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(_) => self.written = frame.len(),

@@ -55,7 +55,7 @@ impl BufferPool {
 
     /// Takes a buffer for a message of `len` bytes, if there is one that is neither too
     /// small nor much too large: a message is kept together with its buffer.
-    pub(super) fn take(&self, len: usize) -> Option<Vec<u8>> {
+    pub(crate) fn take(&self, len: usize) -> Option<Vec<u8>> {
         let mut state = self.0.state();
         state.was_used = true;
         let fits = |buffer: &Vec<u8>| (len..=len.saturating_mul(2)).contains(&buffer.len());
@@ -65,7 +65,7 @@ impl BufferPool {
 
     /// Makes a message of the first `len` bytes of a buffer. The buffer comes back when
     /// the last part of the message is dropped.
-    pub(super) fn message(&self, buffer: Vec<u8>, len: usize) -> Bytes {
+    pub(crate) fn message(&self, buffer: Vec<u8>, len: usize) -> Bytes {
         if buffer.len() < MIN_KEPT {
             return Bytes::from(buffer).slice(..len);
         }
