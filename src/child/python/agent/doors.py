@@ -55,17 +55,19 @@ class Door:
         arrived = self.inbox[1]
         if not arrived:
             return None
-        if type(arrived) is list:
+        if isinstance(arrived, list):
             found = split(arrived)
             if found is not None:
                 return parsed(self, found[0], ()), found[1]
-            arrived = large_frame(arrived)
-            if arrived is None:
+            large = large_frame(arrived)
+            if large is None:
                 return None
-            self.inbox = None, arrived
-        if not arrived.is_complete():
+            self.inbox = None, large
+        else:
+            large = arrived
+        if not large.is_complete():
             return None
-        return parsed(self, *arrived.finished()), arrived.rest
+        return parsed(self, *large.finished()), large.rest
 
     def has_part_of_frame(self):
         arrived = self.inbox[1]

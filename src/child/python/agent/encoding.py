@@ -64,7 +64,7 @@ class Encoding:
         self.room = FRAME_LIMIT
         self.message = limit
         # What travels beside the object in the frame; None if nothing does.
-        self.beside = None if mode == 'repr' else []
+        self.beside: 'list | None' = None if mode == 'repr' else []
         self.sent = []
         self.new = {}
         self.open = {}
@@ -122,6 +122,7 @@ class Encoding:
         return self.part('bytes', x) if type(x) is bytes else x
 
     def part(self, name, data):
+        assert self.beside is not None, 'this encoding has parts'
         self.beside.append(data)
         return (MARKER, name, len(self.beside) - 1)
 

@@ -66,7 +66,7 @@ class Wire:
             # The daemon died without reading every answer; for the agent that is a normal end.
             results.append(at_end)
 
-    def write(self, frame: 'bytes | tuple', progress: 'list[int]') -> 'None':
+    def write(self, frame, progress: 'list[int]') -> 'None':
         """Writes the bytes of the frame that `progress` does not yet count.
 
         A frame is `bytes` or a tuple of buffers.
