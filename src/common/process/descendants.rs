@@ -1,31 +1,21 @@
 //! Processes that an object has started, found in `/proc` and ended.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open,
-    pidfd_send_signal, waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, child_subreaper,
+    kill_process_group, pidfd_open, pidfd_send_signal, waitid,
 };
 
 use crate::common::process::marker::Marker;
 use crate::common::process::pidfd::{EXITED, becomes};
+use crate::common::process::process_table::{Process, all, stat, tree};
 
 /// How long ending them may take. They are killed, so only a process that forks faster
 /// than it is found could outlast this.
 const LIMIT: Duration = Duration::from_millis(300);
-
-/// A process as `/proc/<pid>/stat` shows it. The start time tells it from a later one of
-/// the same pid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Process {
-    pid: i32,
-    parent: i32,
-    started: u64,
-    zombie: bool,
-}
 
 /// Kills every descendant of this process and reaps those that are its children.
 ///
@@ -36,7 +26,7 @@ pub(crate) fn kill_descendants() {
     let reap = || while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {};
     let find = || {
         reap();
-        descendants(this, &all())
+        descendants(this, &tree(this).unwrap_or_else(all))
     };
     repeat(find, kill);
     // One may have become a zombie between the last reaping and the look that found
@@ -149,57 +139,17 @@ fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
 }
 
 fn marked(marker: Marker) -> Vec<Process> {
-    all().into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect()
-}
-
-fn all() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(stat)
-        .collect()
-}
-
-fn stat(pid: i32) -> Option<Process> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parse_stat(pid, &String::from_utf8_lossy(&stat))
-}
-
-/// Fields 3 (state), 4 (parent) and 22 (start time) of proc_pid_stat(5); the second is
-/// the name, which may hold anything.
-fn parse_stat(pid: i32, stat: &str) -> Option<Process> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse().ok()?;
-    let started = fields.nth(17)?.parse().ok()?;
-    Some(Process { pid, parent, started, zombie: matches!(state, "Z" | "X") })
+    // What a daemon's descendants leave behind stays below the daemon, however many other
+    // processes there are.
+    let is_subreaper = matches!(child_subreaper(), Ok(Some(_)));
+    let this = rustix::process::getpid().as_raw_nonzero().get();
+    let processes = is_subreaper.then(|| tree(this)).flatten().unwrap_or_else(all);
+    processes.into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stat_is_read_past_any_name() {
-        let stat = "42 (a) S (b) ) Z 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99887 1 2";
-        assert_eq!(
-            parse_stat(42, stat),
-            Some(Process { pid: 42, parent: 7, started: 99887, zombie: true })
-        );
-    }
-
-    #[test]
-    fn this_process_is_found() {
-        let this = rustix::process::getpid().as_raw_nonzero().get();
-        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
-        assert!(
-            all()
-                .iter()
-                .any(|process| process.pid == this && process.parent == parent && !process.zombie)
-        );
-    }
 
     #[test]
     fn descendants_are_found_at_any_distance() {

@@ -18,6 +18,7 @@ mod object_file;
 mod output;
 mod output_prefix;
 mod pidfd;
+mod process_table;
 mod program;
 #[cfg(feature = "python")]
 mod search_path;

@@ -1,0 +1,124 @@
+//! Processes as `/proc` shows them.
+
+use std::fs;
+
+/// A process as `/proc/<pid>/stat` shows it. The start time tells it from a later one of
+/// the same pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    pub(super) parent: i32,
+    pub(super) started: u64,
+    pub(super) zombie: bool,
+}
+
+/// All processes that this one may see.
+pub(super) fn all() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(stat)
+        .collect()
+}
+
+pub(super) fn stat(pid: i32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &String::from_utf8_lossy(&stat))
+}
+
+/// Fields 3 (state), 4 (parent) and 22 (start time) of proc_pid_stat(5); the second is
+/// the name, which may hold anything.
+fn parse_stat(pid: i32, stat: &str) -> Option<Process> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Process { pid, parent, started, zombie: matches!(state, "Z" | "X") })
+}
+
+/// The descendants of a process, in the time that their own number takes; `None` if the
+/// kernel does not list the children of a process.
+///
+/// A child that ends while the list is read may hide others, but not the first one. So
+/// an empty tree is empty indeed.
+pub(super) fn tree(root: i32) -> Option<Vec<Process>> {
+    let mut found = Vec::new();
+    let mut ahead = children(root)?;
+    while let Some(pid) = ahead.pop() {
+        // One that has ended meanwhile has no children any more.
+        ahead.extend(children(pid).unwrap_or_default());
+        found.extend(stat(pid));
+    }
+    Some(found)
+}
+
+/// The children of a process; `None` if they cannot be read. See `children` in
+/// proc_pid_task(5); each thread has its own.
+fn children(pid: i32) -> Option<Vec<i32>> {
+    let mut children = Vec::new();
+    let mut is_known = false;
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let Ok(list) = fs::read_to_string(thread.path().join("children")) else { continue };
+        is_known = true;
+        children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+    }
+    is_known.then_some(children)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+
+    #[test]
+    fn stat_is_read_past_any_name() {
+        let stat = "42 (a) S (b) ) Z 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99887 1 2";
+        assert_eq!(
+            parse_stat(42, stat),
+            Some(Process { pid: 42, parent: 7, started: 99887, zombie: true })
+        );
+    }
+
+    #[test]
+    fn this_process_is_found() {
+        let this = rustix::process::getpid().as_raw_nonzero().get();
+        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+        assert!(
+            all()
+                .iter()
+                .any(|process| process.pid == this && process.parent == parent && !process.zombie)
+        );
+    }
+
+    #[test]
+    fn descendants_at_any_distance_are_in_the_tree() {
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", "sh -c 'sleep 60 & echo; wait' & wait"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("there is a shell");
+        let mut output = shell.stdout.take().expect("its stdout is piped");
+        output.read_exact(&mut [0]).expect("both have begun");
+        let pid = i32::try_from(shell.id()).expect("it is a pid");
+        let Some(found) = tree(pid) else { return eprintln!("this kernel lists no children") };
+        let pids = |processes: &[Process]| processes.iter().map(|one| one.pid).collect::<Vec<_>>();
+        let [child] =
+            pids(&found.iter().copied().filter(|one| one.parent == pid).collect::<Vec<_>>())[..]
+        else {
+            panic!("the shell has one child: {found:?}");
+        };
+        assert!(found.iter().any(|one| one.parent == child), "{found:?}");
+        assert!(pids(&tree(std::process::id() as i32).expect("as above")).contains(&child));
+        for one in found {
+            let pid = Pid::from_raw(one.pid).expect("it is a pid");
+            kill_process(pid, Signal::KILL).expect("it has not ended");
+        }
+        shell.wait().expect("it is a child of this process");
+    }
+}
