@@ -15,6 +15,17 @@ use prost::Message as _;
 /// service.
 const FILES: [&str; 2] = ["oad.v1.rs", "descriptors.bin"];
 
+/// Fields that are boxed. They are rare and large, and would make every message as large
+/// as they are: each call moves its request and its response several times.
+const LARGE_FIELDS: [&str; 6] = [
+    ".oad.v1.CreateResponse.outcome.exception",
+    ".oad.v1.CallResponse.outcome.exception",
+    ".oad.v1.GetAttributeResponse.outcome.exception",
+    ".oad.v1.OperateResponse.outcome.exception",
+    ".oad.v1.IterateResponse.outcome.exception",
+    ".oad.v1.SessionRequest.operation.create",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     generate(&protos().join("generated"))
 }
@@ -29,7 +40,11 @@ fn generate(out: &Path) -> Result<(), Box<dyn Error>> {
     let files = ["value", "objects", "control"].map(|name| format!("oad/v1/{name}.proto"));
     let descriptors = protox::compile(files, [protos()])?;
     fs::write(out.join(FILES[1]), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".").out_dir(out).compile_fds(descriptors)?;
+    let mut builder = tonic_prost_build::configure().bytes(".");
+    for field in LARGE_FIELDS {
+        builder = builder.boxed(field);
+    }
+    builder.out_dir(out).compile_fds(descriptors)?;
     Ok(())
 }
 

@@ -496,7 +496,7 @@ pub mod create_response {
         Handle(super::Handle),
         /// The exception that the constructor raised.
         #[prost(message, tag = "2")]
-        Exception(super::Exception),
+        Exception(::prost::alloc::boxed::Box<super::Exception>),
     }
 }
 /// A running interpreter.
@@ -573,7 +573,7 @@ pub mod get_attribute_response {
         Value(super::Value),
         /// The exception that the object raised.
         #[prost(message, tag = "2")]
-        Exception(super::Exception),
+        Exception(::prost::alloc::boxed::Box<super::Exception>),
     }
 }
 /// The request of SetAttribute.
@@ -650,7 +650,7 @@ pub mod operate_response {
         Value(super::Value),
         /// The exception that the object raised.
         #[prost(message, tag = "2")]
-        Exception(super::Exception),
+        Exception(::prost::alloc::boxed::Box<super::Exception>),
     }
 }
 /// The request of Iterate.
@@ -692,7 +692,7 @@ pub mod iterate_response {
         Value(super::Value),
         /// The exception that the method raised, which ends the stream.
         #[prost(message, tag = "2")]
-        Exception(super::Exception),
+        Exception(::prost::alloc::boxed::Box<super::Exception>),
     }
 }
 /// The response of Call.
@@ -712,7 +712,7 @@ pub mod call_response {
         Value(super::Value),
         /// The exception that the method raised.
         #[prost(message, tag = "2")]
-        Exception(super::Exception),
+        Exception(::prost::alloc::boxed::Box<super::Exception>),
     }
 }
 /// An exception that the object itself raised.
@@ -885,7 +885,7 @@ pub mod session_request {
     pub enum Operation {
         /// Creates an object.
         #[prost(message, tag = "2")]
-        Create(super::CreateRequest),
+        Create(::prost::alloc::boxed::Box<super::CreateRequest>),
         /// Calls a method.
         #[prost(message, tag = "3")]
         Call(super::CallRequest),

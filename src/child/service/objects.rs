@@ -275,7 +275,7 @@ fn last_item(error: Error, message_limit: usize) -> Result<pb::IterateResponse, 
     use pb::iterate_response::Outcome;
     match error.exception() {
         Some(exception) => Ok(pb::IterateResponse {
-            outcome: Some(Outcome::Exception(exception_to_pb(exception, message_limit))),
+            outcome: Some(Outcome::Exception(Box::new(exception_to_pb(exception, message_limit)))),
         }),
         None => Err(status_from_error(&error)),
     }
@@ -292,6 +292,6 @@ fn keep(handles: Option<HandleGuard>) {
 fn exception_of(outcome: CallOutcome) -> Option<pb::Exception> {
     match outcome {
         CallOutcome::Value(_) => None,
-        CallOutcome::Exception(exception) => Some(exception),
+        CallOutcome::Exception(exception) => Some(*exception),
     }
 }

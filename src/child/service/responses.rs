@@ -37,7 +37,7 @@ pub(super) fn create_response(
             });
             (Outcome::Handle(handle_to_pb(&handle)), interpreter, Some(handles))
         }
-        Err(exception) => (Outcome::Exception(exception), None, None),
+        Err(exception) => (Outcome::Exception(Box::new(exception)), None, None),
     };
     Ok((pb::CreateResponse { outcome: Some(outcome), interpreter }, handles))
 }
@@ -49,7 +49,7 @@ pub(super) fn call_response(
     use pb::call_response::Outcome;
     let (outcome, handles) = match exception_as_response(result, message_limit)? {
         Ok(MethodResult { value, handles }) => (Outcome::Value(value_to_pb(value)), Some(handles)),
-        Err(exception) => (Outcome::Exception(exception), None),
+        Err(exception) => (Outcome::Exception(Box::new(exception)), None),
     };
     Ok((pb::CallResponse { outcome: Some(outcome) }, handles))
 }

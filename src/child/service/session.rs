@@ -206,7 +206,7 @@ impl Session {
                     keywords: std::mem::take(&mut create.keywords),
                 };
                 return self.start_operation(id, detached, arguments, assemblies, |call_args| {
-                    self.create(id, create, call_args)
+                    self.create(id, *create, call_args)
                 });
             }
             Some(Operation::Describe(request)) => {

@@ -238,8 +238,10 @@ mod tests {
         );
         let root =
             of_python("Root", PythonDetails { cause: Some(cause), ..PythonDetails::default() });
-        let outcome =
-            Some(pb::call_response::Outcome::Exception(exception_to_pb(&root, usize::MAX)));
+        let outcome = Some(pb::call_response::Outcome::Exception(Box::new(exception_to_pb(
+            &root,
+            usize::MAX,
+        ))));
         let result = Some(pb::session_response::Result::Call(pb::CallResponse { outcome }));
         let bytes = pb::SessionResponse { id: 1, result, detached: 0 }.encode_to_vec();
         pb::SessionResponse::decode(bytes.as_slice()).expect("it is not too deep");

@@ -38,3 +38,15 @@ pub(crate) use value::{
 /// The descriptors of `proto/oad/v1`, for the reflection service.
 #[cfg(feature = "reflection")]
 pub(crate) const DESCRIPTOR_SET: &[u8] = include_bytes!("../../../proto/generated/descriptors.bin");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each call moves both several times; see `LARGE_FIELDS` in `codegen`.
+    #[test]
+    fn messages_of_calls_are_small() {
+        assert!(size_of::<pb::SessionRequest>() <= 256);
+        assert!(size_of::<pb::SessionResponse>() <= 192);
+    }
+}

@@ -98,7 +98,7 @@ impl Client {
             ..Default::default()
         };
         let options = CallOptions { timeout, ..CallOptions::default() };
-        self.submit(Operation::Create(create), arguments, options)
+        self.submit(Operation::Create(Box::new(create)), arguments, options)
     }
 
     /// Calls a method, or performs another operation on an object.

@@ -97,7 +97,7 @@ fn created(response: pb::CreateResponse) -> Result<Response> {
             });
             Ok(Response::Created(handle_from_pb(handle, uuid::Uuid::nil())?, facts))
         }
-        Some(Outcome::Exception(exception)) => Err(exception_error(exception)?),
+        Some(Outcome::Exception(exception)) => Err(exception_error(*exception)?),
         None => Err(malformed()),
     }
 }
@@ -111,7 +111,7 @@ fn returned(response: pb::CallResponse, depth_limit: usize) -> Result<Response> 
             value.check_depth(depth_limit)?;
             Ok(Response::Returned(value))
         }
-        Some(Outcome::Exception(exception)) => Err(exception_error(exception)?),
+        Some(Outcome::Exception(exception)) => Err(exception_error(*exception)?),
         None => Err(malformed()),
     }
 }
