@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 pub(super) const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
 /// The agent's modules, each after those that it imports.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 16] = [
     include_str!("agent/failure.py"),
+    include_str!("agent/standard_library.py"),
+    include_str!("agent/surroundings.py"),
     include_str!("agent/wire.py"),
     include_str!("agent/inspection.py"),
     include_str!("agent/standard_values.py"),

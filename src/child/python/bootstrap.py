@@ -39,9 +39,19 @@ def bootstrap():
             count -= len(part)
         return b''.join(parts)
 
+    import builtins
+
     source = marshal.loads(read(int.from_bytes(read(4), 'little')))
     agent = sys.modules['__oad_agent__'] = type(sys)('__oad_agent__')
+    # Builtins of its own, because the object may replace those of the interpreter.
+    agent.__builtins__ = dict(builtins.__dict__)
+    # What comes before the standard library, such as PYTHONPATH, is for the object alone.
+    path, home = sys.path, os.path.dirname(os.__file__)
+    archive = 'python{}{}.zip'.format(*version)
+    standard = [place for place, entry in enumerate(path) if entry == home or archive in entry]
+    sys.path = path[standard[0] if standard else 0 :]
     exec(compile(source, '<oad agent>', 'exec', 0, True), agent.__dict__)
+    sys.path = path
     agent.serve(*fds)
 
 

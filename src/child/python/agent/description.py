@@ -5,20 +5,28 @@ import types
 
 from agent.failure import attempt
 from agent.inspection import bases, exactly, is_a, own_names, type_name
+from agent.standard_library import on_standard_path, own_copy, standard
 
 CLASS_METHOD = type(dict.__dict__['fromkeys'])
 FUNCTIONS = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodType, type(str.join),
     type(str.__len__), CLASS_METHOD,
 )
+INSPECT: 'list' = []
+
+
+def own_inspect():
+    """The module `inspect`, which few requests need, and which takes long to import."""
+    if not INSPECT:
+        inspect = standard('inspect')
+        INSPECT.append(on_standard_path(lambda: own_copy(inspect)))
+    return INSPECT[0]
 
 
 def signature(x):
-    import inspect
-
+    inspect = own_inspect()
     if sys.version_info >= (3, 14):
-        import annotationlib
-
+        annotationlib = standard('annotationlib')
         # Annotations may name things that do not exist at run time.
         return inspect.signature(x, annotation_format=annotationlib.Format.STRING)
     return inspect.signature(x)
@@ -29,15 +37,12 @@ def signature_text(x):
 
 
 def documentation(x):
-    import inspect
-
-    text = attempt(lambda: inspect.getdoc(x), None)
+    text = attempt(lambda: own_inspect().getdoc(x), None)
     return text if type(text) is str else None
 
 
 def annotation_text(annotation):
-    import inspect
-
+    inspect = own_inspect()
     if annotation is inspect.Parameter.empty:
         return None
     if type(annotation) is str:

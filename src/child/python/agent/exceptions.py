@@ -2,13 +2,14 @@
 
 import builtins
 import collections
-import traceback
 import types
 
 from agent.encoding import Encoding
 from agent.failure import Interrupted, attempt
 from agent.inspection import SCALAR_IDS, bases, exactly, is_a, own_names, short_repr, type_name
+from agent.standard_library import MODULES
 from agent.standard_values import MARKER
+from agent.surroundings import OWN_TRACEBACK, share_lines
 
 SOURCE_NAME = '<oad agent>'
 CHAIN_LIMIT = 64
@@ -28,6 +29,7 @@ MISSING = object()
 ARGS, CAUSE, CONTEXT, SUPPRESS_CONTEXT, TRACEBACK = map(BaseException.__dict__.__getitem__, (
     'args', '__cause__', '__context__', '__suppress_context__', '__traceback__'))
 
+BACKPORTED_GROUP = 'exceptiongroup.BaseExceptionGroup'
 group_class = getattr(builtins, 'BaseExceptionGroup', None)
 
 
@@ -232,14 +234,20 @@ def frames_of(error):
         if step.tb_frame.f_code.co_filename != SOURCE_NAME:
             entries.append((step.tb_frame, step.tb_lineno))
         step = step.tb_next
-    summary = traceback.StackSummary.extract(list(entries))
+    share_lines()
+    summary = OWN_TRACEBACK.StackSummary.extract(list(entries))
     return [(frame.filename, frame.lineno, frame.name, frame.line or None) for frame in summary]
 
 
 def formatted(error):
     """The interpreter's own traceback text, without the agent's frames."""
     cls, limit = type(error), -FRAMES_LIMIT
-    report = traceback.TracebackException(cls, error, traceback_of(error), limit=limit)
+    share_lines()
+    own = OWN_TRACEBACK
+    if any(type_name(base) == BACKPORTED_GROUP for base in bases(cls)):
+        # Its package teaches the module that everybody uses to show it.
+        own = MODULES.get('traceback', own)
+    report = own.TracebackException(cls, error, traceback_of(error), limit=limit)
     remove_agent_frames(report)
     return ''.join(report.format())
 
@@ -257,7 +265,7 @@ def remove_agent_frames(report):
 
 def stack_text(frames):
     lines = ['Traceback (most recent call last):\n'] if frames else []
-    return ''.join(lines + traceback.format_list([tuple(frame) for frame in frames]))
+    return ''.join(lines + OWN_TRACEBACK.format_list([tuple(frame) for frame in frames]))
 
 
 def own_text(report):

@@ -2,10 +2,10 @@
 
 import itertools
 import operator
-import sys
 import types
 
 from agent.failure import attempt
+from agent.standard_library import MODULES
 
 SCALARS = (type(None), bool, int, float, complex, str, bytes)
 # Types are compared by identity, because a metaclass may define == and hash. These types live
@@ -94,10 +94,51 @@ def exactly(x, *classes):
     return any(type(x) is cls for cls in classes)
 
 
+def known_types():
+    """Types that are known before the object may replace their names.
+
+    `datetime` and `decimal` themselves need not be imported for that.
+    """
+    names = {
+        'datetime': ('date', 'time', 'datetime', 'timedelta', 'timezone'),
+        'decimal': ('Decimal',), 'array': ('array',), 'enum': ('Enum',),
+    }
+    known = {}
+    for module, types_of_it in names.items():
+        found = attempt(lambda name='_' + module: __import__(name), None)
+        found = found or attempt(lambda name=module: __import__(name), None)
+        for name in types_of_it if found is not None else ():
+            known[module, name] = getattr(found, name)
+    return known
+
+
+LOADED_BEFORE = set(MODULES)
+# The others are added when they are seen first.
+TYPES: 'dict' = known_types()
+IMPORTED_FOR_TYPES = set(MODULES) - LOADED_BEFORE
+
+
 def loaded(module, name):
     """A name of a module that has been imported already, else None."""
-    module = sys.modules.get(module)
-    return module.__dict__.get(name) if type(module) is types.ModuleType else None
+    known = TYPES.get((module, name))
+    if known is not None:
+        return known
+    place = MODULES.get(module)
+    found = place.__dict__.get(name) if type(place) is types.ModuleType else None
+    if module not in ('uuid', 'zoneinfo') or found is None:
+        return found
+    full = module + '.' + name
+    if not is_named(found, full):
+        # The object has replaced it, perhaps by a subclass.
+        subclasses = type.__subclasses__(object)
+        found = next((cls for cls in subclasses if is_named(cls, full)), None)
+    if found is not None:
+        TYPES[module, name] = found
+    return found
+
+
+def is_named(x, full):
+    return is_a(type(x), type) and type_name(x) == full
 
 
 def short_repr(x):

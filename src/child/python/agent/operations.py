@@ -5,15 +5,18 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 
 from agent.decoding import Decoding
 from agent.description import described
 from agent.encoding import MODES, Encoding
 from agent.failure import Failure, Interrupted, attempt
-from agent.inspection import INT_ID, SCALAR_IDS, SMALL_IDS
+from agent.inspection import IMPORTED_FOR_TYPES, INT_ID, SCALAR_IDS, SMALL_IDS
 from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
 from agent.objects import ObjectTable
 from agent.operators import OPERATORS, operand_count
+from agent.standard_library import FIND_SPEC, MODULES, WORLD, is_shadowed
+from agent.surroundings import CALL_FROM_SLOT, SLOT, as_main
 from agent.wire import FRAME_LIMIT
 
 # An integer below is small in any form.
@@ -54,6 +57,7 @@ class Operations:
 
     def perform(self, operation, payload):
         """The encoded result, and the encoding of what travels beside it."""
+        SLOT.clear()
         function = self.by_name.get(operation)
         if function is None:
             raise Failure('no_such_operation', 'there is no operation {!r}'.format(operation))
@@ -91,12 +95,15 @@ class Operations:
         self.limit = payload.get('limit', self.limit)
         end_with_parent(payload.get('daemon'))
         # The object may change the directory later.
-        sys.path[:0] = map(os.path.abspath, payload.get('path', []))
+        entries = [os.path.abspath(os.fsdecode(entry)) for entry in payload.get('path', [])]
+        WORLD.path[:0] = entries
+        for module in IMPORTED_FOR_TYPES:
+            if is_shadowed(module, entries):
+                # The object means its own, as it would without the agent.
+                MODULES.pop(module, None)
         if payload.get('argv') is not None:
-            sys.argv[:] = payload['argv']
-        import importlib.util
-
-        has_numpy = attempt(lambda: importlib.util.find_spec('numpy') is not None, False)
+            WORLD.argv[:] = payload['argv']
+        has_numpy = attempt(lambda: FIND_SPEC('numpy', None) is not None, False)
         return encoding.encode({
             'version': sys.version, 'version_info': list(sys.version_info),
             'executable': sys.executable, 'prefix': sys.prefix, 'base_prefix': sys.base_prefix,
@@ -107,7 +114,8 @@ class Operations:
         kind = required(payload, 'kind')
         if kind == 'instance':
             args, kwargs = self.arguments(payload)
-            made = self.named(payload)(*args, **kwargs)
+            SLOT.append(partial(self.named(payload), *args, **kwargs))
+            made = CALL_FROM_SLOT()
         elif kind == 'value':
             made = self.decode(required(payload, 'value'))
         elif kind == 'object':
@@ -115,7 +123,7 @@ class Operations:
         elif kind == 'module':
             made = imported(required(payload, 'module'))
         elif kind == 'file':
-            made = module_from_file(required(payload, 'path'))
+            made = module_from_file(os.fsdecode(required(payload, 'path')))
         elif kind == 'interpreter':
             made = Interpreter()
         elif kind == 'script':
@@ -157,10 +165,11 @@ class Operations:
                 break
         if name is not None:
             if type(name) is str and '.' not in name and '\\' not in name:
-                x = getattr(x, name)
+                x = as_main(getattr, x, name)
             else:
                 x = reach(x, name)
-        x = x(*args, **self.contents(kwargs)) if kwargs else x(*args)
+        SLOT.append(partial(x, *args, **self.contents(kwargs)) if kwargs else partial(x, *args))
+        x = CALL_FROM_SLOT()
         if mode == 'default' or mode == 'value' or mode == 'plain':
             kind = id(type(x))
             if kind in SMALL_IDS or (kind == INT_ID and -SMALL_INT < x < SMALL_INT):
@@ -173,11 +182,11 @@ class Operations:
 
     def set(self, payload, encoding):
         parent, name = reach_parent(self.target(payload), required(payload, 'name'))
-        setattr(parent, name, self.decode(required(payload, 'value')))
+        as_main(setattr, parent, name, self.decode(required(payload, 'value')))
 
     def delete(self, payload, encoding):
         parent, name = reach_parent(self.target(payload), required(payload, 'name'))
-        delattr(parent, name)
+        as_main(delattr, parent, name)
 
     def operate(self, payload, encoding):
         name = required(payload, 'operator')
@@ -193,7 +202,7 @@ class Operations:
             raise Failure('bad_arguments', message)
         if name == 'eval':
             operands = [*operands, self.contents(payload.get('names', {}))]
-        return encoding.top(function(*operands))
+        return encoding.top(as_main(function, *operands))
 
     def iterate(self, payload, encoding):
         """Up to `count` items of an iterator, and whether it has ended."""
@@ -209,7 +218,7 @@ class Operations:
             # Each item is a message of its own.
             encoding.message = encoding.limit
             try:
-                items.append(encoding.top(next(iterator)))
+                items.append(encoding.top(as_main(next, iterator)))
             except StopIteration:
                 return items, True
             except BaseException as error:

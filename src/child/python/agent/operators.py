@@ -6,6 +6,7 @@ import operator
 from agent.description import documentation, signature_text
 from agent.exceptions import traceback_of
 from agent.failure import Failure
+from agent.surroundings import as_main
 
 
 def enter(x):
@@ -27,8 +28,8 @@ def evaluate(_, source, names):
     """The value of an expression, which sees these names and the builtins."""
     if type(source) is not str:
         raise Failure('bad_arguments', 'an expression must be text')
-    code = compile(source.strip(), '<eval>', 'eval', 0, True)
-    return eval(code, dict(names, __builtins__=builtins))
+    code = compile(source.strip().lstrip('\ufeff'), '<eval>', 'eval', 0, True)
+    return as_main(eval, code, dict(names, __builtins__=builtins))
 
 
 # Each with the least and the greatest number of operands.

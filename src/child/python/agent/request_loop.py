@@ -1,18 +1,19 @@
 """The loop that answers requests, the thread that interrupts it, and the end."""
 
 import _thread
+import atexit
 import marshal
 import os
 import signal
-import sys
 import time
-import traceback
 
 from agent.doors import Door, Inbound, Request, is_tidying, polling, wait_until
 from agent.exceptions import ExceptionReport, traceback_of
 from agent.failure import Failure, Interrupted, attempt
 from agent.inspection import bases, is_a, type_name
 from agent.operations import Operations
+from agent.standard_library import WORLD, hold
+from agent.surroundings import OWN_TRACEBACK
 from agent.wire import exit_disconnected, packed, split
 
 # A real-time signal has no meaning of its own. The C library takes some at the beginning of
@@ -122,8 +123,6 @@ class Agent:
 
     def end(self, status):
         try:
-            import atexit
-
             atexit._run_exitfuncs()
         except BaseException:
             pass
@@ -338,8 +337,8 @@ class Agent:
 
     def flush(self):
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            WORLD.stdout.flush()
+            WORLD.stderr.flush()
             return
         except Interrupted:
             raise
@@ -347,15 +346,7 @@ class Agent:
             # The object may have replaced one by anything; the other is still flushed.
             pass
         for name in ('stdout', 'stderr'):
-            try:
-                stream = getattr(sys, name, None)
-                if stream is not None:
-                    stream.flush()
-            except Interrupted:
-                raise
-            except BaseException:
-                # The object may have replaced the stream by anything.
-                pass
+            attempt(lambda name=name: getattr(WORLD, name).flush(), None)
 
     # --- forked copies ---
 
@@ -370,7 +361,7 @@ class Agent:
             status = code & 255 if type(code) is int else 0 if code is None else 1
             if status and not is_exit:
                 details = (type(error), error, traceback_of(error))
-                attempt(lambda: traceback.print_exception(*details), None)
+                attempt(lambda: OWN_TRACEBACK.print_exception(*details), None)
         attempt(self.flush, None)
         os._exit(status)
 
@@ -398,3 +389,7 @@ def serve(*fds):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (INTERRUPT_SIGNAL,))
     _thread.start_new_thread(agent.listen, ())
     agent.serve()
+
+
+# From here on, nothing that the object replaces is looked up.
+hold(globals())

@@ -8,7 +8,8 @@ needs a module to be made again imports it then.
 import sys
 
 from agent.failure import Failure, attempt
-from agent.inspection import is_a, loaded
+from agent.inspection import TYPES, is_a, is_named, loaded
+from agent.standard_library import standard
 from agent.wire import PART_SIZE
 
 MARKER = Ellipsis
@@ -107,65 +108,67 @@ STANDARD = {
 # === from markers ===
 
 
+def made_by(module, name):
+    """A type of the standard library, which is imported if need be."""
+    if (module, name) not in TYPES:
+        found = getattr(standard(module), name)
+        if not is_named(found, module + '.' + name):
+            # The object has replaced it.
+            found = loaded(module, name) or found
+        TYPES[module, name] = found
+    return TYPES[module, name]
+
+
 def zone_from(data):
     if type(data) is str:
         try:
-            import zoneinfo
-
-            return zoneinfo.ZoneInfo(data)
+            return made_by('zoneinfo', 'ZoneInfo')(data)
         except Exception as error:
             message = 'the interpreter has no time zone {!r}: {}'.format(data, error)
             raise Failure('bad_arguments', message) from None
     if data is None:
         return None
-    import datetime
-
-    offset = datetime.timedelta(microseconds=data[0])
-    return datetime.timezone(offset) if data[1] is None else datetime.timezone(offset, data[1])
+    timezone = made_by('datetime', 'timezone')
+    offset = timedelta_from(0, 0, data[0])
+    return timezone(offset) if data[1] is None else timezone(offset, data[1])
 
 
 def date_from(year, month, day):
-    import datetime
-
-    return datetime.date(year, month, day)
+    return made_by('datetime', 'date')(year, month, day)
 
 
 def time_from(hour, minute, second, microsecond, fold, tz):
-    import datetime
-
-    return datetime.time(hour, minute, second, microsecond, zone_from(tz), fold=fold)
+    tz = zone_from(tz)
+    return made_by('datetime', 'time')(hour, minute, second, microsecond, tz, fold=fold)
 
 
 def datetime_from(year, month, day, hour, minute, second, microsecond, fold, tz):
-    import datetime
-
-    tz = zone_from(tz)
-    return datetime.datetime(year, month, day, hour, minute, second, microsecond, tz, fold=fold)
+    make, tz = made_by('datetime', 'datetime'), zone_from(tz)
+    return make(year, month, day, hour, minute, second, microsecond, tz, fold=fold)
 
 
 def timedelta_from(days, seconds, micros):
-    import datetime
-
-    return datetime.timedelta(days, seconds, micros)
+    return made_by('datetime', 'timedelta')(days, seconds, micros)
 
 
 def decimal_from(text):
-    import decimal
-
-    return decimal.Decimal(text)
+    return made_by('decimal', 'Decimal')(text)
 
 
 def uuid_from(data):
-    import uuid
-
-    return uuid.UUID(bytes=data)
+    uuid = made_by('uuid', 'UUID')
+    # Without its __init__, which looks up names that the object may have replaced.
+    made = object.__new__(uuid)
+    object.__setattr__(made, 'int', int.from_bytes(data, 'big'))
+    defaults = uuid.__init__.__kwdefaults__
+    if defaults and 'is_safe' in defaults:
+        object.__setattr__(made, 'is_safe', defaults['is_safe'])
+    return made
 
 
 def array_from(source, dtype, shape, data):
     if source == 'numpy':
         return numpy_from(dtype, shape, data)
-    import array
-
     if len(shape) != 1:
         message = 'an `array.array` has one dimension, not {}'
         raise Failure('bad_arguments', message.format(len(shape)))
@@ -173,7 +176,7 @@ def array_from(source, dtype, shape, data):
         message = 'an `array.array` cannot hold {}, which has the other byte order'
         raise Failure('bad_arguments', message.format(dtype))
     for code in {'i': 'bhiql', 'u': 'BHIQL', 'f': 'fd'}.get(dtype[1], ''):
-        made = array.array(code)
+        made = made_by('array', 'array')(code)
         if str(made.itemsize) == dtype[2:]:
             made.frombytes(data)
             if len(made) != shape[0]:
