@@ -230,7 +230,8 @@ class Interruption(Case):
         with Daemon() as daemon:
             module = daemon.script(
                 textwrap.dedent("""
-                import os, time
+                import os, signal, time
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 def f(n): return n
                 def g(): os.write(1, b'begun\\n'); time.sleep(60)
             """)

@@ -137,9 +137,7 @@ class Processes(unittest.TestCase):
             self.assertEqual(daemon.call(module, 'wait', daemon.call(module, 'exits')), 3)
             self.assertEqual(daemon.call(module, 'wait', daemon.call(module, 'breaks')), 1)
             wait_for(lambda: b'in the copy' in daemon.output['stderr'])
-            self.assertEqual(
-                daemon.call(module, 'fds'), 7 if daemon.info['version_info'][1] > 6 else 8
-            )
+            self.assertEqual(daemon.call(module, 'fds'), 7)
             self.assertEqual(daemon.call(module, 'again'), 4)
             self.assertEqual(daemon.answers, {})
 

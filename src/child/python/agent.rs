@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 pub(super) const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
 /// The agent's modules, each after those that it imports.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 17] = [
     include_str!("agent/failure.py"),
     include_str!("agent/standard_library.py"),
     include_str!("agent/surroundings.py"),
@@ -22,6 +22,7 @@ const MODULES: [&str; 16] = [
     include_str!("agent/operators.py"),
     include_str!("agent/operations.py"),
     include_str!("agent/doors.py"),
+    include_str!("agent/signals.py"),
     include_str!("agent/request_loop.py"),
 ];
 

@@ -151,7 +151,9 @@ async fn greet(
     let first = incoming.frame().await.map_err(broken)?;
     let version = check_version(program, &first)?;
     requests.send_value(&encode(&AGENT.as_str().into(), &mut no_handles)?);
-    let path = path.iter().map(|entry| Value::from(entry.as_str())).collect::<Vec<_>>();
+    // As bytes: which text that is for the interpreter depends on its locale.
+    let entry = |entry: &String| Value::Bytes(entry.as_bytes().to_vec().into());
+    let path = path.iter().map(entry).collect::<Vec<_>>();
     let hello = AgentRequest::new("hello")
         .with("depth", limits.depth as u64)
         .with("limit", limits.message as u64)

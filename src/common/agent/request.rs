@@ -108,7 +108,10 @@ impl AgentRequest {
                 make("object").with("module", module(from)).with("name", name)
             }
             PythonSource::Module(name) => make("module").with("module", name),
-            PythonSource::File(path) => make("file").with("path", path),
+            // As bytes: which text that is for the interpreter depends on its locale.
+            PythonSource::File(path) => {
+                make("file").with("path", Value::Bytes(path.into_bytes().into()))
+            }
             PythonSource::Script { source, name } => {
                 make("script").with("source", source).with("name", name)
             }

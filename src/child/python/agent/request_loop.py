@@ -12,13 +12,17 @@ from agent.exceptions import ExceptionReport, traceback_of
 from agent.failure import Failure, Interrupted, attempt
 from agent.inspection import bases, is_a, type_name
 from agent.operations import Operations
+from agent.signals import (
+    INTERRUPT_SIGNAL,
+    at_fork,
+    restore_signals,
+    set_signals,
+    unblock_signals,
+)
 from agent.standard_library import WORLD, hold
 from agent.surroundings import OWN_TRACEBACK
 from agent.wire import exit_disconnected, packed, split
 
-# A real-time signal has no meaning of its own. The C library takes some at the beginning of
-# their range, and tools take the last ones; nobody uses those between unless asked to.
-INTERRUPT_SIGNAL = signal.SIGRTMAX - 3
 END_SECONDS = 0.8
 TAKE_OVER_SECONDS = 0.3
 
@@ -367,12 +371,14 @@ class Agent:
 
     def forked(self):
         self.is_copy = True
+        attempt(restore_signals, None)
         for wire in [wire for door in self.doors for wire in (door.wire, door.urgent)]:
             # Once only: in a copy of the copy the number may be that of one of the object's
             # files.
             fd, wire.fd = wire.fd, None
             if fd is not None:
                 attempt(lambda fd=fd: os.close(fd), None)
+        attempt(unblock_signals, None)
 
 
 INTERRUPTIBLE = frozenset(
@@ -383,10 +389,8 @@ INTERRUPTIBLE = frozenset(
 def serve(*fds):
     """Takes over the main thread for good."""
     agent = Agent(*fds)
-    if hasattr(os, 'register_at_fork'):
-        os.register_at_fork(after_in_child=agent.forked)
-    signal.signal(INTERRUPT_SIGNAL, agent.on_signal)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (INTERRUPT_SIGNAL,))
+    at_fork(agent.forked)
+    set_signals(agent.on_signal)
     _thread.start_new_thread(agent.listen, ())
     agent.serve()
 
