@@ -969,7 +969,12 @@ pub struct Arguments {
 }
 /// A call returned a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Opened {}
+pub struct Opened {
+    /// Whether an item is made by code that may wait for what the caller does next, as that of
+    /// a generator. It should then be allowed only when the caller waits for it.
+    #[prost(bool, tag = "1")]
+    pub on_demand: bool,
+}
 /// Items of a stream, at most as many as allowed by Credit.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Items {

@@ -179,16 +179,26 @@ class Operators(Case):
         self.assertEqual(self.daemon.operate('next', handle(number), 5), 'a' * 40000)
         self.assertEqual(self.raises(self.iterate, self.daemon.value([]), 1)['type'], 'TypeError')
 
-    def test_a_slow_iterator_sends_the_items_that_it_has(self):
+    def test_code_that_makes_items_is_asked_for_one(self):
         module = self.run_text("""
-            import time
-            def f():
-                for i in range(3):
-                    time.sleep(0.01)
-                    yield i
+            import itertools
+            class Own:
+                def __iter__(self): return self
+                def __next__(self): return 0
+            class ByIndex:
+                def __getitem__(self, index): return index
+            class Named(list):
+                def __iter__(self): return map(abs, [0, -1])
+            iterators = [
+                (i for i in range(3)), Own(), iter(ByIndex()), map(abs, [0, 1]), zip([0], [1]),
+                iter(lambda: 0, 1), itertools.count(), enumerate([0, 1]), iter(Named([1])),
+            ]
         """)
-        number = self.daemon.call(module, 'f')[2]
-        self.assertEqual(self.iterate(number, 100), ([0], False))
+        for place in range(9):
+            name = 'iterators.__getitem__'
+            number = self.daemon.call(module, name, place, returns='handle')[2]
+            items, done = self.iterate(number, 100)
+            self.assertEqual((len(items), done), (1, False), place)
 
     def test_what_is_raised_after_some_items_comes_after_them(self):
         module = self.run_text("""
@@ -204,11 +214,23 @@ class Operators(Case):
                 yield 2
         """)
         number = self.daemon.call(module, 'f')[2]
-        items, done = self.iterate(number, 10)
-        self.assertEqual((items[0], kind(items[1]), done), (1, 'handle', False))
+        self.assertEqual(self.iterate(number, 10), ([1], False))
+        self.assertEqual(kind(self.iterate(number, 10)[0][0]), 'handle')
         self.assertEqual(self.raises(self.iterate, number, 10)['message'], 'no')
         self.assertEqual(self.iterate(number, 10), ([], True))
         number = self.daemon.call(module, 'g')[2]
+        before = self.daemon.ask('objects', {})
+        self.assertEqual(self.iterate(number, 10), ([1], False))
+        self.fails('too_deep', self.iterate, number, 10)
+        self.assertEqual(self.iterate(number, 10), ([2], False))
+        self.assertEqual(self.iterate(number, 10), ([], True))
+        self.assertEqual(self.daemon.ask('objects', {}), before)
+        module = self.run_text("""
+            deep = []
+            for _ in range(40): deep = [deep]
+            items = iter([1, [object(), deep], 2])
+        """)
+        number = self.daemon.get(module, 'items')[2]
         before = self.daemon.ask('objects', {})
         self.assertEqual(self.iterate(number, 10), ([1], False))
         self.fails('too_deep', self.iterate, number, 10)

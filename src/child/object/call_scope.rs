@@ -53,8 +53,9 @@ pub(crate) trait CallScope: fmt::Debug + Send + Sync {
 /// The channel back to the caller of one call. When the caller goes away the call is
 /// dropped, so no method here reports that.
 pub(crate) trait ReplyChannel: fmt::Debug + Send + Sync {
-    /// Announces that the method has returned a stream.
-    fn open(&self);
+    /// Announces that the method has returned a stream, and whether an item should be
+    /// made only when the caller waits for it.
+    fn open(&self, is_on_demand: bool);
 
     /// Waits until items may be sent and returns how many; 0 if the caller wants no more.
     fn room(&self) -> BoxFuture<'_, usize>;

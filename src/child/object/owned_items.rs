@@ -101,7 +101,7 @@ async fn send_items(arguments: &Arguments, mut source: ItemSource<'_>) -> Result
     let channel = scope.channel().ok_or_else(|| {
         Error::new(ErrorKind::BadArguments, "the call cannot receive a stream of items")
     })?;
-    channel.open();
+    channel.open(false);
     loop {
         let room = channel.room().await;
         if room == 0 {

@@ -1,14 +1,12 @@
-//! The items of a Python object, in batches.
+//! The items of a Python object, as the caller allows.
 
 use std::sync::Arc;
-
-use tokio::runtime::Handle;
 
 use crate::child::object::{CallHold, CallScope, DynamicCall};
 use crate::child::python::answer;
 use crate::child::python::object::{PythonObject, of, send};
 use crate::child::python::pending_request::wait;
-use crate::common::agent::{AgentRequest, BATCH, malformed};
+use crate::common::agent::{AgentRequest, BATCH, makes_items, malformed};
 use crate::common::definition::{Operation, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
@@ -33,16 +31,16 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
     };
     let (iterated, hold) = iterated;
     let iter = AgentRequest::operator(iterated.number, "iter", Returns::Handle);
+    // Dropped before its end, it is closed if nothing else refers to it, as after a
+    // `break`.
     let object = made(&iterated, &iter, &scope, hold).await?;
     drop(iterated);
-    let mut iterator = Iterator { object, is_exhausted: false };
-    channel.open();
+    channel.open(makes_items(object.type_name()));
     loop {
         let room = channel.room().await;
         if room == 0 {
             return Err(Error::new(ErrorKind::Cancelled, "the caller stopped the stream"));
         }
-        let object = &iterator.object;
         let request = AgentRequest::items(object.number, room.min(BATCH), returns);
         let sent = send(&object.interpreter, &request, &*scope)?;
         let items_scope = Arc::clone(&scope);
@@ -54,7 +52,6 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
             channel.send(items, &scope).await?;
         }
         if is_exhausted {
-            iterator.is_exhausted = true;
             return Ok(Value::Null);
         }
     }
@@ -70,27 +67,4 @@ async fn made(
     let sent = send(&object.interpreter, request, &**scope)?;
     let made = wait(sent, hold, answer::object).await?;
     of(&made).ok_or_else(malformed)
-}
-
-/// An iterator in the interpreter. Dropped before its end, it is closed, as a generator
-/// is.
-struct Iterator {
-    object: Arc<PythonObject>,
-    is_exhausted: bool,
-}
-
-impl Drop for Iterator {
-    fn drop(&mut self) {
-        if self.is_exhausted {
-            return;
-        }
-        let PythonObject { interpreter, number, .. } = &*self.object;
-        let close = AgentRequest::operator(*number, "close", Returns::Nothing);
-        let closing = interpreter.send(&close, &mut |handle| Ok(handle.id()));
-        // If the interpreter is dead, so is the iterator; if this runtime ends, so does
-        // the interpreter.
-        if let (Ok(mut closing), Ok(runtime)) = (closing, Handle::try_current()) {
-            runtime.spawn(async move { drop(closing.answer().await) });
-        }
-    }
 }

@@ -68,6 +68,10 @@ pub(super) fn borrow(
 }
 
 impl PythonObject {
+    pub(super) fn type_name(&self) -> &'static str {
+        self.description.name
+    }
+
     pub(super) fn object_id(&self) -> ObjectId {
         ObjectId { interpreter: self.interpreter.number, object: self.number }
     }

@@ -187,9 +187,9 @@ impl SessionReplyChannel {
 }
 
 impl ReplyChannel for SessionReplyChannel {
-    fn open(&self) {
+    fn open(&self, on_demand: bool) {
         self.state().has_opened = true;
-        let result = Some(SessionResult::Opened(pb::Opened {}));
+        let result = Some(SessionResult::Opened(pb::Opened { on_demand }));
         // An error can be ignored: the call is over, and the next `send` fails too.
         let _ = self.unless_ended(|| {
             self.outbox.send(pb::SessionResponse { id: self.id, result, detached: 0 })
@@ -291,7 +291,7 @@ impl RpcReplyChannel {
 }
 
 impl ReplyChannel for RpcReplyChannel {
-    fn open(&self) {}
+    fn open(&self, _: bool) {}
 
     fn room(&self) -> BoxFuture<'_, usize> {
         Box::pin(async move {

@@ -24,5 +24,5 @@ pub(crate) use frame_reader::FrameReader;
 pub(crate) use frame_writer::FrameWriter;
 pub(crate) use marshal::{AgentFrame, AgentHandle, Item, encode, no_handles};
 pub(crate) use object_id::ObjectId;
-pub(crate) use request::{AgentRequest, BATCH, itself, number_of};
+pub(crate) use request::{AgentRequest, BATCH, itself, makes_items, number_of};
 pub(crate) use stuck::{INTERRUPTED_ADVICE, Interruptible, NOT_STARTED_ADVICE, watch_stuck};

@@ -13,6 +13,29 @@ use crate::common::value::{Handle, Value};
 /// The most items that are requested at once.
 pub(crate) const BATCH: usize = 256;
 
+/// Python's iterators whose items are there already. The next item of any other, such as
+/// a generator, is made by code that may wait for what the caller does next.
+const WALKERS: [&str; 13] = [
+    "list_iterator",
+    "list_reverseiterator",
+    "tuple_iterator",
+    "range_iterator",
+    "longrange_iterator",
+    "str_iterator",
+    "str_ascii_iterator",
+    "bytes_iterator",
+    "bytearray_iterator",
+    "dict_keyiterator",
+    "dict_valueiterator",
+    "dict_itemiterator",
+    "set_iterator",
+];
+
+/// Whether the items of an iterator of this type are made only when they are asked for.
+pub(crate) fn makes_items(type_name: &str) -> bool {
+    !WALKERS.contains(&type_name)
+}
+
 /// An operation of the agent, with its fields.
 #[derive(Debug)]
 pub(crate) struct AgentRequest {

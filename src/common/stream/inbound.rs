@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use futures_util::{Stream, TryStreamExt as _};
+use tokio::sync::Notify;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::window::Window;
@@ -44,7 +45,11 @@ pub(crate) trait Context: fmt::Debug + Send + Sync {
 
 /// The queue of items that have arrived.
 #[derive(Debug, Default)]
-pub(crate) struct Inbound(Mutex<InboundState>);
+pub(crate) struct Inbound {
+    state: Mutex<InboundState>,
+    /// Notified when the consumer begins to wait.
+    waits: Notify,
+}
 
 #[derive(Debug, Default)]
 struct InboundState {
@@ -106,8 +111,16 @@ impl Inbound {
         wake(state);
     }
 
+    /// Waits until the consumer waits for an item, and has not been given one since.
+    pub(crate) async fn wanted(&self) {
+        while self.state().waker.is_none() {
+            // A notification in between is kept.
+            self.waits.notified().await;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, InboundState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,13 +137,17 @@ fn wake(mut state: MutexGuard<'_, InboundState>) {
 
 impl IncomingItems {
     /// Creates the receiving end of a stream whose producer has been granted a window of
-    /// items already.
+    /// items already, unless that was withheld.
     pub(crate) fn new(
         inbound: Arc<Inbound>,
         upstream: Arc<dyn ProducerControl>,
         window: Window,
     ) -> Self {
-        inbound.state().allowed += u64::from(window.items());
+        let to_grant = window.to_grant();
+        inbound.state().allowed += u64::from(window.granted()) + u64::from(to_grant);
+        if to_grant > 0 {
+            upstream.grant(to_grant);
+        }
         IncomingItems { inbound, upstream, context: None, window, has_waited: false }
     }
 
@@ -158,7 +175,14 @@ impl IncomingItems {
             Some(Err(error)) => Poll::Ready(Some(Err(error.clone()))),
             None => {
                 state.waker = Some(cx.waker().clone());
+                let is_wanted = self.window.is_on_demand() && state.allowed == 0;
+                state.allowed += u64::from(is_wanted);
+                drop(state);
                 self.has_waited = true;
+                self.inbound.waits.notify_one();
+                if is_wanted {
+                    self.upstream.grant(1);
+                }
                 Poll::Pending
             }
         }
@@ -294,6 +318,48 @@ mod tests {
         assert_eq!(producer.granted.load(Ordering::Relaxed), 0);
         assert!(next(&mut incoming).is_some());
         assert_eq!(producer.granted.load(Ordering::Relaxed), 5, "eight are in flight");
+    }
+
+    #[test]
+    fn one_item_is_wanted_each_time_the_consumer_waits() {
+        let (inbound, _producer, mut incoming) = stream(4);
+        let is_wanted = || inbound.wanted().now_or_never().is_some();
+        assert!(!is_wanted());
+        assert!(next(&mut incoming).is_none() && is_wanted() && is_wanted());
+        // Polled again before the item comes, as `select!` does.
+        assert!(next(&mut incoming).is_none());
+        inbound.push(vec![Value::Null], 1).expect("it is allowed");
+        assert!(!is_wanted(), "the consumer has an item");
+        assert!(next(&mut incoming).is_some() && !is_wanted());
+        assert!(next(&mut incoming).is_none() && is_wanted());
+    }
+
+    #[test]
+    fn items_on_demand_are_granted_one_by_one() {
+        let (inbound, producer) = (Arc::new(Inbound::default()), Arc::new(Producer::default()));
+        let window = Window::default().withheld();
+        assert_eq!(window.granted(), 0);
+        let window = window.opened(true);
+        let mut incoming = IncomingItems::new(Arc::clone(&inbound), producer.clone(), window);
+        for granted in 1..4 {
+            assert_eq!(producer.granted.load(Ordering::Relaxed), granted - 1);
+            assert!(next(&mut incoming).is_none() && next(&mut incoming).is_none());
+            assert_eq!(producer.granted.load(Ordering::Relaxed), granted);
+            inbound.push(vec![Value::Null], 1).expect("one is allowed");
+            assert!(inbound.push(vec![Value::Null], 1).is_err());
+            assert!(next(&mut incoming).is_some());
+        }
+    }
+
+    #[test]
+    fn withheld_window_is_granted_when_the_stream_opens() {
+        let (inbound, producer) = (Arc::new(Inbound::default()), Arc::new(Producer::default()));
+        let window = Window::default().withheld().opened(false);
+        let mut incoming = IncomingItems::new(Arc::clone(&inbound), producer.clone(), window);
+        assert_eq!(producer.granted.load(Ordering::Relaxed), 64);
+        inbound.push(vec![Value::Null; 64], 64).expect("they are allowed");
+        (0..33).for_each(|_| assert!(next(&mut incoming).is_some()));
+        assert_eq!(producer.granted.load(Ordering::Relaxed), 64 + 33);
     }
 
     #[test]

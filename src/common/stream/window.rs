@@ -16,12 +16,58 @@ pub(crate) struct Window {
     /// How large it becomes while its consumer waits for items.
     most: u32,
     max_bytes: u64,
+    demand: Demand,
+}
+
+/// Whether the producer may be ahead at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Demand {
+    /// It may be ahead by the window, from the start.
+    Ahead,
+    /// It may do nothing until the stream is open, because only then is known which of
+    /// the other two it is.
+    Withheld,
+    /// It may make an item when the consumer waits for one.
+    Each,
 }
 
 impl Window {
     /// A window that stays as it is.
     pub(crate) fn exactly(items: u32) -> Self {
-        Window { items, most: items, max_bytes: u64::MAX }
+        Window { items, most: items, max_bytes: u64::MAX, demand: Demand::Ahead }
+    }
+
+    /// Whether the caller has said how many items may be made ahead.
+    pub(crate) fn is_exact(self) -> bool {
+        self.max_bytes == u64::MAX
+    }
+
+    /// The window of a stream of which is not known yet how its items are made.
+    pub(crate) fn withheld(self) -> Self {
+        Window { demand: Demand::Withheld, ..self }
+    }
+
+    /// The window of a stream that has been opened, which says whether its items are made
+    /// on demand. It counts only if the window was withheld.
+    pub(crate) fn opened(self, is_on_demand: bool) -> Self {
+        match self.demand {
+            Demand::Withheld if is_on_demand => Window { demand: Demand::Each, ..self },
+            _ => self,
+        }
+    }
+
+    /// How many items are allowed before the stream is open.
+    pub(crate) fn granted(self) -> u32 {
+        if self.demand == Demand::Ahead { self.items } else { 0 }
+    }
+
+    /// How many items more are to be allowed when the stream is open.
+    pub(super) fn to_grant(self) -> u32 {
+        if self.demand == Demand::Withheld { self.items } else { 0 }
+    }
+
+    pub(super) fn is_on_demand(self) -> bool {
+        self.demand == Demand::Each
     }
 
     /// How many items may be sent at first.
@@ -35,6 +81,9 @@ impl Window {
     /// Granting one by one would cost a frame for each, and granting too late would make
     /// the producer wait. So it is 0 until half the window is free.
     pub(super) fn free(&mut self, in_flight: u64, item_bytes: u64, has_waited: bool) -> u32 {
+        if self.is_on_demand() {
+            return 0;
+        }
         let window = self.now(item_bytes);
         if in_flight >= window - window / 2 {
             return 0;
@@ -52,7 +101,7 @@ impl Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Window { items: FIRST, most: MOST, max_bytes: MAX_BYTES }
+        Window { items: FIRST, most: MOST, max_bytes: MAX_BYTES, demand: Demand::Ahead }
     }
 }
 

@@ -23,7 +23,12 @@ struct Download {
 }
 
 /// Answers a call that has returned a stream with the receiving end of it.
-pub(super) fn open(pending: &Arc<PendingCalls>, outbox: &Outbox<pb::SessionRequest>, id: u64) {
+pub(super) fn open(
+    pending: &Arc<PendingCalls>,
+    outbox: &Outbox<pb::SessionRequest>,
+    id: u64,
+    is_on_demand: bool,
+) {
     let inbound = Arc::<Inbound>::default();
     let opened = pending.with(id, |call| {
         let response = call.response.take()?;
@@ -33,7 +38,7 @@ pub(super) fn open(pending: &Arc<PendingCalls>, outbox: &Outbox<pb::SessionReque
     // Otherwise nobody waits any more, and the cancel is on its way.
     let Some((response, window)) = opened.flatten() else { return };
     let control = Download { id, pending: Arc::clone(pending), outbox: outbox.clone() };
-    let items = IncomingItems::new(inbound, Arc::new(control), window);
+    let items = IncomingItems::new(inbound, Arc::new(control), window.opened(is_on_demand));
     // If the caller has stopped waiting at this very moment, the stream is dropped here,
     // which stops it.
     drop(response.send(Ok(Response::Opened(items))));

@@ -110,12 +110,16 @@ impl Client {
         streams: Vec<ItemSource<'static>>,
         options: CallOptions,
     ) -> Result<Submitted> {
-        let CallOptions { timeout, window } = options;
+        let CallOptions { timeout, mut window } = options;
+        if operation.action == definition::Action::Iterate && !window.is_exact() {
+            window = window.withheld();
+        }
+        let options = CallOptions { timeout, window };
         let call = pb::CallRequest {
             handle: Some(target_to_pb(handle)),
             method: operation.name.clone(),
             timeout: timeout.and_then(|timeout| timeout.try_into().ok()),
-            credit: window.items(),
+            credit: window.granted(),
             action: action_to_pb(operation.action).into(),
             returns: returns_to_pb(operation.returns).into(),
             ..Default::default()

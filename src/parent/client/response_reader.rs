@@ -86,7 +86,9 @@ impl ResponseReader {
         let pb::SessionResponse { id, result, detached } = response;
         match result {
             Some(Message::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
-            Some(Message::Opened(pb::Opened {})) => download::open(&self.pending, &self.outbox, id),
+            Some(Message::Opened(pb::Opened { on_demand })) => {
+                download::open(&self.pending, &self.outbox, id, on_demand);
+            }
             Some(Message::Items(items)) => {
                 download::receive(&self.pending, &self.outbox, id, items, self.limits)
             }

@@ -1,4 +1,4 @@
-//! Iterations: the items of a Python object, in batches, as the caller allows.
+//! Iterations: the items of a Python object, as the caller allows.
 //!
 //! Each is several requests, made by a task. To the caller it is one operation, in a
 //! table of its own.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use crate::common::agent::{AgentRequest, BATCH, Interruptible as _, malformed};
+use crate::common::agent::{AgentRequest, BATCH, Interruptible as _, makes_items, malformed};
 use crate::common::definition::{CallArgs, Operation, Returns};
 use crate::common::error::Result;
 use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
@@ -26,7 +26,7 @@ struct Iteration {
     task: Mutex<Option<AbortHandle>>,
     /// Not the task's own: an aborted task is dropped when its runtime gets to it, and
     /// the interpreter may have ended by then.
-    iterator: Mutex<Option<KeptIterator>>,
+    iterator: Mutex<Option<Made>>,
     /// The request that it begins with.
     first: u64,
     has_begun: AtomicBool,
@@ -43,12 +43,6 @@ struct Control {
 struct Made {
     door: AgentDoor,
     handle: Handle,
-}
-
-/// The iterator. Dropped before its end, it is closed, as a generator is.
-struct KeptIterator {
-    made: Made,
-    is_exhausted: bool,
 }
 
 /// Iterates over what a call returns, or over the object itself. Other calls have their
@@ -131,10 +125,16 @@ impl Iteration {
             made = self.made(self.submit(&iter, Expected::Value)?.await?)?;
         }
         let number = self.door.0.client.number_of(&made.handle)?;
-        *self.iterator() = Some(KeptIterator { made, is_exhausted: false });
+        // As in a local loop: code that makes an item runs when the consumer waits for
+        // it, unless the caller has asked for some ahead.
+        let is_on_demand = !window.is_exact() && makes_items(made.handle.type_name());
+        *self.iterator() = Some(made);
         let Some(inbound) = self.open(id, window) else { return Ok(()) };
         loop {
             let room = self.credit.room().await;
+            if is_on_demand {
+                inbound.wanted().await;
+            }
             let request = AgentRequest::items(number, room.min(BATCH), returns);
             let response = self.submit(&request, Expected::Items)?.await?;
             let Response::Items(items, is_exhausted) = response else { return Err(malformed()) };
@@ -144,7 +144,6 @@ impl Iteration {
                 self.door.release(&handle, 1);
             }
             if is_exhausted {
-                self.iterator().iter_mut().for_each(|iterator| iterator.is_exhausted = true);
                 return Ok(());
             }
         }
@@ -182,13 +181,14 @@ impl Iteration {
         }
     }
 
-    /// Closes the iterator, if there is one.
+    /// Gives the iterator back, if there is one. As after a `break`, it is closed if
+    /// nothing else refers to it.
     fn close(&self) {
         let iterator = self.iterator().take();
         drop(iterator);
     }
 
-    fn iterator(&self) -> MutexGuard<'_, Option<KeptIterator>> {
+    fn iterator(&self) -> MutexGuard<'_, Option<Made>> {
         self.iterator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,18 +239,6 @@ impl ProducerControl for Control {
 impl Drop for Made {
     fn drop(&mut self) {
         self.door.release(&self.handle, 1);
-    }
-}
-
-impl Drop for KeptIterator {
-    fn drop(&mut self) {
-        if self.is_exhausted {
-            return;
-        }
-        let client = &self.made.door.0.client;
-        if let Ok(number) = client.number_of(&self.made.handle) {
-            client.send_unawaited(&AgentRequest::operator(number, "close", Returns::Nothing));
-        }
     }
 }
 

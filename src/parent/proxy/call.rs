@@ -254,6 +254,9 @@ impl<T, E> Call<T, E> {
     /// window that is set here stays as it is, whatever size the items have. A larger one
     /// takes memory if the items are large; a smaller one costs a wake-up for each item
     /// if they are small.
+    ///
+    /// Without a window that is set here, the code of a Python iterator makes one item
+    /// each time the caller waits for one.
     pub fn window(self, items: u32) -> Self {
         self.change(|prepared| prepared.options.window = Window::exactly(items.max(1)))
     }

@@ -277,6 +277,14 @@ impl PythonProxy {
 
     /// Iterates over the object: the call returns a [`Stream`] of its items.
     ///
+    /// As in a local loop, the code of a generator, or of any other iterator, makes an
+    /// item when the caller waits for one, and the item is sent at once. So other calls
+    /// may come between two items. With [`Call::window`], it makes that many ahead. Items
+    /// of lists, dicts and the like arrive several at once.
+    ///
+    /// Dropping the stream is a `break`: a generator that nothing else refers to is
+    /// closed, and a file or a cursor that somebody holds stays open.
+    ///
     /// ```no_run
     /// # async fn example(lines: oad::PythonProxy) -> oad::Result<()> {
     /// let mut lines = lines.iter::<String>().await?;

@@ -21,6 +21,12 @@ from agent.wire import FRAME_LIMIT
 
 # An integer below is small in any form.
 SMALL_INT = 1 << 63
+# Iterators whose items are there already. Only these are asked for several at once.
+WALKED: 'tuple' = (
+    [], (), range(0), range(1 << 70), '', '\xe9', b'', bytearray(), {}, {}.values(), {}.items(),
+    set(), reversed([]),
+)
+WALKER_IDS = frozenset(id(type(iter(x))) for x in WALKED)
 BATCH_SECONDS = 0.002
 BATCH_BYTES = 65536
 
@@ -205,12 +211,18 @@ class Operations:
         return encoding.top(as_main(function, *operands))
 
     def iterate(self, payload, encoding):
-        """Up to `count` items of an iterator, and whether it has ended."""
+        """Up to `count` items of an iterator, and whether it has ended.
+
+        It is one item, sent as soon as it is made, unless the iterator only walks through a
+        container: the code of any other may wait for something that the caller does next.
+        """
         number, count = required(payload, 'target'), required(payload, 'count')
         iterator, kept = self.objects.find(number), self.objects.kept[number]
         if kept.failure is not None:
             failure, kept.failure = kept.failure, None
             raise failure
+        if id(type(iterator)) not in WALKER_IDS:
+            count = min(count, 1)
         items: 'list' = []
         end, room = time.monotonic() + BATCH_SECONDS, encoding.room
         while len(items) < count:

@@ -103,7 +103,7 @@ async fn call_whose_item_is_rejected_is_cancelled() {
     let mut arriving = arriving();
     let call = register(&reader);
     let id = call.id();
-    reader.handle(response(id, Some(Message::Opened(pb::Opened {})), 0), &mut arriving);
+    reader.handle(response(id, Some(Message::Opened(pb::Opened::default())), 0), &mut arriving);
     let Response::Opened(mut stream) = call.await.expect("it opens") else {
         panic!("it is a stream")
     };
