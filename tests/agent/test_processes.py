@@ -254,7 +254,8 @@ class Processes(unittest.TestCase):
                     daemon.send('call', {'target': module, 'name': 'f'})
                     wait_for(lambda: b'begun' in daemon.output['stderr'])
                     daemon.close()
-                    self.assertEqual(self.ends(daemon), 0)
+                    status = os.EX_TEMPFAIL if name == 'swallows' else 0
+                    self.assertEqual(self.ends(daemon), status)
                     self.assertTrue(os.path.exists(path))
                     wait_for(lambda: daemon.output['stdout'] == b'unfinished')
 
@@ -262,7 +263,23 @@ class Processes(unittest.TestCase):
         with Daemon() as daemon:
             daemon.script('import atexit, time\natexit.register(time.sleep, 60)\n')
             daemon.close()
-            self.assertEqual(self.ends(daemon), 0)
+            # It tells the daemon that something was cut short.
+            self.assertEqual(self.ends(daemon), os.EX_TEMPFAIL)
+
+    def test_the_end_takes_as_long_as_the_daemon_allows(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for seconds, expected in ((20.0, 0), (0.3, os.EX_TEMPFAIL)):
+                with self.subTest(seconds), Daemon() as daemon:
+                    path = os.path.join(folder, str(seconds))
+                    daemon.script(
+                        'import atexit, time\n'
+                        'def f(): time.sleep(1.5); open({!r}, "w").close()\n'
+                        'atexit.register(f)\n'.format(path)
+                    )
+                    daemon.urgent.sendall(marshal_frame((0, 'end', seconds)))
+                    daemon.close()
+                    self.assertEqual(self.ends(daemon), expected)
+                    self.assertEqual(os.path.exists(path), expected == 0)
 
     def test_an_interrupted_call_leaves_its_with_blocks_at_the_end(self):
         with tempfile.TemporaryDirectory() as folder, Daemon() as daemon:

@@ -28,6 +28,8 @@ pub(crate) struct Drained {
     pub(crate) abandoned: u64,
     /// Whether every object was dropped.
     pub(crate) dropped: bool,
+    /// How many interpreters could not end in order.
+    pub(crate) cut_short: u64,
 }
 
 impl Ending {

@@ -80,9 +80,24 @@ pub(crate) fn kill_interpreter(daemon: Uuid, interpreter: u64) {
     }
 }
 
-/// Lets go of every interpreter of a daemon that ends.
-pub(crate) fn close_doors(daemon: Uuid) {
-    drop(interpreters(daemon, |interpreters| std::mem::take(&mut interpreters.held)));
+/// Notes how long the interpreters of a daemon may take to end.
+pub(crate) fn begin(daemon: Uuid, grace: Duration) {
+    interpreters(daemon, |interpreters| interpreters.ends.set_grace(grace));
+}
+
+/// Lets go of every interpreter of a daemon that ends, within the time that remains.
+pub(crate) fn close_doors(daemon: Uuid, remaining: Duration) {
+    drop(interpreters(daemon, |interpreters| {
+        interpreters.ends.begin(remaining);
+        std::mem::take(&mut interpreters.held)
+    }));
+}
+
+/// How many interpreters of a daemon that ends were cut short, or are still ending.
+pub(crate) fn cut_short(daemon: Uuid) -> u64 {
+    interpreters(daemon, |interpreters| {
+        interpreters.ends.cut_short() + interpreters.by_number.len() as u64
+    })
 }
 
 fn running(daemon: Uuid, interpreter: u64) -> Option<Arc<RunningInterpreter>> {

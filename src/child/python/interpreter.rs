@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::child::object::WeakObjectRef;
+use crate::child::python::interpreter_ends::InterpreterEnds;
 use crate::common::agent::{
     AgentRequest, Frame, FrameReader, FrameWriter, Interruptible, Item, interpreter_died,
     no_handles, outcome,
@@ -35,7 +36,8 @@ use crate::common::value::Handle;
 /// How long the last frames of a dead interpreter are still read.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
 
-/// How long an interpreter whose socket has closed may take to exit before it is killed.
+/// How long an interpreter that has closed its socket may take to exit before it is
+/// killed.
 const EXIT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// A running interpreter. Dropping it closes its sockets, which ends it.
@@ -51,6 +53,7 @@ pub(super) struct RunningInterpreter {
     requests: FrameWriter,
     urgent: FrameWriter,
     kill: mpsc::UnboundedSender<()>,
+    ends: Arc<InterpreterEnds>,
     /// Held by each object that is being made.
     makings: Arc<()>,
     is_given_up: AtomicBool,
@@ -64,6 +67,8 @@ struct InterpreterShared {
     urgent: Mutex<PendingRequests>,
     /// The objects in the interpreter, by their numbers there.
     objects: Mutex<HashMap<u64, WeakObjectRef>>,
+    /// How long it may take to exit once it is not wanted any more.
+    end_time: Mutex<Duration>,
 }
 
 #[derive(Default)]
@@ -101,6 +106,7 @@ pub(super) struct NewInterpreter {
     /// Whether it has a door for the parent.
     pub(super) has_parent_door: bool,
     pub(super) on_end: OnEnd,
+    pub(super) ends: Arc<InterpreterEnds>,
 }
 
 /// Called when the interpreter has ended: whether anybody still used it, its program,
@@ -124,12 +130,13 @@ impl RunningInterpreter {
             pending: Mutex::default(),
             urgent: Mutex::default(),
             objects: Mutex::default(),
+            end_time: Mutex::new(EXIT_TIMEOUT),
         });
         let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
         let (kill, killed) = mpsc::unbounded_channel();
         let reading = runtime.spawn(read(incoming, Arc::clone(&shared), |shared| &shared.pending));
         runtime.spawn(read(listed, Arc::clone(&shared), |shared| &shared.urgent));
-        let NewInterpreter { number, on_end, .. } = new;
+        let NewInterpreter { number, on_end, ends, .. } = new;
         tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), on_end, program, since));
         RunningInterpreter {
             number,
@@ -140,6 +147,7 @@ impl RunningInterpreter {
             requests,
             urgent,
             kill,
+            ends,
             makings,
             is_given_up,
             parent_door: Mutex::new(started.parent_door),
@@ -223,6 +231,18 @@ impl RunningInterpreter {
     /// The objects in the interpreter, by their numbers there.
     pub(super) fn objects(&self) -> MutexGuard<'_, HashMap<u64, WeakObjectRef>> {
         self.shared.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Its sockets close after this, which ends it.
+impl Drop for RunningInterpreter {
+    fn drop(&mut self) {
+        let (exit, kill) = self.ends.times();
+        *self.shared.end_time.lock().unwrap_or_else(PoisonError::into_inner) = kill;
+        match AgentRequest::end_within(exit).frame(&mut no_handles) {
+            Ok(frame) => self.urgent.post(frame),
+            Err(_) => debug_assert!(false, "a small frame without handles can be sent"),
+        }
     }
 }
 
@@ -341,7 +361,8 @@ async fn watch(
             order = killed.recv() => {
                 if order.is_none() {
                     // The interpreter is no longer wanted, and its socket closed.
-                    let _ = timeout(EXIT_TIMEOUT, process.exited()).await;
+                    let time = *shared.end_time.lock().unwrap_or_else(PoisonError::into_inner);
+                    let _ = timeout(time, process.exited()).await;
                 }
                 process.kill();
                 process.exited().await;

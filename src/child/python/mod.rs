@@ -15,6 +15,7 @@ mod calls;
 mod doors;
 mod executable;
 mod interpreter;
+mod interpreter_ends;
 mod iteration;
 mod make;
 mod object;
@@ -23,5 +24,7 @@ mod pick_interpreter;
 mod running_interpreters;
 mod start;
 
-pub(crate) use doors::{Python, close_door, close_doors, kill_interpreter, open_door, open_doors};
+pub(crate) use doors::{
+    Python, begin, close_door, close_doors, cut_short, kill_interpreter, open_door, open_doors,
+};
 pub(crate) use running_interpreters::OwnerMessage;

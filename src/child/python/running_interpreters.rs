@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::child::object::CallScope;
 use crate::child::python::interpreter::{NewInterpreter, RunningInterpreter};
+use crate::child::python::interpreter_ends::InterpreterEnds;
 use crate::child::python::object::of;
 use crate::child::python::start::{AgentLimits, START, start};
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition, PythonSource};
@@ -42,6 +43,7 @@ pub(super) struct DaemonInterpreters {
     pub(super) held: HashMap<u64, Arc<RunningInterpreter>>,
     /// Sends messages about them to the parent, if it may have doors.
     pub(super) owner: Option<UnboundedSender<OwnerMessage>>,
+    pub(super) ends: Arc<InterpreterEnds>,
 }
 
 /// What the parent is told, and descriptors for it.
@@ -204,7 +206,8 @@ fn new_interpreter(daemon: Uuid) -> NewInterpreter {
             ended(daemon, number, is_wanted, program, death);
         };
         let has_parent_door = interpreters.owner.is_some();
-        NewInterpreter { number, has_parent_door, on_end: Box::new(on_end) }
+        let ends = Arc::clone(&interpreters.ends);
+        NewInterpreter { number, has_parent_door, on_end: Box::new(on_end), ends }
     })
 }
 
@@ -214,6 +217,8 @@ fn ended(daemon: Uuid, number: u64, is_wanted: bool, program: &str, death: &Deat
         interpreters.by_number.remove(&number);
         if is_wanted {
             interpreters.dead.insert(number);
+        } else {
+            interpreters.ends.note(death.status.known());
         }
         if let Some(owner) = &interpreters.owner {
             let message = DaemonMessage::InterpreterEnded {

@@ -31,7 +31,7 @@ use tonic_health::pb::health_server::HealthServer;
 
 use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations};
 use crate::child::server::lifeline::StartResult;
-use crate::child::server::owner::{Owner, release_interpreters};
+use crate::child::server::owner::{Owner, interpreters_cut_short, release_interpreters};
 use crate::child::service::{
     ControlService, HealthService, Logs, ObjectsService, authentication, serve_lanes,
 };
@@ -173,7 +173,10 @@ async fn serve(
 /// Returns the host of a daemon, which can make Rust and Python objects.
 fn new_host(hello: &Hello) -> Host {
     #[cfg(feature = "python")]
-    set_python(&python::Python);
+    {
+        set_python(&python::Python);
+        python::begin(hello.daemon, hello.grace);
+    }
     Host::new(hello.daemon, hello.depth_limit, hello.message_limit)
 }
 
@@ -197,7 +200,8 @@ async fn shut_down<T>(
     let remaining = || host.ending().remaining().max(MIN_STEP);
     let dropped = timeout(remaining(), drop_objects(host.clone())).await.unwrap_or(false);
     let _ = timeout(remaining(), others).await;
-    host.ending().set_drained(Drained { abandoned: host.calls() as u64, dropped });
+    let (abandoned, cut_short) = (host.calls() as u64, interpreters_cut_short(host));
+    host.ending().set_drained(Drained { abandoned, dropped, cut_short });
     // The response to `Shutdown` is already on its way; clients that watch the server
     // only see that it stops.
     let _ = stop.send(());

@@ -50,11 +50,12 @@ impl Owner {
         let calls = host.calls() as u64;
         let terminating = DaemonMessage::Terminating { grace, calls };
         let _ = writer.tell(&terminating, Vec::new()).await;
-        let Drained { abandoned, dropped } = tokio::select! {
+        let Drained { abandoned, dropped, cut_short } = tokio::select! {
             () = self.tell_of_interpreters(writer) => pending().await,
             drained = host.ending().drained() => drained,
         };
-        let _ = writer.tell(&DaemonMessage::Leaving { abandoned, dropped }, Vec::new()).await;
+        let leaving = DaemonMessage::Leaving { abandoned, dropped, cut_short };
+        let _ = writer.tell(&leaving, Vec::new()).await;
         host.ending().set_reported();
         pending().await
     }
@@ -107,7 +108,16 @@ pub(super) async fn read_requests(reader: &mut (impl AsyncBufRead + Unpin), host
 /// Lets go of the interpreters that the parent holds, because the daemon ends.
 pub(super) fn release_interpreters(host: &Host) {
     #[cfg(feature = "python")]
-    python::close_doors(host.daemon());
+    python::close_doors(host.daemon(), host.ending().remaining());
     #[cfg(not(feature = "python"))]
     let _ = host;
+}
+
+/// How many interpreters could not end in order.
+#[cfg_attr(not(feature = "python"), allow(unused_variables))]
+pub(super) fn interpreters_cut_short(host: &Host) -> u64 {
+    #[cfg(feature = "python")]
+    return python::cut_short(host.daemon());
+    #[cfg(not(feature = "python"))]
+    0
 }

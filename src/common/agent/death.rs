@@ -18,12 +18,62 @@ pub(crate) fn interpreter_died(program: &str, death: Death) -> Error {
     error.with_death(Arc::new(death))
 }
 
-/// The end of what an interpreter wrote to stderr, in one line.
+/// How Python reports a crash; the most recent frames come first.
+const FATAL: &str = "Fatal Python error: ";
+
+/// The end of what an interpreter wrote to stderr, in one line. Of the report of a crash
+/// it is the beginning, without what comes before the frames.
 pub(crate) fn last_words(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if let Some(start) = lines.iter().rposition(|line| line.starts_with(FATAL)) {
+        let is_heading = |line: &&&str| !line.ends_with("(most recent call first):");
+        let words: Vec<&str> =
+            lines[start..].iter().filter(is_heading).take(LAST_LINES).copied().collect();
+        let words = words.join(" | ");
+        return match words.char_indices().nth(LAST_CHARACTERS) {
+            Some((end, _)) => format!("{}…", words[..end].rsplit_once(' ').map_or("", |cut| cut.0)),
+            None => words,
+        };
+    }
     let words = lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ");
     match words.char_indices().rev().nth(LAST_CHARACTERS - 1) {
-        Some((start, _)) if start > 0 => format!("…{}", &words[start..]),
+        Some((start, _)) if start > 0 => {
+            let cut = &words[start..];
+            // At a word, if there is one.
+            let is_word = words[..start].ends_with(' ');
+            let whole = if is_word { None } else { cut.split_once(' ') };
+            format!("…{}", whole.map_or(cut, |(_, whole)| whole))
+        }
         _ => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_begin_with_a_word() {
+        assert_eq!(last_words("one\n\n  two\n"), "one | two");
+        assert_eq!(last_words(&"abc ".repeat(60)), format!("…{}", "abc ".repeat(50).trim()));
+        assert_eq!(last_words(&"abcdef ".repeat(60)), format!("…{}", "abcdef ".repeat(28).trim()));
+        assert_eq!(last_words(&"x".repeat(300)), format!("…{}", "x".repeat(200)));
+    }
+
+    #[test]
+    fn last_words_of_a_crash_are_its_first_frames() {
+        let frames: String = (0..50).map(|n| format!("  File \"a.py\", line {n} in f\n")).collect();
+        let report = format!(
+            "noise\nFatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call \
+             first):\n{frames}"
+        );
+        let words = last_words(&report);
+        assert!(
+            words.starts_with(
+                "Fatal Python error: Segmentation fault | File \"a.py\", line 0 in f | "
+            ),
+            "{words}"
+        );
+        assert!(words.chars().count() <= LAST_CHARACTERS + 1, "{words}");
     }
 }

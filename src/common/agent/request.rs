@@ -1,6 +1,7 @@
 //! A request to the agent, before it is sent.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -171,6 +172,12 @@ impl AgentRequest {
     /// Interrupts a request.
     pub(crate) fn interrupt(id: u64) -> Self {
         AgentRequest { operation: "interrupt", payload: Payload::Item(id.into()) }
+    }
+
+    /// Says how long the interpreter may take to end, which is near.
+    pub(crate) fn end_within(time: Duration) -> Self {
+        let seconds = Item::Value(Value::Float(time.as_secs_f64()));
+        AgentRequest { operation: "end", payload: Payload::Item(seconds) }
     }
 
     fn returning(self, returns: Returns) -> Self {

@@ -13,6 +13,7 @@ mod inherited_lifeline;
 #[cfg(feature = "python")]
 mod interpreter;
 mod keeper;
+mod last_output;
 mod marker;
 mod object_file;
 mod output;

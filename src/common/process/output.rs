@@ -18,10 +18,12 @@ use tracing::instrument::WithSubscriber as _;
 use uuid::Uuid;
 
 use crate::common::process::inherited_lifeline::this_daemon;
+use crate::common::process::last_output::end_of;
 use crate::common::process::output_prefix;
 
-/// How much of the end of stderr is kept, in bytes.
-const TAIL: usize = 4 * 1024;
+/// How much of the end of stderr is kept, in bytes. Less is shown: the report of a crash
+/// may be long, and matters from its beginning.
+const TAIL: usize = 32 * 1024;
 
 /// A longer line becomes several events of this size, in bytes.
 const LINE: usize = 8 * 1024;
@@ -138,7 +140,7 @@ impl Output {
         // to do.
         let _ = timeout(DRAIN, self.reading.wait()).await;
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        printable(tail.make_contiguous())
+        end_of(&printable(tail.make_contiguous()), tail.len() >= TAIL)
     }
 
     /// Waits until everything that was read has been relayed.

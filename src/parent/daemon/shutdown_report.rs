@@ -19,6 +19,7 @@ pub struct ShutdownReport {
     pub(super) calls: Option<u64>,
     pub(super) abandoned: Option<u64>,
     pub(super) dropped: bool,
+    pub(super) cut_short: u64,
     pub(super) duration: Duration,
     /// The last lines of its stderr. Only the error for a process that was ended before
     /// it became a daemon uses them.
@@ -55,12 +56,13 @@ impl ShutdownReport {
     }
 
     /// Returns `true` if the daemon ended by itself and in order: every call was
-    /// answered, every object was dropped, and the exit status, if it is known, is
-    /// success.
+    /// answered, every object was dropped, every interpreter ended in order, and the exit
+    /// status, if it is known, is success.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let succeeded = self.status().is_none_or(|status| status.success());
-        !self.killed && self.abandoned == Some(0) && self.dropped && succeeded
+        let is_whole = self.abandoned == Some(0) && self.dropped && self.cut_short == 0;
+        !self.killed && is_whole && succeeded
     }
 
     /// Returns `true` if a signal ended the daemon: its parent or its own watchdog killed
@@ -89,6 +91,13 @@ impl ShutdownReport {
         self.abandoned
     }
 
+    /// Returns how many interpreters could not end in order, because they needed longer
+    /// than the grace, such as for their `atexit` handlers, or were killed.
+    #[must_use]
+    pub fn interpreters_cut_short(&self) -> u64 {
+        self.cut_short
+    }
+
     /// Returns how long the shutdown took, from the first request to the removal of the
     /// daemon's directory.
     #[must_use]
@@ -113,6 +122,13 @@ impl fmt::Display for ShutdownReport {
         }
         if self.abandoned.is_some() && !self.dropped {
             f.write_str(", and an object was still being dropped")?;
+        }
+        match self.cut_short {
+            // A call that was cut off has kept its interpreter from ending.
+            _ if self.abandoned != Some(0) => {}
+            0 => {}
+            1 => f.write_str(", and the end of 1 interpreter was cut short")?,
+            count => write!(f, ", and the ends of {count} interpreters were cut short")?,
         }
         Ok(())
     }

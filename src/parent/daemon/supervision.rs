@@ -112,6 +112,8 @@ struct EndReport {
     cut_off: u64,
     /// Whether its objects were all dropped.
     dropped: bool,
+    /// How many interpreters could not end in order.
+    cut_short: u64,
 }
 
 /// An ending under way.
@@ -257,9 +259,10 @@ impl Supervision {
                 let Supervision { pid, name, .. } = &self;
                 info!(target: TARGET, pid, name, "terminating");
             }
-            Some(DaemonMessage::Leaving { abandoned, dropped }) => {
+            Some(DaemonMessage::Leaving { abandoned, dropped, cut_short }) => {
                 self.report.abandoned = Some(abandoned + self.report.cut_off + self.direct_calls());
                 self.report.dropped = dropped;
+                self.report.cut_short = cut_short;
             }
             #[cfg(feature = "python")]
             Some(message) => self.handle_door_message(message),
@@ -395,6 +398,7 @@ impl End {
                 calls: self.report.calls,
                 abandoned: self.report.abandoned,
                 dropped: self.report.dropped,
+                cut_short: self.report.cut_short,
                 duration: ending.since.elapsed(),
                 stderr: self.stderr.clone(),
             }),

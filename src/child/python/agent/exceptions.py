@@ -213,6 +213,17 @@ class ExceptionReport:
             texts += [link, own_text(report)]
 
 
+def unreportable(error):
+    """The report of an exception that is too hostile for any other."""
+    name = type_name(type(error))
+    return {
+        'type': name, 'mro': [type_name(base) for base in bases(type(error))],
+        'message': '<it could not be reported>', 'args': [], 'attributes': {}, 'notes': [],
+        'cause': None, 'context': None, 'suppress_context': False, 'group': None,
+        'omitted': 0, 'traceback': name + '\n', 'stack': '', 'location': None,
+    }
+
+
 def is_special(name):
     return name.startswith('__') and name.endswith('__')
 

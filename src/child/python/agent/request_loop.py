@@ -8,9 +8,9 @@ import signal
 import time
 
 from agent.doors import Door, Inbound, Request, is_tidying, polling, wait_until
-from agent.exceptions import ExceptionReport, traceback_of
+from agent.exceptions import ExceptionReport, traceback_of, unreportable
 from agent.failure import Failure, Interrupted, attempt
-from agent.inspection import bases, is_a, type_name
+from agent.inspection import is_a
 from agent.operations import Operations
 from agent.signals import (
     INTERRUPT_SIGNAL,
@@ -23,7 +23,9 @@ from agent.standard_library import WORLD, hold
 from agent.surroundings import OWN_TRACEBACK
 from agent.wire import exit_disconnected, packed, split
 
+# How long the end may take if the daemon does not say so, because it is dead.
 END_SECONDS = 0.8
+CUT_SHORT = os.EX_TEMPFAIL
 TAKE_OVER_SECONDS = 0.3
 
 
@@ -50,6 +52,7 @@ class Agent:
         self.stray: 'BaseException | None' = None
         # The exit status, once the process is to end.
         self.ending: 'int | None' = None
+        self.end_seconds = END_SECONDS
         self.taken_over = _thread.allocate_lock()
         self.main_thread = _thread.get_ident()
 
@@ -90,6 +93,8 @@ class Agent:
                 elif operation == 'objects':
                     rows = self.operations.objects.listed()
                     door.urgent.write(packed(number, 'value', rows), [])
+                elif operation == 'end':
+                    self.end_seconds = payload
                 found = split(door.urgent_arrived)
         return False
 
@@ -112,18 +117,22 @@ class Agent:
                 signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
 
     def end_from_listener(self, status):
-        """Ends the process: on the main thread if that responds in time, else from here."""
-        end = time.monotonic() + END_SECONDS
+        """Ends the process: on the main thread if that responds in time, else from here.
+
+        Another status tells the daemon what was cut short.
+        """
+        start, seconds = time.monotonic(), self.end_seconds
         self.ending = status
-        running = self.running
-        if running is not None and not is_tidying(running):
-            self.wanted = running
+        if self.running is not None and not is_tidying(self.running):
+            self.wanted = self.running
             signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
-        wait_until(self.taken_over.locked, time.monotonic() + TAKE_OVER_SECONDS)
+        take_over = max(seconds / 2, min(seconds, TAKE_OVER_SECONDS))
+        wait_until(self.taken_over.locked, start + take_over)
         if self.taken_over.acquire(False):
-            _thread.start_new_thread(self.end, (status,))
-        wait_until(lambda: False, end)
-        os._exit(status)
+            # The main thread does not react, so the objects cannot be let go.
+            _thread.start_new_thread(self.end, (status or CUT_SHORT,))
+        wait_until(lambda: False, start + seconds)
+        os._exit(status or CUT_SHORT)
 
     def end(self, status):
         try:
@@ -156,7 +165,7 @@ class Agent:
                 self.tidy()
                 self.end(self.ending)
             # The listener has begun to end the process.
-            time.sleep(END_SECONDS)
+            time.sleep(self.end_seconds)
         door = self.door
         request, rest = door.inbox
         if request is None:
@@ -316,13 +325,7 @@ class Agent:
         frame = attempt(report, None)
         if frame is not None:
             return frame
-        name = type_name(type(error))
-        return packed(request.number, 'raised', {
-            'type': name, 'mro': [type_name(base) for base in bases(type(error))],
-            'message': '<it could not be reported>', 'args': [], 'attributes': {}, 'notes': [],
-            'cause': None, 'context': None, 'suppress_context': False, 'group': None,
-            'omitted': 0, 'traceback': name + '\n', 'stack': '', 'location': None,
-        })
+        return packed(request.number, 'raised', unreportable(error))
 
     def on_signal(self, number, frame):
         """Raises Interrupted only below `perform`, `raised` or `let_go` of the wanted call.
@@ -373,8 +376,7 @@ class Agent:
         self.is_copy = True
         attempt(restore_signals, None)
         for wire in [wire for door in self.doors for wire in (door.wire, door.urgent)]:
-            # Once only: in a copy of the copy the number may be that of one of the object's
-            # files.
+            # Once only: in a copy of the copy the number may be that of another file.
             fd, wire.fd = wire.fd, None
             if fd is not None:
                 attempt(lambda fd=fd: os.close(fd), None)
