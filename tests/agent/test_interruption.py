@@ -67,6 +67,46 @@ class Interruption(Case):
                 again.join()
                 self.assertEqual(self.evaluate('1 + 1'), 2)
 
+    def test_an_event_loop_is_left_whatever_runs_in_it(self):
+        bodies = {
+            'task': 'asyncio.ensure_future(busy())',
+            'task that never waits': 'asyncio.ensure_future(spins())',
+            'callback': 'loop.call_soon(again)',
+            'nothing': 'pass',
+        }
+        for name, text in bodies.items():
+            with self.subTest(name):
+                module = self.run_text(
+                    """
+                    import asyncio, os
+                    left = []
+                    async def busy():
+                        try:
+                            while True: await asyncio.sleep(0)
+                        finally: left.append('busy')
+                    async def spins():
+                        await asyncio.sleep(0)
+                        while True: pass
+                    def again():
+                        for _ in range(100000): pass
+                        asyncio.get_event_loop().call_soon(again)
+                    async def main():
+                        loop = asyncio.get_event_loop()
+                        TEXT
+                        os.write(1, b'begun\\n')
+                        await asyncio.sleep(60)
+                    def f():
+                        if hasattr(asyncio, 'run'): return asyncio.run(main())
+                        return asyncio.new_event_loop().run_until_complete(main())
+                """.replace('TEXT', text)
+                )
+                before = self.begun()
+                number = self.daemon.send('call', {'target': module, 'name': 'f'})
+                self.wait_for_begun(before)
+                self.interrupt(number)
+                self.fails('interrupted', self.daemon.answer, number)
+                self.assertEqual(self.evaluate('1 + 1'), 2)
+
     def test_a_wait_for_a_process_is_interrupted(self):
         module = self.run_text("""
             import os, subprocess

@@ -36,6 +36,14 @@ class Interrupted(BaseException):
     """Raised in a running call that the daemon no longer waits for."""
 
 
+class LoopInterrupted(Interrupted, KeyboardInterrupt):
+    """The same where an event loop runs.
+
+    asyncio keeps any other exception in the task or the callback that it was raised in, which
+    may be one that nobody waits for, and goes on. This one leaves the loop.
+    """
+
+
 def attempt(function, otherwise):
     """Returns what the function returns, or `otherwise` if it raises.
 

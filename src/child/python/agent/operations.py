@@ -11,7 +11,7 @@ from agent.decoding import Decoding
 from agent.description import described
 from agent.encoding import MODES, Encoding
 from agent.failure import Failure, Interrupted, attempt
-from agent.inspection import IMPORTED_FOR_TYPES, INT_ID, SCALAR_IDS, SMALL_IDS
+from agent.inspection import IMPORTED_FOR_TYPES, INT_ID, SCALAR_IDS, SMALL_IDS, is_a
 from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
 from agent.objects import ObjectTable
 from agent.operators import OPERATORS, operand_count
@@ -234,7 +234,7 @@ class Operations:
             except StopIteration:
                 return items, True
             except BaseException as error:
-                if not items or type(error) is Interrupted:
+                if not items or is_a(type(error), Interrupted):
                     raise
                 # The items before it are not lost: it is raised when the next are asked for.
                 del encoding.sent[mark[0] :], encoding.beside[mark[1] :]

@@ -9,16 +9,10 @@ import time
 
 from agent.doors import Door, Inbound, Request, is_tidying, polling, wait_until
 from agent.exceptions import ExceptionReport, traceback_of, unreportable
-from agent.failure import Failure, Interrupted, attempt
+from agent.failure import Failure, Interrupted, LoopInterrupted, attempt
 from agent.inspection import is_a
 from agent.operations import Operations
-from agent.signals import (
-    INTERRUPT_SIGNAL,
-    at_fork,
-    restore_signals,
-    set_signals,
-    unblock_signals,
-)
+from agent.signals import INTERRUPT_SIGNAL, at_fork, is_in_event_loop, set_signals
 from agent.standard_library import WORLD, hold
 from agent.surroundings import OWN_TRACEBACK
 from agent.wire import exit_disconnected, packed, split
@@ -340,7 +334,7 @@ class Agent:
             frame = frame.f_back
         if frame is not None:
             self.wanted = None
-            raise Interrupted()
+            raise (LoopInterrupted if is_in_event_loop() else Interrupted)()
 
     def flush(self):
         try:
@@ -374,13 +368,11 @@ class Agent:
 
     def forked(self):
         self.is_copy = True
-        attempt(restore_signals, None)
         for wire in [wire for door in self.doors for wire in (door.wire, door.urgent)]:
             # Once only: in a copy of the copy the number may be that of another file.
             fd, wire.fd = wire.fd, None
             if fd is not None:
                 attempt(lambda fd=fd: os.close(fd), None)
-        attempt(unblock_signals, None)
 
 
 INTERRUPTIBLE = frozenset(

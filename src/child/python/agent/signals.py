@@ -26,6 +26,14 @@ OWN_PID = os.getpid()
 MASKS: 'dict' = {}
 
 
+def is_in_event_loop():
+    """Whether an event loop runs on this thread, of asyncio or of what takes its place."""
+    events = MODULES.get('_asyncio') or MODULES.get('asyncio.events')
+    if events is None:
+        return False
+    return attempt(lambda: events._get_running_loop() is not None, False)
+
+
 def leave_to_daemon(number, frame):
     """Does nothing. Unlike SIG_IGN, a handler is not inherited by what the object starts.
 
@@ -69,9 +77,15 @@ def set_signals(on_interrupt):
 
 def at_fork(in_child):
     """Has `in_child` called in each forked copy, before anything else there."""
+
+    def first():
+        attempt(restore_signals, None)
+        attempt(in_child, None)
+        attempt(unblock_signals, None)
+
     if hasattr(os, 'register_at_fork'):
         os.register_at_fork(
-            before=block_signals, after_in_parent=unblock_signals, after_in_child=in_child
+            before=block_signals, after_in_parent=unblock_signals, after_in_child=first
         )
         return
 
@@ -81,7 +95,7 @@ def at_fork(in_child):
             try:
                 result = fork()
                 if result == 0 or (type(result) is tuple and result[0] == 0):
-                    in_child()
+                    first()
             finally:
                 unblock_signals()
             return result
