@@ -93,7 +93,8 @@ pub(crate) enum DaemonMessage {
     /// The daemon is ending and will exit within the grace; `calls` of them run or wait.
     Terminating { grace: Duration, calls: u64 },
     /// The daemon exits; `abandoned` calls were still running, and its objects were all
-    /// `dropped`, or took too long; `cut_short` of its interpreters could not end in order.
+    /// `dropped`, or took too long; `cut_short` of its interpreters could not end in
+    /// order.
     Leaving { abandoned: u64, dropped: bool, cut_short: u64 },
     /// The door to an interpreter that the parent has asked for. Its sockets come with
     /// this frame, unless the parent has them already: one for requests, one for what is

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::child::object::{CallScope, ForeignHealth, ObjectRef, PythonObjects};
 use crate::child::python::interpreter::RunningInterpreter;
+use crate::child::python::interpreter_ends::InterpreterEnds;
 use crate::child::python::make::make;
 use crate::child::python::object::borrow;
 use crate::child::python::running_interpreters::{OwnerMessage, forget, interpreters};
@@ -93,11 +94,9 @@ pub(crate) fn close_doors(daemon: Uuid, remaining: Duration) {
     }));
 }
 
-/// How many interpreters of a daemon that ends were cut short, or are still ending.
-pub(crate) fn cut_short(daemon: Uuid) -> u64 {
-    interpreters(daemon, |interpreters| {
-        interpreters.ends.cut_short() + interpreters.by_number.len() as u64
-    })
+/// How the interpreters of a daemon end. The daemon may be forgotten meanwhile.
+pub(crate) fn interpreter_ends(daemon: Uuid) -> Arc<InterpreterEnds> {
+    interpreters(daemon, |interpreters| Arc::clone(&interpreters.ends))
 }
 
 fn running(daemon: Uuid, interpreter: u64) -> Option<Arc<RunningInterpreter>> {

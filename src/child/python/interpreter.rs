@@ -134,6 +134,7 @@ impl RunningInterpreter {
         });
         let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
         let (kill, killed) = mpsc::unbounded_channel();
+        new.ends.note_start();
         let reading = runtime.spawn(read(incoming, Arc::clone(&shared), |shared| &shared.pending));
         runtime.spawn(read(listed, Arc::clone(&shared), |shared| &shared.urgent));
         let NewInterpreter { number, on_end, ends, .. } = new;

@@ -1,9 +1,9 @@
 //! How long the interpreters of a daemon may take to end, and how many were cut short.
 
-use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The least time, for when the calls have used up the grace.
@@ -16,7 +16,11 @@ const AHEAD: Duration = Duration::from_millis(50);
 /// How long the interpreters of a daemon may take to end. Each has what is left of the
 /// daemon's grace, or all of it while the daemon goes on.
 #[derive(Debug)]
-pub(super) struct InterpreterEnds(Mutex<EndsState>);
+pub(crate) struct InterpreterEnds {
+    state: Mutex<EndsState>,
+    /// How many run.
+    running: watch::Sender<u64>,
+}
 
 #[derive(Debug)]
 struct EndsState {
@@ -46,23 +50,36 @@ impl InterpreterEnds {
         (time - AHEAD, time)
     }
 
-    /// Counts how an interpreter that nobody wanted any more has ended.
-    pub(super) fn note(&self, status: Option<ExitStatus>) {
-        self.state().cut_short += u64::from(status.is_some_and(|status| !status.success()));
+    pub(super) fn note_start(&self) {
+        self.running.send_modify(|running| *running += 1);
     }
 
-    pub(super) fn cut_short(&self) -> u64 {
-        self.state().cut_short
+    /// Counts an interpreter that has ended, and whether that was cut short.
+    pub(super) fn note_end(&self, is_cut_short: bool) {
+        self.state().cut_short += u64::from(is_cut_short);
+        self.running.send_modify(|running| *running -= 1);
+    }
+
+    /// Waits until none runs.
+    pub(crate) async fn gone(&self) {
+        // This has the sender.
+        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
+    }
+
+    /// How many interpreters of a daemon that ends were cut short, or still run.
+    pub(crate) fn cut_short(&self) -> u64 {
+        self.state().cut_short + *self.running.borrow()
     }
 
     fn state(&self) -> MutexGuard<'_, EndsState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Default for InterpreterEnds {
     fn default() -> Self {
         let grace = Duration::from_secs(2);
-        InterpreterEnds(Mutex::new(EndsState { grace, deadline: None, cut_short: 0 }))
+        let state = EndsState { grace, deadline: None, cut_short: 0 };
+        InterpreterEnds { state: Mutex::new(state), running: watch::Sender::new(0) }
     }
 }

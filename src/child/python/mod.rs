@@ -25,6 +25,7 @@ mod running_interpreters;
 mod start;
 
 pub(crate) use doors::{
-    Python, begin, close_door, close_doors, cut_short, kill_interpreter, open_door, open_doors,
+    Python, begin, close_door, close_doors, interpreter_ends, kill_interpreter, open_door,
+    open_doors,
 };
 pub(crate) use running_interpreters::OwnerMessage;

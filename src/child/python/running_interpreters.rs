@@ -202,7 +202,10 @@ fn new_interpreter(daemon: Uuid) -> NewInterpreter {
     interpreters(daemon, |interpreters| {
         interpreters.last += 1;
         let number = interpreters.last;
-        let on_end = move |is_wanted, program: &str, death: &Death| {
+        let ends = Arc::clone(&interpreters.ends);
+        let on_end = move |is_wanted: bool, program: &str, death: &Death| {
+            let failed = death.status.known().is_some_and(|status| !status.success());
+            ends.note_end(!is_wanted && failed);
             ended(daemon, number, is_wanted, program, death);
         };
         let has_parent_door = interpreters.owner.is_some();
@@ -217,8 +220,6 @@ fn ended(daemon: Uuid, number: u64, is_wanted: bool, program: &str, death: &Deat
         interpreters.by_number.remove(&number);
         if is_wanted {
             interpreters.dead.insert(number);
-        } else {
-            interpreters.ends.note(death.status.known());
         }
         if let Some(owner) = &interpreters.owner {
             let message = DaemonMessage::InterpreterEnded {

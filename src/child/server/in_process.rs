@@ -4,7 +4,7 @@
 //! everything that needs its own process, such as signals, the watchdog, ending
 //! descendants, and the exit.
 
-use std::future::{pending, ready};
+use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::child::host::record_panic_locations;
 use crate::child::server::lifeline::{ORPHANED_GRACE, ready_message};
-use crate::child::server::owner::{Owner, OwnerWriter, read_requests};
+use crate::child::server::owner::{Owner, OwnerWriter, interpreters_gone, read_requests};
 use crate::child::server::{Services, build_server, new_host, shut_down};
 use crate::child::service::{ControlService, Logs};
 use crate::common::handshake::{DaemonMessage, read_hello, write_frame};
@@ -63,7 +63,7 @@ pub(crate) async fn serve_in_process(
         pending().await
     };
     tokio::select! {
-        () = shut_down(&host, server, &traffic, stop, ready(())) => {}
+        () = shut_down(&host, server, &traffic, stop, interpreters_gone(&host)) => {}
         () = reading => {}
         () = Owner::of(&host, hello.doors).report(&mut writer) => {}
     }

@@ -197,10 +197,11 @@ async fn shut_down<T>(
         () = host.drained() => {}
         () = host.ending().deadline_passed() => {}
     }
+    let interpreters_cut_short = interpreters_cut_short(host);
     let remaining = || host.ending().remaining().max(MIN_STEP);
     let dropped = timeout(remaining(), drop_objects(host.clone())).await.unwrap_or(false);
     let _ = timeout(remaining(), others).await;
-    let (abandoned, cut_short) = (host.calls() as u64, interpreters_cut_short(host));
+    let (abandoned, cut_short) = (host.calls() as u64, interpreters_cut_short());
     host.ending().set_drained(Drained { abandoned, dropped, cut_short });
     // The response to `Shutdown` is already on its way; clients that watch the server
     // only see that it stops.

@@ -113,11 +113,26 @@ pub(super) fn release_interpreters(host: &Host) {
     let _ = host;
 }
 
-/// How many interpreters could not end in order.
+/// Waits until the interpreters of a daemon have ended.
 #[cfg_attr(not(feature = "python"), allow(unused_variables))]
-pub(super) fn interpreters_cut_short(host: &Host) -> u64 {
+pub(super) fn interpreters_gone(host: &Host) -> impl Future<Output = ()> + Send + use<> {
     #[cfg(feature = "python")]
-    return python::cut_short(host.daemon());
-    #[cfg(not(feature = "python"))]
-    0
+    let ends = python::interpreter_ends(host.daemon());
+    async move {
+        #[cfg(feature = "python")]
+        ends.gone().await;
+    }
+}
+
+/// Returns what counts the interpreters that cannot end in order.
+#[cfg_attr(not(feature = "python"), allow(unused_variables))]
+pub(super) fn interpreters_cut_short(host: &Host) -> impl Fn() -> u64 + Send + use<> {
+    #[cfg(feature = "python")]
+    let ends = python::interpreter_ends(host.daemon());
+    move || {
+        #[cfg(feature = "python")]
+        return ends.cut_short();
+        #[cfg(not(feature = "python"))]
+        0
+    }
 }

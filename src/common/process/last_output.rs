@@ -102,7 +102,8 @@ mod tests {
     fn crash_of_python_is_shown_from_its_beginning() {
         let own = "  File \"<oad agent>\", line 1200 in call\n".repeat(10);
         let report = format!(
-            "Fatal Python error: Segmentation fault\n\nThread 0x1 (most recent call first):\n{own}\n\
+            "Fatal Python error: Segmentation fault\n\n\
+             Thread 0x1 (most recent call first):\n{own}\n\
              Current thread 0x2 (most recent call first):\n  File \"a.py\", line 3 in f\n{own}  \
              File \"<string>\", line 60 in bootstrap\n"
         );
