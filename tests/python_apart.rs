@@ -108,7 +108,8 @@ async fn paths_are_found_in_every_locale() {
     let folder = folder();
     let path = folder.path().join("ünï ☃");
     fs::create_dir(&path).expect("there is room");
-    fs::write(path.join("mödule.py"), "\u{feff}x = 7\n").expect("there is room");
+    let source = "\u{feff}x = 7\ndef fail(): raise ValueError\n";
+    fs::write(path.join("mödule.py"), source).expect("there is room");
     fs::write(path.join("plain.py"), "x = 8\n").expect("there is room");
     for locale in ["C", "POSIX", "C.UTF-8", "en_US.ISO-8859-1"] {
         let set = |python: PythonBuilder| {
@@ -119,6 +120,10 @@ async fn paths_are_found_in_every_locale() {
         assert_eq!(plain.getattr::<i64>("x").await.expect("it is there"), 8, "{locale}");
         let file = set(oad::python_file(path.join("mödule.py"))).await.expect(locale);
         assert_eq!(file.getattr::<i64>("x").await.expect("it is there"), 7, "{locale}");
+        let error = file.call::<()>("fail", ()).await.expect_err("it fails");
+        let traceback = error.exception().and_then(|exception| exception.traceback());
+        let text = traceback.expect("Python raised it").to_string();
+        assert!(text.contains("ünï ☃/mödule.py\", line 2, in fail"), "{locale}: {text}");
     }
 }
 

@@ -54,7 +54,7 @@ class ExceptionReport:
     def of(self, error):
         report = self.one(error)
         text = attempt(lambda: formatted(error), None) if self.is_formattable else None
-        report['traceback'] = bounded(text if text is not None else self.joined(report))
+        report['traceback'] = bounded(readable(text) if text is not None else self.joined(report))
         report['others'] = self.others
         return report
 
@@ -75,8 +75,8 @@ class ExceptionReport:
             'attributes': self.attributes(error),
             'notes': attempt(lambda: self.notes(error), []),
             'suppress_context': SUPPRESS_CONTEXT.__get__(error),
-            'stack': self.text(stack_text(frames)),
-            'location': '{}:{}'.format(frames[-1][0], frames[-1][1]) if frames else None,
+            'stack': self.text(readable(stack_text(frames))),
+            'location': readable('{}:{}'.format(*frames[-1][:2])) if frames else None,
         }
         report.update(self.chain(error))
         return report
@@ -283,6 +283,11 @@ def own_text(report):
     """The traceback text of an exception alone; the daemon composes it in the same way."""
     last = report['type'] + (': ' + report['message'] if report['message'] else '')
     return report['stack'] + ''.join(line + '\n' for line in [last] + report['notes'])
+
+
+def readable(text):
+    """A text with paths that the locale could not decode, which are UTF-8 nevertheless."""
+    return attempt(lambda: text.encode('utf-8', 'surrogateescape').decode('utf-8'), text)
 
 
 def bounded(text, limit=TEXT_LIMIT):

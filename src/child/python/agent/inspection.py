@@ -125,7 +125,7 @@ def loaded(module, name):
         return known
     place = MODULES.get(module)
     found = place.__dict__.get(name) if type(place) is types.ModuleType else None
-    if module not in ('uuid', 'zoneinfo') or found is None:
+    if module not in ('uuid', 'zoneinfo', 'numpy') or found is None:
         return found
     full = module + '.' + name
     if not is_named(found, full):

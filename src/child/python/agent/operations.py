@@ -15,7 +15,7 @@ from agent.inspection import IMPORTED_FOR_TYPES, INT_ID, SCALAR_IDS, SMALL_IDS, 
 from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
 from agent.objects import ObjectTable
 from agent.operators import OPERATORS, operand_count
-from agent.standard_library import FIND_SPEC, MODULES, WORLD, is_shadowed
+from agent.standard_library import FIND_SPEC, MODULES, WORLD, is_shadowed, standard
 from agent.surroundings import CALL_FROM_SLOT, SLOT, as_main
 from agent.wire import FRAME_LIMIT
 
@@ -271,8 +271,7 @@ def end_with_parent(daemon):
         return
     parent = os.getppid()
     try:
-        import ctypes
-
+        ctypes = standard('ctypes')
         set_death_signal = ctypes.CDLL(None).prctl
         set_death_signal(1, int(signal.SIGKILL), 0, 0, 0)
     except (ImportError, AttributeError, OSError):
