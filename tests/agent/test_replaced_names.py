@@ -94,6 +94,28 @@ class ReplacedNames(unittest.TestCase):
             'select', 'signal', 'time', 'tokenize', 'traceback', 'types', 'uuid', 'weakref',
         )
 
+    def test_everything_in_all_modules_at_once(self):
+        source = textwrap.dedent(SOURCE) + textwrap.dedent("""
+            import asyncio, inspect, unittest.mock, uuid
+            loaded, own = dict(sys.modules), ('__main__', '__oad_agent__', 'sys', __name__)
+            def everything(Exception=Exception):
+                for key, module in loaded.items():
+                    if module.__class__ is kinds[0] and key not in own and key[:7] != '_frozen':
+                        for name in dir(module):
+                            try: value = getattr(module, name)
+                            except Exception: continue
+                            if callable(value): saved.append((module, name, value))
+                for module, name, _ in saved: setattr(module, name, replaced)
+        """)
+        with Daemon() as daemon:
+            module = daemon.script(source, 'thing.py')
+            thing = daemon.get(module, 'thing')[2]
+            self.check(daemon, thing)
+            daemon.call(module, 'everything')
+            self.check(daemon, thing)
+            daemon.call(module, 'restore')
+            self.check(daemon, thing)
+
     def test_types_are_known_whatever_their_names_stand_for(self):
         self.replaces(
             'datetime:date', 'datetime:datetime', 'decimal:Decimal', 'uuid:UUID', 'array:array',
@@ -269,8 +291,14 @@ class Surroundings(unittest.TestCase):
             self.assertEqual(daemon.call(builtins, 'dir'), [])
             made = daemon.call(module, 'collections.namedtuple', 'Pair', 'a b', returns='handle')[2]
             self.assertEqual(daemon.get(made, '__module__'), '__main__')
-            names = daemon.operate('eval', handle(module), 'sorted(locals())')
-            self.assertEqual(names, ['__builtins__'])
+            for text, expected in (
+                ('sorted(locals())', ['n']), ('[n + i for i in range(n)]', [2, 3]),
+                ('(lambda: n)()', 2), ('__name__', '__main__'), ('eval("n")', 2),
+                ('type("T", (), {}).__module__', '__main__'), ('sorted(vars())', ['n']),
+            ):
+                payload = {'operator': 'eval', 'operands': [handle(module), text]}
+                found = daemon.ask('operate', dict(payload, names={'n': 2}))
+                self.assertEqual(found, expected, text)
 
     def test_cleared_lines_are_shown_again(self):
         for name in (None, 'tool.py', 'a folder/tool'):

@@ -109,9 +109,9 @@ pub(super) struct NewInterpreter {
     pub(super) ends: Arc<InterpreterEnds>,
 }
 
-/// Called when the interpreter has ended: whether anybody still used it, its program,
-/// and how it ended.
-pub(super) type OnEnd = Box<dyn FnOnce(bool, &str, &Death) + Send>;
+/// Called when the interpreter has ended: whether anybody still used it, whether it was
+/// to end before it did, its program, and how it ended.
+pub(super) type OnEnd = Box<dyn FnOnce(bool, bool, &str, &Death) + Send>;
 
 impl RunningInterpreter {
     /// Takes over a started interpreter. Must be called on the keeper.
@@ -354,7 +354,7 @@ async fn watch(
     started: Instant,
 ) {
     let pid = process.pid();
-    let mut read_out = false;
+    let (mut read_out, mut was_left) = (false, false);
     loop {
         tokio::select! {
             biased;
@@ -362,6 +362,7 @@ async fn watch(
             order = killed.recv() => {
                 if order.is_none() {
                     // The interpreter is no longer wanted, and its socket closed.
+                    was_left = true;
                     let time = *shared.end_time.lock().unwrap_or_else(PoisonError::into_inner);
                     let _ = timeout(time, process.exited()).await;
                 }
@@ -397,8 +398,9 @@ async fn watch(
     debug!(pid, "an interpreter has ended");
     let is_wanted = !matches!(killed.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
     let program = program.display().to_string();
-    on_end(is_wanted, &program, &death);
-    shared.fail(&interpreter_died(&program, death));
+    // Before the parent learns of it, which may make its next object at once.
+    shared.fail(&interpreter_died(&program, death.clone()));
+    on_end(is_wanted, was_left, &program, &death);
 }
 
 impl fmt::Debug for RunningInterpreter {

@@ -27,7 +27,8 @@ struct EndsState {
     grace: Duration,
     /// When the daemon ends, once that is known.
     deadline: Option<Instant>,
-    /// How many have been killed, or have exited because their time was over.
+    /// How many have been killed, or have exited because their time was over, since the
+    /// daemon began to end.
     cut_short: u64,
 }
 
@@ -56,7 +57,9 @@ impl InterpreterEnds {
 
     /// Counts an interpreter that has ended, and whether that was cut short.
     pub(super) fn note_end(&self, is_cut_short: bool) {
-        self.state().cut_short += u64::from(is_cut_short);
+        let mut state = self.state();
+        state.cut_short += u64::from(is_cut_short && state.deadline.is_some());
+        drop(state);
         self.running.send_modify(|running| *running -= 1);
     }
 
@@ -66,7 +69,7 @@ impl InterpreterEnds {
         let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
     }
 
-    /// How many interpreters of a daemon that ends were cut short, or still run.
+    /// How many interpreters were cut short since the daemon began to end, or still run.
     pub(crate) fn cut_short(&self) -> u64 {
         self.state().cut_short + *self.running.borrow()
     }

@@ -203,9 +203,9 @@ fn new_interpreter(daemon: Uuid) -> NewInterpreter {
         interpreters.last += 1;
         let number = interpreters.last;
         let ends = Arc::clone(&interpreters.ends);
-        let on_end = move |is_wanted: bool, program: &str, death: &Death| {
+        let on_end = move |is_wanted: bool, was_left: bool, program: &str, death: &Death| {
             let failed = death.status.known().is_some_and(|status| !status.success());
-            ends.note_end(!is_wanted && failed);
+            ends.note_end(was_left && failed);
             ended(daemon, number, is_wanted, program, death);
         };
         let has_parent_door = interpreters.owner.is_some();

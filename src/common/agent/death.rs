@@ -7,6 +7,7 @@ use crate::common::error::{Death, Error, ErrorKind};
 /// How much of the end of an interpreter's stderr an error's message contains.
 const LAST_LINES: usize = 6;
 const LAST_CHARACTERS: usize = 200;
+const PATH_CHARACTERS: usize = 40;
 
 /// The error of calls whose interpreter has died.
 pub(crate) fn interpreter_died(program: &str, death: Death) -> Error {
@@ -27,8 +28,12 @@ pub(crate) fn last_words(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if let Some(start) = lines.iter().rposition(|line| line.starts_with(FATAL)) {
         let is_heading = |line: &&&str| !line.ends_with("(most recent call first):");
-        let words: Vec<&str> =
-            lines[start..].iter().filter(is_heading).take(LAST_LINES).copied().collect();
+        let words: Vec<String> = lines[start..]
+            .iter()
+            .filter(is_heading)
+            .take(LAST_LINES)
+            .map(|line| with_short_path(line))
+            .collect();
         let words = words.join(" | ");
         return match words.char_indices().nth(LAST_CHARACTERS) {
             Some((end, _)) => format!("{}…", words[..end].rsplit_once(' ').map_or("", |cut| cut.0)),
@@ -45,6 +50,20 @@ pub(crate) fn last_words(stderr: &str) -> String {
             format!("…{}", whole.map_or(cut, |(_, whole)| whole))
         }
         _ => words,
+    }
+}
+
+/// A frame such as `File "/a/long/path/to/module.py", line 3 in f`, with no more than the
+/// end of its path, so that there is room for more frames.
+fn with_short_path(line: &str) -> String {
+    let long = |path: &str| path.chars().count() > PATH_CHARACTERS;
+    match line.strip_prefix("File \"").and_then(|rest| rest.split_once('"')) {
+        Some((path, rest)) if long(path) => {
+            let cut = path.char_indices().rev().nth(PATH_CHARACTERS - 1).map_or(0, |(cut, _)| cut);
+            let end = path[cut..].find('/').map_or(cut, |slash| cut + slash);
+            format!("File \"…{}\"{rest}", &path[end..])
+        }
+        _ => line.to_owned(),
     }
 }
 
@@ -75,5 +94,11 @@ mod tests {
             "{words}"
         );
         assert!(words.chars().count() <= LAST_CHARACTERS + 1, "{words}");
+        let long = format!(
+            "Fatal Python error: Aborted\n\n  File \"/{}/b.py\", line 3 in f",
+            "a/".repeat(200)
+        );
+        let words = last_words(&long);
+        assert!(words.ends_with("/b.py\", line 3 in f"), "{words}");
     }
 }

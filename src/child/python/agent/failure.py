@@ -8,8 +8,8 @@ to wake another. A second thread reads the second sockets, for what cannot wait 
 interruptions, the list of objects, and the end.
 
 The modules of this folder are joined into one text, in the order of `agent.rs`, without the
-lines that import one from another. They import only the standard library, and they import at
-their top what every call needs, so that nothing the object patches later can reach it.
+lines that import one from another. They import only the standard library, and they hold what
+they use, so that nothing that the object replaces can reach them (`standard_library.py`).
 
 Deliberately absent: any use of sys.stdin, sys.stdout and sys.stderr except flushing them (they
 belong to the object), any pickling, and any opinion about which objects may be called: the

@@ -29,7 +29,9 @@ def evaluate(_, source, names):
     if type(source) is not str:
         raise Failure('bad_arguments', 'an expression must be text')
     code = compile(source.strip().lstrip('\ufeff'), '<eval>', 'eval', 0, True)
-    return as_main(eval, code, dict(names, __builtins__=builtins))
+    # Inner functions look for names among the globals, and `locals()` shows the names alone.
+    world = {'__name__': '__main__', **names, '__builtins__': builtins}
+    return as_main(eval, code, world, dict(names))
 
 
 # Each with the least and the greatest number of operands.
