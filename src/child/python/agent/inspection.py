@@ -112,6 +112,10 @@ def known_types():
     return known
 
 
+# Types that are known from the moment when the first of their values is seen.
+LATER_TYPES = (
+    ('uuid', 'UUID'), ('zoneinfo', 'ZoneInfo'), ('numpy', 'ndarray'), ('numpy', 'generic'),
+)
 LOADED_BEFORE = set(MODULES)
 # The others are added when they are seen first.
 TYPES: 'dict' = known_types()
@@ -125,15 +129,17 @@ def loaded(module, name):
         return known
     place = MODULES.get(module)
     found = place.__dict__.get(name) if type(place) is types.ModuleType else None
-    if module not in ('uuid', 'zoneinfo', 'numpy') or found is None:
+    if (module, name) not in LATER_TYPES or found is None:
         return found
     full = module + '.' + name
     if not is_named(found, full):
         # The object has replaced it, perhaps by a subclass.
         subclasses = type.__subclasses__(object)
-        found = next((cls for cls in subclasses if is_named(cls, full)), None)
-    if found is not None:
-        TYPES[module, name] = found
+        true = next((cls for cls in subclasses if is_named(cls, full)), None)
+        if true is None:
+            return found
+        found = true
+    TYPES[module, name] = found
     return found
 
 
