@@ -125,6 +125,31 @@ async fn person_calls_reads_and_writes_an_object() {
 }
 
 #[tokio::test]
+async fn keywords_whose_order_matters_are_given_in_a_list() {
+    let Some((_daemon, grpcurl)) = daemon().await else { return };
+    let source = r#"
+        def names(**keywords): return list(keywords)
+        def items(**keywords): yield from keywords
+    "#;
+    let script = script(&grpcurl, source).await;
+    let names = ["z", "b", "y", "a"];
+    let one = |name: &str| json!({"name": name, "value": {"int": 1}});
+    let ordered = names.map(one);
+    let texts = names.map(|name| json!({"text": name}));
+    let body = json!({"handle": script, "method": "names", "orderedKeywords": ordered});
+    let called = grpcurl.call("oad.v1.Objects/Call", body).await.expect("it answers");
+    assert_eq!(called["value"]["list"]["values"], json!(texts));
+    let body = json!({"handle": script, "method": "items", "orderedKeywords": ordered});
+    let first = grpcurl.call("oad.v1.Objects/Iterate", body).await.expect("it answers");
+    assert_eq!(first["value"], texts[0]);
+    let keywords = json!({"k": {"int": 1}});
+    let body = json!({"handle": script, "method": "names", "keywords": keywords,
+        "orderedKeywords": [one("b"), one("k")]});
+    let error = grpcurl.call("oad.v1.Objects/Call", body).await.expect_err("one is given twice");
+    assert!(error.contains("`k` is given twice"), "{error}");
+}
+
+#[tokio::test]
 async fn person_applies_operators() {
     let Some((_daemon, grpcurl)) = daemon().await else { return };
     let list = create(&grpcurl, json!({"value": {}}), json!([{"list": {"ints": [1, 2, 3]}}]))

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
+use prost_types::DescriptorProto;
 
 /// The files that are generated: the code, and the descriptors for the reflection
 /// service.
@@ -38,14 +39,43 @@ fn protos() -> PathBuf {
 /// Writes the [`FILES`] into `out`.
 fn generate(out: &Path) -> Result<(), Box<dyn Error>> {
     let files = ["value", "objects", "control"].map(|name| format!("oad/v1/{name}.proto"));
-    let descriptors = protox::compile(files, [protos()])?;
+    let mut descriptors = protox::compile(files, [protos()])?;
     fs::write(out.join(FILES[1]), descriptors.encode_to_vec())?;
+    descriptors.file.iter_mut().flat_map(|file| &mut file.message_type).for_each(keep_order);
     let mut builder = tonic_prost_build::configure().bytes(".");
     for field in LARGE_FIELDS {
         builder = builder.boxed(field);
     }
     builder.out_dir(out).compile_fds(descriptors)?;
     Ok(())
+}
+
+/// Makes each map from names to values a list of `Keyword`, for the Rust code only.
+///
+/// Both are encoded alike, but the order of keyword arguments is lost in a `HashMap`. In
+/// the descriptors they stay maps, because a person can type a map.
+fn keep_order(message: &mut DescriptorProto) {
+    let (entries, others): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut message.nested_type).into_iter().partition(is_keyword);
+    message.nested_type = others;
+    for field in &mut message.field {
+        let is_of = |entry: &DescriptorProto| {
+            field.type_name().ends_with(&format!(
+                ".{}.{}",
+                message.name.as_deref().unwrap_or_default(),
+                entry.name()
+            ))
+        };
+        if entries.iter().any(is_of) {
+            field.type_name = Some(".oad.v1.Keyword".to_owned());
+        }
+    }
+}
+
+/// Whether it is the entry of a map from names to values.
+fn is_keyword(message: &DescriptorProto) -> bool {
+    message.options.as_ref().is_some_and(|options| options.map_entry())
+        && message.field.iter().any(|field| field.type_name() == ".oad.v1.Value")
 }
 
 #[test]

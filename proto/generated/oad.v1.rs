@@ -460,6 +460,16 @@ pub struct PythonScript {
 /// The only argument becomes the object.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PythonValue {}
+/// A keyword argument. Its fields are those of an entry of `keywords`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Keyword {
+    /// The parameter's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The argument.
+    #[prost(message, optional, tag = "2")]
+    pub value: ::core::option::Option<Value>,
+}
 /// The request of Create.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateRequest {
@@ -469,12 +479,16 @@ pub struct CreateRequest {
     /// The constructor's positional arguments, or the one value that becomes the object.
     #[prost(message, repeated, tag = "2")]
     pub arguments: ::prost::alloc::vec::Vec<Value>,
-    /// The constructor's keyword arguments.
-    #[prost(map = "string, message", tag = "3")]
-    pub keywords: ::std::collections::HashMap<::prost::alloc::string::String, Value>,
+    /// The constructor's keyword arguments. They are passed in the order in which the client
+    /// encodes them, which most clients do not define for a map.
+    #[prost(message, repeated, tag = "3")]
+    pub keywords: ::prost::alloc::vec::Vec<Keyword>,
     /// The timeout for creating the object. There is none by default.
     #[prost(message, optional, tag = "4")]
     pub timeout: ::core::option::Option<::prost_types::Duration>,
+    /// More keyword arguments, which are passed after those in `keywords`, in this order.
+    #[prost(message, repeated, tag = "5")]
+    pub ordered_keywords: ::prost::alloc::vec::Vec<Keyword>,
 }
 /// The response of Create.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -524,9 +538,10 @@ pub struct CallRequest {
     /// The positional arguments.
     #[prost(message, repeated, tag = "3")]
     pub arguments: ::prost::alloc::vec::Vec<Value>,
-    /// The keyword arguments.
-    #[prost(map = "string, message", tag = "4")]
-    pub keywords: ::std::collections::HashMap<::prost::alloc::string::String, Value>,
+    /// The keyword arguments. They are passed in the order in which the client encodes them,
+    /// which most clients do not define for a map.
+    #[prost(message, repeated, tag = "4")]
+    pub keywords: ::prost::alloc::vec::Vec<Keyword>,
     /// The timeout for the call, including all items of a returned stream. There is none by
     /// default.
     #[prost(message, optional, tag = "5")]
@@ -542,6 +557,9 @@ pub struct CallRequest {
     /// In a session: what to do with the name in `method`. The default is to call it.
     #[prost(enumeration = "Action", tag = "8")]
     pub action: i32,
+    /// More keyword arguments, which are passed after those in `keywords`, in this order.
+    #[prost(message, repeated, tag = "9")]
+    pub ordered_keywords: ::prost::alloc::vec::Vec<Keyword>,
 }
 /// The request of GetAttribute.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -630,8 +648,8 @@ pub struct OperateRequest {
     #[prost(enumeration = "Returns", tag = "4")]
     pub returns: i32,
     /// For `eval` only: the names that the expression can use.
-    #[prost(map = "string, message", tag = "5")]
-    pub names: ::std::collections::HashMap<::prost::alloc::string::String, Value>,
+    #[prost(message, repeated, tag = "5")]
+    pub names: ::prost::alloc::vec::Vec<Keyword>,
 }
 /// The response of Operate.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -665,15 +683,19 @@ pub struct IterateRequest {
     /// The positional arguments.
     #[prost(message, repeated, tag = "3")]
     pub arguments: ::prost::alloc::vec::Vec<Value>,
-    /// The keyword arguments.
-    #[prost(map = "string, message", tag = "4")]
-    pub keywords: ::std::collections::HashMap<::prost::alloc::string::String, Value>,
+    /// The keyword arguments. They are passed in the order in which the client encodes them,
+    /// which most clients do not define for a map.
+    #[prost(message, repeated, tag = "4")]
+    pub keywords: ::prost::alloc::vec::Vec<Keyword>,
     /// The timeout for the whole stream. There is none by default.
     #[prost(message, optional, tag = "5")]
     pub timeout: ::core::option::Option<::prost_types::Duration>,
     /// Whether items travel by value or by handle. Only for Python objects.
     #[prost(enumeration = "Returns", tag = "6")]
     pub returns: i32,
+    /// More keyword arguments, which are passed after those in `keywords`, in this order.
+    #[prost(message, repeated, tag = "7")]
+    pub ordered_keywords: ::prost::alloc::vec::Vec<Keyword>,
 }
 /// One response of Iterate.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -750,8 +772,8 @@ pub struct Exception {
     pub message_is_argument: bool,
     /// The attributes of a Python exception. Those that cannot travel by value are replaced
     /// by their text.
-    #[prost(map = "string, message", tag = "10")]
-    pub attributes: ::std::collections::HashMap<::prost::alloc::string::String, Value>,
+    #[prost(message, repeated, tag = "10")]
+    pub attributes: ::prost::alloc::vec::Vec<Keyword>,
     /// The notes of a Python exception.
     #[prost(string, repeated, tag = "11")]
     pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
@@ -964,8 +986,8 @@ pub struct Arguments {
     #[prost(message, repeated, tag = "1")]
     pub arguments: ::prost::alloc::vec::Vec<Value>,
     /// The keyword arguments.
-    #[prost(map = "string, message", tag = "2")]
-    pub keywords: ::std::collections::HashMap<::prost::alloc::string::String, Value>,
+    #[prost(message, repeated, tag = "2")]
+    pub keywords: ::prost::alloc::vec::Vec<Keyword>,
 }
 /// A call returned a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -12,6 +12,7 @@ use support::until;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod keywords;
 mod life;
 mod values;
 

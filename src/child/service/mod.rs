@@ -72,10 +72,21 @@ fn check_size(message: &impl prost::Message, limit: usize) -> Result<()> {
     }
 }
 
+/// The arguments of a request. The keyword arguments that a client sends as a map come
+/// before those that it sends in order.
+fn in_order(
+    arguments: Vec<pb::Value>,
+    mut keywords: Vec<pb::Keyword>,
+    ordered: Vec<pb::Keyword>,
+) -> pb::Arguments {
+    keywords.extend(ordered);
+    pb::Arguments { arguments, keywords }
+}
+
 /// # Errors
 ///
-/// [`ErrorKind::BadArguments`] for a malformed value, [`ErrorKind::TooDeep`] for a value
-/// nested deeper than the limit.
+/// [`ErrorKind::BadArguments`] for a malformed value or a keyword that is given twice,
+/// [`ErrorKind::TooDeep`] for a value nested deeper than the limit.
 fn decode_arguments(arguments: pb::Arguments, depth_limit: usize) -> Result<CallArgs> {
     let (values, keywords) =
         (values_from_pb(arguments.arguments)?, keywords_from_pb(arguments.keywords)?);

@@ -16,7 +16,7 @@ use crate::child::service::operation::{definition, operation, returns};
 use crate::child::service::reply_channel::RpcReplyChannel;
 use crate::child::service::responses::{call_response, create_response, describe, release};
 use crate::child::service::session::Session;
-use crate::child::service::{check_size, decode_arguments, on_own_task, with_timeout};
+use crate::child::service::{check_size, decode_arguments, in_order, on_own_task, with_timeout};
 use crate::common::definition::{Action, CallArgs, Operation, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::pb::call_response::Outcome as CallOutcome;
@@ -88,7 +88,8 @@ impl ObjectsService {
         request: pb::IterateRequest,
     ) -> Result<BoxStream<'static, Result<pb::IterateResponse, Status>>> {
         let returns = returns(request.returns());
-        let pb::IterateRequest { handle, method, arguments, keywords, timeout, .. } = request;
+        let pb::IterateRequest { handle, method, timeout, .. } = request;
+        let arguments = in_order(request.arguments, request.keywords, request.ordered_keywords);
         let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
         let source = self.host.describe(handle.clone())?;
         let action = match source {
@@ -102,7 +103,7 @@ impl ObjectsService {
             let message = format!("`{}` does not return a stream", known.name);
             return Err(Error::new(ErrorKind::BadArguments, message).advise("use `Objects.Call`"));
         }
-        let call_args = ready(self.decode_arguments(pb::Arguments { arguments, keywords }));
+        let call_args = ready(self.decode_arguments(arguments));
         let (sender, items) = mpsc::channel(MAX_BUFFERED);
         let message_limit = self.message_limit;
         let channel: Arc<dyn ReplyChannel> =
@@ -145,11 +146,12 @@ impl Objects for ObjectsService {
         &self,
         request: Request<pb::CreateRequest>,
     ) -> Result<Response<pb::CreateResponse>, Status> {
-        let pb::CreateRequest { definition: message, arguments, keywords, timeout } =
-            request.into_inner();
+        let request = request.into_inner();
+        let pb::CreateRequest { definition: message, timeout, .. } = request;
+        let arguments = in_order(request.arguments, request.keywords, request.ordered_keywords);
         let response = async {
             let definition = definition(message, self.host.daemon())?;
-            let call_args = ready(self.decode_arguments(pb::Arguments { arguments, keywords }));
+            let call_args = ready(self.decode_arguments(arguments));
             let created = on_own_task(with_timeout(
                 timeout,
                 None,
@@ -169,9 +171,9 @@ impl Objects for ObjectsService {
     ) -> Result<Response<pb::CallResponse>, Status> {
         let request = request.into_inner();
         let operation = operation(request.method.clone(), request.action(), request.returns());
-        let pb::CallRequest { handle, arguments, keywords, timeout, .. } = request;
-        let response =
-            self.perform(handle, operation, pb::Arguments { arguments, keywords }, timeout).await;
+        let pb::CallRequest { handle, timeout, .. } = request;
+        let arguments = in_order(request.arguments, request.keywords, request.ordered_keywords);
+        let response = self.perform(handle, operation, arguments, timeout).await;
         response.map(Response::new).map_err(|error| status_from_error(&error))
     }
 

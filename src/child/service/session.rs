@@ -25,7 +25,7 @@ use crate::child::service::responses::{call_response, create_response, describe,
 use crate::child::service::running_operation::{
     EncodedResponse, ResponseGuard, RunningOperation, failure, offload,
 };
-use crate::child::service::{check_size, decode_arguments, with_timeout};
+use crate::child::service::{check_size, decode_arguments, in_order, with_timeout};
 use crate::common::definition::{Action, CallArgs};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Handle, Value};
@@ -192,19 +192,21 @@ impl Session {
         let pb::SessionRequest { id, operation, detached } = request;
         match operation {
             Some(Operation::Call(mut call)) => {
-                let arguments = pb::Arguments {
-                    arguments: std::mem::take(&mut call.arguments),
-                    keywords: std::mem::take(&mut call.keywords),
-                };
+                let arguments = in_order(
+                    std::mem::take(&mut call.arguments),
+                    std::mem::take(&mut call.keywords),
+                    std::mem::take(&mut call.ordered_keywords),
+                );
                 return self.start_operation(id, detached, arguments, assemblies, |call_args| {
                     self.call(id, call, call_args)
                 });
             }
             Some(Operation::Create(mut create)) => {
-                let arguments = pb::Arguments {
-                    arguments: std::mem::take(&mut create.arguments),
-                    keywords: std::mem::take(&mut create.keywords),
-                };
+                let arguments = in_order(
+                    std::mem::take(&mut create.arguments),
+                    std::mem::take(&mut create.keywords),
+                    std::mem::take(&mut create.ordered_keywords),
+                );
                 return self.start_operation(id, detached, arguments, assemblies, |call_args| {
                     self.create(id, *create, call_args)
                 });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::common::error::{Error, ErrorKind, Exception, Result};
 use crate::common::value::{PythonDetails, Value};
 use crate::common::wire::shorten::{cut, cut_before, note, shorten};
-use crate::common::wire::value::values_to_pb;
+use crate::common::wire::value::{keyword_from_pb, keyword_to_pb, values_to_pb};
 use crate::common::wire::{pb, value_from_pb, value_to_pb, values_from_pb};
 
 /// Longer texts are cut, whatever the limit on messages. The agent cuts its own earlier.
@@ -76,13 +76,11 @@ impl<'a> RelatedExceptions<'a> {
             matches!(details.args.as_slice(), [Value::Text(only)] if *only == message.message);
         let args =
             if message_is_argument { Vec::new() } else { values_to_pb(details.args.clone()) };
-        let attribute =
-            |(name, value): &(String, Value)| (name.clone(), value_to_pb(value.clone()));
         pb::Exception {
             mro: details.mro.clone(),
             args,
             message_is_argument,
-            attributes: details.attributes.iter().map(attribute).collect(),
+            attributes: details.attributes.iter().cloned().map(keyword_to_pb).collect(),
             notes: details.notes.iter().map(|note| cut(note.clone(), MAX_TEXT)).collect(),
             cause: details.cause.as_ref().map_or(0, |cause| self.place(cause)),
             context: details.context.as_ref().map_or(0, |context| self.place(context)),
@@ -121,7 +119,6 @@ fn details_from_pb(
         0 => Ok(None),
         place => behind.get(place as usize - 1).cloned().map(Some).ok_or_else(unknown_reference),
     };
-    let attribute = |(name, value)| Ok((name, value_from_pb(value)?));
     Ok(PythonDetails {
         mro: std::mem::take(&mut message.mro),
         args: match message.message_is_argument {
@@ -130,7 +127,7 @@ fn details_from_pb(
         },
         attributes: std::mem::take(&mut message.attributes)
             .into_iter()
-            .map(attribute)
+            .map(keyword_from_pb)
             .collect::<Result<_>>()?,
         notes: std::mem::take(&mut message.notes),
         cause: link(message.cause)?,

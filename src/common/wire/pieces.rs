@@ -191,25 +191,19 @@ impl From<Bytes> for Pieces {
 
 impl IntoPieces for pb::Arguments {
     fn uncopied(&self) -> usize {
-        self.arguments.iter().chain(self.keywords.values()).map(uncopied).sum()
+        let keywords = self.keywords.iter().filter_map(|keyword| keyword.value.as_ref());
+        self.arguments.iter().chain(keywords).map(uncopied).sum()
     }
 
     fn write(self, pieces: &mut Pieces) {
         pieces.values(field::POSITIONAL_OF_ARGUMENTS, self.arguments);
-        for (name, value) in self.keywords {
-            // The entries of a map are messages of a key and a value. As prost does, an
-            // empty name or value is left out.
-            let has_value = value != pb::Value::default();
-            let len = |len: usize| 1 + length_delimiter_len(len) + len;
-            let name_len = if name.is_empty() { 0 } else { len(name.len()) };
-            let value_len = if has_value { len(value.encoded_len()) } else { 0 };
-            pieces.key(field::KEYWORDS_OF_ARGUMENTS, name_len + value_len);
-            if !name.is_empty() {
-                pieces.bytes(field::KEY_OF_ENTRY, name.into());
+        for keyword in self.keywords {
+            pieces.key(field::KEYWORDS_OF_ARGUMENTS, keyword.encoded_len());
+            // As prost does, an empty name is left out.
+            if !keyword.name.is_empty() {
+                pieces.bytes(field::KEY_OF_ENTRY, keyword.name.into());
             }
-            if has_value {
-                pieces.value(field::VALUE_OF_ENTRY, value);
-            }
+            keyword.value.into_iter().for_each(|of| pieces.value(field::VALUE_OF_ENTRY, of));
         }
     }
 }

@@ -29,7 +29,10 @@ const STEPS: [(&str, Step); 14] = [
     }),
     ("traceback", |exception, _| exception.behind.iter_mut().for_each(|other| other.stack.clear())),
     ("attributes", |exception, _| {
-        each(exception, |one| one.attributes.values_mut().for_each(show_if_large))
+        each(exception, |one| {
+            let attributes = one.attributes.iter_mut();
+            attributes.filter_map(|one| one.value.as_mut()).for_each(show_if_large)
+        })
     }),
     ("attributes", |exception, _| each(exception, |one| one.attributes.clear())),
     ("args", |exception, _| each(exception, |one| one.args.iter_mut().for_each(show_if_large))),
@@ -149,7 +152,7 @@ mod tests {
             location: text.clone(),
             mro: vec![text.clone(); 3],
             args: vec![value.clone(); 3],
-            attributes: [("x".to_owned(), value.clone())].into(),
+            attributes: vec![pb::Keyword { name: "x".into(), value: Some(value.clone()) }],
             notes: vec![text.clone(); 3],
             stack: text.clone(),
             ..Default::default()

@@ -1,6 +1,6 @@
 //! [`Value`] to and from its message.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use uuid::Uuid;
 
@@ -173,14 +173,31 @@ pub(crate) fn arguments_to_pb(
     arguments: Vec<Value>,
     keywords: Vec<(String, Value)>,
 ) -> pb::Arguments {
-    let keywords = keywords.into_iter().map(|(name, value)| (name, value_to_pb(value))).collect();
+    let keywords = keywords.into_iter().map(keyword_to_pb).collect();
     pb::Arguments { arguments: values_to_pb(arguments), keywords }
 }
 
-pub(crate) fn keywords_from_pb(
-    keywords: HashMap<String, pb::Value>,
-) -> Result<Vec<(String, Value)>> {
-    keywords.into_iter().map(|(name, value)| Ok((name, value_from_pb(value)?))).collect()
+pub(super) fn keyword_to_pb((name, value): (String, Value)) -> pb::Keyword {
+    pb::Keyword { name, value: Some(value_to_pb(value)) }
+}
+
+/// The keyword arguments, in their order.
+///
+/// # Errors
+///
+/// [`ErrorKind::BadArguments`] if a name is given twice, which a map decoded by
+/// protobuf's rules would hide, and if one of the values is not a value.
+pub(crate) fn keywords_from_pb(keywords: Vec<pb::Keyword>) -> Result<Vec<(String, Value)>> {
+    let mut names = HashSet::with_capacity(keywords.len());
+    if let Some(twice) = keywords.iter().find(|keyword| !names.insert(keyword.name.as_str())) {
+        let name = twice.name.escape_debug();
+        return Err(bad(&format!("keyword argument `{name}` is given twice")));
+    }
+    keywords.into_iter().map(keyword_from_pb).collect()
+}
+
+pub(super) fn keyword_from_pb(keyword: pb::Keyword) -> Result<(String, Value)> {
+    Ok((keyword.name, value_from_pb(keyword.value.unwrap_or_default())?))
 }
 
 pub(crate) fn handle_to_pb(handle: &Handle) -> pb::Handle {

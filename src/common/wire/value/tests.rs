@@ -48,7 +48,7 @@ fn every_kind_arrives_as_it_was() {
 fn deepest_maps_allowed_decode_inside_a_keyword_of_a_session_frame() {
     let deep = (0..MAX_DEPTH).fold(Value::Null, |value, _| Value::Map(vec![(Value::Null, value)]));
     assert_eq!(deep.depth(), MAX_DEPTH);
-    let keywords = HashMap::from([("deep".to_owned(), value_to_pb(deep.clone()))]);
+    let keywords = vec![keyword_to_pb(("deep".to_owned(), deep.clone()))];
     let call = pb::CallRequest { keywords, ..Default::default() };
     let operation = pb::session_request::Operation::Call(call);
     let bytes =
@@ -62,6 +62,27 @@ fn deepest_maps_allowed_decode_inside_a_keyword_of_a_session_frame() {
         keywords_from_pb(call.keywords).expect("they are values"),
         [("deep".to_owned(), deep)]
     );
+}
+
+#[test]
+fn keywords_keep_the_order_in_which_a_client_has_encoded_them() {
+    let call = |names: &[&str]| {
+        // As any client encodes the entries of its map.
+        let entry = |name: &&str| {
+            let value = value_to_pb(1.into()).encode_to_vec();
+            let name = [&[0x0a, name.len() as u8], name.as_bytes()].concat();
+            [name, vec![0x12, value.len() as u8], value].concat()
+        };
+        let entries = names.iter().map(entry);
+        let bytes = entries.flat_map(|entry| [vec![0x22, entry.len() as u8], entry].concat());
+        let bytes: Vec<u8> = bytes.collect();
+        pb::CallRequest::decode(bytes.as_slice()).expect("it is a request")
+    };
+    let names = ["z", "b", "y", "a", "x", "c"];
+    let keywords = keywords_from_pb(call(&names).keywords).expect("they are values");
+    assert_eq!(keywords, names.map(|name| (name.to_owned(), Value::Int(1))));
+    let error = keywords_from_pb(call(&["a", "b", "a"]).keywords).expect_err("one is twice");
+    assert_eq!(error.detail(), "keyword argument `a` is given twice");
 }
 
 #[test]
@@ -81,7 +102,7 @@ fn deepest_value_of_any_kind_decodes() {
         ];
         for value in deepest {
             assert_eq!(value.depth(), MAX_DEPTH);
-            let keywords = HashMap::from([("deep".to_owned(), value_to_pb(value.clone()))]);
+            let keywords = vec![keyword_to_pb(("deep".to_owned(), value.clone()))];
             let call = pb::CallRequest { keywords, ..Default::default() };
             let operation = pb::session_request::Operation::Call(call);
             let bytes = pb::SessionRequest { id: 1, operation: Some(operation), detached: 0 }
