@@ -9,6 +9,9 @@ use crate::common::value::access::exact_float;
 use crate::common::value::de::compound::{MapReader, SeqReader, Variant};
 use crate::common::value::fault::Fault;
 use crate::common::value::list::Packing;
+use crate::common::value::private_names::{
+    RAW_VALUE, TOML, into_private_struct, is_of_toml, raw_value_entries,
+};
 use crate::common::value::special::{OURS, VALUE};
 use crate::common::value::time::into_std_struct;
 use crate::common::value::{BigInt, Bytes, Value};
@@ -166,7 +169,7 @@ impl<'de> Deserializer<'de> for FromValue {
         match self.0 {
             Value::Null => visitor.visit_unit(),
             Value::Bool(bool) => visitor.visit_bool(bool),
-            Value::Int(int) => visitor.visit_i64(int),
+            Value::Int(int) => visit_int(int, visitor),
             Value::BigInt(int) => visit_big_int(int, visitor),
             Value::Float(float) => visitor.visit_f64(float),
             Value::Text(text) => visitor.visit_string(text),
@@ -179,6 +182,9 @@ impl<'de> Deserializer<'de> for FromValue {
                 Some(number) => FromValue(number?).deserialize_any(visitor),
                 None => FromValue(Value::Array(array)).deserialize_seq(visitor),
             },
+            Value::Date(_) | Value::Time(_) | Value::DateTime(_) if is_of_toml::<V::Value>() => {
+                self.deserialize_struct(TOML, &[], visitor)
+            }
             _ => Err(self.expected("a value that formats such as JSON can hold")),
         }
     }
@@ -287,6 +293,7 @@ impl<'de> Deserializer<'de> for FromValue {
     ) -> Result<V::Value, Fault> {
         match name {
             VALUE => special::visit_value(self.0, visitor),
+            RAW_VALUE => visitor.visit_map(MapReader::new(raw_value_entries(&self.0)?)),
             _ if name.starts_with(OURS) => special::visit_special(name, self.0, visitor),
             _ => visitor.visit_newtype_struct(self),
         }
@@ -322,8 +329,11 @@ impl<'de> Deserializer<'de> for FromValue {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        match into_std_struct(&self.0, name, fields) {
-            Some(entries) => FromValue(Value::Map(entries?)).deserialize_map(visitor),
+        if let Some(entries) = into_std_struct(&self.0, name, fields) {
+            return FromValue(Value::Map(entries?)).deserialize_map(visitor);
+        }
+        match into_private_struct(&self.0, name) {
+            Some(entries) => FromValue(Value::Map(entries)).deserialize_map(visitor),
             None => self.deserialize_map(visitor),
         }
     }
@@ -355,7 +365,19 @@ impl<'de> Deserializer<'de> for FromValue {
     }
 }
 
+/// Offers an integer as `serde_json` does, because there are types that accept no others:
+/// those of serde's own `flatten` and `untagged` accept at most 64 bits.
+fn visit_int<'de, V: Visitor<'de>>(int: i64, visitor: V) -> Result<V::Value, Fault> {
+    match u64::try_from(int) {
+        Ok(int) => visitor.visit_u64(int),
+        Err(_) => visitor.visit_i64(int),
+    }
+}
+
 fn visit_big_int<'de, V: Visitor<'de>>(int: BigInt, visitor: V) -> Result<V::Value, Fault> {
+    if let Ok(int) = u64::try_from(int.clone()) {
+        return visitor.visit_u64(int);
+    }
     match i128::try_from(int).map_err(u128::try_from) {
         Ok(int) => visitor.visit_i128(int),
         Err(Ok(int)) => visitor.visit_u128(int),

@@ -7,6 +7,7 @@ use crate::common::value::de::FromValue;
 use crate::common::value::fault::Fault;
 use crate::common::value::kinds::from_name_and_plain;
 use crate::common::value::list::ListBuilder;
+use crate::common::value::private_names::is_private_name;
 use crate::common::value::ser::compound::{
     MapSerializer, SeqSerializer, StructName, list, tuple, variant,
 };
@@ -266,7 +267,11 @@ impl Serializer for ToValue {
     }
 
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<MapSerializer, Fault> {
-        self.entries(StructName::Struct(name))
+        match is_private_name(name) {
+            // It is not a level of the value that is made of it.
+            true => Ok(MapSerializer::new(self, StructName::Private)),
+            false => self.entries(StructName::Struct(name)),
+        }
     }
 
     fn serialize_struct_variant(

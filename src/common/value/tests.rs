@@ -12,6 +12,7 @@ use super::*;
 use crate::common::error::{Error, ErrorKind};
 
 mod any;
+mod others;
 
 pub(crate) use any::any_value;
 

@@ -10,6 +10,7 @@ use serde::de::{
     Visitor,
 };
 
+use crate::common::value::private_names::{RAW_VALUE, is_private_name};
 use crate::common::value::special::{BIG_INT, HANDLE, OURS, SET, SLICE, STREAM, VALUE};
 
 /// What a type is read from, as far as the caller's request depends on it.
@@ -211,7 +212,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
                 self.plain();
                 visitor.visit_i64(1)
             }
-            _ if name.starts_with(OURS) => {
+            _ if name.starts_with(OURS) || name == RAW_VALUE => {
                 self.plain();
                 Err(EndOfTrial)
             }
@@ -246,10 +247,14 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, EndOfTrial> {
+        if is_private_name(name) {
+            self.plain();
+            return Err(EndOfTrial);
+        }
         visitor.visit_map(ProbedFields { inside: self.inside()?, fields: fields.iter() })
     }
 

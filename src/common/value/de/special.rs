@@ -6,15 +6,18 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, Deserializer, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Visitor,
+};
 
 use crate::common::value::de::compound::Variant;
 use crate::common::value::de::{FromValue, wrong_kind};
 use crate::common::value::fault::Fault;
 use crate::common::value::handle::PlainHandle;
 use crate::common::value::kinds::{Ordinary, from_name_and_plain, name_and_plain};
+use crate::common::value::private_names::from_private_entries;
 use crate::common::value::special::{BIG_INT, FROZEN_SET, HANDLE, SET, VALUE};
-use crate::common::value::{Bytes, Handle, List, Value};
+use crate::common::value::{Bytes, Handle, List, MAX_DEPTH, Value};
 
 pub(super) fn visit_value<'de, V: Visitor<'de>>(
     value: Value,
@@ -125,7 +128,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        Ok(Value::Map(entries))
+        // `serde_json` with `arbitrary_precision` passes a number as a map.
+        match from_private_entries(entries, MAX_DEPTH) {
+            Ok(value) => value.map_err(A::Error::custom),
+            Err(entries) => Ok(Value::Map(entries)),
+        }
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(

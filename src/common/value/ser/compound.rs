@@ -10,6 +10,7 @@ use crate::common::error::Result;
 use crate::common::value::Value;
 use crate::common::value::fault::Fault;
 use crate::common::value::list::ListBuilder;
+use crate::common::value::private_names::from_private_entries;
 use crate::common::value::ser::ToValue;
 use crate::common::value::time::from_std_struct;
 
@@ -35,6 +36,8 @@ pub(super) struct MapSerializer {
 pub(super) enum StructName {
     Map,
     Struct(&'static str),
+    /// A value of another crate, by one of its private names.
+    Private,
     Variant(&'static str),
 }
 
@@ -111,13 +114,15 @@ impl MapSerializer {
         Ok(())
     }
 
-    fn finish(self) -> Value {
+    fn finish(self) -> Result<Value, Fault> {
         match self.name {
-            StructName::Map => Value::Map(self.entries),
+            StructName::Map => Ok(Value::Map(self.entries)),
             StructName::Struct(name) => {
-                from_std_struct(name, &self.entries).unwrap_or(Value::Map(self.entries))
+                Ok(from_std_struct(name, &self.entries).unwrap_or(Value::Map(self.entries)))
             }
-            StructName::Variant(name) => variant(name, Value::Map(self.entries)),
+            StructName::Private => from_private_entries(self.entries, self.inside.left)
+                .unwrap_or_else(|entries| Ok(Value::Map(entries))),
+            StructName::Variant(name) => Ok(variant(name, Value::Map(self.entries))),
         }
     }
 }
@@ -137,7 +142,7 @@ macro_rules! fields {
             }
 
             fn end(self) -> Result<Value, Fault> {
-                Ok(self.finish())
+                self.finish()
             }
         })*
     };
@@ -164,6 +169,6 @@ impl SerializeMap for MapSerializer {
     }
 
     fn end(self) -> Result<Value, Fault> {
-        Ok(self.finish())
+        self.finish()
     }
 }
