@@ -92,6 +92,11 @@ pub mod __private {
 
     use crate::common::error::Error;
 
+    /// Drops what has been converted to a value, unless it is too deep for that.
+    pub fn drop_written<T>(written: T) {
+        crate::common::value::drop_written(written);
+    }
+
     /// Asserts that an error type can be used with `#[oad(error)]`.
     pub fn assert_error<E: SentAsValue>() {}
 
@@ -145,7 +150,9 @@ macro_rules! __raise {
         let raise = $crate::__private::RaisedError(&error);
         let (message, causes) = (&&&&raise).describe();
         let value = (&&raise).value(&$arguments);
-        raise.to_error(message, causes, value)
+        let raised = raise.to_error(message, causes, value);
+        $crate::__private::drop_written(error);
+        raised
     }};
 }
 

@@ -126,6 +126,6 @@ fn body(path: &Path, method: &Method) -> TokenStream {
             })
         });
     }
-    let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(&#value));
+    let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(#value));
     invoke(path, &quote!(__oad_object), method, reply)
 }

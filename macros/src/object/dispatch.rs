@@ -89,7 +89,7 @@ fn answer(block: &Block, method: &Method) -> TokenStream {
         return stream::answer(&block.self_path, method, items);
     }
     let returned = at(method.returned.place);
-    let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(&#value));
+    let reply = |value| quote_spanned!(returned=> __oad_arguments.reply(#value));
     let body = invoke(&block.self_path, &quote!(self), method, reply);
     let called = at(method.ident().span());
     if method.is_async() {

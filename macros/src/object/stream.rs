@@ -45,10 +45,10 @@ pub(crate) fn answer(self_path: &Path, method: &Method, items: &Items) -> TokenS
 pub(crate) fn sent(method: &Method, items: &Items, value: &TokenStream) -> TokenStream {
     let place = at(method.returned.place);
     let reply = match items.is_fallible {
-        false => quote_spanned!(place=> __oad_arguments.reply(&__oad_item)),
+        false => quote_spanned!(place=> __oad_arguments.reply(__oad_item)),
         true => quote_spanned! {place=>
             match __oad_item {
-                ::core::result::Result::Ok(__oad_item) => __oad_arguments.reply(&__oad_item),
+                ::core::result::Result::Ok(__oad_item) => __oad_arguments.reply(__oad_item),
                 ::core::result::Result::Err(__oad_error) => {
                     ::core::result::Result::Err(__oad::__raise!(__oad_error, __oad_arguments))
                 }

@@ -95,8 +95,16 @@ impl Arguments {
     ///
     /// [`ErrorKind::WrongType`] if the value cannot be serialized, [`ErrorKind::TooDeep`]
     /// if it is nested too deeply.
-    pub fn reply<T: Serialize + ?Sized>(&self, returned: &T) -> Result<Value> {
+    pub fn reply<T: Serialize>(&self, returned: T) -> Result<Value> {
+        let value = self.converted(&returned);
+        value::drop_written(returned);
+        value
+    }
+
+    /// Does the same with what the caller drops by [`drop_written`](value::drop_written).
+    pub(super) fn converted<T: Serialize>(&self, returned: &T) -> Result<Value> {
         let _built = BuiltOnDrop(&*self.scope);
+        value::before_writing();
         let value = call_scope::within(&self.scope, || {
             value::to_value_within(returned, self.scope.depth_limit())
         })?;

@@ -111,7 +111,7 @@ impl<E: Serialize> Serialized for &RaisedError<'_, E> {
     fn value(&self, arguments: &Arguments) -> Option<Value> {
         // An error that fails to serialize still arrives with its message; failing here
         // would hide it.
-        arguments.reply(self.0).ok()
+        arguments.converted(self.0).ok()
     }
 }
 

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use crate::common::error::Result;
 use crate::common::value::access::exact_float;
 use crate::common::value::de::compound::{MapReader, SeqReader, Variant};
+use crate::common::value::deep::MAX_RECURSION;
 use crate::common::value::fault::Fault;
 use crate::common::value::list::Packing;
 use crate::common::value::private_names::{
@@ -29,8 +30,14 @@ pub(crate) use probe::{Wanted, wanted};
 /// # Errors
 ///
 /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType), with the path to the place, if
-/// the value is not of that type or would have to be changed.
+/// the value is not of that type or would have to be changed, and
+/// [`ErrorKind::TooDeep`](crate::ErrorKind::TooDeep) if it is nested deeper than 128
+/// levels.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
+    if value.is_deeper_than(MAX_RECURSION) {
+        Value::dismantle(vec![value]);
+        return Err(Fault::too_deep(MAX_RECURSION).into());
+    }
     Ok(T::deserialize(FromValue(value))?)
 }
 

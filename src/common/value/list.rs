@@ -18,6 +18,17 @@ struct ListParts {
     unpacked: Option<Box<dyn UnpackedItems>>,
 }
 
+/// Lists in lists are dropped by a loop, because they may be deeper than the stack.
+impl Drop for ListParts {
+    fn drop(&mut self) {
+        if let Packing::Values(values) = &mut self.packing
+            && values.iter().any(Value::is_container)
+        {
+            Value::dismantle(std::mem::take(values));
+        }
+    }
+}
+
 /// The packed items of a list that were asked for by reference.
 ///
 /// A trait, because clippy warns of keys of a `HashMap` whose type shows that it can
@@ -163,9 +174,14 @@ impl List {
 
     pub(crate) fn into_packing(self) -> Packing {
         match Arc::try_unwrap(self.0) {
-            Ok(parts) => parts.packing,
+            Ok(mut parts) => std::mem::take(&mut parts.packing),
             Err(shared) => shared.packing.clone(),
         }
+    }
+
+    /// The items, unless others share them.
+    pub(super) fn into_unshared(self) -> Option<Packing> {
+        Arc::into_inner(self.0).map(|mut parts| std::mem::take(&mut parts.packing))
     }
 
     pub(crate) fn from_octets(octets: bytes::Bytes) -> Self {
@@ -246,6 +262,12 @@ impl Hash for List {
 }
 
 // === impl Packing ===
+
+impl Default for Packing {
+    fn default() -> Self {
+        Packing::Values(Vec::new())
+    }
+}
 
 impl PartialEq for Packing {
     fn eq(&self, other: &Self) -> bool {

@@ -8,6 +8,8 @@ mod convert;
 mod de;
 mod debug;
 mod decimal;
+mod deep;
+mod equality;
 mod fault;
 mod foreign;
 mod handle;
@@ -32,6 +34,7 @@ pub use access::ValueIndex;
 pub use array::{Array, ArraySource};
 pub use complex::Complex;
 pub use decimal::Decimal;
+pub(crate) use deep::{before_writing, drop_written};
 pub use foreign::{AsValue, as_value};
 pub use handle::Handle;
 pub(crate) use handle::{HandleLease, ObjectKind, leasing};
@@ -52,8 +55,6 @@ pub use ser::to_value;
 pub(crate) use ser::to_value_within;
 pub(crate) use stream::StreamNumber;
 
-use std::hash::{Hash, Hasher};
-
 use uuid::Uuid;
 
 use crate::common::error::Result;
@@ -71,7 +72,11 @@ pub(crate) const MAX_DEPTH: usize = 32;
 /// Equality is exact: floats are equal if all bits are, so `NaN` equals itself and `0.0`
 /// is not `-0.0`. `Debug` shows the kind and the contents, up to a bound in length and
 /// depth.
-#[derive(Clone)]
+///
+/// A value may be nested deeper than the stack: nothing goes down to the bottom of it by
+/// recursion, except its own drop outside a [`List`] and a [`Set`]. Rust drops a chain
+/// of tuples, maps and options by recursion, so put one of 10,000 levels or more into a
+/// list.
 #[non_exhaustive]
 pub enum Value {
     /// The absence of a value: Python's `None`.
@@ -165,9 +170,9 @@ impl Value {
     /// [`ErrorKind::TooDeep`](crate::ErrorKind::TooDeep) if it is nested deeper than
     /// `limit` levels.
     pub(crate) fn check_depth(&self, limit: usize) -> Result<()> {
-        match self.depth() {
-            depth if depth <= limit => Ok(()),
-            _ => Err(fault::Fault::too_deep(limit).into()),
+        match self.is_deeper_than(limit) {
+            false => Ok(()),
+            true => Err(fault::Fault::too_deep(limit).into()),
         }
     }
 
@@ -175,102 +180,101 @@ impl Value {
     /// numbers.
     #[must_use]
     pub fn depth(&self) -> usize {
-        // A loop and not recursion, because a value may be deeper than the stack.
+        self.depth_up_to(usize::MAX)
+    }
+
+    pub(crate) fn is_deeper_than(&self, limit: usize) -> bool {
+        self.depth_up_to(limit) > limit
+    }
+
+    /// Returns the same, or some depth beyond the limit as soon as that is certain.
+    fn depth_up_to(&self, limit: usize) -> usize {
+        // A loop and not recursion, because a value may be deeper than the stack. What
+        // adds no level of its own is not looked at again.
         let mut deepest = 0;
         let mut ahead = vec![(self, 0)];
         while let Some((value, depth)) = ahead.pop() {
             let inner = depth + 1;
+            let levels = |value: &&Value| {
+                matches!(value, Value::List(_) | Value::Range(_)) || value.is_container()
+            };
+            let parts = |value| (value, inner);
             match value {
-                Value::Tuple(items) => ahead.extend(items.iter().map(|item| (item, inner))),
-                Value::List(list) => ahead.extend(list.nested().iter().map(|item| (item, inner))),
+                Value::Tuple(items) => ahead.extend(items.iter().filter(levels).map(parts)),
+                Value::List(list) => {
+                    ahead.extend(list.nested().iter().filter(levels).map(parts));
+                }
                 Value::Map(entries) => {
-                    ahead.extend(
-                        entries.iter().flat_map(|(key, value)| [(key, inner), (value, inner)]),
-                    );
+                    let both = entries.iter().flat_map(|(key, value)| [key, value]);
+                    ahead.extend(both.filter(levels).map(parts));
                 }
                 Value::Some(value) => ahead.push((value, inner)),
                 Value::Set(set) | Value::FrozenSet(set) => {
-                    ahead.extend(set.items().iter().map(|item| (item, inner)))
+                    ahead.extend(set.items().iter().filter(levels).map(parts));
                 }
-                Value::Slice(slice) => ahead.extend(slice.parts().map(|part| (part, inner))),
-                Value::Range(range) => ahead.extend(range.parts().map(|part| (part, inner))),
-                _ => {
-                    deepest = deepest.max(depth);
-                    continue;
+                Value::Slice(slice) => {
+                    ahead.extend(slice.parts().into_iter().filter(levels).map(parts));
                 }
+                Value::Range(_) => {}
+                _ => continue,
             }
             deepest = deepest.max(inner);
+            if deepest > limit {
+                break;
+            }
         }
         deepest
     }
 }
 
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Value::Null, Value::Null) => true,
-            (Value::Bool(a), Value::Bool(b)) => a == b,
-            (Value::Int(a), Value::Int(b)) => a == b,
-            (Value::BigInt(a), Value::BigInt(b)) => a == b,
-            (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
-            (Value::Text(a), Value::Text(b)) => a == b,
-            (Value::Bytes(a), Value::Bytes(b)) => a == b,
-            (Value::List(a), Value::List(b)) => a == b,
-            (Value::Tuple(a), Value::Tuple(b)) => a == b,
-            (Value::Map(a), Value::Map(b)) => a == b,
-            (Value::Some(a), Value::Some(b)) => a == b,
-            (Value::Handle(a), Value::Handle(b)) => a == b,
-            (Value::Stream(a), Value::Stream(b)) => a == b,
-            (Value::Complex(a), Value::Complex(b)) => a == b,
-            (Value::Set(a), Value::Set(b)) => a == b,
-            (Value::FrozenSet(a), Value::FrozenSet(b)) => a == b,
-            (Value::RawText(a), Value::RawText(b)) => a == b,
-            (Value::Slice(a), Value::Slice(b)) => a == b,
-            (Value::Range(a), Value::Range(b)) => a == b,
-            (Value::Date(a), Value::Date(b)) => a == b,
-            (Value::Time(a), Value::Time(b)) => a == b,
-            (Value::DateTime(a), Value::DateTime(b)) => a == b,
-            (Value::TimeDelta(a), Value::TimeDelta(b)) => a == b,
-            (Value::Decimal(a), Value::Decimal(b)) => a == b,
-            (Value::Uuid(a), Value::Uuid(b)) => a == b,
-            (Value::Array(a), Value::Array(b)) => a == b,
-            _ => false,
+impl Value {
+    /// Copies it, which is `level` levels deep in what is copied.
+    fn copy_at(&self, level: usize) -> Self {
+        if level == MAX_DEPTH && self.is_container() {
+            return deep::copy(self);
+        }
+        let all = |items: &[Value]| items.iter().map(|item| item.copy_at(level + 1)).collect();
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(bool) => Value::Bool(*bool),
+            Value::Int(int) => Value::Int(*int),
+            Value::BigInt(int) => Value::BigInt(int.clone()),
+            Value::Float(float) => Value::Float(*float),
+            Value::Text(text) => Value::Text(text.clone()),
+            Value::Bytes(bytes) => Value::Bytes(bytes.clone()),
+            Value::List(list) => Value::List(list.clone()),
+            Value::Tuple(items) => Value::Tuple(all(items)),
+            Value::Map(entries) => {
+                let entry = |(key, value): &(Value, Value)| {
+                    (key.copy_at(level + 1), value.copy_at(level + 1))
+                };
+                Value::Map(entries.iter().map(entry).collect())
+            }
+            Value::Some(value) => Value::Some(Box::new(value.copy_at(level + 1))),
+            Value::Handle(handle) => Value::Handle(handle.clone()),
+            Value::Stream(number) => Value::Stream(*number),
+            Value::Complex(complex) => Value::Complex(*complex),
+            Value::Set(set) => Value::Set(Set::from(all(set.items()))),
+            Value::FrozenSet(set) => Value::FrozenSet(Set::from(all(set.items()))),
+            Value::RawText(text) => Value::RawText(text.clone()),
+            Value::Slice(slice) => {
+                Value::Slice(Box::new(slice.parts().map(|part| part.copy_at(level + 1)).into()))
+            }
+            Value::Range(range) => Value::Range(range.clone()),
+            Value::Date(date) => Value::Date(*date),
+            Value::Time(time) => Value::Time(time.clone()),
+            Value::DateTime(moment) => Value::DateTime(moment.clone()),
+            Value::TimeDelta(delta) => Value::TimeDelta(*delta),
+            Value::Decimal(decimal) => Value::Decimal(decimal.clone()),
+            Value::Uuid(uuid) => Value::Uuid(*uuid),
+            Value::Array(array) => Value::Array(array.clone()),
         }
     }
 }
 
-impl Eq for Value {}
-
-impl Hash for Value {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
-        match self {
-            Value::Null => {}
-            Value::Bool(bool) => bool.hash(state),
-            Value::Int(int) => int.hash(state),
-            Value::BigInt(int) => int.hash(state),
-            Value::Float(float) => float.to_bits().hash(state),
-            Value::Text(text) => text.hash(state),
-            Value::Bytes(bytes) => bytes.hash(state),
-            Value::List(list) => list.hash(state),
-            Value::Tuple(items) => items.hash(state),
-            Value::Map(entries) => entries.hash(state),
-            Value::Some(value) => value.hash(state),
-            Value::Handle(handle) => handle.hash(state),
-            Value::Stream(number) => number.hash(state),
-            Value::Complex(complex) => complex.hash(state),
-            Value::Set(set) | Value::FrozenSet(set) => set.hash(state),
-            Value::RawText(text) => text.hash(state),
-            Value::Slice(slice) => slice.hash(state),
-            Value::Range(range) => range.hash(state),
-            Value::Date(date) => date.hash(state),
-            Value::Time(time) => time.hash(state),
-            Value::DateTime(moment) => moment.hash(state),
-            Value::TimeDelta(delta) => delta.hash(state),
-            Value::Decimal(decimal) => decimal.hash(state),
-            Value::Uuid(uuid) => uuid.hash(state),
-            Value::Array(array) => array.hash(state),
-        }
+impl Clone for Value {
+    fn clone(&self) -> Self {
+        self.copy_at(0)
     }
 }
 

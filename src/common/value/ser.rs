@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::common::error::Result;
 use crate::common::value::de::FromValue;
+use crate::common::value::deep::write_container;
 use crate::common::value::fault::Fault;
 use crate::common::value::kinds::from_name_and_plain;
 use crate::common::value::list::ListBuilder;
@@ -314,6 +315,15 @@ fn regrouped(list: Value, group: fn(Vec<Value>) -> Value) -> Value {
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.is_container() {
+            true => write_container(self, serializer, |serializer| self.write(serializer)),
+            false => self.write(serializer),
+        }
+    }
+}
+
+impl Value {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(bool) => serializer.serialize_bool(*bool),
@@ -322,7 +332,7 @@ impl Serialize for Value {
             Value::Float(float) => serializer.serialize_f64(*float),
             Value::Text(text) => serializer.serialize_str(text),
             Value::Bytes(bytes) => bytes.serialize(serializer),
-            Value::List(list) => serializer.collect_seq(list.iter()),
+            Value::List(list) => serializer.collect_seq(list.cows()),
             Value::Tuple(items) => serializer.serialize_newtype_struct(TUPLE, items),
             Value::Map(entries) => {
                 serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))

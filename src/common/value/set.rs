@@ -32,8 +32,8 @@ impl Set {
 
     /// Returns the same items without a copy.
     #[must_use]
-    pub fn into_items(self) -> Vec<Value> {
-        self.0
+    pub fn into_items(mut self) -> Vec<Value> {
+        std::mem::take(&mut self.0)
     }
 
     /// Returns the number of items.
@@ -79,6 +79,15 @@ impl<T: Into<Value>, S: BuildHasher> From<HashSet<T, S>> for Set {
 impl<T: Into<Value>> From<BTreeSet<T>> for Set {
     fn from(items: BTreeSet<T>) -> Self {
         items.into_iter().map(Into::into).collect()
+    }
+}
+
+/// Sets in sets are dropped by a loop, because they may be deeper than the stack.
+impl Drop for Set {
+    fn drop(&mut self) {
+        if self.0.iter().any(Value::is_container) {
+            Value::dismantle(std::mem::take(&mut self.0));
+        }
     }
 }
 
