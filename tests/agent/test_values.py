@@ -179,6 +179,40 @@ class Z(datetime.tzinfo):
         got = self.evaluate('(..., "handle", 1)')
         self.assertEqual((kind(got[0]), got[1:]), ('handle', ('handle', 1)))
 
+    def test_keys_that_become_equal_are_refused(self):
+        def instant(hour, zone):
+            return (Ellipsis, 'datetime', 2024, 1, 1, hour, 0, 0, 0, 0, (zone * 3600000000, None))
+
+        module = self.run_text('import fractions\nhalf = fractions.Fraction(1, 2)')
+        half = self.daemon.get(module, 'half', 'handle')
+        decimal = (Ellipsis, 'decimal', '1')
+        for one, other in [
+            (decimal, (Ellipsis, 'decimal', '1.0')),
+            (decimal, 1),
+            (decimal, True),
+            ((Ellipsis, 'decimal', '0.5'), 0.5),
+            (half, 0.5),
+            (half, (Ellipsis, 'decimal', '0.50')),
+            (instant(0, 0), instant(1, 1)),
+            ((decimal, 2), (1, 2)),
+            (frozenset([decimal]), frozenset([1])),
+            (
+                (Ellipsis, 'time', 1, 0, 0, 0, 0, (0, None)),
+                (Ellipsis, 'time', 2, 0, 0, 0, 0, (3600000000, None)),
+            ),
+            ((Ellipsis, 'timedelta', 0, 3600, 0), (Ellipsis, 'timedelta', 0, 3599, 1000000)),
+            ((Ellipsis, 'range', 0, 2, 2), (Ellipsis, 'range', 0, 1, 1)),
+        ]:
+            with self.subTest(one=one, other=other):
+                for keys in ({one: 1, other: 2}, {one, other}, frozenset([one, other])):
+                    message = self.fails('not_a_value', self.echo, keys)
+                    self.assertIn('equal in Python', message)
+                    self.fails('not_a_value', self.echo, [(keys,)])
+                # Side by side in a list they are as good as any.
+                self.echo([one, other])
+        nan = (Ellipsis, 'decimal', 'NaN')
+        self.assertEqual(len(self.echo({nan: 1, (nan,): 2})), 2)
+
     def test_malformed_markers_are_bad_arguments(self):
         for marker in [
             (Ellipsis,),

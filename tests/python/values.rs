@@ -117,3 +117,46 @@ async fn arguments_of_the_allowed_depth_travel() {
         script.call("echo", (&deep,)).keyword("y", &deep).await.expect("it is not too deep");
     assert_eq!(back, deep);
 }
+
+#[tokio::test]
+async fn keys_that_are_equal_in_python_never_collapse() {
+    let script = script(
+        "import fractions\nhalf = fractions.Fraction(1, 2)\ndef count(x, **k): return len(x)\n",
+    )
+    .await;
+    let half: Proxy = script.getattr("half").await.expect("it answers");
+    let half = oad::value::to_value(&half).expect("it is a handle");
+    let decimal = |text: &str| Value::Decimal(text.parse().expect("it is one"));
+    let moment = |text: &str| Value::DateTime(text.parse().expect("it is one"));
+    let large: oad::value::BigInt =
+        "10000000000000000303786028427003666890752".parse().expect("it is one");
+    for [one, other] in [
+        [decimal("1"), decimal("1.0")],
+        [decimal("1"), 1.into()],
+        [decimal("1"), 1.0.into()],
+        [decimal("0"), false.into()],
+        [true.into(), 1.into()],
+        [1e40.into(), large.into()],
+        [half.clone(), 0.5.into()],
+        [half, decimal("0.5")],
+        [moment("2024-01-01T00:00:00+00:00"), moment("2024-01-01T01:00:00+01:00")],
+        [(1, decimal("2")).into(), (1, 2).into()],
+    ] {
+        let both = vec![one.clone(), other.clone()];
+        let map = Value::Map(both.iter().map(|key| (key.clone(), Value::Null)).collect());
+        let sets = [Value::Set(both.clone().into()), Value::FrozenSet(both.clone().into())];
+        for keys in [map].into_iter().chain(sets) {
+            for call in [
+                script.call::<u8>("count", (&keys,)),
+                script.call::<u8>("count", ((),)).keyword("k", vec![&keys]),
+            ] {
+                let error = call.await.expect_err("one would be lost");
+                assert_eq!(error.kind(), ErrorKind::WrongType, "{keys:?}: {error}");
+                assert!(error.to_string().contains("equal in Python"), "{error}");
+            }
+        }
+        assert_eq!(script.call::<u8>("count", (both,)).await.expect("it answers"), 2);
+    }
+    let nans = Value::Map(vec![(f64::NAN.into(), 1.into()), (decimal("NaN"), 2.into())]);
+    assert_eq!(script.call::<u8>("count", (nans,)).await.expect("it answers"), 2);
+}

@@ -5,6 +5,15 @@ from agent.inspection import SCALARS, scalar_kinds
 from agent.standard_values import DECODE, MARKER
 
 
+def all_of(x, made):
+    """The dict or set that was made, unless keys became one because they are equal."""
+    # Two decimal numbers, two times of one instant, or an object and a value may be equal.
+    if len(made) != len(x):
+        message = 'two keys of a map or items of a set are equal in Python'
+        raise Failure('not_a_value', message)
+    return made
+
+
 class Decoding:
     """Decodes arguments; handles among them become the objects themselves."""
 
@@ -27,12 +36,14 @@ class Decoding:
             if scalar_kinds(x) is not None and scalar_kinds(x.values()) is not None:
                 return x
             pairs = x.items()
-            return {self.decode(key, level + 1): self.decode(y, level + 1) for key, y in pairs}
+            made = {self.decode(key, level + 1): self.decode(y, level + 1) for key, y in pairs}
+            return all_of(x, made)
         if kind not in (list, tuple, set, frozenset):
             raise Failure('bad_arguments', '`{}` is not a kind of argument'.format(kind.__name__))
         if scalar_kinds(x) is not None:
             return x
-        return kind([self.decode(item, level + 1) for item in x])
+        made = kind([self.decode(item, level + 1) for item in x])
+        return made if kind is list or kind is tuple else all_of(x, made)
 
     def marked(self, x, level):
         name, parts = x[1], x[2:]

@@ -334,6 +334,9 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
 ///
 /// [`ErrorKind::WrongType`] if Python could not have them as keys of a dict or items of a
 /// set, or not all of them.
+///
+/// Only what `marshal` itself would make one key of is found here. Others that are equal
+/// in Python, such as a decimal number and an integer, are found by the agent.
 fn check_keys<'a>(keys: impl ExactSizeIterator<Item = &'a Value>) -> Result<()> {
     let mut seen = HashSet::with_capacity(keys.len());
     for key in keys {
@@ -378,12 +381,24 @@ fn as_compared(key: &Value) -> Result<Cow<'_, Value>> {
     }))
 }
 
+/// The integer that equals the float, if there is one.
 fn float_as_compared(float: f64) -> Value {
     const LIMIT: f64 = (1u128 << 126) as f64;
-    if float.trunc() == float && float.abs() <= LIMIT {
+    if !float.is_finite() || float.trunc() != float {
+        return Value::Float(float);
+    }
+    if float.abs() <= LIMIT {
         return Value::from(float as i128);
     }
-    Value::Float(float)
+    // A float so large is its 53 digits, and zeros behind them.
+    let exponent = (float.to_bits() >> 52 & 0x7ff) as usize - 1075;
+    let digits = u128::from(float.to_bits() & ((1 << 52) - 1) | 1 << 52) << (exponent % 8);
+    let mut bytes = vec![0; exponent / 8];
+    bytes.extend(digits.to_le_bytes());
+    if float < 0.0 {
+        negate(&mut bytes);
+    }
+    Value::integer_from_le_bytes(&bytes)
 }
 
 fn wrong_type(what: impl Into<String>) -> Error {
