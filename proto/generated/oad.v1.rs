@@ -336,6 +336,8 @@ pub enum ArraySource {
     Array = 1,
     /// A numpy array, or a numpy scalar if the shape is empty.
     Numpy = 2,
+    /// An `array.array` of C's `long`: of the typecode `l` or `L`.
+    ArrayLong = 3,
 }
 impl ArraySource {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -347,6 +349,7 @@ impl ArraySource {
             Self::Unspecified => "ARRAY_SOURCE_UNSPECIFIED",
             Self::Array => "ARRAY_SOURCE_ARRAY",
             Self::Numpy => "ARRAY_SOURCE_NUMPY",
+            Self::ArrayLong => "ARRAY_SOURCE_ARRAY_LONG",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -355,6 +358,7 @@ impl ArraySource {
             "ARRAY_SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
             "ARRAY_SOURCE_ARRAY" => Some(Self::Array),
             "ARRAY_SOURCE_NUMPY" => Some(Self::Numpy),
+            "ARRAY_SOURCE_ARRAY_LONG" => Some(Self::ArrayLong),
             _ => None,
         }
     }

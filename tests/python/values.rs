@@ -160,3 +160,72 @@ async fn keys_that_are_equal_in_python_never_collapse() {
     let nans = Value::Map(vec![(f64::NAN.into(), 1.into()), (decimal("NaN"), 2.into())]);
     assert_eq!(script.call::<u8>("count", (nans,)).await.expect("it answers"), 2);
 }
+
+#[tokio::test]
+async fn arrays_come_back_with_their_typecode_and_every_bit() {
+    let source = r#"
+        import array, struct
+        made = {code: array.array(code, [1, 2]) for code in 'bBhHiIlLqQfd'}
+        def typecode(x): return x.typecode
+        def echo(x): return x
+        def bits(x): return struct.pack('<d', x)
+    "#;
+    let script = script(source).await;
+    let arrays: Vec<(String, Value)> =
+        script.call("made.items", ()).by_value().await.expect("it answers");
+    assert_eq!(arrays.len(), 12);
+    for (code, array) in arrays {
+        let back: String = script.call("typecode", (&array,)).await.expect("it answers");
+        assert_eq!(back, code);
+        let back: Value = script.call("echo", (&array,)).await.expect("it answers");
+        assert_eq!(back, array);
+        let numbers: Vec<f64> = script.call("echo", (&array,)).await.expect("it answers");
+        assert_eq!(numbers, [1.0, 2.0]);
+    }
+    let signalling = f32::from_bits(0x7f80_0001);
+    let back: f32 = script.call("echo", (signalling,)).await.expect("it answers");
+    assert_eq!(back.to_bits(), signalling.to_bits());
+    let bits: oad::value::Bytes = script.call("bits", (signalling,)).await.expect("it answers");
+    assert_eq!(bits.as_ref(), 0x7ff0_0000_2000_0000_u64.to_le_bytes());
+}
+
+#[tokio::test]
+async fn result_by_value_is_what_its_class_is_derived_from() {
+    let source = r#"
+        import collections.abc, datetime, decimal
+        class Money(decimal.Decimal): pass
+        class Zone(datetime.tzinfo):
+            def __init__(self, hours): self.hours = hours
+            def utcoffset(self, when):
+                return when and datetime.timedelta(hours=self.hours)
+        class Fixed(Zone):
+            def utcoffset(self, when): return datetime.timedelta(hours=self.hours)
+        class Config(collections.abc.Mapping):
+            def __init__(self, **entries): self.entries = entries
+            def __getitem__(self, key): return self.entries[key]
+            def __iter__(self): return iter(self.entries)
+            def __len__(self): return len(self.entries)
+        class Column:
+            def tolist(self): return [1.5, None, 2.5]
+        def rows(): return [Config(price=Money('1.50'), at=moment(Fixed(2)))]
+        def moment(zone): return datetime.datetime(2024, 1, 2, tzinfo=zone)
+        def varying(): return [moment(Zone(1))]
+        def column(): return Column()
+    "#;
+    let script = script(source).await;
+    #[derive(serde::Deserialize)]
+    struct Row {
+        price: oad::value::Decimal,
+        at: oad::value::DateTime,
+    }
+    let rows: Vec<Row> = script.call("rows", ()).by_value().await.expect("it answers");
+    assert_eq!(rows[0].price.as_str(), "1.50");
+    assert_eq!(rows[0].at.to_string(), "2024-01-02T00:00:00+02:00");
+    let column: Vec<Option<f64>> = script.call("column", ()).await.expect("it answers");
+    assert_eq!(column, [Some(1.5), None, Some(2.5)]);
+    let refused = script.call::<Value>("varying", ()).by_value().await.expect_err("it has rules");
+    assert_eq!(refused.kind(), ErrorKind::WrongType);
+    let text = refused.to_string();
+    assert!(text.contains("`datetime.datetime` at `[0]`"), "{text}");
+    assert!(text.contains("its time zone is a `") && text.contains("Zone`"), "{text}");
+}

@@ -41,6 +41,9 @@ struct ArrayParts {
 pub enum ArraySource {
     /// The standard library's `array.array`, which has one dimension.
     Array,
+    /// An `array.array` of the typecode `l` or `L`: C's `long`, for which there is another
+    /// typecode of the same size.
+    ArrayLong,
     /// An array of numpy, or, if the shape is empty, a number of numpy.
     Numpy,
 }
@@ -211,7 +214,12 @@ impl Array {
                 bytes.len()
             )));
         }
-        if *source == ArraySource::Array && (shape.len() != 1 || !dtype.is_of_array()) {
+        let is_held = match source {
+            ArraySource::Array => shape.len() == 1 && dtype.is_of_array(),
+            ArraySource::ArrayLong => shape.len() == 1 && dtype.is_of_long(),
+            ArraySource::Numpy => true,
+        };
+        if !is_held {
             return Err(wrong_type(format!(
                 "`array.array` cannot hold `{dtype}` in {} dimensions",
                 shape.len()
@@ -310,6 +318,7 @@ impl Array {
         let ArrayParts { source, dtype, shape, bytes } = &*self.0;
         let source = match source {
             ArraySource::Array => "array",
+            ArraySource::ArrayLong => "array_long",
             ArraySource::Numpy => "numpy",
         };
         plain_struct([

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 
 use uuid::Uuid;
 
+use crate::common::value::number::widened_f32;
 use crate::common::value::{
     Array, BigInt, Bytes, Complex, Date, DateTime, Decimal, Handle, List, Range, RawText, Set,
     Slice, Time, TimeDelta, Value,
@@ -22,10 +23,17 @@ macro_rules! from {
 
 from! {
     bool => Bool, i8 => Int, i16 => Int, i32 => Int, i64 => Int, u8 => Int, u16 => Int, u32 => Int,
-    f32 => Float, f64 => Float, &str => Text, String => Text, char => Text, Bytes => Bytes,
+    f64 => Float, &str => Text, String => Text, char => Text, Bytes => Bytes,
     List => List, Handle => Handle, Complex => Complex, Set => Set, RawText => RawText,
     Slice => Slice, Range => Range, Date => Date, Time => Time, DateTime => DateTime,
     TimeDelta => TimeDelta, Decimal => Decimal, Uuid => Uuid, Array => Array,
+}
+
+/// With every bit, also those of a signalling `NaN`.
+impl From<f32> for Value {
+    fn from(float: f32) -> Self {
+        Value::Float(widened_f32(float))
+    }
 }
 
 macro_rules! from_integer {

@@ -10,6 +10,7 @@ use crate::common::value::de::compound::{MapReader, SeqReader, Variant};
 use crate::common::value::deep::MAX_RECURSION;
 use crate::common::value::fault::Fault;
 use crate::common::value::list::Packing;
+use crate::common::value::number::narrowed_f32;
 use crate::common::value::private_names::{
     RAW_VALUE, TOML, into_private_struct, is_of_toml, raw_value_entries,
 };
@@ -212,12 +213,10 @@ impl<'de> Deserializer<'de> for FromValue {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let wide = self.float()?;
-        let narrow = wide as f32;
-        if f64::from(narrow).to_bits() != wide.to_bits() {
-            return Err(Fault::wrong_type("expected a 32-bit float, found one that needs 64 bits"));
+        match narrowed_f32(self.float()?) {
+            Some(narrow) => visitor.visit_f32(narrow),
+            None => Err(Fault::wrong_type("expected a 32-bit float, found one that needs 64 bits")),
         }
-        visitor.visit_f32(narrow)
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

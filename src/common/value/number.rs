@@ -152,6 +152,12 @@ impl Dtype {
         }
     }
 
+    /// Whether C's `long` may be such a number.
+    pub(super) fn is_of_long(self) -> bool {
+        let is_integer = matches!(self.sort, NumberKind::Signed | NumberKind::Unsigned);
+        is_integer && (self.size == 4 || self.size == 8)
+    }
+
     /// Reads the number that these bytes are, exactly.
     ///
     /// # Errors
@@ -196,9 +202,27 @@ impl Dtype {
     }
 }
 
+/// Widens a 32-bit float, exactly.
+pub(super) fn widened_f32(float: f32) -> f64 {
+    if float.is_nan() { widened(float.to_bits(), 8, 23) } else { f64::from(float) }
+}
+
+/// Narrows a float to 32 bits, if that is exact.
+pub(super) fn narrowed_f32(wide: f64) -> Option<f32> {
+    let bits = wide.to_bits();
+    let narrow = match wide.is_nan() {
+        // The sign, the exponent and the first bits of the payload.
+        true => f32::from_bits(
+            (bits >> 32) as u32 & 1 << 31 | 0xff << 23 | (bits >> 29) as u32 & 0x7f_ffff,
+        ),
+        false => wide as f32,
+    };
+    (widened_f32(narrow).to_bits() == bits).then_some(narrow)
+}
+
 /// Widens a float of fewer bits, exactly: the processor's own conversion would change a
 /// signalling `NaN`.
-fn widened(bits: u32, exponent_bits: u32, mantissa_bits: u32) -> f64 {
+pub(super) fn widened(bits: u32, exponent_bits: u32, mantissa_bits: u32) -> f64 {
     let mantissa = bits & ((1 << mantissa_bits) - 1);
     let exponent = (bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
     let sign = u64::from(bits >> (mantissa_bits + exponent_bits)) << 63;

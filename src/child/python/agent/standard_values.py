@@ -65,14 +65,20 @@ def uuid_marker(x):
     return (MARKER, 'uuid', data) if type(data) is bytes and len(data) == 16 else None
 
 
+TYPECODES = {code: 'i' for code in 'bhilq'}
+TYPECODES.update({code: 'u' for code in 'BHILQ'}, f='f', d='f')
+
+
 def array_marker(x):
-    if x.typecode in 'uw':
+    kind = TYPECODES.get(x.typecode)
+    if kind is None:
         return None
-    kind = 'f' if x.typecode in 'fd' else 'i' if x.typecode.islower() else 'u'
     order = '|' if x.itemsize == 1 else '<' if sys.byteorder == 'little' else '>'
     data = x.tobytes()
     shape = (len(data) // x.itemsize,)
-    return (MARKER, 'array', 'array', order + kind + str(x.itemsize), shape, data)
+    # There is another typecode for integers of the size of a `long`.
+    source = 'array_long' if x.typecode in 'lL' else 'array'
+    return (MARKER, 'array', source, order + kind + str(x.itemsize), shape, data)
 
 
 def numpy_marker(x):
@@ -80,7 +86,8 @@ def numpy_marker(x):
     array, generic = loaded('numpy', 'ndarray'), loaded('numpy', 'generic')
     if array is None or generic is None:
         return None
-    if type(x) is array:
+    # An array without dimensions would come back as a number.
+    if type(x) is array and x.shape:
         dtype, shape = x.dtype, tuple(map(int, x.shape))
     elif is_a(type(x), generic):
         dtype, shape = generic.dtype.__get__(x), ()
@@ -88,13 +95,16 @@ def numpy_marker(x):
             return None
     else:
         return None
-    if dtype.kind not in 'biufc':
+    # A type that only shares its size with the usual one would come back as that one.
+    if dtype.kind not in 'biufc' or loaded('numpy', 'dtype')(dtype.str).char != dtype.char:
         return None
-    if x.nbytes >= PART_SIZE and x.flags.c_contiguous:
+    if x.nbytes >= PART_SIZE and x.flags.c_contiguous and dtype.kind != 'b':
         # Sent from where it lies.
         data = memoryview(x.reshape(-1).view('u1'))
     else:
         data = x.tobytes()
+    if dtype.kind == 'b' and data.translate(None, b'\0\1'):
+        return None
     return (MARKER, 'array', 'numpy', dtype.str, shape, data)
 
 
@@ -175,7 +185,10 @@ def array_from(source, dtype, shape, data):
     if dtype[0] != '|' and dtype[0] != ('<' if sys.byteorder == 'little' else '>'):
         message = 'an `array.array` cannot hold {}, which has the other byte order'
         raise Failure('bad_arguments', message.format(dtype))
-    for code in {'i': 'bhiql', 'u': 'BHIQL', 'f': 'fd'}.get(dtype[1], ''):
+    codes = {'i': 'bhiq', 'u': 'BHIQ', 'f': 'fd'}
+    if source == 'array_long':
+        codes = {'i': 'l', 'u': 'L'}
+    for code in codes.get(dtype[1], ''):
         made = made_by('array', 'array')(code)
         if str(made.itemsize) == dtype[2:]:
             made.frombytes(data)

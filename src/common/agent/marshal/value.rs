@@ -153,6 +153,7 @@ fn exact_text(item: Item) -> Result<String> {
 fn array([source, dtype, shape, bytes]: [Item; 4]) -> Result<Array> {
     let source = match source.into_text()?.as_str() {
         "array" => ArraySource::Array,
+        "array_long" => ArraySource::ArrayLong,
         "numpy" => ArraySource::Numpy,
         other => return Err(malformed(format!("{other:?} is not a kind of array"))),
     };

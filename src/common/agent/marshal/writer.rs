@@ -207,6 +207,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
         self.marker("array", 4)?;
         self.text(match array.source() {
             ArraySource::Array => "array",
+            ArraySource::ArrayLong => "array_long",
             ArraySource::Numpy => "numpy",
         })?;
         self.text(&array.dtype())?;

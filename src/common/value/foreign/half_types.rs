@@ -7,11 +7,17 @@ use half::f16;
 
 use crate::common::error::Result;
 use crate::common::value::fault::wrong_type;
+use crate::common::value::number::widened;
 use crate::common::value::{AsValue, Value};
+
+/// The same float with more bits, exactly.
+fn wide(float: f16) -> f64 {
+    widened(float.to_bits().into(), 5, 10)
+}
 
 impl From<f16> for Value {
     fn from(float: f16) -> Self {
-        Value::Float(float.to_f64())
+        Value::Float(wide(float))
     }
 }
 
@@ -19,15 +25,22 @@ impl AsValue for f16 {
     type Kind = f64;
 
     fn to_kind(&self) -> Result<f64> {
-        Ok(self.to_f64())
+        Ok(wide(*self))
     }
 
-    fn from_kind(wide: f64) -> Result<Self> {
-        let float = f16::from_f64(wide);
-        match float.to_f64().to_bits() == wide.to_bits() {
-            true => Ok(float),
+    fn from_kind(float: f64) -> Result<Self> {
+        let bits = float.to_bits();
+        let narrow = match float.is_nan() {
+            // The sign, the exponent and the first bits of the payload.
+            true => f16::from_bits(
+                (bits >> 48) as u16 & 1 << 15 | 0x1f << 10 | (bits >> 42) as u16 & 0x3ff,
+            ),
+            false => f16::from_f64(float),
+        };
+        match wide(narrow).to_bits() == bits {
+            true => Ok(narrow),
             false => {
-                Err(wrong_type(format!("expected a 16-bit float, found {wide}, which needs more")))
+                Err(wrong_type(format!("expected a 16-bit float, found {float}, which needs more")))
             }
         }
     }
@@ -43,7 +56,13 @@ mod tests {
     fn floats_survive_or_are_refused() {
         survives(f16::MAX, 65_504.0);
         survives(f16::from_f32(-1.5), -1.5);
-        for float in [f16::MIN_POSITIVE_SUBNORMAL, f16::NEG_INFINITY, f16::NEG_ZERO, f16::NAN] {
+        for float in [
+            f16::MIN_POSITIVE_SUBNORMAL,
+            f16::NEG_INFINITY,
+            f16::NEG_ZERO,
+            f16::NAN,
+            f16::from_bits(0xfd01),
+        ] {
             let wide = float.to_kind().expect("every float fits");
             let back = f16::from_kind(wide).expect("it is exact");
             assert_eq!(back.to_bits(), float.to_bits());

@@ -75,6 +75,22 @@ fn dates_and_times_of_toml_are_dates_and_times() {
     }
 }
 
+#[test]
+fn every_bit_of_a_32_bit_float_survives() {
+    // Signalling and quiet, with and without a sign and a payload.
+    for bits in [0x7f80_0001, 0x7fa0_0000, 0xffbf_ffff, 0x7fc0_0000, 0xffc0_1234, 0x7f80_0000, 1] {
+        let float = f32::from_bits(bits);
+        for value in [to_value(&float).expect("it serializes"), Value::from(float)] {
+            let back: f32 = from_value(value).expect("it fits");
+            assert_eq!(back.to_bits(), bits);
+        }
+        let array = Array::from_slice(&[float]);
+        let back: Vec<f32> = from_value(array.into()).expect("they fit");
+        assert_eq!(back[0].to_bits(), bits);
+    }
+    assert!(from_value::<f32>(f64::from_bits(0x7ff0_0000_0000_0001).into()).is_err());
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Flat {
     #[serde(flatten)]

@@ -113,6 +113,7 @@ pub(super) fn time_delta_from_pb(delta: &pb::TimeDelta) -> Result<TimeDelta> {
 pub(super) fn array_to_pb(array: &Array) -> pb::Array {
     let source = match array.source() {
         ArraySource::Array => pb::ArraySource::Array,
+        ArraySource::ArrayLong => pb::ArraySource::ArrayLong,
         ArraySource::Numpy => pb::ArraySource::Numpy,
     };
     pb::Array {
@@ -126,6 +127,7 @@ pub(super) fn array_to_pb(array: &Array) -> pb::Array {
 pub(super) fn array_from_pb(message: pb::Array) -> Result<Array> {
     let source = match message.source() {
         pb::ArraySource::Array => ArraySource::Array,
+        pb::ArraySource::ArrayLong => ArraySource::ArrayLong,
         pb::ArraySource::Numpy => ArraySource::Numpy,
         pb::ArraySource::Unspecified => {
             return Err(wrong_type("the source of an array is not set"));
