@@ -6,13 +6,14 @@ use std::sync::LazyLock;
 pub(super) const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
 /// The agent's modules, each after those that it imports.
-const MODULES: [&str; 17] = [
+const MODULES: [&str; 18] = [
     include_str!("agent/failure.py"),
     include_str!("agent/standard_library.py"),
     include_str!("agent/surroundings.py"),
     include_str!("agent/wire.py"),
     include_str!("agent/inspection.py"),
     include_str!("agent/standard_values.py"),
+    include_str!("agent/by_value.py"),
     include_str!("agent/encoding.py"),
     include_str!("agent/decoding.py"),
     include_str!("agent/exceptions.py"),

@@ -5,6 +5,7 @@ import itertools
 import sys
 import types
 
+from agent.by_value import SAME, Marker, Reason, content_of, substitute
 from agent.failure import Failure
 from agent.inspection import (
     INT_ID,
@@ -68,6 +69,8 @@ class Encoding:
         self.sent = []
         self.new = {}
         self.open = {}
+        # The objects that others stand for.
+        self.replaced = {}
         self.place = []
 
     def top(self, x):
@@ -225,7 +228,8 @@ class Encoding:
         if self.mode == 'repr':
             return (MARKER, 'repr', short_repr(x))
         if self.mode == 'value':
-            why = why or ('it contains itself' if id(x) in self.open else None)
+            contains_itself = id(x) in self.open or id(x) in self.replaced
+            why = why or ('it contains itself' if contains_itself else None)
             message = '`{}`{} cannot be converted to a value'
             message = message.format(type_name(type(x)), self.where())
             raise Failure('not_a_value', message + ': ' + why if why else message)
@@ -244,6 +248,9 @@ class Encoding:
             exact = EXACT.get(id(base))
             if exact is not None:
                 return self.encode(exact(x))
+        made = substitute(x)
+        if made is not SAME:
+            return self.instead(x, made)
         for base in bases(cls):
             if base is tuple:
                 encoded = self.contents(x, tuple.__getitem__(x, WHOLE))
@@ -267,7 +274,22 @@ class Encoding:
             if has_fields and 'dataclasses' in sys.modules:
                 fields = [field.name for field in sys.modules['dataclasses'].fields(cls)]
                 return self.pairs(x, [(name, getattr(x, name)) for name in fields], FIELD)
-        return self.stay(x)
+        made = SAME if id(x) in self.replaced else content_of(x)
+        return self.stay(x) if made is SAME else self.instead(x, made)
+
+    def instead(self, x, made):
+        """The value that an object stands for, or the reason why there is none."""
+        if type(made) is Reason:
+            return self.stay(x, str(made))
+        if type(made) is Marker:
+            if made[1] == 'array':
+                self.take(len(made[-1]))
+            return tuple(made)
+        # The object may contain itself. It is not a level of its own.
+        self.replaced[id(x)] = x
+        encoded = self.encode(made)
+        self.replaced.pop(id(x), None)
+        return encoded
 
 
 ENCODE = {
