@@ -229,3 +229,36 @@ async fn result_by_value_is_what_its_class_is_derived_from() {
     assert!(text.contains("`datetime.datetime` at `[0]`"), "{text}");
     assert!(text.contains("its time zone is a `") && text.contains("Zone`"), "{text}");
 }
+
+#[tokio::test]
+async fn nan_is_none_where_that_is_asked_for() {
+    let source = r#"
+        import array
+        nan = float('nan')
+        def rows(): return [{'price': 1.5, 'size': 2}, {'price': nan, 'size': nan}]
+        def column(): return array.array('d', [nan, 0.5])
+        def items(): yield from (1.5, nan)
+    "#;
+    let script = script(source).await;
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Row {
+        price: Option<f64>,
+        size: Option<u8>,
+    }
+    let rows: Vec<Row> = script.call("rows", ()).nan_as_none().await.expect("it answers");
+    let missing = Row { price: None, size: None };
+    assert_eq!(rows, [Row { price: Some(1.5), size: Some(2) }, missing]);
+    let error = script.call::<Vec<Row>>("rows", ()).await.expect_err("a size is a float");
+    assert_eq!(error.kind(), ErrorKind::WrongType);
+    let any: Vec<serde_json::Value> =
+        script.call("rows", ()).nan_as_none().await.expect("it answers");
+    assert_eq!(any[1], serde_json::json!({"price": null, "size": null}));
+    let column: Vec<Option<f64>> =
+        script.call("column", ()).nan_as_none().await.expect("it answers");
+    assert_eq!(column, [None, Some(0.5)]);
+    let kept: Vec<Option<f64>> = script.call("column", ()).await.expect("it answers");
+    assert!(kept[0].is_some_and(f64::is_nan), "it is a float by default");
+    let items = script.call_iter::<Option<f64>>("items", ()).nan_as_none();
+    let items: Vec<_> = items.await.expect("it opens").collect().await.expect("it ends");
+    assert_eq!(items, [Some(1.5), None]);
+}

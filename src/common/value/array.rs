@@ -41,8 +41,8 @@ struct ArrayParts {
 pub enum ArraySource {
     /// The standard library's `array.array`, which has one dimension.
     Array,
-    /// An `array.array` of the typecode `l` or `L`: C's `long`, for which there is another
-    /// typecode of the same size.
+    /// An `array.array` of the typecode `l` or `L`: C's `long`, for which there is
+    /// another typecode of the same size.
     ArrayLong,
     /// An array of numpy, or, if the shape is empty, a number of numpy.
     Numpy,

@@ -19,9 +19,11 @@ use crate::common::value::time::into_std_struct;
 use crate::common::value::{BigInt, Bytes, Value};
 
 mod compound;
+mod nan;
 mod probe;
 mod special;
 
+pub(crate) use nan::reading_nan_as_none;
 pub(crate) use probe::{Wanted, wanted};
 
 /// Reads a value as a serde type, by the table of [this module](crate::value).
@@ -179,6 +181,7 @@ impl<'de> Deserializer<'de> for FromValue {
             Value::Bool(bool) => visitor.visit_bool(bool),
             Value::Int(int) => visit_int(int, visitor),
             Value::BigInt(int) => visit_big_int(int, visitor),
+            Value::Float(_) if nan::is_none(&self.0) => visitor.visit_unit(),
             Value::Float(float) => visitor.visit_f64(float),
             Value::Text(text) => visitor.visit_string(text),
             Value::Bytes(bytes) => visitor.visit_byte_buf(bytes.into_vec()),
@@ -272,6 +275,7 @@ impl<'de> Deserializer<'de> for FromValue {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
             Value::Null => visitor.visit_none(),
+            value if nan::is_none(&value) => visitor.visit_none(),
             Value::Some(value) => visitor.visit_some(FromValue(*value)),
             value => visitor.visit_some(FromValue(value)),
         }

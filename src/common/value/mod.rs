@@ -50,7 +50,7 @@ pub use slice::{Range, Slice};
 pub use time::{Date, DateTime, Time, TimeDelta, Zone};
 
 pub use de::from_value;
-pub(crate) use de::{Wanted, wanted};
+pub(crate) use de::{Wanted, reading_nan_as_none, wanted};
 pub use ser::to_value;
 pub(crate) use ser::to_value_within;
 pub(crate) use stream::StreamNumber;

@@ -13,7 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::scoped::{Slot, with_slot};
 use crate::common::stream::{Context, IncomingItems, finding};
-use crate::common::value::{Handle, HandleLease, Held, Value, from_value, hold, leasing};
+use crate::common::value::{
+    Handle, HandleLease, Held, Value, from_value, hold, leasing, reading_nan_as_none,
+};
 use crate::parent::proxy::Proxy;
 use crate::parent::proxy::call_context::CallContext;
 
@@ -31,7 +33,7 @@ pub(super) fn read<T: DeserializeOwned>(
     context: &CallContext,
     (value, stream): ReturnedValue,
 ) -> Result<T> {
-    let read = match stream {
+    let read = reading_nan_as_none(context.nan_is_none, || match stream {
         None => with_leases(&context.proxy, value.handles(), || from_value(value)),
         Some(stream) => {
             let stream = stream.in_context(Arc::new(context.clone()));
@@ -42,7 +44,7 @@ pub(super) fn read<T: DeserializeOwned>(
             })
             .0
         }
-    };
+    });
     read.map_err(|error| context.explain_result(error))
 }
 
@@ -68,7 +70,9 @@ fn take_returned_stream(_: u64) -> Result<IncomingItems> {
 /// keeps the object and the daemon alive while items arrive.
 impl Context for CallContext {
     fn within(&self, value: &Value, read: &mut dyn FnMut()) {
-        with_leases(&self.proxy, value.handles(), read);
+        reading_nan_as_none(self.nan_is_none, || {
+            with_leases(&self.proxy, value.handles(), read);
+        });
     }
 
     fn hold(&self, value: &Value) -> Held {

@@ -39,6 +39,7 @@ pub fn call_blocking<T: DeserializeOwned>(
             action: Action::Call,
             name: method.into(),
             returns: Returns::Fitting,
+            nan_is_none: false,
         };
         return Err(context.explain(Error::new(ErrorKind::WouldDeadlock, message).advise(advice)));
     }

@@ -229,7 +229,7 @@ fn prepare<T, E>(
     decode: Decode<T, E>,
 ) -> Call<T, E> {
     let options = CallOptions::default();
-    let context = CallContext { proxy: proxy.clone(), action, name, returns };
+    let context = CallContext { proxy: proxy.clone(), action, name, returns, nan_is_none: false };
     let prepared = PreparedCall { context, arguments, options };
     Call { state: CallState::Prepared(prepared), decode }
 }
@@ -291,6 +291,15 @@ impl<T, E> Call<T, E> {
         self.change(|prepared| prepared.context.returns = Returns::Value)
     }
 
+    /// Reads a `NaN` in the result, or in an item of a returned stream, as `None`
+    /// wherever an `Option` is asked for, and as `null` where any value is, as by
+    /// `serde_json::Value`. By default it is a float like any other.
+    ///
+    /// Data frames have a `NaN` where a number is missing.
+    pub fn nan_as_none(self) -> Self {
+        self.change(|prepared| prepared.context.nan_is_none = true)
+    }
+
     /// Keeps the result of a Python object in the interpreter, whatever it is, so that it
     /// comes as a handle.
     ///
@@ -343,7 +352,7 @@ impl PreparedCall {
         let PreparedCall { context, arguments, options } = self;
         let submitted = arguments.into_parts().and_then(|parts| {
             let CallParts { values, keywords, held, streams } = parts;
-            let CallContext { proxy, action, name, returns } = &context;
+            let CallContext { proxy, action, name, returns, .. } = &context;
             let operation =
                 Operation { action: *action, name: name.to_string(), returns: *returns };
             Ok((proxy.submit(operation, (values, keywords), streams, options)?, held))

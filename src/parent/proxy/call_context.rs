@@ -14,6 +14,8 @@ pub(super) struct CallContext {
     /// The name of a method, attribute or operator; empty for the object itself.
     pub(super) name: Cow<'static, str>,
     pub(super) returns: Returns,
+    /// Whether a `NaN` is read as `None`.
+    pub(super) nan_is_none: bool,
 }
 
 impl CallContext {

@@ -207,6 +207,11 @@ impl<T> Eval<T> {
         Eval { call: self.call.by_value(), ..self }
     }
 
+    /// Reads a `NaN` as `None`; see [`Call::nan_as_none`].
+    pub fn nan_as_none(self) -> Self {
+        Eval { call: self.call.nan_as_none(), ..self }
+    }
+
     /// Keeps the result in the interpreter; see [`Call::by_handle`].
     pub fn by_handle(self) -> Self {
         Eval { call: self.call.by_handle(), ..self }
