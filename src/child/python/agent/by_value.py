@@ -76,7 +76,7 @@ def base_fields(x, cls, names):
     if type(x) is cls:
         return values
     for name, value in zip(names, values):
-        if attempt(lambda: getattr(x, name) != value, True):
+        if attempt(lambda at=name, kept=value: getattr(x, at) != kept, True):
             return Reason('its `{}` is not that of a `{}`'.format(name, cls.__name__))
     if attempt(lambda: x.nanosecond if hasattr(x, 'nanosecond') else x.nanoseconds, 0):
         return Reason('it has nanoseconds')
@@ -138,9 +138,9 @@ def zone_of(tz, moment):
         wanted = offset_of(ask)
         name = name.split('zoneinfo/')[-1]
         same = attempt(lambda: zone_by_name(name), None)
-        for fold in (fold, 1 - fold) if same is not None else ():
-            if offset_of(day.replace(tzinfo=same, fold=fold).utcoffset) == wanted:
-                return name, fold
+        for needed in (fold, 1 - fold) if same is not None else ():
+            if offset_of(day.replace(tzinfo=same, fold=needed).utcoffset) == wanted:
+                return name, needed
         # Each of pytz's has one offset only: the dates have the one that they need.
         if origin == 'pytz' and wanted is not None:
             return (wanted, None), None

@@ -65,8 +65,8 @@ def uuid_marker(x):
     return (MARKER, 'uuid', data) if type(data) is bytes and len(data) == 16 else None
 
 
-TYPECODES = {code: 'i' for code in 'bhilq'}
-TYPECODES.update({code: 'u' for code in 'BHILQ'}, f='f', d='f')
+TYPECODES = dict.fromkeys('bhilq', 'i')
+TYPECODES.update(dict.fromkeys('BHILQ', 'u'), f='f', d='f')
 
 
 def array_marker(x):
