@@ -5,7 +5,7 @@ pub struct Value {
     /// The kind of value.
     #[prost(
         oneof = "value::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27"
     )]
     pub kind: ::core::option::Option<value::Kind>,
 }
@@ -95,6 +95,9 @@ pub mod value {
         /// An array of numbers of one type.
         #[prost(message, tag = "26")]
         Array(super::Array),
+        /// A tuple whose items have names.
+        #[prost(message, tag = "27")]
+        NamedTuple(super::NamedTuple),
     }
 }
 /// Null.
@@ -308,6 +311,16 @@ pub struct TimeDelta {
     /// Nanoseconds. A daemon tells from 0 to 999. Python cannot hold them.
     #[prost(sint64, tag = "4")]
     pub nanoseconds: i64,
+}
+/// A tuple whose items have names.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NamedTuple {
+    /// The names.
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The items, as many as there are names.
+    #[prost(message, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<Value>,
 }
 /// An array of numbers of one type.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

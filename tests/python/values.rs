@@ -262,3 +262,57 @@ async fn nan_is_none_where_that_is_asked_for() {
     let items: Vec<_> = items.await.expect("it opens").collect().await.expect("it ends");
     assert_eq!(items, [Some(1.5), None]);
 }
+
+#[tokio::test]
+async fn named_tuple_is_a_tuple_or_a_map_as_it_is_asked_for() {
+    let source = r#"
+        import collections, typing
+        Point = collections.namedtuple('Point', 'y x')
+        class Leg(typing.NamedTuple):
+            start: Point
+            name: str
+        point = Point(1, 2.5)
+        legs = [Leg(point, 'a'), Leg(Point(3, 4.5), 'b')]
+        by_point = {point: 1}
+        def kind(x): return type(x).__name__, x
+    "#;
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Point {
+        x: f64,
+        y: i64,
+    }
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Leg {
+        name: String,
+        start: Point,
+    }
+    for over_grpc in [false, true] {
+        let made = with(oad::python_script("script.py", dedent(source)));
+        let made = if over_grpc { made.over_grpc() } else { made };
+        let script = made.await.expect("it is made");
+        let tuple: (i64, f64) = script.getattr("point").await.expect("it is a tuple");
+        assert_eq!(tuple, (1, 2.5));
+        let point: Point = script.getattr("point").await.expect("it has names");
+        assert_eq!(point, Point { x: 2.5, y: 1 });
+        let map: BTreeMap<String, f64> = script.getattr("point").await.expect("it has names");
+        assert_eq!(map, BTreeMap::from([("x".to_owned(), 2.5), ("y".to_owned(), 1.0)]));
+        let legs: Vec<Leg> = script.getattr("legs").await.expect("they have names");
+        assert_eq!(legs[1], Leg { name: "b".to_owned(), start: Point { x: 4.5, y: 3 } });
+        let keys: BTreeMap<(i64, u8), u8> = {
+            let keys: Value = script.getattr("by_point").by_value().await.expect("it answers");
+            let [(Value::NamedTuple(key), _)] = keys.as_map().expect("it is a map") else {
+                panic!("{keys:?}")
+            };
+            assert_eq!(key.names(), ["y", "x"]);
+            BTreeMap::from([((1, 2), key.items().len() as u8)])
+        };
+        assert_eq!(keys[&(1, 2)], 2);
+        let value: Value = script.getattr("point").by_value().await.expect("it is a value");
+        let (kind, back): (String, Value) = script.call("kind", (&value,)).await.expect("it is");
+        assert_eq!((kind.as_str(), back), ("tuple", (1, 2.5).into()));
+        let json = serde_json::to_string(&value).expect("it has a plain form");
+        assert_eq!(json, r#"{"y":1,"x":2.5}"#);
+        let again = oad::value::to_value(&value).expect("it serializes");
+        assert_eq!(again, value);
+    }
+}

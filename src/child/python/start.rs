@@ -158,6 +158,7 @@ async fn greet(
         .with("depth", limits.depth as u64)
         .with("limit", limits.message as u64)
         .with("daemon", Process::parent())
+        .with("names", true)
         .with("path", Value::List(path.into()));
     requests.send(hello.frame(&mut no_handles)?, || Ok((1, ())))?;
     let answer = incoming.frame().await.map_err(broken)?;

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::common::value::number::widened_f32;
 use crate::common::value::{
-    Array, BigInt, Bytes, Complex, Date, DateTime, Decimal, Handle, List, Range, RawText, Set,
-    Slice, Time, TimeDelta, Value,
+    Array, BigInt, Bytes, Complex, Date, DateTime, Decimal, Handle, List, NamedTuple, Range,
+    RawText, Set, Slice, Time, TimeDelta, Value,
 };
 
 macro_rules! from {
@@ -50,6 +50,12 @@ macro_rules! from_integer {
 }
 
 from_integer!(u64, i128, u128, isize, usize);
+
+impl From<NamedTuple> for Value {
+    fn from(tuple: NamedTuple) -> Self {
+        Value::NamedTuple(Box::new(tuple))
+    }
+}
 
 impl From<()> for Value {
     fn from((): ()) -> Self {

@@ -107,6 +107,7 @@ impl FromValue {
         match self.0 {
             Value::List(list) => Ok(SeqReader::new(list.into_iter())),
             Value::Tuple(items) => Ok(SeqReader::new(items.into_iter())),
+            Value::NamedTuple(tuple) => Ok(SeqReader::new(tuple.into_items().into_iter())),
             Value::Set(set) | Value::FrozenSet(set) => {
                 Ok(SeqReader::new(set.into_items().into_iter()))
             }
@@ -185,7 +186,9 @@ impl<'de> Deserializer<'de> for FromValue {
             Value::Float(float) => visitor.visit_f64(float),
             Value::Text(text) => visitor.visit_string(text),
             Value::Bytes(bytes) => visitor.visit_byte_buf(bytes.into_vec()),
-            Value::List(_) | Value::Tuple(_) => self.deserialize_seq(visitor),
+            Value::List(_) | Value::Tuple(_) | Value::NamedTuple(_) => {
+                self.deserialize_seq(visitor)
+            }
             Value::Map(_) => self.deserialize_map(visitor),
             Value::Some(value) => visitor.visit_some(FromValue(*value)),
             Value::Set(_) | Value::FrozenSet(_) => self.deserialize_seq(visitor),
@@ -329,6 +332,7 @@ impl<'de> Deserializer<'de> for FromValue {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
             Value::Map(entries) => visitor.visit_map(MapReader::new(entries)),
+            Value::NamedTuple(tuple) => visitor.visit_map(MapReader::new(tuple.into_entries())),
             _ => Err(self.expected("a map")),
         }
     }

@@ -140,6 +140,9 @@ impl fmt::Debug for Shown<'_> {
             Value::Decimal(decimal) => decimal.fmt(f),
             Value::Uuid(uuid) => write!(f, "Uuid({uuid})"),
             Value::Array(array) => array.fmt(f),
+            Value::NamedTuple(tuple) => {
+                items(f, "NamedTuple", borrowed(tuple.items()), level, left)
+            }
         }
     }
 }

@@ -89,6 +89,7 @@ impl Value {
                 Some(Value::Some(value)) => vec![*value],
                 Some(Value::Set(set) | Value::FrozenSet(set)) => set.into_items(),
                 Some(Value::Slice(slice)) => slice.into_parts().into(),
+                Some(Value::NamedTuple(tuple)) => tuple.into_items(),
                 Some(_) => continue,
             };
         }
@@ -102,7 +103,8 @@ impl Value {
             | Value::Some(_)
             | Value::Set(_)
             | Value::FrozenSet(_)
-            | Value::Slice(_) => true,
+            | Value::Slice(_)
+            | Value::NamedTuple(_) => true,
             Value::List(list) => !list.nested().is_empty(),
             _ => false,
         }
@@ -146,6 +148,7 @@ fn parts(value: &Value) -> Vec<&Value> {
         Value::Some(value) => vec![value],
         Value::Set(set) | Value::FrozenSet(set) => set.items().iter().collect(),
         Value::Slice(slice) => slice.parts().into(),
+        Value::NamedTuple(tuple) => tuple.items().iter().collect(),
         _ => Vec::new(),
     }
 }
@@ -162,6 +165,7 @@ fn put_together(value: &Value, mut parts: Vec<Value>) -> Value {
             Value::Map(entries)
         }
         Value::Some(_) => Value::Some(Box::new(parts.pop().unwrap_or(Value::Null))),
+        Value::NamedTuple(tuple) => Value::NamedTuple(Box::new(tuple.with_items(parts))),
         Value::Set(_) => Value::Set(Set::from(parts)),
         Value::FrozenSet(_) => Value::FrozenSet(Set::from(parts)),
         Value::Slice(_) => match <[Value; 3]>::try_from(parts) {

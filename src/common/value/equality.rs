@@ -73,6 +73,9 @@ fn equal_outside<'a>(
         (Value::Decimal(a), Value::Decimal(b)) => a == b,
         (Value::Uuid(a), Value::Uuid(b)) => a == b,
         (Value::Array(a), Value::Array(b)) => a == b,
+        (Value::NamedTuple(a), Value::NamedTuple(b)) => {
+            a.names() == b.names() && pair(a.items(), b.items(), ahead)
+        }
         _ => false,
     }
 }
@@ -169,5 +172,9 @@ fn hash_at<H: Hasher>(value: &Value, level: usize, state: &mut H) {
         Value::Decimal(decimal) => decimal.hash(state),
         Value::Uuid(uuid) => uuid.hash(state),
         Value::Array(array) => array.hash(state),
+        Value::NamedTuple(tuple) => {
+            tuple.names().hash(state);
+            hash_all(tuple.items(), state);
+        }
     }
 }

@@ -176,6 +176,7 @@ impl Value {
                 Value::Some(value) => ahead.push(value),
                 Value::Set(set) | Value::FrozenSet(set) => ahead.extend(set.items()),
                 Value::Slice(slice) => ahead.extend(slice.parts()),
+                Value::NamedTuple(tuple) => ahead.extend(tuple.items()),
                 _ => {}
             }
             next = ahead.pop();

@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use crate::common::value::handle::PlainHandle;
 use crate::common::value::special::{
-    ARRAY, BIG_INT, COMPLEX, DATE, DATE_TIME, DECIMAL, FROZEN_SET, HANDLE, Plain, RANGE, RAW_TEXT,
-    SET, SLICE, SOME, STREAM, Special, SpecialVisitor, TIME, TIME_DELTA, TUPLE, UUID,
+    ARRAY, BIG_INT, COMPLEX, DATE, DATE_TIME, DECIMAL, FROZEN_SET, HANDLE, NAMED_TUPLE, Plain,
+    RANGE, RAW_TEXT, SET, SLICE, SOME, STREAM, Special, SpecialVisitor, TIME, TIME_DELTA, TUPLE,
+    UUID,
 };
 use crate::common::value::{
-    Array, BigInt, Bytes, Complex, Date, DateTime, Decimal, Range, RawText, Set, Slice, Time,
-    TimeDelta, Value,
+    Array, BigInt, Bytes, Complex, Date, DateTime, Decimal, NamedTuple, Range, RawText, Set, Slice,
+    Time, TimeDelta, Value,
 };
 
 /// Implements serde's traits for special types.
@@ -64,6 +65,7 @@ pub(super) fn name_and_plain(value: Value) -> Result<(&'static str, Value), Ordi
         Value::Decimal(decimal) => (DECIMAL, decimal.plain_value()),
         Value::Uuid(uuid) => (UUID, uuid.to_string().into()),
         Value::Array(array) => (ARRAY, array.plain_value()),
+        Value::NamedTuple(tuple) => (NAMED_TUPLE, Value::Map(tuple.into_entries())),
         ordinary => return Err(Ordinary(ordinary)),
     })
 }
@@ -91,6 +93,12 @@ pub(super) fn from_name_and_plain<'de, A: VariantAccess<'de>>(
         TIME_DELTA => plain.newtype_variant().map(|Plain(delta)| Value::TimeDelta(delta)),
         DECIMAL => plain.newtype_variant().map(|Plain(decimal)| Value::Decimal(decimal)),
         UUID => plain.newtype_variant().map(|uuid: Uuid| Value::Uuid(uuid)),
+        NAMED_TUPLE => match plain.newtype_variant()? {
+            Value::Map(entries) => NamedTuple::from_entries(entries)
+                .map(|tuple| Value::NamedTuple(Box::new(tuple)))
+                .map_err(A::Error::custom),
+            _ => Err(A::Error::custom("a named tuple is not a map")),
+        },
         ARRAY => plain.newtype_variant().map(|Plain(array)| Value::Array(array)),
         _ => Err(A::Error::custom("unknown kind of value")),
     }

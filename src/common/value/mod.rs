@@ -18,6 +18,7 @@ mod json;
 mod keep_alive;
 mod kinds;
 mod list;
+mod named_tuple;
 mod number;
 mod private_names;
 mod python_details;
@@ -42,6 +43,7 @@ pub use integer::BigInt;
 pub(crate) use keep_alive::{Held, hold, holding};
 pub use list::List;
 pub(crate) use list::Packing;
+pub use named_tuple::NamedTuple;
 pub use number::Number;
 pub(crate) use python_details::PythonDetails;
 pub use raw_text::RawText;
@@ -131,6 +133,8 @@ pub enum Value {
     Uuid(Uuid),
     /// An array of numbers of one type.
     Array(Array),
+    /// A tuple whose items have names, as a copy of Python's named tuple.
+    NamedTuple(Box<NamedTuple>),
 }
 
 impl Value {
@@ -162,6 +166,7 @@ impl Value {
             Value::Decimal(_) => "a decimal number",
             Value::Uuid(_) => "a UUID",
             Value::Array(_) => "an array",
+            Value::NamedTuple(_) => "a named tuple",
         }
     }
 
@@ -214,6 +219,9 @@ impl Value {
                 }
                 Value::Slice(slice) => {
                     ahead.extend(slice.parts().into_iter().filter(levels).map(parts));
+                }
+                Value::NamedTuple(tuple) => {
+                    ahead.extend(tuple.items().iter().filter(levels).map(parts));
                 }
                 Value::Range(_) => {}
                 _ => continue,
@@ -268,6 +276,9 @@ impl Value {
             Value::Decimal(decimal) => Value::Decimal(decimal.clone()),
             Value::Uuid(uuid) => Value::Uuid(*uuid),
             Value::Array(array) => Value::Array(array.clone()),
+            Value::NamedTuple(tuple) => {
+                Value::NamedTuple(Box::new(tuple.with_items(all(tuple.items()))))
+            }
         }
     }
 }

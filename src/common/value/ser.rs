@@ -13,9 +13,9 @@ use crate::common::value::ser::compound::{
     MapSerializer, SeqSerializer, StructName, list, tuple, variant,
 };
 use crate::common::value::special::{
-    BIG_INT, FROZEN_SET, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID,
+    BIG_INT, FROZEN_SET, NAMED_TUPLE, OURS, RANGE, SET, SLICE, SOME, STREAM, TUPLE, UUID,
 };
-use crate::common::value::{Bytes, MAX_DEPTH, Value};
+use crate::common::value::{Bytes, MAX_DEPTH, NamedTuple, Value};
 
 mod compound;
 
@@ -216,8 +216,10 @@ impl Serializer for ToValue {
                 .serialize(self)
                 .map(|value| regrouped(value, |items| Value::FrozenSet(items.into()))),
             SOME => Ok(Value::Some(Box::new(value.serialize(self.inside()?)?))),
-            // These two hold other values, at the depth at which they are written.
-            SLICE | RANGE => from_name_and_plain(name, FromValue(value.serialize(self)?)),
+            // These hold other values, at the depth at which they are written.
+            SLICE | RANGE | NAMED_TUPLE => {
+                from_name_and_plain(name, FromValue(value.serialize(self)?))
+            }
             BIG_INT => {
                 let binary = ToValue { is_human_readable: false, ..self };
                 from_name_and_plain(name, FromValue(value.serialize(binary)?))
@@ -353,6 +355,18 @@ impl Value {
             Value::Decimal(decimal) => decimal.serialize(serializer),
             Value::Uuid(uuid) => serializer.serialize_newtype_struct(UUID, uuid),
             Value::Array(array) => array.serialize(serializer),
+            Value::NamedTuple(tuple) => {
+                serializer.serialize_newtype_struct(NAMED_TUPLE, &NamedItems(tuple))
+            }
         }
+    }
+}
+
+/// The names and the items of a named tuple, as a map.
+struct NamedItems<'a>(&'a NamedTuple);
+
+impl Serialize for NamedItems<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.names().iter().zip(self.0.items()))
     }
 }

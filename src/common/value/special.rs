@@ -32,6 +32,7 @@ pub(super) const TIME_DELTA: &str = "$oad::TimeDelta";
 pub(super) const DECIMAL: &str = "$oad::Decimal";
 pub(super) const UUID: &str = "$oad::Uuid";
 pub(super) const ARRAY: &str = "$oad::Array";
+pub(super) const NAMED_TUPLE: &str = "$oad::NamedTuple";
 
 /// A type that is a kind of value of its own.
 pub(super) trait Special: Sized {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{
-    Bytes, Complex, Decimal, Handle, List, ObjectKind, Packing, Range, Slice, Value,
+    Bytes, Complex, Decimal, Handle, List, NamedTuple, ObjectKind, Packing, Range, Slice, Value,
 };
 use crate::common::wire::pb;
 use crate::common::wire::pb::value::Kind;
@@ -62,6 +62,10 @@ pub(crate) fn value_to_pb(value: Value) -> pb::Value {
         Value::TimeDelta(delta) => Kind::TimeDelta(standard::time_delta_to_pb(delta)),
         Value::Decimal(decimal) => Kind::Decimal(decimal.as_str().to_owned()),
         Value::Uuid(uuid) => Kind::Uuid(uuid.to_string()),
+        Value::NamedTuple(tuple) => Kind::NamedTuple(pb::NamedTuple {
+            names: tuple.names().to_vec(),
+            values: values_to_pb(tuple.into_items()),
+        }),
         Value::Array(array) => Kind::Array(standard::array_to_pb(&array)),
     };
     pb::Value { kind: Some(kind) }
@@ -131,6 +135,10 @@ pub(crate) fn value_from_pb(message: pb::Value) -> Result<Value> {
         Kind::Decimal(text) => Value::Decimal(Decimal::new(&text).map_err(malformed)?),
         Kind::Uuid(text) => {
             Value::Uuid(text.parse().map_err(|_| bad("the text of a UUID is not one"))?)
+        }
+        Kind::NamedTuple(tuple) => {
+            let items = values_from_pb(tuple.values)?;
+            NamedTuple::new(tuple.names, items).map_err(malformed)?.into()
         }
         Kind::Array(array) => Value::Array(standard::array_from_pb(array).map_err(malformed)?),
     })

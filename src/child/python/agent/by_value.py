@@ -61,6 +61,15 @@ def content_of(x):
     return attempt(lambda: view.cast('B').cast(code).tolist() if view.ndim == 1 else why, why)
 
 
+def item_names(cls):
+    """The names of the items of a named tuple's class; none for any other."""
+    for base in bases(cls):
+        names = own_names(base).get('_fields')
+        if type(names) is tuple and all(type(name) is str for name in names):
+            return names
+    return ()
+
+
 def is_abstract(cls, name):
     """Whether a class is one of `collections.abc`'s, of its own or because it is registered."""
     kind = loaded('_collections_abc', name)

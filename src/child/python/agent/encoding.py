@@ -5,7 +5,7 @@ import itertools
 import sys
 import types
 
-from agent.by_value import SAME, Marker, Reason, content_of, substitute
+from agent.by_value import SAME, Marker, Reason, content_of, item_names, substitute
 from agent.failure import Failure
 from agent.inspection import (
     INT_ID,
@@ -55,6 +55,9 @@ class Encoding:
     Objects that stay are noted here, and kept only once it is certain that the answer is sent.
     A mode of its own, 'repr', shows what is not a value by its repr and keeps nothing.
     """
+
+    # Whether the names of a named tuple travel with its items.
+    sends_names = False
 
     def __init__(self, table, mode, depth, limit=FRAME_LIMIT):
         self.table = table
@@ -253,8 +256,15 @@ class Encoding:
             return self.instead(x, made)
         for base in bases(cls):
             if base is tuple:
-                encoded = self.contents(x, tuple.__getitem__(x, WHOLE))
-                return self.stay(x) if encoded is None else tuple(encoded)
+                items = tuple.__getitem__(x, WHOLE)
+                encoded = self.contents(x, items)
+                if encoded is None:
+                    return self.stay(x)
+                names = item_names(cls) if self.sends_names and self.mode != 'repr' else ()
+                if items and len(names) == len(items):
+                    self.take(sum(map(len, names)))
+                    return (MARKER, 'named', names) + tuple(encoded)
+                return tuple(encoded)
             if base is list or base is collections.deque:
                 encoded = self.contents(x, list(base.__iter__(x)))
                 return self.stay(x) if encoded is None else list(encoded)

@@ -99,6 +99,7 @@ class Operations:
     def hello(self, payload, encoding):
         self.depth = payload.get('depth', self.depth)
         self.limit = payload.get('limit', self.limit)
+        Encoding.sends_names = payload.get('names') is True
         end_with_parent(payload.get('daemon'))
         # The object may change the directory later.
         entries = [os.path.abspath(os.fsdecode(entry)) for entry in payload.get('path', [])]

@@ -38,6 +38,7 @@ fn bare(value: Value) -> Value {
         Value::Some(value) => bare(*value),
         Value::List(list) => all(list.into_iter().collect()).into(),
         Value::Tuple(items) => Value::Tuple(all(items)),
+        Value::NamedTuple(tuple) => Value::Tuple(all(tuple.into_items())),
         Value::Set(set) => Value::Set(all(set.into_items()).into()),
         Value::FrozenSet(set) => Value::FrozenSet(all(set.into_items()).into()),
         Value::Slice(slice) => Slice::from(slice.into_parts().map(bare)).into(),

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use crate::common::agent::marshal::{AgentHandle, Item, malformed};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{
-    Array, ArraySource, Date, DateTime, Decimal, Handle, MAX_DEPTH, Range, Slice, Time, TimeDelta,
-    Value, Zone,
+    Array, ArraySource, Date, DateTime, Decimal, Handle, MAX_DEPTH, NamedTuple, Range, Slice, Time,
+    TimeDelta, Value, Zone,
 };
 
 impl Item {
@@ -76,6 +76,14 @@ fn marked(
                 step: step.value(handle)?,
             }
             .into())
+        }
+        "named" => {
+            let mut parts = parts.into_items()?.into_iter();
+            let names = parts.next().ok_or_else(|| malformed("a named tuple has no names"))?;
+            let names = names.into_items()?.into_iter().map(Item::into_text);
+            let items = values(parts.collect(), handle)?;
+            let tuple = NamedTuple::new(names.collect::<Result<Vec<_>>>()?, items);
+            tuple.map(Value::from).map_err(as_protocol_error)
         }
         _ => plain(name, parts).map_err(as_protocol_error),
     }

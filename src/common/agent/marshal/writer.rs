@@ -103,6 +103,7 @@ impl<'a, F: FnMut(&Handle) -> Result<u64>> MarshalWriter<'a, F> {
             Value::Bytes(bytes) => self.data(bytes)?,
             Value::List(list) => self.list(list.packing())?,
             Value::Tuple(items) => self.values(b'(', items)?,
+            Value::NamedTuple(tuple) => self.values(b'(', tuple.items())?,
             Value::Set(set) => self.members(b'<', set.items())?,
             Value::FrozenSet(set) => self.members(b'>', set.items())?,
             Value::Map(entries) => {
@@ -366,6 +367,7 @@ fn as_compared(key: &Value) -> Result<Cow<'_, Value>> {
         Value::Complex(complex) if complex.im == 0.0 => float_as_compared(complex.re),
         Value::Some(value) => return as_compared(value),
         Value::Tuple(items) => Value::Tuple(all(items)?),
+        Value::NamedTuple(tuple) => Value::Tuple(all(tuple.items())?),
         Value::FrozenSet(set) => Value::FrozenSet(all(set.items())?.into()),
         Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Slice(_) => {
             return Err(wrong_type(format!(

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::raw_text;
 use crate::common::value::{
-    Array, Complex, Date, DateTime, Decimal, Handle, Range, Slice, Time, TimeDelta, Value, Zone,
+    Array, Complex, Date, DateTime, Decimal, Handle, NamedTuple, Range, Slice, Time, TimeDelta,
+    Value, Zone,
 };
 
 fn any_zone() -> impl Strategy<Value = Option<Zone>> {
@@ -95,6 +96,10 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
                 .prop_map(|items| Value::FrozenSet(items.into())),
             [inner.clone(), inner.clone(), inner.clone()]
                 .prop_map(|parts| Slice::from(parts).into()),
+            prop::collection::vec((".*", inner.clone()), 0..4).prop_map(|entries| {
+                let (names, items): (Vec<String>, Vec<Value>) = entries.into_iter().unzip();
+                NamedTuple::new(names, items).expect("there are as many").into()
+            }),
             inner.prop_map(|value| Value::Some(Box::new(value))),
         ]
     })

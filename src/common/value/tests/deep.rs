@@ -17,7 +17,7 @@ fn nested(wrap: fn(Value) -> Value) -> Value {
 }
 
 /// What can hold any value; lists and sets first.
-const WRAPS: [fn(Value) -> Value; 8] = [
+const WRAPS: [fn(Value) -> Value; 9] = [
     |value| Value::List(vec![value].into()),
     |value| Value::Set(vec![value].into()),
     |value| Value::FrozenSet(vec![1.into(), value].into()),
@@ -25,6 +25,7 @@ const WRAPS: [fn(Value) -> Value; 8] = [
     |value| Value::Tuple(vec![value]),
     |value| Value::Map(vec![("a".into(), value)]),
     |value| Value::Some(Box::new(value)),
+    |value| NamedTuple::new(["a"], vec![value]).expect("it has a name").into(),
     |value| Slice { start: value, stop: Value::Null, step: Value::Null }.into(),
 ];
 

@@ -98,6 +98,7 @@ fn deepest_value_of_any_kind_decodes() {
         let deepest = [
             nest(|value| Value::Map(vec![(value, Value::Null)])),
             nest(|value| Value::Set(vec![value].into())),
+            nest(|value| NamedTuple::new(["a"], vec![value]).expect("it has a name").into()),
             nest(|value| Slice::from([Value::Null, Value::Null, value]).into()),
         ];
         for value in deepest {
