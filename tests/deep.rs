@@ -51,6 +51,10 @@ impl Maker {
         Err(Report { name: kind.to_owned(), parts: vec![nested(kind, levels)] })
     }
 
+    fn take(&mut self, value: Value, more: Option<Vec<Value>>) -> usize {
+        value.depth() + more.map_or(0, |more| more.len())
+    }
+
     async fn later(&self, kind: &str, levels: usize) -> (u8, Value) {
         (1, nested(kind, levels))
     }
@@ -80,4 +84,22 @@ async fn daemon_survives_values_deeper_than_the_stack() {
         assert_eq!(maker.value(kind, 3).await.expect("it answers"), nested(kind, 3));
     }
     assert!(maker.shutdown().await.expect("it ends").is_clean());
+}
+
+#[tokio::test]
+async fn caller_survives_arguments_deeper_than_the_stack() {
+    let maker = MakerProxy::new().await.expect("a daemon can be made");
+    let dynamic = maker.as_proxy();
+    for kind in KINDS {
+        let deep = || nested(kind, 100_000);
+        for error in [
+            maker.take(deep(), None).await.expect_err("it is too deep"),
+            maker.take(Value::Null, Some(vec![deep()])).await.expect_err("it is too deep"),
+            dynamic.call::<usize>("take", (deep(), ())).await.expect_err("it is too deep"),
+            dynamic.call::<usize>("take", ()).keyword("value", deep()).await.expect_err("it is too deep"),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::TooDeep, "{kind}: {error}");
+        }
+        assert_eq!(maker.take(nested(kind, 3), None).await.expect("it answers"), 3);
+    }
 }

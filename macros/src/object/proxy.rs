@@ -212,7 +212,7 @@ fn parameters(method: &Method) -> impl Iterator<Item = TokenStream> {
 pub(crate) fn packed(method: &Method) -> TokenStream {
     let arguments = method.parameters.iter().map(|parameter| {
         let ident = &parameter.ident;
-        quote_spanned!(at(parameter.written.span())=> .with(&#ident))
+        quote_spanned!(at(parameter.written.span())=> .with(#ident))
     });
     quote!(__oad::__private::ArgumentsBuilder::new() #(#arguments)*)
 }

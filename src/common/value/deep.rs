@@ -3,8 +3,8 @@
 //! Nobody sends such a value, but an object can build one. Whatever oad does to it is a
 //! loop, or is refused before. What no loop can do is to drop a chain of tuples, maps and
 //! options, of which Rust drops each from within the one around it: a `Drop` of
-//! [`Value`] would forbid to move anything out of it in a pattern. So a value that a
-//! method has returned, and that is too deep to be sent, is not dropped but forgotten.
+//! [`Value`] would forbid to move anything out of it in a pattern. So a result or an
+//! argument that is too deep to be sent is not dropped but forgotten.
 
 use std::cell::Cell;
 

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{ItemSource, outgoing};
-use crate::common::value::{Held, MAX_DEPTH, Value, holding, to_value_within};
+use crate::common::value::{
+    Held, MAX_DEPTH, Value, before_writing, drop_written, holding, to_value_within,
+};
 
 /// Converts arguments to values, one after the other. The first one that cannot be
 /// converted is reported when the call is made.
@@ -38,7 +40,7 @@ impl ArgumentsBuilder {
 
     /// Takes the items of a tuple or a list as the arguments; `()` means no arguments.
     #[must_use]
-    pub(crate) fn items_of<T: Serialize + ?Sized>(arguments: &T) -> Self {
+    pub(crate) fn items_of<T: Serialize>(arguments: T) -> Self {
         let mut builder = ArgumentsBuilder::new();
         // The tuple around the arguments does not count as a level of nesting.
         match builder.convert(arguments, MAX_DEPTH + 1) {
@@ -64,7 +66,7 @@ impl ArgumentsBuilder {
 
     /// Adds a positional argument.
     #[must_use]
-    pub fn with<T: Serialize + ?Sized>(mut self, argument: &T) -> Self {
+    pub fn with<T: Serialize>(mut self, argument: T) -> Self {
         if self.failed.is_none() {
             match self.convert(argument, MAX_DEPTH) {
                 Ok(value) => self.values.push(value),
@@ -76,7 +78,7 @@ impl ArgumentsBuilder {
 
     /// Adds a keyword argument.
     #[must_use]
-    pub(crate) fn with_keyword<T: Serialize + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+    pub(crate) fn with_keyword<T: Serialize>(mut self, name: &str, argument: T) -> Self {
         if self.failed.is_none() {
             match self.convert(argument, MAX_DEPTH) {
                 Ok(value) => self.add_keyword(name.to_owned(), value),
@@ -88,7 +90,7 @@ impl ArgumentsBuilder {
 
     /// Adds the fields of a struct or the entries of a map as keyword arguments.
     #[must_use]
-    pub(crate) fn with_keywords<T: Serialize + ?Sized>(mut self, arguments: &T) -> Self {
+    pub(crate) fn with_keywords<T: Serialize>(mut self, arguments: T) -> Self {
         if self.failed.is_some() {
             return self;
         }
@@ -133,14 +135,14 @@ impl ArgumentsBuilder {
         self.failed.get_or_insert(error);
     }
 
-    fn convert<T: Serialize + ?Sized>(
-        &mut self,
-        argument: &T,
-        depth_limit: usize,
-    ) -> Result<Value> {
-        holding(&mut self.held, || {
-            outgoing(&mut self.streams, || to_value_within(argument, depth_limit))
-        })
+    /// Converts an argument, and drops it.
+    fn convert<T: Serialize>(&mut self, argument: T, depth_limit: usize) -> Result<Value> {
+        before_writing();
+        let value = holding(&mut self.held, || {
+            outgoing(&mut self.streams, || to_value_within(&argument, depth_limit))
+        });
+        drop_written(argument);
+        value
     }
 
     pub(crate) fn into_parts(self) -> Result<CallParts> {

@@ -149,7 +149,7 @@ impl<P> Spawn<P> {
             Some((type_name, constructor)) if !type_name.is_empty() && !constructor.is_empty() => {
                 let definition =
                     Definition::constructed(type_name, constructor).implementing(interface);
-                Spawn::from_definition(definition, ArgumentsBuilder::items_of(&arguments))
+                Spawn::from_definition(definition, ArgumentsBuilder::items_of(arguments))
             }
             _ => {
                 let message = format!("`{}` is not the path of a constructor", path.escape_debug());

@@ -126,7 +126,7 @@ impl Proxy {
         method: impl Into<String>,
         arguments: impl Serialize,
     ) -> Call<T> {
-        let arguments = ArgumentsBuilder::items_of(&arguments);
+        let arguments = ArgumentsBuilder::items_of(arguments);
         operation(self, Action::Call, Cow::Owned(method.into()), arguments)
     }
 }
@@ -267,7 +267,7 @@ impl<T, E> Call<T, E> {
     pub fn keyword(self, name: &str, argument: impl Serialize) -> Self {
         self.change(|prepared| {
             prepared.arguments =
-                std::mem::take(&mut prepared.arguments).with_keyword(name, &argument);
+                std::mem::take(&mut prepared.arguments).with_keyword(name, argument);
         })
     }
 
@@ -276,7 +276,7 @@ impl<T, E> Call<T, E> {
     #[doc(alias = "kwargs")]
     pub fn keywords(self, arguments: impl Serialize) -> Self {
         self.change(|prepared| {
-            prepared.arguments = std::mem::take(&mut prepared.arguments).with_keywords(&arguments);
+            prepared.arguments = std::mem::take(&mut prepared.arguments).with_keywords(arguments);
         })
     }
 

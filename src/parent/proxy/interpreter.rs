@@ -139,7 +139,7 @@ impl Interpreter {
     /// # Ok(()) }
     /// ```
     pub fn eval<T: FromPython>(&self, expression: impl Into<String>) -> Eval<T> {
-        let arguments = ArgumentsBuilder::new().with(&expression.into());
+        let arguments = ArgumentsBuilder::new().with::<String>(expression.into());
         let call = python_operation(&self.object, Action::Operate, "eval".into(), arguments);
         Eval { call, expects: PhantomData }
     }

@@ -117,7 +117,7 @@ impl PythonProxy {
         method: impl Into<AttributePath>,
         arguments: impl Serialize,
     ) -> Call<T> {
-        let arguments = ArgumentsBuilder::items_of(&arguments);
+        let arguments = ArgumentsBuilder::items_of(arguments);
         python_operation(self, Action::Call, Cow::Owned(method.into().into_text()), arguments)
     }
 
@@ -146,7 +146,7 @@ impl PythonProxy {
     #[doc(alias("set", "__setattr__"))]
     pub fn setattr(&self, attribute: impl Into<AttributePath>, value: impl Serialize) -> Call<()> {
         let name = Cow::Owned(attribute.into().into_text());
-        python_operation(self, Action::SetAttribute, name, ArgumentsBuilder::new().with(&value))
+        python_operation(self, Action::SetAttribute, name, ArgumentsBuilder::new().with(value))
     }
 
     /// Deletes an attribute.
@@ -163,7 +163,7 @@ impl PythonProxy {
             self,
             Action::Call,
             Cow::Borrowed(""),
-            ArgumentsBuilder::items_of(&arguments),
+            ArgumentsBuilder::items_of(arguments),
         )
     }
 
@@ -186,31 +186,31 @@ impl PythonProxy {
         operands: impl Serialize,
     ) -> Call<T> {
         let name = operator.into().into_name();
-        python_operation(self, Action::Operate, name, ArgumentsBuilder::items_of(&operands))
+        python_operation(self, Action::Operate, name, ArgumentsBuilder::items_of(operands))
     }
 
     /// Returns the item under a key, or the items of a [`Slice`](crate::value::Slice).
     #[doc(alias("item", "index", "__getitem__"))]
     pub fn get_item<T: FromPython>(&self, key: impl Serialize) -> Call<T> {
-        self.apply(Operator::GETITEM, ArgumentsBuilder::new().with(&key))
+        self.apply(Operator::GETITEM, ArgumentsBuilder::new().with(key))
     }
 
     /// Sets the item under a key.
     #[doc(alias = "__setitem__")]
     pub fn set_item(&self, key: impl Serialize, value: impl Serialize) -> Call<()> {
-        self.apply(Operator::SETITEM, ArgumentsBuilder::new().with(&key).with(&value))
+        self.apply(Operator::SETITEM, ArgumentsBuilder::new().with(key).with(value))
     }
 
     /// Deletes the item under a key.
     #[doc(alias = "__delitem__")]
     pub fn del_item(&self, key: impl Serialize) -> Call<()> {
-        self.apply(Operator::DELITEM, ArgumentsBuilder::new().with(&key))
+        self.apply(Operator::DELITEM, ArgumentsBuilder::new().with(key))
     }
 
     /// Returns whether the object contains an item: `item in object`.
     #[doc(alias = "__contains__")]
     pub fn contains(&self, item: impl Serialize) -> Call<bool> {
-        self.apply(Operator::CONTAINS, ArgumentsBuilder::new().with(&item))
+        self.apply(Operator::CONTAINS, ArgumentsBuilder::new().with(item))
     }
 
     /// Returns the number of items: `len(object)`.
@@ -272,7 +272,7 @@ impl PythonProxy {
     /// other`.
     #[doc(alias("eq", "__eq__"))]
     pub fn equals(&self, other: impl Serialize) -> Call<bool> {
-        self.apply(Operator::EQ, ArgumentsBuilder::new().with(&other))
+        self.apply(Operator::EQ, ArgumentsBuilder::new().with(other))
     }
 
     /// Iterates over the object: the call returns a [`Stream`] of its items.
@@ -306,7 +306,7 @@ impl PythonProxy {
         arguments: impl Serialize,
     ) -> Call<Stream<T>> {
         let name = Cow::Owned(method.into().into_text());
-        iteration(self, name, ArgumentsBuilder::items_of(&arguments))
+        iteration(self, name, ArgumentsBuilder::items_of(arguments))
     }
 
     fn apply<T: FromPython>(&self, operator: Operator, operands: ArgumentsBuilder) -> Call<T> {

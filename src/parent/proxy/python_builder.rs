@@ -114,7 +114,7 @@ pub fn python_value(value: impl Serialize) -> PythonBuilder {
 impl PythonBuilder {
     /// Adds a positional argument for the object's constructor.
     pub fn arg(mut self, argument: impl Serialize) -> Self {
-        self.arguments = self.arguments.with(&argument);
+        self.arguments = self.arguments.with(argument);
         self
     }
 
@@ -122,7 +122,7 @@ impl PythonBuilder {
     /// [`ErrorKind::BadArguments`].
     #[doc(alias = "kwarg")]
     pub fn keyword(mut self, name: &str, argument: impl Serialize) -> Self {
-        self.arguments = self.arguments.with_keyword(name, &argument);
+        self.arguments = self.arguments.with_keyword(name, argument);
         self
     }
 
@@ -130,7 +130,7 @@ impl PythonBuilder {
     /// arguments.
     #[doc(alias = "kwargs")]
     pub fn keywords(mut self, arguments: impl Serialize) -> Self {
-        self.arguments = self.arguments.with_keywords(&arguments);
+        self.arguments = self.arguments.with_keywords(arguments);
         self
     }
 
