@@ -149,7 +149,7 @@ impl Value {
             Value::Text(_) | Value::RawText(_) => "text",
             Value::Bytes(_) => "bytes",
             Value::List(_) => "a list",
-            Value::Tuple(_) => "a tuple",
+            Value::Tuple(_) | Value::NamedTuple(_) => "a tuple",
             Value::Map(_) => "a map",
             Value::Some(_) => "an optional value",
             Value::Handle(_) => "a handle",
@@ -166,7 +166,6 @@ impl Value {
             Value::Decimal(_) => "a decimal number",
             Value::Uuid(_) => "a UUID",
             Value::Array(_) => "an array",
-            Value::NamedTuple(_) => "a named tuple",
         }
     }
 
