@@ -55,6 +55,15 @@ impl Maker {
         value.depth() + more.map_or(0, |more| more.len())
     }
 
+    async fn count(&self, mut items: oad::Stream<Value>) -> Result<usize, String> {
+        let mut count = 0;
+        while let Some(item) = items.next().await {
+            item.map_err(|error| error.to_string())?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
     async fn later(&self, kind: &str, levels: usize) -> (u8, Value) {
         (1, nested(kind, levels))
     }
@@ -101,6 +110,9 @@ async fn caller_survives_arguments_deeper_than_the_stack() {
         ] {
             assert_eq!(error.kind(), ErrorKind::TooDeep, "{kind}: {error}");
         }
+        let items = [Value::Null, deep()];
+        let counted = maker.count(oad::Stream::iter(items)).await;
+        counted.expect_err("an item is too deep");
         assert_eq!(maker.take(nested(kind, 3), None).await.expect("it answers"), 3);
     }
 }

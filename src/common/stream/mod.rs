@@ -28,7 +28,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::park::wait;
 use crate::common::scoped::{Slot, with_slot};
-use crate::common::value::{Held, StreamNumber, Value, from_value, holding, to_value};
+use crate::common::value::{
+    Held, StreamNumber, Value, before_writing, drop_written, from_value, holding, to_value,
+};
 
 /// A stream of items between a caller and a daemon.
 ///
@@ -212,7 +214,12 @@ impl<T: Serialize + 'static> Serialize for Stream<T> {
         // The source holds the objects that the items refer to, and lives as long as the
         // call.
         let mut held = Held::new();
-        let value = move |item: T| holding(&mut held, || to_value(&item));
+        let value = move |item: T| {
+            before_writing();
+            let value = holding(&mut held, || to_value(&item));
+            drop_written(item);
+            value
+        };
         let source = match self.take() {
             StreamState::Iterator(items) => ItemSource::Iterator(Box::new(items.map(value))),
             StreamState::Stream(items) => ItemSource::Stream(Box::pin(items.map(value))),
