@@ -11,6 +11,7 @@ mod endpoint;
 mod lane_preface;
 mod lane_socket;
 mod listen;
+mod socket_writer;
 mod stream;
 mod token;
 
@@ -24,5 +25,6 @@ pub(crate) use lane_socket::LaneSocket;
 pub(crate) use listen::{
     BoundListener, IncomingConnections, LaneConnection, LaneOwner, Traffic, listen,
 };
+pub(crate) use socket_writer::SocketWriter;
 pub(crate) use stream::IoStream;
 pub(crate) use token::Token;

@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::common::transport::socket_writer::poll_send;
+
 /// A connection of any kind.
 #[derive(Debug)]
 pub(crate) enum IoStream {
@@ -95,8 +97,8 @@ impl AsyncWrite for IoStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            IoStream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-            IoStream::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            IoStream::Unix(stream) => poll_send(stream, cx, &[io::IoSlice::new(buf)]),
+            IoStream::Tcp(stream) => poll_send(stream, cx, &[io::IoSlice::new(buf)]),
             IoStream::Duplex(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
@@ -107,8 +109,8 @@ impl AsyncWrite for IoStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            IoStream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            IoStream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            IoStream::Unix(stream) => poll_send(stream, cx, bufs),
+            IoStream::Tcp(stream) => poll_send(stream, cx, bufs),
             IoStream::Duplex(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }

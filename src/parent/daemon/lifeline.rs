@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf, ReadHalf, split};
 use tokio::net::UnixStream;
 
 use crate::common::handshake::{DaemonMessage, read_frame};
-use crate::common::transport::{DescriptorReader, IoStream};
+use crate::common::transport::{DescriptorReader, IoStream, SocketWriter};
 
 /// The parent's end of the daemon's fd 0, or of the stream that replaces it in this
 /// process.
@@ -29,7 +29,8 @@ impl Lifeline {
     pub(super) fn of_process(stream: UnixStream) -> Self {
         let (reader, writer) = stream.into_split();
         let reader = LifelineReader::Process(DescriptorReader::new(reader));
-        Lifeline { reader: BufReader::new(reader), writer: Box::new(writer) }
+        let writer = Box::new(SocketWriter::new(writer));
+        Lifeline { reader: BufReader::new(reader), writer }
     }
 
     pub(super) fn in_process(stream: IoStream) -> Self {
