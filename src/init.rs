@@ -11,7 +11,7 @@ use crate::child::server::{self, Services};
 use crate::common::handshake::write_failure;
 use crate::common::process::{
     Constructor, ConstructorArguments, FailureChannel, InheritedLifeline, LaterConstructors,
-    inherited_lifeline, is_in_environment, is_marked, note_initialized,
+    inherited_lifeline, is_started_as_daemon, note_initialized,
 };
 
 /// Lets this program be started again as a daemon. Call it on the first line of `main`,
@@ -109,8 +109,7 @@ pub fn block_on<T>(main: impl Future<Output = T>) -> T {
 }
 
 /// Does what [`init_with`] does, in the constructor that [`auto_init!`](crate::auto_init)
-/// has made. In a process that was not started as a daemon it only looks at the
-/// environment.
+/// has made. In a process that was not started as a daemon it only looks at fd 0.
 pub fn init_before_main(
     constructor: &'static Constructor,
     arguments: ConstructorArguments,
@@ -119,7 +118,7 @@ pub fn init_before_main(
     static IS_SERVING: AtomicBool = AtomicBool::new(false);
     note_initialized(std::ptr::from_ref(constructor).expose_provenance());
     // The second of two constructors runs as a later one of the first.
-    if !is_in_environment() || !is_marked() || IS_SERVING.swap(true, Ordering::Relaxed) {
+    if !is_started_as_daemon() || IS_SERVING.swap(true, Ordering::Relaxed) {
         return;
     }
     match LaterConstructors::of(constructor) {
@@ -157,10 +156,10 @@ fn ignore_broken_pipes() -> io::Result<()> {
 /// be given too.
 ///
 /// It is for libraries whose users have never heard of oad. It adds a function that runs
-/// before `main`, and that only looks at the environment, unless the process was started
-/// as a daemon: then it lets all other such functions run (the registrations of objects,
-/// the initializers of C++ libraries) and serves until the daemon ends, so that `main`
-/// never runs. [`test_daemon!`](crate::test_daemon) is not needed either.
+/// before `main`, and that only looks at fd 0, unless the process was started as a
+/// daemon: then it lets all other such functions run (the registrations of objects, the
+/// initializers of C++ libraries) and serves until the daemon ends, so that `main` never
+/// runs. [`test_daemon!`](crate::test_daemon) is not needed either.
 ///
 /// Compared with [`init`], in such a daemon
 ///

@@ -2310,7 +2310,8 @@ pub struct InfoResponse {
     /// The version of oad in the daemon.
     #[prost(string, tag = "3")]
     pub version: ::prost::alloc::string::String,
-    /// The process id of the parent, which started the daemon.
+    /// The process id of the parent, which started the daemon; 0 if the parent is outside of the
+    /// daemon's PID namespace.
     #[prost(uint32, tag = "4")]
     pub parent_pid: u32,
     /// The objects in the daemon.

@@ -84,6 +84,9 @@ pub(crate) enum DaemonMessage {
         protocol: u32,
         /// Its own pid, which is not that of the started process if that is a wrapper.
         pid: u32,
+        /// The PID namespace in which it has that pid, if it is known.
+        #[serde(default)]
+        pid_namespace: Option<u64>,
         endpoint: Endpoint,
     },
     /// It speaks another version of the protocol.

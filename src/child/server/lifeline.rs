@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::UnixStream;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -20,8 +20,11 @@ use crate::child::server::owner::{Owner, OwnerWriter, read_requests};
 use crate::common::handshake::{
     DaemonMessage, Hello, PROTOCOL_VERSION, frame_bytes, read_hello, write_failure, write_frame,
 };
-use crate::common::process::{InheritedLifeline, Wrappers, kill_descendants, kill_self, silence};
-use crate::common::transport::{Endpoint, remove_directory, send_descriptors};
+use crate::common::process::{
+    FailureChannel, InheritedLifeline, Parent, kill_descendants, kill_self, own_pid_namespace,
+    silence,
+};
+use crate::common::transport::{Endpoint, SocketWriter, remove_directory, send_descriptors};
 
 /// How long the parent may take to send its hello, which it has ready before it starts
 /// the daemon.
@@ -39,45 +42,55 @@ const WATCHDOG: Duration = Duration::from_millis(250);
 /// the reason why the daemon could not start.
 pub(super) type StartResult = Result<(Host, Owner, Endpoint, Duration), String>;
 
-/// Starts the lifeline thread.
+/// Starts the lifeline thread, and returns the parent.
 pub(super) fn spawn(
     lifeline: InheritedLifeline,
     hello_sender: oneshot::Sender<Hello>,
     started: oneshot::Receiver<StartResult>,
-) -> io::Result<()> {
+) -> io::Result<Parent> {
     lifeline.stream.set_nonblocking(true)?;
-    let wrappers = lifeline.wrappers();
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
-        let message = format!("failed to start its async runtime: {error}");
-        // Reported here, because there may be no descriptor left to keep the stream for
-        // later. The parent may be dead.
-        let _ = write_failure(&mut &lifeline.stream, &message);
-        io::Error::new(error.kind(), message)
-    })?;
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let message = format!("failed to start its async runtime: {error}");
+            // Reported here, because there may be no descriptor left to keep the stream
+            // for later. The parent may be dead.
+            let _ = write_failure(&mut FailureChannel::from(lifeline), &message);
+            return Err(io::Error::new(error.kind(), message));
+        }
+    };
+    let (stream, parent) = {
+        let _entered = runtime.enter();
+        let stream = UnixStream::from_std(lifeline.stream)?;
+        let parent = Parent::of(&stream)?;
+        (stream, parent)
+    };
+    let of_thread = parent.clone();
     let thread = std::thread::Builder::new().name("oad-lifeline".to_owned());
     thread
         .spawn(move || {
-            if let Err(error) = runtime.block_on(run(lifeline, hello_sender, started)) {
+            if let Err(error) = runtime.block_on(run(stream, &of_thread, hello_sender, started)) {
                 eprintln!("oad: handshake with the parent failed: {error}");
             }
-            wrappers.end_if_orphaned();
+            of_thread.wrappers().end_if_orphaned();
             // `run` only returns if the daemon never started to serve.
             std::process::exit(1);
         })
         .map_err(|error| {
             io::Error::new(error.kind(), format!("failed to start a thread: {error}"))
         })?;
-    Ok(())
+    Ok(parent)
 }
 
 async fn run(
-    lifeline: InheritedLifeline,
+    lifeline: UnixStream,
+    parent: &Parent,
     hello_sender: oneshot::Sender<Hello>,
     started: oneshot::Receiver<StartResult>,
 ) -> io::Result<()> {
-    let parent = lifeline.watch_parent();
-    let wrappers = lifeline.wrappers();
-    let (reader, mut writer) = tokio::net::UnixStream::from_std(lifeline.stream)?.into_split();
+    let watched = parent.watch();
+    let (reader, writer) = lifeline.into_split();
+    let mut writer = SocketWriter::new(writer);
     let mut reader = BufReader::new(reader);
     let hello = match tokio::time::timeout(HELLO_TIMEOUT, read_hello(&mut reader)).await?? {
         Some(Ok(hello)) => hello,
@@ -105,7 +118,7 @@ async fn run(
 
     let reading = async {
         let death = async {
-            match parent {
+            match watched {
                 Ok(Some(parent)) => parent.exited().await,
                 // The parent died before it could be watched.
                 Ok(None) => {}
@@ -140,20 +153,21 @@ async fn run(
         () = owner.report(&mut writer) => {}
         () = watchdog => {}
     }
-    kill_everything(transport.directory(), &wrappers)
+    kill_everything(transport.directory(), parent)
 }
 
 /// Returns the response to a hello.
 pub(super) fn ready_message(endpoint: Endpoint) -> DaemonMessage {
-    DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid: std::process::id(), endpoint }
+    let (pid, pid_namespace) = (std::process::id(), own_pid_namespace());
+    DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, pid_namespace, endpoint }
 }
 
 /// The first byte of a frame takes the descriptors along.
-impl OwnerWriter for OwnedWriteHalf {
+impl OwnerWriter for SocketWriter {
     async fn tell(&mut self, message: &DaemonMessage, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         if !descriptors.is_empty() {
             let mut line = frame_bytes(message)?;
-            let sent = send_descriptors((*self).as_ref(), &line, &descriptors).await?;
+            let sent = send_descriptors(self.socket(), &line, &descriptors).await?;
             line.drain(..sent);
             return self.write_all(&line).await;
         }
@@ -179,13 +193,13 @@ async fn termination_signal() {
 
 /// Kills the process because the shutdown is stuck, in a drop or in a call that cannot be
 /// stopped.
-fn kill_everything(directory: Option<&Path>, wrappers: &Wrappers) -> ! {
+fn kill_everything(directory: Option<&Path>, parent: &Parent) -> ! {
     // Nothing is printed: the stuck thread may hold the lock of stderr, or its pipe may
     // be full.
     kill_descendants();
     if let Some(directory) = directory {
         remove_directory(directory);
     }
-    wrappers.end_if_orphaned();
+    parent.wrappers().end_if_orphaned();
     kill_self()
 }

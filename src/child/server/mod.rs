@@ -65,11 +65,8 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Serves as a daemon until it is asked to end, then exits the process.
 pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
     record_panic_locations();
-    let wrappers = lifeline.wrappers();
     let report = FailureChannel::of(&lifeline);
-    let result = handshake_and_serve(lifeline, services);
-    wrappers.end_if_orphaned();
-    match result {
+    match handshake_and_serve(lifeline, services) {
         Ok(()) => exit(0),
         Err(error) => {
             eprintln!("oad: the daemon failed to serve: {error}");
@@ -83,13 +80,15 @@ pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
 }
 
 fn handshake_and_serve(lifeline: InheritedLifeline, services: Services) -> io::Result<()> {
-    let parent_pid = lifeline.parent_pid();
     let (hello_sender, hello) = oneshot::channel();
     let (start_sender, started) = oneshot::channel();
-    lifeline::spawn(lifeline, hello_sender, started)?;
+    let parent = lifeline::spawn(lifeline, hello_sender, started)?;
     // Without a hello, the parent is gone, or it speaks another version and has been told
     // so.
-    let Ok(hello) = hello.blocking_recv() else { return Ok(()) };
+    let Ok(hello) = hello.blocking_recv() else {
+        parent.wrappers().end_if_orphaned();
+        return Ok(());
+    };
     let runtime = match runtime(hello.workers.max(1)) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -100,9 +99,10 @@ fn handshake_and_serve(lifeline: InheritedLifeline, services: Services) -> io::R
             }
         }
     };
-    let result = runtime.block_on(serve(hello, parent_pid, start_sender, services));
+    let result = runtime.block_on(serve(hello, parent.pid(), start_sender, services));
     // Dropping the runtime would wait for stuck calls.
     runtime.shutdown_background();
+    parent.wrappers().end_if_orphaned();
     result
 }
 

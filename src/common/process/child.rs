@@ -1,7 +1,7 @@
 //! A started process: its owner watches, kills and reaps it, and ends what it left
 //! behind.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
@@ -58,13 +58,21 @@ pub(crate) struct Exit {
 
 impl Child {
     /// Starts `program` as the daemon `daemon`; the stream is this end of its lifeline.
+    /// `hello` is in the other end before the process starts: by it the process knows its
+    /// lifeline.
     ///
     /// Must be called on the keeper's thread: the signal that a daemon gets when its
     /// parent dies is bound to the thread that started it.
-    pub(crate) fn start(program: &Program, daemon: Uuid) -> Result<(Self, UnixStream)> {
+    pub(crate) fn start(
+        program: &Program,
+        daemon: Uuid,
+        hello: &[u8],
+    ) -> Result<(Self, UnixStream)> {
         let marker = Marker::of_daemon(daemon);
-        let (ours, theirs) =
+        let (mut ours, theirs) =
             UnixStream::pair().map_err(|error| resources("a socket pair", error))?;
+        // A few hundred bytes, into an empty socket: this does not wait.
+        ours.write_all(hello).map_err(|error| resources("a socket pair", error))?;
         let mut process = program.start(marker, theirs)?;
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);

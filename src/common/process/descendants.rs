@@ -138,7 +138,8 @@ fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
     found
 }
 
-fn marked(marker: Marker) -> Vec<Process> {
+/// The processes that have `marker` in their environment.
+pub(super) fn marked(marker: Marker) -> Vec<Process> {
     // What a daemon's descendants leave behind stays below the daemon, however many other
     // processes there are.
     let is_subreaper = matches!(child_subreaper(), Ok(Some(_)));

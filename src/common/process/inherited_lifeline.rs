@@ -6,13 +6,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::net::sockopt::socket_peercred;
-use rustix::process::{Pid, Signal};
+use rustix::net::{SendFlags, send};
+use rustix::process::Signal;
 use uuid::Uuid;
 
-use crate::common::process::marker::own_marker;
-use crate::common::process::pidfd::Pidfd;
-use crate::common::process::wrappers::Wrappers;
+use crate::common::process::role::Role;
+use crate::common::process::signals::reset_inherited_signals;
 
 static THIS_DAEMON: OnceLock<Uuid> = OnceLock::new();
 
@@ -22,7 +21,7 @@ pub(super) fn this_daemon() -> Option<Uuid> {
 }
 
 /// Takes the lifeline from fd 0, if this process was started as a daemon, and sets the
-/// signal that its parent's death sends.
+/// signal that its parent's death sends, and all others to their defaults.
 ///
 /// The signal is SIGCONT: it does nothing to a daemon that runs and wakes one that is
 /// stopped, which then sees that its lifeline is closed. SIGKILL would end the process
@@ -30,13 +29,15 @@ pub(super) fn this_daemon() -> Option<Uuid> {
 ///
 /// # Errors
 ///
-/// Says which step the kernel refused. The process cannot be a daemon then, and its fd 0
-/// is still the lifeline.
+/// Says which step the kernel refused, or that fd 0 is another socket than the lifeline.
+/// The process cannot be a daemon then, and its fd 0 is unchanged.
 pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
-    let Some(marker) = own_marker() else { return Ok(None) };
-    let parent = socket_peercred(rustix::stdio::stdin())
-        .map_err(during("failed to identify its parent (getsockopt)"))?
-        .pid;
+    let marker = match Role::of_this_process() {
+        Role::Program => return Ok(None),
+        Role::Daemon(marker) => marker,
+        Role::Incomplete { reason, .. } => return Err(io::Error::other(reason)),
+    };
+    reset_inherited_signals();
     rustix::process::set_parent_process_death_signal(Some(Signal::CONT))
         .map_err(during("failed to set the signal for its parent's death (prctl)"))?;
     // Orphans of the object's processes become children of this one, so that it can end
@@ -50,12 +51,10 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
         .map_err(during("failed to duplicate its lifeline (fcntl)"))?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .map_err(during("failed to open `/dev/null`"))?;
-    let wrappers =
-        Wrappers::below(parent, &lifeline).map_err(during("failed to watch its parent"))?;
     rustix::stdio::dup2_stdin(&null).map_err(during("failed to replace its stdin (dup2)"))?;
     // Only the first call gets here: from now on, fd 0 is not a socket.
     let _ = THIS_DAEMON.set(marker.id);
-    Ok(Some(InheritedLifeline { stream: UnixStream::from(lifeline), parent, wrappers }))
+    Ok(Some(InheritedLifeline { stream: UnixStream::from(lifeline) }))
 }
 
 /// A second hold on a lifeline, to report that this process cannot be a daemon.
@@ -63,9 +62,13 @@ pub(crate) fn inherited_lifeline() -> io::Result<Option<InheritedLifeline>> {
 pub(crate) struct FailureChannel(UnixStream);
 
 impl FailureChannel {
-    /// Opens the channel at fd 0, after [`inherited_lifeline`] failed.
+    /// Opens the channel at fd 0, after [`inherited_lifeline`] failed; `None` if fd 0 is
+    /// not the lifeline.
     pub(crate) fn at_stdin() -> Option<Self> {
-        own_marker()?;
+        match Role::of_this_process() {
+            Role::Daemon(_) | Role::Incomplete { has_lifeline: true, .. } => {}
+            Role::Program | Role::Incomplete { has_lifeline: false, .. } => return None,
+        }
         let stream = rustix::stdio::stdin().try_clone_to_owned().ok()?;
         Some(FailureChannel(UnixStream::from(stream)))
     }
@@ -76,9 +79,16 @@ impl FailureChannel {
     }
 }
 
+impl From<InheritedLifeline> for FailureChannel {
+    fn from(lifeline: InheritedLifeline) -> Self {
+        FailureChannel(lifeline.stream)
+    }
+}
+
 impl io::Write for FailureChannel {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        // Not with write(2), which may raise SIGPIPE.
+        Ok(send(&self.0, bytes, SendFlags::NOSIGNAL)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -87,7 +97,7 @@ impl io::Write for FailureChannel {
 }
 
 /// Says during which step an error happened.
-fn during<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> io::Error {
+pub(super) fn during<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> io::Error {
     move |error| {
         let error = error.into();
         io::Error::new(error.kind(), format!("{step}: {error}"))
@@ -98,32 +108,6 @@ fn during<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> io::Error
 #[derive(Debug)]
 pub(crate) struct InheritedLifeline {
     pub(crate) stream: UnixStream,
-    parent: Pid,
-    wrappers: Wrappers,
-}
-
-impl InheritedLifeline {
-    pub(crate) fn parent_pid(&self) -> u32 {
-        self.parent.as_raw_nonzero().get().unsigned_abs()
-    }
-
-    /// The wrappers between the parent and this process.
-    pub(crate) fn wrappers(&self) -> Wrappers {
-        self.wrappers.clone()
-    }
-
-    /// Watches the parent process. The stream alone does not show its death if a `fork`
-    /// of the parent holds a copy of it.
-    ///
-    /// Must be called where a runtime is current. `None`: it is dead already.
-    pub(crate) fn watch_parent(&self) -> io::Result<Option<Pidfd>> {
-        match Pidfd::open(self.parent) {
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {
-                Ok(None)
-            }
-            watched => watched.map(Some),
-        }
-    }
 }
 
 /// Redirects this process's stdout and stderr to `/dev/null`. Their readers are dead, and

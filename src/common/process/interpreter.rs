@@ -18,6 +18,7 @@ use crate::common::process::descendants::{end_remains, kill_marked};
 use crate::common::process::marker::Marker;
 use crate::common::process::output::Output;
 use crate::common::process::pidfd::Pidfd;
+use crate::common::process::signals::IgnoredSignals;
 
 /// Keeps the current directory out of the module search while the interpreter starts:
 /// 3.13 imports a module before it runs the text it is given. With this value it takes
@@ -76,7 +77,9 @@ impl InterpreterProcess {
         if std::env::var_os(SAFE_PATH).is_none() {
             command.env(SAFE_PATH, "oad");
         }
+        let ignored = IgnoredSignals::of_this_process();
         let prepare = move || {
+            ignored.reset();
             for &number in &numbers {
                 // SAFETY: `theirs` are open until the child has been started, and the
                 // child has a copy of all descriptors.

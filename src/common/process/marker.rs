@@ -1,6 +1,5 @@
-//! How a process knows that it is a daemon.
+//! The marker of a daemon or an interpreter in its environment.
 
-use rustix::net::sockopt::socket_peercred;
 use uuid::Uuid;
 
 /// The environment variable that a daemon is started with: its parent's pid and its own
@@ -58,27 +57,6 @@ impl Marker {
         let entry = format!("{name}={value}");
         environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
     }
-}
-
-/// Whether the environment has the marker of a daemon, be it this process's own or
-/// inherited.
-pub(crate) fn is_in_environment() -> bool {
-    std::env::var_os(DAEMON).is_some()
-}
-
-/// Whether this process was started as a daemon: its environment has a daemon's marker,
-/// and its fd 0 is a socket whose other end was made by the parent that the marker names.
-///
-/// A program that an object starts inherits the marker but not the lifeline, because a
-/// daemon moves that away from fd 0.
-pub(crate) fn is_marked() -> bool {
-    own_marker().is_some()
-}
-
-/// The marker that makes this process a daemon, if it is one.
-pub(super) fn own_marker() -> Option<Marker> {
-    let peer = socket_peercred(rustix::stdio::stdin()).ok()?.pid.as_raw_nonzero().get();
-    Marker::of_this_process().filter(|marker| marker.parent == peer.unsigned_abs())
 }
 
 #[cfg(test)]

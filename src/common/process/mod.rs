@@ -18,11 +18,16 @@ mod marker;
 mod object_file;
 mod output;
 mod output_prefix;
+mod parent;
+mod pid_namespace;
 mod pidfd;
 mod process_table;
 mod program;
+mod role;
 #[cfg(feature = "python")]
 mod search_path;
+mod signals;
+mod unchecked;
 mod wrappers;
 
 pub(crate) use child::{Child, Exit, Leftovers, children_gone};
@@ -35,20 +40,22 @@ pub(crate) use inherited_lifeline::{
 #[cfg(feature = "python")]
 pub(crate) use interpreter::InterpreterProcess;
 pub(crate) use keeper::keeper;
-pub(crate) use marker::{is_in_environment, is_marked};
+pub(crate) use parent::Parent;
+pub(crate) use pid_namespace::{find_in_namespace, own_pid_namespace};
 pub use program::TestDaemon;
 pub(crate) use program::{Program, note_initialized};
+pub(crate) use role::is_started_as_daemon;
 #[cfg(feature = "python")]
 pub(crate) use search_path::find_on_path;
-pub(crate) use wrappers::Wrappers;
 
 use rustix::process::Signal;
 
 /// Ends this process at once, whatever its other threads do. `std::process::exit` runs
 /// handlers that may hang.
 pub(crate) fn kill_self() -> ! {
-    loop {
-        // It can only fail for a signal that does not exist.
-        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
-    }
+    // It can only fail for a signal that does not exist.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+    // The first process of a PID namespace is still there: the kernel shields it from
+    // signals of its own namespace, but not from the instruction with which this ends.
+    std::process::abort()
 }

@@ -7,8 +7,9 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use crate::common::process::unchecked::watch;
 
 /// A process, watched by the runtime of the thread that opened it.
 #[derive(Debug)]
@@ -20,13 +21,7 @@ impl Pidfd {
     /// Any error of pidfd_open(2), mostly too many open files.
     pub(super) fn open(pid: Pid) -> io::Result<Self> {
         let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        // SAFETY: the descriptor must be open, and stay open and the same, while the
-        // `AsyncFd` lives. `OwnedFd` promises just that, nothing here takes it out, and
-        // the one way to get at it, `get_ref`, borrows it. tokio has no safe function
-        // that takes an `OwnedFd` (tokio#8587).
-        #[allow(unsafe_code)]
-        let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
-        Ok(Pidfd(registered.map_err(|error| error.into_parts().1)?))
+        Ok(Pidfd(watch(fd)?))
     }
 
     /// Watches a child that was just started. If that fails, the child is killed and

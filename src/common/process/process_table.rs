@@ -1,6 +1,7 @@
 //! Processes as `/proc` shows them.
 
 use std::fs;
+use std::path::Path;
 
 /// A process as `/proc/<pid>/stat` shows it. The start time tells it from a later one of
 /// the same pid.
@@ -12,8 +13,11 @@ pub(super) struct Process {
     pub(super) zombie: bool,
 }
 
-/// All processes that this one may see.
+/// Every process that this one may see; none if [`is_foreign`].
 pub(super) fn all() -> Vec<Process> {
+    if is_foreign() {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .flatten()
@@ -44,6 +48,9 @@ fn parse_stat(pid: i32, stat: &str) -> Option<Process> {
 /// A child that ends while the list is read may hide others, but not the first one. So
 /// an empty tree is empty indeed.
 pub(super) fn tree(root: i32) -> Option<Vec<Process>> {
+    if is_foreign() {
+        return Some(Vec::new());
+    }
     let mut found = Vec::new();
     let mut ahead = children(root)?;
     while let Some(pid) = ahead.pop() {
@@ -52,6 +59,13 @@ pub(super) fn tree(root: i32) -> Option<Vec<Process>> {
         found.extend(stat(pid));
     }
     Some(found)
+}
+
+/// Whether `/proc` is not that of this process's own PID namespace. Its numbers would be
+/// those of other processes here.
+fn is_foreign() -> bool {
+    let this = rustix::process::getpid().as_raw_nonzero().to_string();
+    fs::read_link("/proc/self").ok().as_deref() != Some(Path::new(&this))
 }
 
 /// The children of a process; `None` if they cannot be read. See `children` in

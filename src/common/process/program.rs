@@ -12,8 +12,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::process::marker::{Marker, is_marked};
+use crate::common::process::marker::Marker;
 use crate::common::process::object_file::shared_library_at;
+use crate::common::process::role::is_started_as_daemon;
 
 /// The program that becomes a daemon, with what it is started with.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ impl Program {
     /// started as one and has not called `oad::init()`.
     pub(crate) fn choose(named: Option<PathBuf>) -> Result<Self> {
         let initialized = initialized();
-        if initialized != Initialized::InProgram && is_marked() {
+        if initialized != Initialized::InProgram && is_started_as_daemon() {
             return Err(uninitialized(
                 "this process was started as a daemon, but starts one itself instead of serving",
             ));

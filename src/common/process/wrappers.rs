@@ -1,7 +1,7 @@
 //! Wrappers that started this daemon and outlive both it and its parent.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,29 +27,41 @@ pub(crate) struct Wrappers(Option<StartedProcess>);
 struct StartedProcess {
     marker: Marker,
     lifeline: Arc<OwnedFd>,
-    /// `None` if it was dead already.
-    parent: Option<Arc<OwnedFd>>,
+    parent: WatchedParent,
+}
+
+/// What a daemon below a wrapper can watch of its parent.
+#[derive(Clone, Debug)]
+enum WatchedParent {
+    Process(Arc<OwnedFd>),
+    /// It was dead already.
+    Dead,
+    /// It is outside of this PID namespace, so only the lifeline shows its death.
+    OutOfSight,
 }
 
 impl Wrappers {
     /// Finds the wrappers between the process `parent`, at the other end of `lifeline`,
     /// and this process. If `parent` started this process itself, there are no wrappers.
+    /// A parent outside of this PID namespace is `None`.
     ///
     /// # Errors
     ///
     /// Any error of pidfd_open(2) or dup(2), mostly too many open files.
-    pub(super) fn below(parent: Pid, lifeline: &OwnedFd) -> io::Result<Self> {
-        let Some(marker) =
-            Marker::of_this_process().filter(|_| rustix::process::getppid() != Some(parent))
-        else {
+    pub(super) fn below(parent: Option<Pid>, lifeline: BorrowedFd<'_>) -> io::Result<Self> {
+        let Some(marker) = Marker::of_this_process().filter(|_| match parent {
+            Some(parent) => rustix::process::getppid() != Some(parent),
+            None => true,
+        }) else {
             return Ok(Wrappers(None));
         };
-        let parent = match pidfd_open(parent, PidfdFlags::empty()) {
-            Ok(parent) => Some(Arc::new(parent)),
-            Err(Errno::SRCH) => None,
-            Err(error) => return Err(error.into()),
+        let parent = match parent.map(|parent| pidfd_open(parent, PidfdFlags::empty())) {
+            Some(Ok(parent)) => WatchedParent::Process(Arc::new(parent)),
+            Some(Err(Errno::SRCH)) => WatchedParent::Dead,
+            Some(Err(error)) => return Err(error.into()),
+            None => WatchedParent::OutOfSight,
         };
-        let lifeline = Arc::new(lifeline.try_clone()?);
+        let lifeline = Arc::new(lifeline.try_clone_to_owned()?);
         Ok(Wrappers(Some(StartedProcess { marker, lifeline, parent })))
     }
 
@@ -68,8 +80,14 @@ impl Wrappers {
 
 impl StartedProcess {
     fn is_orphaned(&self) -> bool {
-        let Some(parent) = &self.parent else { return true };
         let is_dying = becomes(&self.lifeline, PollFlags::HUP, Instant::now());
-        becomes(parent, EXITED, Instant::now() + if is_dying { DYING } else { Duration::ZERO })
+        match &self.parent {
+            WatchedParent::Process(parent) => {
+                let patience = if is_dying { DYING } else { Duration::ZERO };
+                becomes(parent, EXITED, Instant::now() + patience)
+            }
+            WatchedParent::Dead => true,
+            WatchedParent::OutOfSight => is_dying,
+        }
     }
 }

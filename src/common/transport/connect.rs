@@ -2,7 +2,6 @@
 
 use std::io;
 
-use rustix::net::sockopt::socket_peercred;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::common::transport::{Endpoint, IoStream};
@@ -14,8 +13,7 @@ pub(crate) async fn connect(endpoint: &Endpoint, pid: u32) -> io::Result<IoStrea
     match endpoint {
         Endpoint::Unix(path) => {
             let stream = UnixStream::connect(path).await?;
-            let peer = socket_peercred(&stream)?;
-            let found = peer.pid.as_raw_nonzero().get();
+            let found = stream.peer_cred()?.pid().unwrap_or(0);
             if u32::try_from(found) != Ok(pid) {
                 return Err(io::Error::other(format!(
                     "process {found} listens there instead of daemon {pid}"

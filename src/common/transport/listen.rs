@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::net::RecvFlags;
-use rustix::net::sockopt::socket_peercred;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -48,7 +47,8 @@ pub(crate) struct BoundListener {
 /// The owner of a daemon, who may open a lane.
 #[derive(Clone, Debug)]
 pub(crate) struct LaneOwner {
-    /// The parent's pid, as the kernel reports it of the lifeline.
+    /// The parent's pid, as the kernel reports it of the lifeline; 0 if the parent is
+    /// outside of this process's PID namespace.
     pub(crate) pid: u32,
     /// Required on localhost, where the kernel does not report who connects.
     pub(crate) token: Option<Token>,
@@ -233,8 +233,8 @@ impl Door {
         let is_owner = match (&self.owner.token, &stream) {
             (Some(token), _) => token.is_in(&presented),
             (None, IoStream::Unix(stream)) => {
-                let peer = socket_peercred(stream)?.pid.as_raw_nonzero().get();
-                u32::try_from(peer) == Ok(self.owner.pid)
+                let peer = stream.peer_cred()?.pid();
+                peer.is_some_and(|peer| u32::try_from(peer) == Ok(self.owner.pid))
             }
             (None, _) => false,
         };
@@ -278,7 +278,7 @@ async fn accept_all(listener: Listener, door: Door) {
 }
 
 fn is_same_user(stream: &UnixStream) -> bool {
-    socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// Returns the first bytes without taking them, as soon as they can only be one of the

@@ -3,6 +3,7 @@
 //! If one of these steps fails, everything that was started has been cleaned up before
 //! the error is returned.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use uuid::Uuid;
 
 use crate::common::error::{Error, ErrorKind, Excerpt, Result, shortened};
 use crate::common::handshake::{
-    DaemonMessage, Hello, MalformedFrame, PROTOCOL_VERSION, Transport, read_frame, write_frame,
+    DaemonMessage, Hello, MalformedFrame, PROTOCOL_VERSION, Transport, frame_bytes, read_frame,
+    write_frame,
 };
-use crate::common::process::{Child, Program, keeper};
+use crate::common::process::{Child, Program, find_in_namespace, keeper, own_pid_namespace};
 use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect};
 use crate::parent::client::{Client, Limits};
 use crate::parent::daemon::backend::{Backend, StartInProcess};
@@ -59,7 +61,7 @@ pub(super) enum LaunchPlan {
 struct LaunchedProcess {
     backend: Backend,
     lifeline: Lifeline,
-    transport: Transport,
+    hello: Hello,
     /// The directory of its socket.
     directory: Option<Directory>,
     /// The connection to a server in this process.
@@ -79,18 +81,18 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
     let LaunchSettings { plan, name, limits, grace, start_timeout, workers, over_grpc } = settings;
     let started = Instant::now();
     let id = Uuid::new_v4();
-    let launched = start(plan, id, workers)?;
-    let LaunchedProcess { backend, lifeline, transport, directory, connection, label } = launched;
-    let hello = Hello {
+    let greet = |transport: Transport| Hello {
         protocol: PROTOCOL_VERSION,
         daemon: id,
-        transport,
         grace,
         message_limit: limits.message,
         depth_limit: limits.depth,
         workers,
-        doors: cfg!(feature = "python") && !over_grpc && connection.is_none(),
+        doors: cfg!(feature = "python") && !over_grpc && transport != Transport::InProcess,
+        transport,
     };
+    let LaunchedProcess { backend, lifeline, hello, directory, connection, label } =
+        start(plan, id, greet)?;
     let spawned_pid = backend.pid();
     info!(target: TARGET, pid = spawned_pid, name, executable = %label.name, "started");
     let supervisor = Supervisor::start(backend, name.clone(), directory, grace);
@@ -156,28 +158,37 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
 }
 
 /// Starts what the plan says. Dropping the result ends it again.
-fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> {
+fn start(
+    plan: LaunchPlan,
+    daemon: Uuid,
+    greet: impl Fn(Transport) -> Hello,
+) -> Result<LaunchedProcess> {
     let (program, directory, transport) = match plan {
         LaunchPlan::Unix(program) => {
-            let directory = Directory::create(id)?;
+            let directory = Directory::create(daemon)?;
             let transport = Transport::Unix { directory: directory.path().to_owned() };
             (program, Some(directory), transport)
         }
         LaunchPlan::Localhost(program, token) => (program, None, Transport::Localhost { token }),
-        LaunchPlan::InProcess(start) => return start_in_process(start, workers),
+        LaunchPlan::InProcess(start) => {
+            return start_in_process(start, greet(Transport::InProcess));
+        }
     };
-    let (child, lifeline) = Child::start(&program, id)?;
+    let hello = greet(transport);
+    let unprepared = |error: io::Error| {
+        let message = format!("failed to prepare the socket for the handshake: {error}");
+        Error::new(ErrorKind::Spawn, message).because(error)
+    };
+    let first = frame_bytes(&hello).map_err(unprepared)?;
+    let (child, lifeline) = Child::start(&program, hello.daemon, &first)?;
     let lifeline = lifeline
         .set_nonblocking(true)
         .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
-        .map_err(|error| {
-            let message = format!("failed to prepare the socket for the handshake: {error}");
-            Error::new(ErrorKind::Spawn, message).because(error)
-        })?;
+        .map_err(unprepared)?;
     Ok(LaunchedProcess {
         backend: Backend::Process(child),
         lifeline: Lifeline::of_process(lifeline),
-        transport,
+        hello,
         directory,
         connection: None,
         label: Label {
@@ -187,22 +198,22 @@ fn start(plan: LaunchPlan, id: Uuid, workers: usize) -> Result<LaunchedProcess> 
     })
 }
 
-fn start_in_process(start: StartInProcess, workers: usize) -> Result<LaunchedProcess> {
-    let (server, lifeline, connection) = start(workers).map_err(|error| {
+fn start_in_process(start: StartInProcess, hello: Hello) -> Result<LaunchedProcess> {
+    let (server, lifeline, connection) = start(hello.workers).map_err(|error| {
         let message = format!("failed to start an async runtime for the daemon: {error}");
         Error::new(ErrorKind::Spawn, message).because(error)
     })?;
     Ok(LaunchedProcess {
         backend: Backend::InProcess(server),
         lifeline: Lifeline::in_process(lifeline),
-        transport: Transport::InProcess,
+        hello,
         directory: None,
         connection: Some(connection),
         label: Label { name: "in-process".to_owned(), advice: "check what was printed to stderr" },
     })
 }
 
-/// Sends the hello, waits for the answer, and hands the lifeline to the supervisor.
+/// Waits for the answer to the hello, and hands the lifeline to the supervisor.
 async fn shake_hands(
     mut lifeline: Lifeline,
     doors: Option<Doors>,
@@ -212,16 +223,15 @@ async fn shake_hands(
 ) -> Result<(u32, Endpoint)> {
     let failed = |message: String| Error::new(ErrorKind::Handshake, message);
     let exchange = async {
-        // A process that cannot be a daemon says why, and does not read the hello.
-        let written = write_frame(&mut lifeline.writer, hello).await;
-        match read_frame(&mut lifeline.reader).await? {
-            None => written.map(|()| None),
-            answer => Ok(answer),
+        // A process finds its hello at its start.
+        if hello.transport == Transport::InProcess {
+            write_frame(&mut lifeline.writer, hello).await?;
         }
+        read_frame(&mut lifeline.reader).await
     };
     let answer = match exchange.await {
         Ok(answer) => answer,
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             let message =
                 format!("`{program}` wrote something other than oad's handshake: {error}");
             let frame = error.downcast::<MalformedFrame>().ok();
@@ -231,7 +241,9 @@ async fn shake_hands(
         Err(_) => None,
     };
     match answer {
-        Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, endpoint }) => {
+        Some(DaemonMessage::Ready { protocol: PROTOCOL_VERSION, pid, pid_namespace, endpoint }) => {
+            let found = pid_here(hello.daemon, pid, pid_namespace);
+            let pid = found.ok_or_else(|| unknown_process(program, pid))?;
             supervisor.handshake_done(lifeline, pid, doors);
             Ok((pid, endpoint))
         }
@@ -261,6 +273,23 @@ async fn shake_hands(
         // wait for it.
         None => std::future::pending().await,
     }
+}
+
+/// The pid in this process's PID namespace of a daemon that has `pid` in its own.
+fn pid_here(daemon: Uuid, pid: u32, its_namespace: Option<u64>) -> Option<u32> {
+    match (its_namespace, own_pid_namespace()) {
+        (Some(its), Some(own)) if its != own => find_in_namespace(daemon, pid, its),
+        _ => Some(pid),
+    }
+}
+
+fn unknown_process(program: &str, pid: u32) -> Error {
+    let message = format!(
+        "`{program}` serves as process {pid} of another PID namespace, and was not found in this \
+         one"
+    );
+    Error::new(ErrorKind::Handshake, message)
+        .advise("start it in the PID namespace of this program, or in one below it")
 }
 
 /// Connects to the daemon and opens the session, on `runtime`.
