@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::common::error::{Error, ErrorKind, Result, Status};
+use crate::common::process::events::EventSink;
 use crate::common::process::marker::Marker;
 use crate::common::process::output::{Output, OutputOrigin};
 use crate::common::process::pidfd::Pidfd;
@@ -67,6 +68,7 @@ impl Child {
         program: &Program,
         daemon: Uuid,
         hello: &[u8],
+        events: &EventSink,
     ) -> Result<(Self, UnixStream)> {
         let marker = Marker::of_daemon(daemon);
         let (mut ours, theirs) =
@@ -80,7 +82,7 @@ impl Child {
         let pidfd = Pidfd::of_child(&mut process)
             .map_err(|error| resources("a descriptor for its process", error))?;
         let writer = OutputOrigin { pid: process.id(), daemon: process.id(), signed: Some(daemon) };
-        let output = Output::capture(writer, stdout, stderr);
+        let output = Output::capture(writer, events, stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
         Ok((Child { pid, pidfd, daemon: None, marker, output, state: ChildState::Unreaped }, ours))
     }

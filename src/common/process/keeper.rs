@@ -1,4 +1,4 @@
-//! The one thread that oad adds to a parent. It starts, watches and reaps every child.
+//! The thread of a parent that starts, watches and reaps every child.
 
 use std::future::pending;
 use std::io;
@@ -17,6 +17,25 @@ struct Keeper {
     pid: u32,
 }
 
+/// The runtime of the connections of daemons that are not bound to a caller's runtime, on
+/// a thread that is started once and lives as long as the process.
+///
+/// It is not the keeper's, because the libraries that speak HTTP/2 emit events, and a
+/// subscriber that blocks must not stop the keeper.
+///
+/// # Errors
+///
+/// [`ErrorKind::Limit`] if the thread cannot be started now.
+pub(crate) fn connection_runtime() -> Result<Handle> {
+    static RUNTIME: Mutex<Option<Handle>> = Mutex::new(None);
+    let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = &*runtime {
+        return Ok(runtime.clone());
+    }
+    let started = start("oad-connections").map_err(not_started)?;
+    Ok(runtime.insert(started).clone())
+}
+
 /// The runtime of the keeper thread, which is started once and lives as long as the
 /// process.
 ///
@@ -25,18 +44,16 @@ struct Keeper {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Spawn`] if the thread cannot be started now, which may go better later;
-/// or if this process is a fork's copy, which has no threads.
+/// [`ErrorKind::Limit`] if the thread cannot be started now, which may go better later;
+/// [`ErrorKind::Spawn`] if this process is a fork's copy, which has no threads.
 pub(crate) fn keeper() -> Result<&'static Handle> {
     static KEEPER: OnceLock<Keeper> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
     if KEEPER.get().is_none() {
         let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         if KEEPER.get().is_none() {
-            let keeper = start().map_err(|error| {
-                Error::new(ErrorKind::Spawn, format!("failed to start oad's own thread: {error}"))
-                    .because(error)
-            })?;
+            let handle = start("oad-keeper").map_err(not_started)?;
+            let keeper = Keeper { handle, pid: std::process::id() };
             // Nobody else sets it while the lock is held.
             let _ = KEEPER.set(keeper);
         }
@@ -51,12 +68,18 @@ pub(crate) fn keeper() -> Result<&'static Handle> {
     Ok(&keeper.handle)
 }
 
-fn start() -> io::Result<Keeper> {
+fn start(name: &str) -> io::Result<Handle> {
     // Blocking work is rare and short; its threads need not stay.
     let runtime = Builder::new_current_thread().enable_all().thread_keep_alive(IDLE).build()?;
     let handle = runtime.handle().clone();
     std::thread::Builder::new()
-        .name("oad-keeper".to_owned())
+        .name(name.to_owned())
         .spawn(move || runtime.block_on(pending::<()>()))?;
-    Ok(Keeper { handle, pid: std::process::id() })
+    Ok(handle)
+}
+
+fn not_started(error: io::Error) -> Error {
+    Error::new(ErrorKind::Limit, format!("failed to start a thread of oad's own: {error}"))
+        .because(error)
+        .advise("check the limits of this process on threads and memory (`ulimit -a`)")
 }

@@ -9,6 +9,7 @@
 mod child;
 mod constructors;
 mod descendants;
+mod events;
 mod inherited_lifeline;
 #[cfg(feature = "python")]
 mod interpreter;
@@ -34,12 +35,13 @@ pub(crate) use child::{Child, Exit, Leftovers, children_gone};
 pub(crate) use constructors::LaterConstructors;
 pub use constructors::{Constructor, ConstructorArguments};
 pub(crate) use descendants::kill_descendants;
+pub(crate) use events::EventSink;
 pub(crate) use inherited_lifeline::{
     FailureChannel, InheritedLifeline, inherited_lifeline, silence,
 };
 #[cfg(feature = "python")]
 pub(crate) use interpreter::InterpreterProcess;
-pub(crate) use keeper::keeper;
+pub(crate) use keeper::{connection_runtime, keeper};
 pub(crate) use parent::Parent;
 pub(crate) use pid_namespace::{find_in_namespace, own_pid_namespace};
 pub use program::TestDaemon;

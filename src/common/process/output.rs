@@ -14,9 +14,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tracing::instrument::WithSubscriber as _;
+use tracing::Level;
 use uuid::Uuid;
 
+use crate::common::process::events::EventSink;
 use crate::common::process::inherited_lifeline::this_daemon;
 use crate::common::process::last_output::end_of;
 use crate::common::process::output_prefix;
@@ -81,20 +82,27 @@ struct OutputPipe {
 // === impl Output ===
 
 impl Output {
-    /// Starts to turn the output into events, for the subscriber that is current here.
+    /// Starts to turn the output into events.
     pub(super) fn capture(
         writer: OutputOrigin,
+        events: &EventSink,
         stdout: Option<OwnedFd>,
         stderr: Option<OwnedFd>,
     ) -> Self {
         let mut output = Output::default();
         if let Some(source) = output.source(stdout) {
-            let reading = tell(source, writer, StdStream::Stdout, None);
-            output.readers.spawn(reading.with_current_subscriber());
+            let reading = tell(source, writer, events.clone(), StdStream::Stdout, None);
+            output.readers.spawn(reading);
         }
         if let Some(source) = output.source(stderr) {
-            let reading = tell(source, writer, StdStream::Stderr, Some(Arc::clone(&output.tail)));
-            output.readers.spawn(reading.with_current_subscriber());
+            let reading = tell(
+                source,
+                writer,
+                events.clone(),
+                StdStream::Stderr,
+                Some(Arc::clone(&output.tail)),
+            );
+            output.readers.spawn(reading);
         }
         output
     }
@@ -105,6 +113,7 @@ impl Output {
         let Some(daemon) = this_daemon() else {
             return Output::capture(
                 OutputOrigin { pid, daemon: std::process::id(), signed: None },
+                &EventSink::current(),
                 stdout,
                 stderr,
             );
@@ -189,24 +198,35 @@ impl OutputPipe {
 
 // === lines and their events ===
 
-async fn tell(mut source: OutputPipe, writer: OutputOrigin, stream: StdStream, tail: Option<Tail>) {
+async fn tell(
+    mut source: OutputPipe,
+    writer: OutputOrigin,
+    events: EventSink,
+    stream: StdStream,
+    tail: Option<Tail>,
+) {
+    let teller = OutputTeller { writer, events, stream, tail };
     let mut buffer = Vec::with_capacity(LINE);
     loop {
         let is_open = source.read(&mut buffer).await;
         let mut consumed = 0;
         while let Some(end) = buffer[consumed..].iter().position(|byte| *byte == b'\n') {
-            writer.emit_line(&buffer[consumed..consumed + end + 1], stream, tail.as_deref());
+            teller.emit_line(&buffer[consumed..consumed + end + 1]);
             consumed += end + 1;
         }
         if consumed == 0 && buffer.len() >= LINE {
             // A relayed line is never this long, but one may begin in here.
             consumed = output_prefix::may_begin(&buffer).unwrap_or(buffer.len());
-            writer.emit_line(&buffer[..consumed], stream, tail.as_deref());
+            teller.emit_line(&buffer[..consumed]);
         }
         buffer.drain(..consumed);
-        if !is_open {
+        if is_open {
+            // A process that prints faster than the subscriber takes it waits, and loses
+            // nothing.
+            teller.events.has_room().await;
+        } else {
             if !buffer.is_empty() {
-                writer.emit_line(&buffer, stream, tail.as_deref());
+                teller.emit_line(&buffer);
             }
             return;
         }
@@ -266,31 +286,40 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &mut Vec<u8>) {
     bytes.clear();
 }
 
-impl OutputOrigin {
-    fn emit_line(self, line: &[u8], stream: StdStream, tail: Option<&Mutex<VecDeque<u8>>>) {
-        match self.signed.and_then(|daemon| output_prefix::split(daemon, line)) {
-            None => self.tell(self.pid, line, stream, tail),
+/// Turns the lines of one pipe into events.
+struct OutputTeller {
+    writer: OutputOrigin,
+    events: EventSink,
+    stream: StdStream,
+    tail: Option<Tail>,
+}
+
+impl OutputTeller {
+    fn emit_line(&self, line: &[u8]) {
+        match self.writer.signed.and_then(|daemon| output_prefix::split(daemon, line)) {
+            None => self.tell(self.writer.pid, line),
             Some((own, pid, rest)) => {
                 if !own.is_empty() {
-                    self.tell(self.pid, &[own, b"\n"].concat(), stream, tail);
+                    self.tell(self.writer.pid, &[own, b"\n"].concat());
                 }
-                self.tell(pid, rest, stream, tail);
+                self.tell(pid, rest);
             }
         }
     }
 
-    fn tell(self, pid: u32, line: &[u8], stream: StdStream, tail: Option<&Mutex<VecDeque<u8>>>) {
-        let (OutputOrigin { daemon, .. }, text) = (self, printable(line));
-        let text = text.trim_end_matches('\n');
-        match stream {
-            StdStream::Stdout => {
-                tracing::info!(target: "oad::output", pid, daemon, stream = "stdout", "{text}")
-            }
-            StdStream::Stderr => {
-                tracing::warn!(target: "oad::output", pid, daemon, stream = "stderr", "{text}")
-            }
+    fn tell(&self, pid: u32, line: &[u8]) {
+        let (daemon, text) = (self.writer.daemon, printable(line));
+        match self.stream {
+            StdStream::Stdout => self.events.emit(Level::INFO, move || {
+                let text = text.trim_end_matches('\n');
+                tracing::info!(target: "oad::output", pid, daemon, stream = "stdout", "{text}");
+            }),
+            StdStream::Stderr => self.events.emit(Level::WARN, move || {
+                let text = text.trim_end_matches('\n');
+                tracing::warn!(target: "oad::output", pid, daemon, stream = "stderr", "{text}");
+            }),
         }
-        if let Some(tail) = tail {
+        if let Some(tail) = &self.tail {
             keep_end(tail, line);
         }
     }

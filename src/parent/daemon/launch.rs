@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{info, instrument::WithSubscriber as _};
+use tracing::instrument::WithSubscriber as _;
+use tracing::{Level, info};
 use uuid::Uuid;
 
 use crate::common::error::{Error, ErrorKind, Excerpt, Result, shortened};
@@ -17,7 +18,9 @@ use crate::common::handshake::{
     DaemonMessage, Hello, MalformedFrame, PROTOCOL_VERSION, Transport, frame_bytes, read_frame,
     write_frame,
 };
-use crate::common::process::{Child, Program, find_in_namespace, keeper, own_pid_namespace};
+use crate::common::process::{
+    Child, EventSink, Program, find_in_namespace, keeper, own_pid_namespace,
+};
 use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect};
 use crate::parent::client::{Client, Limits};
 use crate::parent::daemon::backend::{Backend, StartInProcess};
@@ -77,7 +80,11 @@ struct Label {
 }
 
 /// Starts a daemon. Runs on the keeper; only the connection lives on `runtime`.
-pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result<Daemon> {
+pub(super) async fn launch(
+    settings: LaunchSettings,
+    runtime: Runtime,
+    events: EventSink,
+) -> Result<Daemon> {
     let LaunchSettings { plan, name, limits, grace, start_timeout, workers, over_grpc } = settings;
     let started = Instant::now();
     let id = Uuid::new_v4();
@@ -92,10 +99,13 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
         transport,
     };
     let LaunchedProcess { backend, lifeline, hello, directory, connection, label } =
-        start(plan, id, greet)?;
+        start(plan, id, greet, &events)?;
     let spawned_pid = backend.pid();
-    info!(target: TARGET, pid = spawned_pid, name, executable = %label.name, "started");
-    let supervisor = Supervisor::start(backend, name.clone(), directory, grace);
+    events.emit(Level::INFO, {
+        let (name, executable) = (name.clone(), label.name.clone());
+        move || info!(target: TARGET, pid = spawned_pid, name, %executable, "started")
+    });
+    let supervisor = Supervisor::start(backend, name.clone(), directory, grace, events.clone());
     #[cfg(feature = "python")]
     let doors = hello.doors.then(|| {
         let supervisor = supervisor.clone();
@@ -109,9 +119,9 @@ pub(super) async fn launch(settings: LaunchSettings, runtime: Runtime) -> Result
         let shaking = shake_hands(lifeline, doors.clone(), &hello, &supervisor, &label.name);
         let (pid, endpoint) = shaking.await?;
         let lane = (!over_grpc && connection.is_none()).then_some(pid);
-        let connecting =
-            open_session(pid, &endpoint, connection, lane, &hello, &supervisor, runtime);
-        match connecting.await {
+        let opening = open_session(pid, &endpoint, connection, lane, &hello, &supervisor);
+        let opening = runtime.spawn(opening.with_subscriber(events.subscriber()));
+        match opening.await.unwrap_or_else(|_| Err(runtime_ended())) {
             Ok(client) => Ok((pid, endpoint, client)),
             // A process that has just died is the better explanation, and its exit comes
             // a moment after its sockets were closed.
@@ -162,6 +172,7 @@ fn start(
     plan: LaunchPlan,
     daemon: Uuid,
     greet: impl Fn(Transport) -> Hello,
+    events: &EventSink,
 ) -> Result<LaunchedProcess> {
     let (program, directory, transport) = match plan {
         LaunchPlan::Unix(program) => {
@@ -180,7 +191,7 @@ fn start(
         Error::new(ErrorKind::Spawn, message).because(error)
     };
     let first = frame_bytes(&hello).map_err(unprepared)?;
-    let (child, lifeline) = Child::start(&program, hello.daemon, &first)?;
+    let (child, lifeline) = Child::start(&program, hello.daemon, &first, events)?;
     let lifeline = lifeline
         .set_nonblocking(true)
         .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
@@ -292,16 +303,16 @@ fn unknown_process(program: &str, pid: u32) -> Error {
         .advise("start it in the PID namespace of this program, or in one below it")
 }
 
-/// Connects to the daemon and opens the session, on `runtime`.
-async fn open_session(
+/// Connects to the daemon and opens the session. The future is for the runtime that is to
+/// carry the connection.
+fn open_session(
     pid: u32,
     endpoint: &Endpoint,
     connection: Option<IoStream>,
     lane: Option<u32>,
     hello: &Hello,
     supervisor: &Supervisor,
-    runtime: Runtime,
-) -> Result<Client> {
+) -> impl Future<Output = Result<Client>> + Send + use<> {
     let limits = Limits { message: hello.message_limit, depth: hello.depth_limit };
     let (grace, supervisor) = (hello.grace, supervisor.clone());
     let end_daemon = move || supervisor.end(grace, Instant::now());
@@ -317,13 +328,13 @@ async fn open_session(
         }
     };
     let (token, keeper) = (hello.transport.token().cloned(), Runtime::current());
-    let connecting =
-        Client::connect(stream, lane, endpoint.clone(), token, limits, keeper, end_daemon);
-    runtime.spawn(connecting.with_current_subscriber()).await.unwrap_or_else(|_| {
-        let message = "the async runtime that started the daemon ended, or has no I/O driver";
-        Err(Error::new(ErrorKind::RuntimeEnded, message)
-            .advise("keep the runtime alive, and build it with `enable_all()`"))
-    })
+    Client::connect(stream, lane, endpoint.clone(), token, limits, keeper, end_daemon)
+}
+
+fn runtime_ended() -> Error {
+    let message = "the async runtime that started the daemon ended, or has no I/O driver";
+    Error::new(ErrorKind::RuntimeEnded, message)
+        .advise("keep the runtime alive, and build it with `enable_all()`")
 }
 
 /// Waits until the daemon has exited, and then fails every call with the reason.

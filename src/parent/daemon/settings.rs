@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 use tokio::task::JoinHandle;
-use tracing::instrument::WithSubscriber as _;
 
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::process::{Program, keeper};
+use crate::common::process::{EventSink, Program, connection_runtime, keeper};
 use crate::common::transport::Token;
 use crate::common::value::MAX_DEPTH;
 use crate::parent::client::Limits;
@@ -65,7 +64,7 @@ impl Settings {
         let keeper = keeper()?;
         let runtime = match Runtime::try_current() {
             Ok(runtime) if !own_runtime => runtime,
-            _ => keeper.clone(),
+            _ => connection_runtime()?,
         };
         if is_blocked(&runtime, keeper).await {
             let message = "a sync wait (`block_on`) blocks the thread of the async runtime that \
@@ -73,7 +72,7 @@ impl Settings {
             return Err(Error::new(ErrorKind::WouldDeadlock, message)
                 .advise("`.await` it, or start it with `.on_own_runtime()`"));
         }
-        let launching = launch(settings, runtime).with_current_subscriber();
+        let launching = launch(settings, runtime, EventSink::current());
         let mut launching = AbortOnDrop(keeper.spawn(launching));
         (&mut launching.0).await.unwrap_or_else(|panicked| {
             let message = format!("oad failed to start the daemon: {panicked}");

@@ -15,10 +15,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{info, warn};
+use tracing::{Level, info, warn};
 
 use crate::common::error::{DeadProcess, Death, Status};
 use crate::common::handshake::{DaemonMessage, ParentMessage, write_frame};
+use crate::common::process::EventSink;
 use crate::common::transport::Directory;
 use crate::parent::daemon::backend::Backend;
 use crate::parent::daemon::doors::Doors;
@@ -81,6 +82,7 @@ pub(super) struct Supervision {
     phase: watch::Sender<LifePhase>,
     started: Instant,
     grace: Duration,
+    events: EventSink,
     lifeline: Option<Lifeline>,
     doors: Option<Doors>,
     ending: Option<EndInProgress>,
@@ -129,6 +131,7 @@ impl Supervision {
         name: String,
         directory: Option<Directory>,
         grace: Duration,
+        events: EventSink,
         inbox: mpsc::UnboundedReceiver<SupervisorCommand>,
         phase: watch::Sender<LifePhase>,
     ) -> Self {
@@ -141,6 +144,7 @@ impl Supervision {
             phase,
             started: Instant::now(),
             grace,
+            events,
             lifeline: None,
             doors: None,
             ending: None,
@@ -165,8 +169,7 @@ impl Supervision {
                 Some(command) = self.inbox.recv() => self.handle_command(command).await,
                 message = next_message(&mut self.lifeline) => self.handle_message(message),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    let Supervision { pid, name, .. } = &self;
-                    warn!(target: TARGET, pid, name, "did not end within its grace; killing it");
+                    self.emit(Level::WARN, warn_of_kill);
                     self.kill();
                 }
                 () = sleep_until(wrapper_deadline.unwrap_or_else(Instant::now)),
@@ -213,7 +216,9 @@ impl Supervision {
                 self.doors = doors;
                 if self.backend.watch_daemon(pid) {
                     let wrapper = std::mem::replace(&mut self.pid, pid);
-                    info!(target: TARGET, pid, wrapper, name = self.name, "started by a wrapper");
+                    self.emit(Level::INFO, move |pid, name| {
+                        info!(target: TARGET, pid, wrapper, name, "started by a wrapper");
+                    });
                 }
             }
             SupervisorCommand::End { grace, since } => {
@@ -239,8 +244,7 @@ impl Supervision {
             ending.deadline = ending.deadline.map(|known| known.min(deadline));
             return false;
         }
-        let Supervision { pid, name, .. } = &self;
-        info!(target: TARGET, pid, name, "asked to exit");
+        self.emit(Level::INFO, |pid, name| info!(target: TARGET, pid, name, "asked to exit"));
         self.ending = Some(EndInProgress { since, deadline: Some(deadline) });
         self.phase.send_replace(LifePhase::Ending);
         true
@@ -256,8 +260,7 @@ impl Supervision {
                 if let Some(doors) = &self.doors {
                     doors.drain();
                 }
-                let Supervision { pid, name, .. } = &self;
-                info!(target: TARGET, pid, name, "terminating");
+                self.emit(Level::INFO, |pid, name| info!(target: TARGET, pid, name, "terminating"));
             }
             Some(DaemonMessage::Leaving { abandoned, dropped, cut_short }) => {
                 self.report.abandoned = Some(abandoned + self.report.cut_off + self.direct_calls());
@@ -310,6 +313,12 @@ impl Supervision {
         self.doors.as_ref().map_or(0, |doors| doors.in_flight() as u64)
     }
 
+    /// Emits an event with the daemon's pid and name.
+    fn emit(&self, level: Level, emit: impl FnOnce(u32, &str) + Send + 'static) {
+        let (pid, name) = (self.pid, self.name.clone());
+        self.events.emit(level, move || emit(pid, &name));
+    }
+
     fn kill(&mut self) {
         self.backend.kill();
         let ending = EndInProgress { since: Instant::now(), deadline: None };
@@ -329,6 +338,7 @@ impl Supervision {
             pid,
             name,
             directory,
+            events,
             phase,
             started,
             ending,
@@ -346,7 +356,10 @@ impl Supervision {
         };
         // Before the end is published, because the caller may exit as soon as it knows.
         if let Some(Err(error)) = directory.map(Directory::remove) {
-            warn!(target: TARGET, pid, name, %error, "failed to remove its directory");
+            let name = name.clone();
+            events.emit(Level::WARN, move || {
+                warn!(target: TARGET, pid, name, %error, "failed to remove its directory");
+            });
         }
         // A daemon ends its own descendants between its last message and its exit.
         let ended_in_order =
@@ -363,13 +376,21 @@ impl Supervision {
         let outcome = end.outcome();
         let status = status.to_string();
         match &outcome {
-            ExitOutcome::ShutDown(_) => info!(target: TARGET, pid, name, status, "gone"),
-            ExitOutcome::Died(_) => {
-                warn!(target: TARGET, pid, name, status, "exited unexpectedly")
-            }
+            ExitOutcome::ShutDown(_) => events.emit(Level::INFO, move || {
+                info!(target: TARGET, pid, name, status, "gone");
+            }),
+            ExitOutcome::Died(_) => events.emit(Level::WARN, move || {
+                warn!(target: TARGET, pid, name, status, "exited unexpectedly");
+            }),
         }
+        // Whoever waits for the end finds it in its logs.
+        events.flushed().await;
         phase.send_replace(LifePhase::CleanedUp(outcome));
     }
+}
+
+fn warn_of_kill(pid: u32, name: &str) {
+    warn!(target: TARGET, pid, name, "did not end within its grace; killing it");
 }
 
 /// What is known about the end of a process that was reaped.

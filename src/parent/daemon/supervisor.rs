@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::instrument::WithSubscriber as _;
 
 #[cfg(feature = "python")]
 use crate::common::handshake::ParentMessage;
+use crate::common::process::EventSink;
 use crate::common::transport::Directory;
 use crate::parent::daemon::backend::Backend;
 use crate::parent::daemon::doors::Doors;
@@ -32,12 +32,13 @@ impl Supervisor {
         name: String,
         directory: Option<Directory>,
         grace: Duration,
+        events: EventSink,
     ) -> Self {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, phase) = watch::channel(LifePhase::Running);
         let pid = backend.pid();
-        let supervision = Supervision::new(backend, name, directory, grace, inbox, sender);
-        tokio::spawn(supervision.run().with_current_subscriber());
+        let supervision = Supervision::new(backend, name, directory, grace, events, inbox, sender);
+        tokio::spawn(supervision.run());
         Supervisor { pid, commands, phase }
     }
 

@@ -15,7 +15,8 @@ fn daemon(signed: Uuid) -> OutputOrigin {
 #[tokio::test]
 async fn end_of_a_long_stderr_is_kept() {
     let (reader, writer) = std::io::pipe().expect("a pipe can be made");
-    let output = Output::capture(daemon(Uuid::nil()), None, Some(reader.into()));
+    let output =
+        Output::capture(daemon(Uuid::nil()), &EventSink::current(), None, Some(reader.into()));
     let writing = tokio::task::spawn_blocking(move || {
         let mut writer = writer;
         writer.write_all(&vec![b'x'; 100_000]).expect("it is read");
@@ -30,7 +31,8 @@ async fn end_of_a_long_stderr_is_kept() {
 async fn pipe_held_open_by_another_does_not_hold_up_the_end() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe can be made");
     writer.write_all(b"one\nlast words").expect("it is open");
-    let output = Output::capture(daemon(Uuid::nil()), None, Some(reader.into()));
+    let output =
+        Output::capture(daemon(Uuid::nil()), &EventSink::current(), None, Some(reader.into()));
     let tail = timeout(Duration::from_secs(5), output.finish()).await.expect("it is bounded");
     assert_eq!(tail, "one\nlast words", "it is there already");
     drop(writer);
@@ -58,8 +60,10 @@ async fn told(written: &[u8], own: &[u8]) -> (Vec<String>, String) {
     let output = Output::default();
     let (events, source) =
         (Events::default(), output.source(Some(reader.into())).expect("it is a pipe"));
-    let reading = tell(source, daemon(id), StdStream::Stderr, Some(Arc::clone(&output.tail)));
-    reading.with_subscriber(events.clone()).await;
+    let sink = tracing::subscriber::with_default(events.clone(), EventSink::current);
+    let tail = Some(Arc::clone(&output.tail));
+    tell(source, daemon(id), sink.clone(), StdStream::Stderr, tail).await;
+    sink.flushed().await;
     writing.await.expect("writing does not panic").expect("it is read");
     let told = events.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     (told, output.finish().await)
