@@ -375,3 +375,38 @@ async fn daemon_has_the_threads_that_are_asked_for() {
         });
     }
 }
+
+// === Another clock ===
+
+/// tokio's paused clock stands still, or jumps. Processes live in real time.
+#[tokio::test(start_paused = true)]
+async fn paused_clock_of_the_caller_does_not_shorten_the_grace() {
+    let folder = tempfile::tempdir().expect("the temporary directory can be written to");
+    for (name, by_drop) in [("shutdown", false), ("drop", true)] {
+        let mark = folder.path().join(name);
+        let lab = LabProxy::marking(&mark, Duration::ZERO).grace(SECOND);
+        let lab = lab.await.expect("the daemon starts");
+        // More real time than the grace and the patience after it passes for the caller.
+        std::thread::sleep(Duration::from_millis(1500));
+        let ended = if by_drop {
+            let closed = lab.closed();
+            drop(lab);
+            closed.await
+        } else {
+            lab.shutdown().await
+        };
+        let ended = ended.expect("it ends");
+        assert!(ended.is_clean() && mark.exists(), "{name}: {ended}");
+    }
+}
+
+/// A jump of the clock, to the next timer when nothing else is to do, is not a timeout.
+#[tokio::test(start_paused = true)]
+async fn paused_clock_of_the_caller_does_not_end_a_call() {
+    let lab = LabProxy::new().await.expect("the daemon starts");
+    let call = lab.block(Duration::from_millis(300)).timeout(SECOND * 20);
+    call.await.expect("it has the time");
+    tokio::time::advance(SECOND * 3600).await;
+    lab.health().await.expect("it is well");
+    assert!(lab.shutdown().await.expect("it ends").is_clean());
+}

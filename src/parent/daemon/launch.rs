@@ -315,7 +315,7 @@ fn open_session(
 ) -> impl Future<Output = Result<Client>> + Send + use<> {
     let limits = Limits { message: hello.message_limit, depth: hello.depth_limit };
     let (grace, supervisor) = (hello.grace, supervisor.clone());
-    let end_daemon = move || supervisor.end(grace, Instant::now());
+    let end_daemon = move || supervisor.end(grace, std::time::Instant::now());
     let lane = lane.map(|pid| {
         let address = endpoint.clone();
         async move { connect(&address, pid).await }

@@ -67,7 +67,7 @@ pub(super) enum SupervisorCommand {
     #[cfg(feature = "python")]
     Tell(ParentMessage),
     /// End the daemon.
-    End { grace: Duration, since: Instant },
+    End { grace: Duration, since: std::time::Instant },
     /// Kill the process.
     Kill,
 }
@@ -222,7 +222,7 @@ impl Supervision {
                 }
             }
             SupervisorCommand::End { grace, since } => {
-                let is_first = self.begin_end(grace, since);
+                let is_first = self.begin_end(grace, Instant::from_std(since));
                 if is_first && let Some(Lifeline { writer, .. }) = &mut self.lifeline {
                     // A few bytes, once, into an empty socket: this does not wait. It
                     // fails only if the process is about to exit.

@@ -1,9 +1,8 @@
 //! The handle on the task that owns a daemon's process.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 
 #[cfg(feature = "python")]
 use crate::common::handshake::ParentMessage;
@@ -54,7 +53,8 @@ impl Supervisor {
         self.send(SupervisorCommand::Tell(message));
     }
 
-    /// Asks the daemon to end within `grace`, counted from `since`.
+    /// Asks the daemon to end within `grace`, counted from `since`, which is real time: a
+    /// caller's runtime may have a paused clock.
     pub(super) fn end(&self, grace: Duration, since: Instant) {
         self.send(SupervisorCommand::End { grace, since });
     }
