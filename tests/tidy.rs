@@ -70,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "error",
             "handshake",
             "process",
+            "threads",
             "transport",
             "value",
         ],
@@ -77,16 +78,49 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The second way down this stair: past the daemon's process, to the interpreter. What
     // a call is in a session it is here too, so this room stands on the client. `wire`
     // shortens exceptions as the daemon does.
-    ("door", &["agent", "client", "definition", "error", "stream", "transport", "value", "wire"]),
+    (
+        "door",
+        &[
+            "agent",
+            "client",
+            "definition",
+            "error",
+            "stream",
+            "threads",
+            "transport",
+            "value",
+            "wire",
+        ],
+    ),
     (
         "client",
-        &["buffer_pool", "definition", "error", "lane", "stream", "transport", "value", "wire"],
+        &[
+            "buffer_pool",
+            "definition",
+            "error",
+            "lane",
+            "stream",
+            "threads",
+            "transport",
+            "value",
+            "wire",
+        ],
     ),
     // The child's wing. `server` imports `python` to register what makes Python objects,
     // which no other room of this wing knows.
     (
         "server",
-        &["handshake", "host", "object", "process", "python", "service", "transport", "wire"],
+        &[
+            "handshake",
+            "host",
+            "object",
+            "process",
+            "python",
+            "service",
+            "threads",
+            "transport",
+            "wire",
+        ],
     ),
     // `transport` for the required token and for the sockets of lanes.
     (
@@ -100,18 +134,29 @@ const ROOMS: &[(&str, &[&str])] = &[
             "object",
             "park",
             "stream",
+            "threads",
             "transport",
             "value",
             "wire",
         ],
     ),
-    ("host", &["definition", "error", "object", "value"]),
+    ("host", &["definition", "error", "object", "threads", "value"]),
     // `handshake` for what the parent is told of its doors.
     (
         "python",
-        &["agent", "definition", "error", "handshake", "object", "process", "transport", "value"],
+        &[
+            "agent",
+            "definition",
+            "error",
+            "handshake",
+            "object",
+            "process",
+            "threads",
+            "transport",
+            "value",
+        ],
     ),
-    ("object", &["definition", "error", "park", "scoped", "stream", "value"]),
+    ("object", &["definition", "error", "park", "scoped", "stream", "threads", "value"]),
     // What both stand on. `agent` is for both doors of an interpreter: frames on the
     // sockets of `transport`.
     ("agent", &["buffer_pool", "definition", "error", "transport", "value"]),
@@ -120,11 +165,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lane", &["buffer_pool", "transport", "wire"]),
     ("wire", &["buffer_pool", "error", "value"]),
     ("transport", &["error"]),
-    ("process", &["error"]),
+    ("process", &["error", "threads"]),
     ("handshake", &["error", "transport"]),
     ("definition", &["value"]),
     ("buffer_pool", &[]),
     ("park", &[]),
+    // Threads for work that may block. Whatever takes long, in any room, runs there.
+    ("threads", &[]),
     ("scoped", &[]),
     ("value", &["error", "scoped"]),
     ("error", &[]),

@@ -43,6 +43,8 @@ pub(crate) struct Hello {
     pub(crate) depth_limit: usize,
     /// How many threads run async code.
     pub(crate) workers: usize,
+    /// Whether the parent will open a lane.
+    pub(crate) lane: bool,
     /// Whether the parent may ask for a door of its own to each interpreter.
     pub(crate) doors: bool,
 }

@@ -15,6 +15,7 @@ pub(crate) mod park;
 pub(crate) mod process;
 pub(crate) mod scoped;
 pub(crate) mod stream;
+pub(crate) mod threads;
 pub(crate) mod transport;
 pub mod value;
 pub(crate) mod wire;

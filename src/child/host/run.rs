@@ -8,7 +8,6 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tokio::task::coop::unconstrained;
-use tokio_util::task::AbortOnDropHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::child::host::progress::{Progress, RunMode};
@@ -18,6 +17,7 @@ use crate::child::object::{
 };
 use crate::common::definition::{Method, Receiver};
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::threads::run_aside;
 use crate::common::value::Value;
 
 /// A place in an object's queue, taken on construction.
@@ -85,11 +85,14 @@ pub(super) async fn blocking<T: Send + 'static>(
         Err(run) => run,
     };
     let permit = other_thread_permit().await;
-    let running = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
+    let running = run_aside(move || {
         let _permit = permit;
         run()
-    }));
-    running.await.unwrap_or_else(|_| Err(runtime_ended()))
+    });
+    match running {
+        Ok(running) => running.await.unwrap_or_else(|| Err(runtime_ended())),
+        Err(_) => Err(no_thread()),
+    }
 }
 
 /// Polls an object's async code and turns a panic into an exception.
@@ -99,6 +102,11 @@ pub(super) async fn catching_panics<T>(future: impl Future<Output = Result<T>>) 
         .catch_unwind()
         .await
         .unwrap_or_else(|payload| Err(panic::exception(payload.as_ref())))
+}
+
+fn no_thread() -> Error {
+    Error::new(ErrorKind::Limit, "failed to start a thread for the call in the daemon's process")
+        .advise("raise the limit on threads (`ulimit -u`, `pids.max`), or make fewer calls at once")
 }
 
 fn runtime_ended() -> Error {

@@ -13,6 +13,7 @@ use crate::child::host::table::ObjectTable;
 use crate::child::object::{ObjectRef, drop_blocking, no_such_object, python};
 use crate::common::definition::TypeDescription;
 use crate::common::error::Result;
+use crate::common::threads::run_aside_or_here;
 use crate::common::value::{Handle, ObjectKind};
 
 /// The state of a host.
@@ -100,7 +101,7 @@ pub(super) fn drop_in_background(
         drop(token);
     };
     match Runtime::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(drop_all)),
+        Ok(_) => run_aside_or_here(drop_all),
         // The runtime has ended, so blocking this thread delays nothing.
         Err(_) => drop_all(),
     }

@@ -4,6 +4,8 @@
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::common::threads::are_scarce;
+
 /// How many threads may hand over their other work at the same time. Waking another
 /// thread for a call, and this one for its result, costs more than most calls take.
 const MAX_IN_PLACE: usize = 64;
@@ -26,6 +28,10 @@ pub(crate) fn try_in_place_permit() -> Option<SemaphorePermit<'static>> {
 
 /// Runs sync code on this thread if a permit is available; returns the code otherwise.
 pub(crate) fn try_in_place<T, F: FnOnce() -> T>(run: F) -> Result<T, F> {
+    // Without a thread that takes over this one's other work, all of that would wait.
+    if are_scarce() {
+        return Err(run);
+    }
     match (can_hand_over(), IN_PLACE_PERMITS.try_acquire()) {
         (true, Ok(_permit)) => Ok(tokio::task::block_in_place(run)),
         _ => Err(run),

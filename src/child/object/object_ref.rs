@@ -10,6 +10,7 @@ use tokio::sync::RwLock;
 
 use crate::child::object::{Dynamic, Hosted, panic};
 use crate::common::definition::TypeDescription;
+use crate::common::threads::run_aside_or_here;
 
 /// A strong reference to an object. The lock is fair: readers and writers take turns in
 /// the order of their requests.
@@ -141,7 +142,7 @@ impl Drop for ObjectCell {
             let _ = panic::catch(|| drop(object));
         };
         match Handle::try_current() {
-            Ok(runtime) if !MAY_BLOCK.get() => drop(runtime.spawn_blocking(drop_caught)),
+            Ok(_) if !MAY_BLOCK.get() => run_aside_or_here(drop_caught),
             _ => drop_caught(),
         }
     }

@@ -8,6 +8,7 @@ use crate::child::object::CallHold;
 use crate::child::python::interpreter::{RunningInterpreter, SentRequest};
 use crate::common::agent::{AgentRequest, Frame, Interruptible as _, watch_stuck};
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::threads::aside_or_here;
 
 /// How long an interpreter may take to stop making its only object, once nobody waits for
 /// that object, before the interpreter is killed.
@@ -127,9 +128,9 @@ where
         read
     };
     let ended =
-        |_| Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
+        || Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
     match is_small {
         true => reading(),
-        false => tokio::task::spawn_blocking(reading).await.unwrap_or_else(ended),
+        false => aside_or_here(reading).await.unwrap_or_else(ended),
     }
 }

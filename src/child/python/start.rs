@@ -21,6 +21,7 @@ use crate::common::agent::{
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition};
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
 use crate::common::process::{InterpreterProcess as Process, keeper};
+use crate::common::threads::aside_or_here;
 use crate::common::transport::LaneSocket;
 use crate::common::value::Value;
 
@@ -67,12 +68,12 @@ async fn launch(
     let limit = start_timeout.unwrap_or(START);
     let deadline = since + limit;
     // It reads files, which may be on a disk that does not respond.
-    let choosing = tokio::task::spawn_blocking(move || pick_interpreter(&interpreter));
+    let choosing = aside_or_here(move || pick_interpreter(&interpreter));
     let late = |what: &str| {
         Error::new(ErrorKind::Spawn, format!("the interpreter {what} within {limit:?}"))
     };
     let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
-    let program = chosen.map_err(|_| Error::new(ErrorKind::Spawn, "internal error in oad"))??;
+    let program = chosen.ok_or_else(|| Error::new(ErrorKind::Spawn, "internal error in oad"))??;
     let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
     let doors = if new.has_parent_door { 2 } else { 1 };
     let (process, sockets) = Process::start(&program, &arguments, 2 * doors)?;

@@ -17,6 +17,7 @@ pub use services::Services;
 
 use std::future::Future;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::process::exit;
 use std::time::Duration;
 
@@ -33,12 +34,14 @@ use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations
 use crate::child::server::lifeline::StartResult;
 use crate::child::server::owner::{Owner, interpreters_cut_short, release_interpreters};
 use crate::child::service::{
-    ControlService, HealthService, Logs, ObjectsService, authentication, serve_lanes,
+    ControlService, HealthService, Logs, ObjectsService, ReservedThreads, authentication,
+    serve_lanes,
 };
 #[cfg(feature = "python")]
 use crate::child::{object::set_python, python};
 use crate::common::handshake::{Hello, Transport, write_failure};
 use crate::common::process::{FailureChannel, InheritedLifeline, children_gone, kill_descendants};
+use crate::common::threads::aside_or_here;
 use crate::common::transport::{
     BoundListener, Endpoint, IncomingConnections, LaneOwner, Lock, Traffic, listen,
     remove_directory,
@@ -108,6 +111,10 @@ fn handshake_and_serve(lifeline: InheritedLifeline, services: Services) -> io::R
 
 /// tokio panics where it cannot start the threads of a runtime.
 fn runtime(workers: usize) -> io::Result<Runtime> {
+    let panicked = |panic: Box<dyn std::any::Any + Send>| {
+        let message = panic.downcast_ref::<String>().cloned();
+        io::Error::other(message.unwrap_or_else(|| "tokio panicked".to_owned()))
+    };
     let build = || {
         Builder::new_multi_thread()
             .worker_threads(workers)
@@ -115,10 +122,23 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
             .enable_all()
             .build()
     };
-    std::panic::catch_unwind(build).unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<String>().cloned();
-        Err(io::Error::other(message.unwrap_or_else(|| "tokio panicked".to_owned())))
-    })
+    let runtime = std::panic::catch_unwind(build).map_err(panicked)??;
+    // If there is one such thread, tokio does not panic later when it cannot start
+    // another.
+    let (keep, kept) = std::sync::mpsc::channel::<()>();
+    let wait = move || {
+        // The name is for whoever looks at the process.
+        let _ = rustix::thread::set_name(c"oad-reserve");
+        kept.recv()
+    };
+    let spawn = || drop(runtime.spawn_blocking(wait));
+    if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(spawn)) {
+        runtime.shutdown_background();
+        return Err(panicked(panic));
+    }
+    // It stays as long as the process.
+    std::mem::forget(keep);
+    Ok(runtime)
 }
 
 async fn serve(
@@ -139,9 +159,17 @@ async fn serve(
     let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install());
     let (stop, stopped) = oneshot::channel::<()>();
     let owner = LaneOwner { pid: parent_pid, token: hello.transport.token().cloned() };
+    let reserved = match hello.lane.then(ReservedThreads::start).transpose() {
+        Ok(reserved) => reserved,
+        Err(error) => {
+            // As below.
+            let _ = start_sender.send(Err(format!("failed to start a thread: {error}")));
+            return std::future::pending().await;
+        }
+    };
     let listening = listen(&requested, owner).and_then(|listener| {
         let BoundListener { endpoint, incoming, lanes, traffic } = listener;
-        tokio::spawn(serve_lanes(host.clone(), hello.message_limit, lanes));
+        tokio::spawn(serve_lanes(host.clone(), hello.message_limit, lanes, reserved));
         let server = build_server(&host, &hello, control, services, incoming, async {
             drop(stopped.await)
         })?;
@@ -226,17 +254,14 @@ async fn shut_down<T>(
     }
 }
 
-/// Drops the objects and returns whether that finished. It uses its own thread, because
-/// stuck calls may occupy every thread of the pool.
+/// Drops the objects and returns whether that finished. If no thread can be started, this
+/// one waits for it, and the watchdog bounds that.
 async fn drop_objects(host: Host) -> bool {
-    let (dropped, all_dropped) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("oad-drop".to_owned()).spawn(move || {
+    let dropping = aside_or_here(move || {
         release_interpreters(&host);
         host.drop_objects();
-        // The receiver is gone if this took too long.
-        let _ = dropped.send(());
     });
-    thread.is_ok() && all_dropped.await.is_ok()
+    dropping.await.is_some()
 }
 
 /// Assembles the services. The returned future serves incoming connections until `stop`,

@@ -5,6 +5,7 @@
 //! lanes every millisecond while calls run, and lets another thread read on when a call
 //! lasts. Most calls are shorter; for them this costs two stores.
 
+use std::ffi::CStr;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,8 +23,10 @@ use crate::child::object::panic;
 use crate::child::service::assemblies::Assemblies;
 use crate::child::service::monitor::{self, Watched};
 use crate::child::service::session::{Session, Work};
+use crate::common::error::{Error, ErrorKind};
 use crate::common::lane::{FrameBuffer, LaneWriter, MAX_FRAME_OVERHEAD};
 use crate::common::park::wait;
+use crate::common::threads::note_started;
 use crate::common::transport::{LaneConnection, LaneSocket};
 use crate::common::wire::{CHUNK_SIZE, pb};
 
@@ -35,14 +38,51 @@ const MAX_THREADS: usize = 64;
 /// How long a thread without work is kept.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// The threads of the first lane, one that reads and one to spare. They are started
+/// before the daemon reports that it is ready: a daemon that cannot start them does not
+/// start.
+#[derive(Debug)]
+pub(crate) struct ReservedThreads([std::sync::mpsc::Sender<Arc<Lane>>; 2]);
+
+impl ReservedThreads {
+    /// # Errors
+    ///
+    /// If one of them, or the monitor, cannot be started.
+    pub(crate) fn start() -> io::Result<Self> {
+        monitor::start()?;
+        Ok(ReservedThreads([reserve_thread()?, reserve_thread()?]))
+    }
+}
+
+fn reserve_thread() -> io::Result<std::sync::mpsc::Sender<Arc<Lane>>> {
+    let (sender, lane) = std::sync::mpsc::channel::<Arc<Lane>>();
+    let thread = thread::Builder::new().name(SPARE.to_owned());
+    thread.spawn(move || {
+        if let Ok(lane) = lane.recv() {
+            lane.work();
+        }
+    })?;
+    Ok(sender)
+}
+
+/// The name of a thread that waits for something to do; one that reads, or carries out a
+/// call, is `oad-lane`.
+const SPARE: &str = "oad-spare";
+
+fn name_thread(name: &CStr) {
+    // It is for whoever looks at the process.
+    let _ = rustix::thread::set_name(name);
+}
+
 /// Serves every lane that the owner opens, until no more can be opened.
 pub(crate) async fn serve_lanes(
     host: Host,
     message_limit: usize,
     mut lanes: mpsc::Receiver<LaneConnection>,
+    mut reserved: Option<ReservedThreads>,
 ) {
     while let Some(connection) = lanes.recv().await {
-        if let Err(error) = Lane::start(host.clone(), message_limit, connection) {
+        if let Err(error) = Lane::start(host.clone(), message_limit, connection, reserved.take()) {
             // The connection is closed, which its client notices.
             debug!(%error, "a lane was refused");
         }
@@ -50,7 +90,7 @@ pub(crate) async fn serve_lanes(
 }
 
 /// One lane.
-struct Lane {
+pub(crate) struct Lane {
     session: Session,
     socket: LaneSocket,
     writer: Arc<LaneWriter<pb::SessionResponse>>,
@@ -69,6 +109,11 @@ struct Lane {
     read_out: CancellationToken,
 }
 
+fn no_thread() -> Error {
+    Error::new(ErrorKind::Limit, "failed to start a thread that reads on while this call runs")
+        .advise("raise the limit on threads (`ulimit -u`, `pids.max`), or make fewer calls at once")
+}
+
 /// What the reading thread holds, and gives up while it carries out a call.
 struct ReadingSlot {
     reading: Option<Reading>,
@@ -85,7 +130,12 @@ struct Reading {
 }
 
 impl Lane {
-    fn start(host: Host, message_limit: usize, connection: LaneConnection) -> io::Result<()> {
+    fn start(
+        host: Host,
+        message_limit: usize,
+        connection: LaneConnection,
+        reserved: Option<ReservedThreads>,
+    ) -> io::Result<()> {
         let LaneConnection { socket, traffic, .. } = &connection;
         let (socket, traffic) = (socket.clone(), traffic.clone());
         let runtime = Runtime::current();
@@ -110,7 +160,19 @@ impl Lane {
         });
         let open = lane.session.open();
         monitor::watch(&(Arc::clone(&lane) as Arc<dyn Watched>))?;
-        lane.start_thread()?;
+        match reserved {
+            Some(ReservedThreads(threads)) => {
+                for thread in threads {
+                    lane.threads.fetch_add(1, Ordering::Relaxed);
+                    // It waits for this.
+                    let _ = thread.send(Arc::clone(&lane));
+                }
+            }
+            None => {
+                lane.start_thread()?;
+                lane.start_thread()?;
+            }
+        }
         tokio::spawn(async move {
             tokio::select! {
                 () = lane.session.unwanted() => {
@@ -128,16 +190,21 @@ impl Lane {
 
     fn start_thread(self: &Arc<Self>) -> io::Result<()> {
         let lane = Arc::clone(self);
-        let thread = thread::Builder::new().name("oad-lane".to_owned());
+        let thread = thread::Builder::new().name(SPARE.to_owned());
         self.threads.fetch_add(1, Ordering::Relaxed);
-        let started = thread.spawn(move || {
-            lane.run();
-            lane.threads.fetch_sub(1, Ordering::Relaxed);
-        });
+        let started = thread.spawn(move || lane.work());
+        note_started(started.is_ok());
         if started.is_err() {
             self.threads.fetch_sub(1, Ordering::Relaxed);
         }
         started.map(drop)
+    }
+
+    /// What a thread of this lane does.
+    fn work(self: Arc<Self>) {
+        name_thread(c"oad-lane");
+        self.run();
+        self.threads.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Reads and carries out requests; while another thread reads, waits to take over.
@@ -186,8 +253,15 @@ impl Lane {
 
     /// Carries out an operation as far as possible without waiting, while another thread
     /// may read on. The runtime does the rest.
-    fn carry_out(&self, work: Work, reading: Reading) {
+    fn carry_out(self: &Arc<Self>, work: Work, reading: Reading) {
+        let has_spare = self.has_spare();
         self.slot().reading = Some(reading);
+        if !has_spare {
+            return match work {
+                Work::Now(ready) => self.session.refuse_now(ready, &no_thread()),
+                Work::Later(work) => drop(self.runtime.spawn(work)),
+            };
+        }
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         self.current.store(call, Ordering::SeqCst);
         monitor::note_call();
@@ -208,6 +282,18 @@ impl Lane {
         }
     }
 
+    /// Whether a thread can read on while this one carries out a call.
+    fn has_spare(self: &Arc<Self>) -> bool {
+        /// A thread that has just answered a call needs a moment until it is to spare.
+        const TRIES: usize = 5;
+        (0..TRIES).any(|number| {
+            if number > 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            self.slot().spares > 0 || self.start_thread().is_ok()
+        })
+    }
+
     /// Waits for the turn to read; `None` if there is nothing to do any more.
     fn take_reading(&self) -> Option<Reading> {
         let mut slot = self.slot();
@@ -217,17 +303,27 @@ impl Lane {
         if let Some(reading) = slot.reading.take() {
             return Some(reading);
         }
-        slot.spares += 1;
-        let (mut slot, _) = self
-            .spare
-            .wait_timeout_while(slot, IDLE, |slot| !slot.is_wanted && !slot.has_ended)
-            .unwrap_or_else(PoisonError::into_inner);
-        slot.spares -= 1;
-        if !slot.is_wanted || slot.has_ended {
-            return None;
+        name_thread(c"oad-spare");
+        loop {
+            slot.spares += 1;
+            (slot, _) = self
+                .spare
+                .wait_timeout_while(slot, IDLE, |slot| !slot.is_wanted && !slot.has_ended)
+                .unwrap_or_else(PoisonError::into_inner);
+            slot.spares -= 1;
+            if slot.has_ended {
+                return None;
+            }
+            if slot.is_wanted {
+                slot.is_wanted = false;
+                name_thread(c"oad-lane");
+                return slot.reading.take();
+            }
+            // One spare thread stays: when it is needed, none may be left to be started.
+            if slot.spares > 0 {
+                return None;
+            }
         }
-        slot.is_wanted = false;
-        slot.reading.take()
     }
 
     /// No more requests come.

@@ -21,7 +21,7 @@ mod session;
 pub(crate) use authentication::authentication;
 pub(crate) use control::ControlService;
 pub(crate) use health::HealthService;
-pub(crate) use lane::serve_lanes;
+pub(crate) use lane::{ReservedThreads, serve_lanes};
 pub(crate) use logs::Logs;
 pub(crate) use objects::ObjectsService;
 

@@ -36,16 +36,22 @@ static WATCHED: Mutex<Vec<WatchedLane>> = Mutex::new(Vec::new());
 static THREAD: OnceLock<Thread> = OnceLock::new();
 static IS_AWAKE: AtomicBool = AtomicBool::new(false);
 
-/// Watches something, as long as it lives. Its first use starts the thread.
-pub(super) fn watch(watched: &Arc<dyn Watched>) -> std::io::Result<()> {
-    {
-        let mut all = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(WatchedLane { watched: Arc::downgrade(watched), call: 0 });
-        if THREAD.get().is_none() {
-            let started = thread::Builder::new().name("oad-monitor".to_owned()).spawn(run)?;
-            let _ = THREAD.set(started.thread().clone());
-        }
+/// Starts the thread, if it does not run yet.
+pub(super) fn start() -> std::io::Result<()> {
+    let _starting = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    if THREAD.get().is_none() {
+        let started = thread::Builder::new().name("oad-monitor".to_owned()).spawn(run)?;
+        // Nobody else sets it while the lock is held.
+        let _ = THREAD.set(started.thread().clone());
     }
+    Ok(())
+}
+
+/// Watches something, as long as it lives.
+pub(super) fn watch(watched: &Arc<dyn Watched>) -> std::io::Result<()> {
+    start()?;
+    let mut all = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push(WatchedLane { watched: Arc::downgrade(watched), call: 0 });
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::child::host::HandleGuard;
 use crate::child::service::reply_channel::SessionReplyChannel;
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::threads::aside_or_here;
 use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
     CHUNK_SIZE, IntoPieces as _, Pieces, SendGuard, failure_from_error, pb, too_large,
@@ -96,8 +97,8 @@ pub(super) async fn offload<T: Send + 'static>(
         return work();
     }
     let ended =
-        |_| Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
+        || Err(Error::new(ErrorKind::Closed, "the daemon shut down before the call completed"));
+    aside_or_here(work).await.unwrap_or_else(ended)
 }
 
 fn is_exception(result: &SessionResult) -> bool {

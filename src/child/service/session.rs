@@ -351,6 +351,11 @@ impl Session {
         Ok(ReadyOperation { id, call, pending, _task })
     }
 
+    /// Answers a call that cannot run.
+    pub(super) fn refuse_now(&self, ready: ReadyOperation, error: &Error) {
+        self.fail(ready.id, error);
+    }
+
     /// Runs a call on this thread; returns what is left to do if its response is large.
     pub(super) fn run_now(&self, ready: ReadyOperation) -> Option<BoxFuture<'static, ()>> {
         let ReadyOperation { id, call, pending, _task } = ready;

@@ -19,6 +19,7 @@ use crate::common::process::marker::Marker;
 use crate::common::process::output::Output;
 use crate::common::process::pidfd::Pidfd;
 use crate::common::process::signals::IgnoredSignals;
+use crate::common::threads::aside_or_here;
 
 /// Keeps the current directory out of the module search while the interpreter starts:
 /// 3.13 imports a module before it runs the text it is given. With this value it takes
@@ -153,10 +154,10 @@ impl InterpreterProcess {
     async fn clear_up(self) {
         let InterpreterProcess { pid, pidfd, marker, output } = self;
         // It reads much of `/proc`. If it cannot be done there is nobody to tell.
-        let ending = tokio::task::spawn_blocking(move || match pidfd.holds_its_number() {
+        let ending = tokio::spawn(aside_or_here(move || match pidfd.holds_its_number() {
             true => end_remains(pid, marker),
             false => kill_marked(marker),
-        });
+        }));
         output.passed_on().await;
         let _ = ending.await;
         running(|markers| markers.retain(|running| *running != marker));

@@ -2,12 +2,13 @@
 //! the end of stderr is kept for the report of its exit.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::io::{Errno, ioctl_fionread};
-use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -21,6 +22,7 @@ use crate::common::process::events::EventSink;
 use crate::common::process::inherited_lifeline::this_daemon;
 use crate::common::process::last_output::end_of;
 use crate::common::process::output_prefix;
+use crate::common::threads::aside_or_here;
 
 /// How much of the end of stderr is kept, in bytes. Less is shown: the report of a crash
 /// may be long, and matters from its beginning.
@@ -121,15 +123,13 @@ impl Output {
         let mut output = Output::default();
         let prefix = output_prefix::prefix(daemon, pid);
         if let Some(source) = output.source(stdout) {
-            output.readers.spawn(pass_on(source, tokio::io::stdout(), prefix.clone(), None));
+            let reading = pass_on(source, std::io::stdout(), prefix.clone(), None);
+            output.readers.spawn(async { _ = reading.await });
         }
         if let Some(source) = output.source(stderr) {
-            output.readers.spawn(pass_on(
-                source,
-                tokio::io::stderr(),
-                prefix,
-                Some(Arc::clone(&output.tail)),
-            ));
+            let tail = Some(Arc::clone(&output.tail));
+            let reading = pass_on(source, std::io::stderr(), prefix, tail);
+            output.readers.spawn(async { _ = reading.await });
         }
         output
     }
@@ -233,14 +233,14 @@ async fn tell(
     }
 }
 
-async fn pass_on(
+/// Writes each line to `to` with `prefix` in front, and returns `to` at the end.
+async fn pass_on<W: Write + Send + 'static>(
     mut source: OutputPipe,
-    mut to: impl AsyncWrite + Unpin,
+    mut to: W,
     prefix: Vec<u8>,
     tail: Option<Tail>,
-) {
+) -> Option<W> {
     let mut buffer = Vec::with_capacity(LINE);
-    let mut signed = Vec::new();
     loop {
         let before = buffer.len();
         let is_open = source.read(&mut buffer).await;
@@ -250,7 +250,7 @@ async fn pass_on(
         if !is_open {
             source.reading = None;
         }
-        let mut passed = 0;
+        let (mut passed, mut signed) = (0, Vec::new());
         while let Some(len) = line_or_piece(&buffer[passed..], is_open) {
             let line = &buffer[passed..passed + len];
             signed.extend_from_slice(&prefix);
@@ -258,13 +258,15 @@ async fn pass_on(
             signed.push(b'\n');
             passed += len;
             if signed.len() >= AT_ONCE {
-                write(&mut to, &mut signed).await;
+                to = write(to, std::mem::take(&mut signed)).await?;
             }
         }
-        write(&mut to, &mut signed).await;
+        if !signed.is_empty() {
+            to = write(to, signed).await?;
+        }
         buffer.drain(..passed);
         if !is_open {
-            return;
+            return Some(to);
         }
     }
 }
@@ -279,11 +281,14 @@ fn line_or_piece(bytes: &[u8], is_open: bool) -> Option<usize> {
     })
 }
 
-async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &mut Vec<u8>) {
-    // Fails only if the parent does not read it; nobody else would.
-    let _ = to.write_all(bytes).await;
-    let _ = to.flush().await;
-    bytes.clear();
+/// Writes where it may block; tokio's stdout would panic if no thread can be started.
+async fn write<W: Write + Send + 'static>(mut to: W, bytes: Vec<u8>) -> Option<W> {
+    let writing = move || {
+        // Fails only if the parent does not read it; nobody else would.
+        let _ = to.write_all(&bytes).and_then(|()| to.flush());
+        to
+    };
+    aside_or_here(writing).await
 }
 
 /// Turns the lines of one pipe into events.

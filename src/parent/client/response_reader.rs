@@ -12,6 +12,7 @@ use tracing::debug;
 
 use crate::common::buffer_pool::BufferPool;
 use crate::common::error::{Error, ErrorKind};
+use crate::common::threads::run_aside_or_here;
 use crate::common::wire::pb::session_response::Result as Message;
 use crate::common::wire::{ArrivingMessages, Outbox, copied_by_decoding, pb};
 use crate::parent::client::download;
@@ -189,8 +190,12 @@ impl ResponseReader {
         if len < DECODE_ASIDE {
             deliver();
         } else {
-            // On a thread of the keeper's: the caller's runtime may have none left.
-            self.decoding.spawn_blocking_on(deliver, &self.keeper);
+            // Not on a thread of the caller's runtime, which may have none left.
+            let decoding = self.decoding.token();
+            run_aside_or_here(move || {
+                deliver();
+                drop(decoding);
+            });
         }
     }
 }

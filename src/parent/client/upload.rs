@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Batch, Credit, ItemSource};
+use crate::common::threads::run_aside;
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::{
     CHUNK_SIZE, FramePacker, IntoPieces as _, Outbox, failure_from_error, pb, too_large,
@@ -82,13 +83,20 @@ async fn send_all(
             true => {
                 // Not on the caller's runtime, which may have only one thread, and that
                 // thread also carries the connection.
-                let gathering = tokio::task::spawn_blocking(move || (source.gather(room), source));
-                match gathering.await {
-                    Ok((batch, back)) => {
+                let gathering = match run_aside(move || (source.gather(room), source)) {
+                    Ok(gathering) => gathering.await,
+                    Err(unused) => {
+                        channel.end(number, Err(no_thread()));
+                        drop(unused);
+                        return None;
+                    }
+                };
+                match gathering {
+                    Some((batch, back)) => {
                         source = back;
                         batch
                     }
-                    Err(_) => {
+                    None => {
                         channel.end(number, Err(panicked("iterator")));
                         return None;
                     }
@@ -106,6 +114,11 @@ async fn send_all(
     };
     channel.end(number, outcome);
     Some(source)
+}
+
+fn no_thread() -> Error {
+    Error::new(ErrorKind::Limit, "failed to start a thread that runs the iterator")
+        .advise("raise the limit on threads (`ulimit -u`, `pids.max`)")
 }
 
 fn panicked(source: &str) -> Error {

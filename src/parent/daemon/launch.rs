@@ -95,6 +95,7 @@ pub(super) async fn launch(
         message_limit: limits.message,
         depth_limit: limits.depth,
         workers,
+        lane: !over_grpc && transport != Transport::InProcess,
         doors: cfg!(feature = "python") && !over_grpc && transport != Transport::InProcess,
         transport,
     };
@@ -118,7 +119,7 @@ pub(super) async fn launch(
     let connected = async {
         let shaking = shake_hands(lifeline, doors.clone(), &hello, &supervisor, &label.name);
         let (pid, endpoint) = shaking.await?;
-        let lane = (!over_grpc && connection.is_none()).then_some(pid);
+        let lane = hello.lane.then_some(pid);
         let opening = open_session(pid, &endpoint, connection, lane, &hello, &supervisor);
         let opening = runtime.spawn(opening.with_subscriber(events.subscriber()));
         match opening.await.unwrap_or_else(|_| Err(runtime_ended())) {

@@ -20,6 +20,7 @@ use tracing::{Level, info, warn};
 use crate::common::error::{DeadProcess, Death, Status};
 use crate::common::handshake::{DaemonMessage, ParentMessage, write_frame};
 use crate::common::process::EventSink;
+use crate::common::threads::aside_or_here;
 use crate::common::transport::Directory;
 use crate::parent::daemon::backend::Backend;
 use crate::parent::daemon::doors::Doors;
@@ -369,9 +370,10 @@ impl Supervision {
         phase.send_replace(LifePhase::Exited(end.outcome()));
 
         if let Some(leftovers) = leftovers.filter(|_| !ended_in_order) {
-            // On a thread of its own, because it reads much of `/proc`. A failure has no
-            // reader: the daemon itself is gone.
-            let _ = tokio::task::spawn_blocking(move || leftovers.kill()).await;
+            // On a thread of its own, because it reads much of `/proc`. If there is none,
+            // others wait for some milliseconds. A panic has no reader: the daemon itself
+            // is gone.
+            let _ = aside_or_here(move || leftovers.kill()).await;
         }
         let outcome = end.outcome();
         let status = status.to_string();

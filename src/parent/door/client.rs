@@ -17,6 +17,7 @@ use crate::common::agent::{
 };
 use crate::common::definition::{CallArgs, InterpreterFacts};
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::threads::run_aside_or_here;
 use crate::common::transport::LaneSocket;
 use crate::common::value::{Handle, MAX_DEPTH, ObjectKind, Value};
 use crate::common::wire::{exception_from_pb, exception_to_pb, too_large};
@@ -173,7 +174,7 @@ impl DoorClient {
             let client = Arc::clone(self);
             // On oad's own threads: those of the caller's runtime may all wait for
             // answers.
-            self.keeper().spawn_blocking(move || client.complete(claimed, &frame));
+            run_aside_or_here(move || client.complete(claimed, &frame));
         }
         Ok(())
     }

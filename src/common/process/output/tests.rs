@@ -45,10 +45,11 @@ async fn told(written: &[u8], own: &[u8]) -> (Vec<String>, String) {
     let (reader, mut writer) = std::io::pipe().expect("a pipe can be made");
     let written = written.to_vec();
     let writing = tokio::task::spawn_blocking(move || writer.write_all(&written));
-    let mut passed_on = own.to_vec();
+    let passed_on = own.to_vec();
     let relay = Output::default();
     let source = relay.source(Some(reader.into())).expect("it is a pipe");
-    pass_on(source, &mut passed_on, output_prefix::prefix(id, 7), None).await;
+    let passed_on = pass_on(source, passed_on, output_prefix::prefix(id, 7), None).await;
+    let passed_on = passed_on.expect("writing does not panic");
     writing.await.expect("writing does not panic").expect("it is read");
 
     let (reader, mut writer) = std::io::pipe().expect("a pipe can be made");
