@@ -157,3 +157,70 @@ fn parent_without_threads_keeps_its_daemons() {
     assert!(printed.contains("say: all well"), "{printed}\n{stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
+
+// === Descriptors ===
+
+/// Plays a parent that may have few descriptors.
+#[test]
+fn parent_with_few_descriptors() {
+    if std::env::var_os(PART).is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("it has enough").block_on(async {
+        say("runs");
+        let lab = tokio::time::timeout(SECOND * 8, LabProxy::new().into_future()).await;
+        match lab.expect("it comes soon") {
+            Ok(lab) => {
+                let answer = tokio::time::timeout(SECOND * 8, lab.log().into_future()).await;
+                answer.expect("it comes soon").expect("it answers");
+                let ended = tokio::time::timeout(SECOND * 8, lab.shutdown()).await;
+                say(format!("works {}", ended.expect("it ends").expect("it ends").is_clean()));
+            }
+            Err(error) => say(format!("failed {:?} {error}", error.kind())),
+        }
+    });
+}
+
+#[test]
+fn parent_without_descriptors_leaves_nothing_and_names_the_limit() {
+    let (mut failed, mut worked) = (0, 0);
+    for limit in 4..40 {
+        let runtime_dir = tempfile::Builder::new();
+        let runtime_dir = { runtime_dir }
+            .permissions(std::fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .expect("the temporary directory can be written to");
+        let output = std::process::Command::new("prlimit")
+            .arg(format!("--nofile={limit}:{limit}"))
+            .arg(std::env::current_exe().expect("it has a path"))
+            .args(["parent_with_few_descriptors", "--exact", "--nocapture"])
+            .env(PART, "parent")
+            .env("XDG_RUNTIME_DIR", runtime_dir.path())
+            .output()
+            .expect("it starts");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if !printed.contains("say: runs") {
+            // It has not even a runtime.
+            continue;
+        }
+        assert!(!stderr.contains("panicked"), "{limit}: {printed}\n{stderr}");
+        let left = std::fs::read_dir(runtime_dir.path()).expect("it is there").count();
+        assert_eq!(left, 0, "{limit}: {printed}");
+        match printed.split_once("say: failed ") {
+            Some((_, error)) => {
+                failed += 1;
+                let (kind, message) = error.split_once(' ').expect("it says both");
+                assert!(["Spawn", "Limit", "Handshake"].contains(&kind), "{limit}: {error}");
+                assert!(message.contains("Too many open files"), "{limit}: {error}");
+                println!("{limit}: {message}");
+            }
+            None => {
+                worked += 1;
+                assert!(printed.contains("say: works true"), "{limit}: {printed}");
+            }
+        }
+    }
+    assert!(failed > 3 && worked > 3, "{failed} failed, {worked} worked");
+}

@@ -6,7 +6,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, BufReader};
@@ -24,7 +23,7 @@ use crate::common::process::{
     FailureChannel, InheritedLifeline, Parent, kill_descendants, kill_self, own_pid_namespace,
     silence,
 };
-use crate::common::transport::{Endpoint, SocketWriter, remove_directory, send_descriptors};
+use crate::common::transport::{Endpoint, Lock, SocketWriter, send_descriptors};
 
 /// How long the parent may take to send its hello, which it has ready before it starts
 /// the daemon.
@@ -103,7 +102,9 @@ async fn run(
         }
         None => return Ok(()),
     };
-    let transport = hello.transport.clone();
+    // It tells the daemon's directory from another one at its path. If it cannot be had,
+    // the parent removes the directory, or a sweep.
+    let directory = hello.transport.directory().and_then(|path| Lock::take(path).ok());
     // Cannot fail: the receiver is the server, which lives as long as the process.
     let _ = hello_sender.send(hello);
     let (host, owner, endpoint, grace) = match started.await {
@@ -153,7 +154,7 @@ async fn run(
         () = owner.report(&mut writer) => {}
         () = watchdog => {}
     }
-    kill_everything(transport.directory(), parent)
+    kill_everything(directory.as_ref(), parent)
 }
 
 /// Returns the response to a hello.
@@ -193,12 +194,13 @@ async fn termination_signal() {
 
 /// Kills the process because the shutdown is stuck, in a drop or in a call that cannot be
 /// stopped.
-fn kill_everything(directory: Option<&Path>, parent: &Parent) -> ! {
+fn kill_everything(directory: Option<&Lock>, parent: &Parent) -> ! {
     // Nothing is printed: the stuck thread may hold the lock of stderr, or its pipe may
     // be full.
     kill_descendants();
     if let Some(directory) = directory {
-        remove_directory(directory);
+        // There is nobody to report a failure to.
+        let _ = directory.remove_directory();
     }
     parent.wrappers().end_if_orphaned();
     kill_self()

@@ -44,7 +44,6 @@ use crate::common::process::{FailureChannel, InheritedLifeline, children_gone, k
 use crate::common::threads::aside_or_here;
 use crate::common::transport::{
     BoundListener, Endpoint, IncomingConnections, LaneOwner, Lock, Traffic, listen,
-    remove_directory,
 };
 use crate::common::wire::CHUNK_SIZE;
 #[cfg(feature = "reflection")]
@@ -149,7 +148,7 @@ async fn serve(
 ) -> io::Result<()> {
     // Held to the end. Without the lock, another process could clean up the directory if
     // the parent dies first. Failing to take it is not worth failing the start.
-    let _lock = hello.transport.directory().map(Lock::take);
+    let lock = hello.transport.directory().and_then(|path| Lock::take(path).ok());
     let host = new_host(&hello);
     let requested = match &hello.transport {
         Transport::Unix { directory } => Endpoint::in_directory(directory),
@@ -192,8 +191,9 @@ async fn serve(
     // Daemons that the objects started end on their own, within their own time.
     shut_down(&host, server, &traffic, stop, children_gone()).await;
     kill_descendants();
-    if let Some(directory) = hello.transport.directory() {
-        remove_directory(directory);
+    if let Some(lock) = lock {
+        // The parent reports what is left of it.
+        let _ = lock.remove_directory();
     }
     Ok(())
 }

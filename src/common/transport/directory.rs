@@ -1,22 +1,17 @@
 //! The private directory that holds a daemon's socket.
 
-use std::ffi::OsStr;
-use std::fs::Permissions;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
-use tempfile::TempDir;
+use rustix::fs::Mode;
 use uuid::Uuid;
 
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::transport::directory_lock::{Lock, PREFIX};
 use crate::common::transport::endpoint::{MAX_SOCKET_PATH, socket_in};
-
-/// The prefix of the name of every such directory; the daemon's UUID follows.
-const PREFIX: &str = "oad-";
+use crate::common::transport::sweep::sweep_in_background;
 
 /// How often a directory is created again that was swept away before it had its lock.
 const ATTEMPTS: usize = 5;
@@ -27,17 +22,9 @@ const ATTEMPTS: usize = 5;
 /// The parent creates it before it starts the process, so that it knows what to remove.
 /// The daemon removes it too, in case the parent is dead; a directory that is already
 /// gone is not a failure. Both hold a lock on it while they live. If both are killed at
-/// once, the directory stays without a lock, and the next `Directory::create` removes it.
+/// once, the directory stays without a lock, and a later sweep removes it.
 #[derive(Debug)]
-pub(crate) struct Directory {
-    directory: TempDir,
-    _lock: Lock,
-}
-
-/// The shared lock that marks a directory as used. The kernel releases it with the
-/// process, however that ends.
-#[derive(Debug)]
-pub(crate) struct Lock(OwnedFd);
+pub(crate) struct Directory(Lock);
 
 impl Directory {
     /// Creates the directory under `$XDG_RUNTIME_DIR`, else under the temporary
@@ -58,30 +45,38 @@ impl Directory {
             .chain(temporary)
             .find(fits)
             .unwrap_or_else(|| PathBuf::from("/tmp"));
-        sweep(&base);
-        Directory::create_in(&base, &name).map_err(|error| {
+        let created = Directory::create_in(&base, &name);
+        sweep_in_background(base.clone());
+        created.map_err(|error| {
             let message = format!(
                 "failed to create a directory for the daemon's socket in `{}`: {error}",
                 base.display()
             );
-            Error::new(ErrorKind::Spawn, message)
-                .advise("set `XDG_RUNTIME_DIR` or `TMPDIR` to a writable directory")
-                .because(error)
+            let advice = match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+                Some(rustix::io::Errno::MFILE) => {
+                    "this process has reached its limit on open files (`ulimit -n`)"
+                }
+                Some(rustix::io::Errno::NFILE) => "the system has reached its limit on open files",
+                Some(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => {
+                    "make room, or set `XDG_RUNTIME_DIR` or `TMPDIR` to another directory"
+                }
+                _ => "set `XDG_RUNTIME_DIR` or `TMPDIR` to a writable directory",
+            };
+            Error::new(ErrorKind::Spawn, message).advise(advice).because(error)
         })
     }
 
     fn create_in(base: &Path, name: &str) -> io::Result<Self> {
+        let path = base.join(name);
         for _ in 0..ATTEMPTS {
-            let directory = tempfile::Builder::new()
-                .prefix(name)
-                .rand_bytes(0)
-                .permissions(Permissions::from_mode(0o700))
-                .tempdir_in(base)?;
+            rustix::fs::mkdir(&path, Mode::RWXU)?;
             // Before the lock is taken, another program's sweep may find the directory
             // without one, and remove it.
-            match Lock::take(directory.path()) {
-                Ok(lock) if directory.path().exists() => {
-                    return Ok(Directory { directory, _lock: lock });
+            match Lock::take(&path) {
+                Ok(lock) if lock.is_at_its_path() => {
+                    let directory = Directory(lock);
+                    directory.0.set_private()?;
+                    return Ok(directory);
                 }
                 Err(error)
                     if !matches!(
@@ -89,46 +84,36 @@ impl Directory {
                         io::ErrorKind::WouldBlock | io::ErrorKind::NotFound
                     ) =>
                 {
+                    // It has just been made here, and only an empty one is removed.
+                    let _ = rustix::fs::rmdir(&path);
                     return Err(error);
                 }
                 // The sweep removes it; removing it here too could hit the next one.
-                _ => wait_until_gone(&directory.keep()),
+                _ => wait_until_gone(&path),
             }
         }
         Err(io::Error::other("another program removed it each time it was created"))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
+        self.0.path()
     }
 
-    /// Removes it, with what is in it.
+    /// Removes it, with its socket. Nothing else belongs there, and a directory that
+    /// somebody has put at its path meanwhile stays.
+    ///
+    /// # Errors
+    ///
+    /// If something else is in it.
     pub(crate) fn remove(self) -> io::Result<()> {
-        match self.directory.close() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            result => result,
-        }
+        self.0.remove_directory()
     }
 }
 
-impl Lock {
-    /// Marks the directory as used by this process.
-    pub(crate) fn take(directory: &Path) -> io::Result<Self> {
-        let fd = open(directory)?;
-        rustix::fs::flock(&fd, FlockOperation::NonBlockingLockShared)?;
-        Ok(Lock(fd))
-    }
-
-    /// Succeeds if no process uses the directory; while this lives, none can start to.
-    fn take_alone(directory: &Path) -> io::Result<Self> {
-        let fd = open(directory)?;
-        rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Lock(fd))
-    }
-
-    fn is_ours(&self) -> bool {
-        rustix::fs::fstat(&self.0)
-            .is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw())
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // After `remove` there is nothing to do. Otherwise, the next sweep tries again.
+        let _ = self.0.remove_directory();
     }
 }
 
@@ -139,39 +124,6 @@ fn wait_until_gone(directory: &Path) {
             return;
         }
         std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn open(directory: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(directory, flags, Mode::empty())?)
-}
-
-/// Removes a daemon's directory and its socket. Parent and daemon both do it, in any
-/// order.
-pub(crate) fn remove_directory(directory: &Path) {
-    let _ = std::fs::remove_file(socket_in(directory));
-    let _ = std::fs::remove_dir(directory);
-}
-
-/// Removes the directories of daemons that were killed together with their parents.
-/// Failures are left to the next sweep.
-fn sweep(base: &Path) {
-    let is_named_so = |name: &OsStr| {
-        let uuid = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-        uuid.is_some_and(|uuid| uuid.len() == 32 && Uuid::try_parse(uuid).is_ok())
-    };
-    for entry in base
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| is_named_so(&entry.file_name()))
-    {
-        let path = entry.path();
-        if Lock::take_alone(&path).is_ok_and(|lock| lock.is_ours()) {
-            remove_directory(&path);
-        }
     }
 }
 
@@ -212,18 +164,43 @@ mod tests {
     }
 
     #[test]
-    fn directory_without_a_lock_is_swept_and_one_in_use_is_not() {
+    fn only_the_directory_that_was_made_is_removed() {
         let base = tempfile::tempdir().expect("the temporary directory can be written to");
-        let name = || format!("{PREFIX}{}", Uuid::new_v4().simple());
-        let used = Directory::create_in(base.path(), &name()).expect("it can be made");
-        let left = base.path().join(name());
-        let others = [base.path().join("oad-notes"), base.path().join(format!("x{}", name()))];
-        for path in others.iter().chain([&left]) {
-            std::fs::create_dir(path).expect("it is not there yet");
+        let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        for is_dropped in [false, true] {
+            let directory = Directory::create_in(base.path(), &name).expect("it can be made");
+            let (path, aside) = (directory.path().to_owned(), base.path().join("aside"));
+            std::fs::write(socket_in(&path), "").expect("it is empty");
+            std::fs::rename(&path, &aside).expect("it is ours");
+            std::fs::create_dir(&path).expect("there is none");
+            std::fs::write(socket_in(&path), "somebody's").expect("it is empty");
+            match is_dropped {
+                false => directory.remove().expect("there is nothing to do"),
+                true => drop(directory),
+            }
+            assert!(socket_in(&path).exists(), "what somebody has put there stays");
+            assert!(!socket_in(&aside).exists(), "the socket that was made is removed");
+            std::fs::remove_dir_all(&path).expect("it is the test's");
+            std::fs::remove_dir(&aside).expect("it is empty");
         }
-        std::fs::write(left.join("s"), "").expect("it is empty");
-        sweep(base.path());
-        assert!(!left.exists(), "it is nobody's");
-        assert!(used.path().exists() && others.iter().all(|path| path.exists()));
+    }
+
+    #[test]
+    fn directory_with_something_else_in_it_stays() {
+        let base = tempfile::tempdir().expect("the temporary directory can be written to");
+        let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        let directory = Directory::create_in(base.path(), &name).expect("it can be made");
+        let file = directory.path().join("notes");
+        std::fs::write(&file, "").expect("it is empty");
+        directory.remove().expect_err("it is not empty");
+        assert!(file.exists());
+    }
+
+    #[test]
+    fn directory_is_private_whatever_the_umask_is() {
+        let base = tempfile::tempdir().expect("the temporary directory can be written to");
+        let directory = Directory::create_in(base.path(), "oad-x").expect("it can be made");
+        let mode = directory.path().metadata().expect("it exists").mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 }

@@ -44,8 +44,11 @@ impl Endpoint {
 /// The path of the socket in a daemon's directory.
 pub(super) fn socket_in(directory: &Path) -> PathBuf {
     // Short, because the whole path must fit `MAX_SOCKET_PATH`.
-    directory.join("s")
+    directory.join(SOCKET)
 }
+
+/// The name of a daemon's socket in its directory.
+pub(super) const SOCKET: &str = "s";
 
 /// The longest path a Unix socket can have, in bytes (unix(7): 108 with the final NUL).
 pub(super) const MAX_SOCKET_PATH: usize = 107;

@@ -2,6 +2,7 @@
 
 use std::fs::{Permissions, set_permissions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -174,7 +177,8 @@ pub(crate) fn listen(endpoint: &Endpoint, owner: LaneOwner) -> io::Result<BoundL
     let (lane_sender, lanes) = mpsc::channel(1);
     let traffic = Traffic::default();
     let door = Door { owner, traffic: traffic.clone(), lanes: lane_sender, incoming: sender };
-    tokio::spawn(accept_all(listener, door));
+    let reserve = reserve_descriptors()?;
+    tokio::spawn(accept_all(listener, door, reserve));
     Ok(BoundListener { endpoint, incoming: IncomingConnections(receiver), lanes, traffic })
 }
 
@@ -245,7 +249,8 @@ impl Door {
     }
 }
 
-async fn accept_all(listener: Listener, door: Door) {
+async fn accept_all(listener: Listener, door: Door, reserve: Vec<OwnedFd>) {
+    let mut reserve = Some(reserve);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place =
@@ -269,12 +274,28 @@ async fn accept_all(listener: Listener, door: Door) {
                 });
             }
             Ok(None) => warn!("a client was turned away: it belongs to another user"),
+            // The parent comes first, and must get in.
+            Err(error) if is_out_of_descriptors(&error) && reserve.take().is_some() => {}
             Err(error) => {
                 warn!(%error, "a client could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+}
+
+/// Descriptors for the parent's connections, so that a daemon that is ready can accept
+/// them.
+fn reserve_descriptors() -> io::Result<Vec<OwnedFd>> {
+    /// Two sockets, and one more to wait for room in the lane's.
+    const RESERVE: usize = 3;
+    let null = || rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    Ok((0..RESERVE).map(|_| null()).collect::<Result<_, _>>()?)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(code, Some(Errno::MFILE | Errno::NFILE))
 }
 
 fn is_same_user(stream: &UnixStream) -> bool {

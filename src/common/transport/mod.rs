@@ -7,18 +7,21 @@
 mod connect;
 mod descriptors;
 mod directory;
+mod directory_lock;
 mod endpoint;
 mod lane_preface;
 mod lane_socket;
 mod listen;
 mod socket_writer;
 mod stream;
+mod sweep;
 mod token;
 
 pub(crate) use connect::connect;
 #[cfg_attr(not(feature = "python"), allow(unused_imports))]
 pub(crate) use descriptors::{DescriptorReader, send_descriptors};
-pub(crate) use directory::{Directory, Lock, remove_directory};
+pub(crate) use directory::Directory;
+pub(crate) use directory_lock::Lock;
 pub use endpoint::Endpoint;
 pub(crate) use lane_preface::send_preface;
 pub(crate) use lane_socket::LaneSocket;
