@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use oad::{Endpoint, Remote as _, Spawn, Value};
 use support::lab::LabProxy;
+use support::{PART, Parent, say};
 
 mod support;
 
@@ -230,4 +231,54 @@ async fn client_that_hangs_up_does_not_kill_a_daemon_with_sigpipe_at_its_default
         let ended = fragile.shutdown().await.expect("it ends");
         assert!(ended.is_clean(), "{ended}");
     }
+}
+
+// === Orphans ===
+
+/// Plays a parent that adopts orphans, as the first process of a container does. It also
+/// has a child of its own, which nobody but itself may reap.
+#[tokio::test]
+async fn parent_that_adopts_orphans() {
+    if std::env::var_os(PART).is_none() {
+        return;
+    }
+    let this = rustix::process::getpid();
+    rustix::process::set_child_subreaper(Some(this)).expect("it is allowed");
+    let mut own = Command::new("sh").args(["-c", "exit 7"]).spawn().expect("it starts");
+    support::wait_until(SECOND * 5, || match support::state(own.id()) {
+        Some('Z') => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    for _ in 0..3 {
+        let lab = LabProxy::new().await.expect("it starts");
+        let stray = lab.stray().await.expect("it starts");
+        let child = ["-c".to_owned(), "sleep 1000 >/dev/null 2>&1 & sleep 0 &".to_owned()];
+        lab.run("sh", &child, Vec::new()).await.expect("it runs");
+        #[cfg(feature = "python")]
+        {
+            let code = "import subprocess, os\nsubprocess.Popen(['true'])\n\
+                        subprocess.Popen(['sleep', '1000'])\n\
+                        subprocess.Popen(['sleep', '1000'], start_new_session=True)\n";
+            let script = oad::python_script("strays", code).within(lab.daemon());
+            let script = script.await.expect("it starts");
+            script.str().await.expect("it answers");
+        }
+        support::signal(lab.pid(), "-KILL");
+        lab.shutdown().await.expect_err("it died");
+        support::wait_until_gone(stray, SECOND * 5);
+    }
+    let ended = LabProxy::new().await.expect("it starts").shutdown().await.expect("it ends");
+    assert!(ended.is_clean(), "{ended}");
+    support::wait_until(SECOND * 5, || match support::children(std::process::id()) {
+        left if left == [own.id()] => Ok(()),
+        left => Err(format!("{left:?}, and {} is its own", own.id())),
+    });
+    assert_eq!(own.wait().expect("it is there").code(), Some(7), "nobody else has reaped it");
+    say("all reaped");
+}
+
+#[test]
+fn parent_that_adopts_orphans_reaps_what_oad_has_killed_and_nothing_else() {
+    let mut parent = Parent::start("parent_that_adopts_orphans", "subreaper");
+    assert_eq!(parent.hear(), ["all", "reaped"]);
 }

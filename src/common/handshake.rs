@@ -107,6 +107,8 @@ pub(crate) enum DaemonMessage {
     Door { interpreter: u64, kill_when_stuck: Option<Duration>, sockets_passed: usize },
     /// The interpreter does not run any more.
     NoDoor { interpreter: u64 },
+    /// An interpreter was started. The parent may have to reap it, if the daemon dies.
+    InterpreterStarted { pid: u32 },
     /// An interpreter has ended, and how.
     InterpreterEnded {
         interpreter: u64,

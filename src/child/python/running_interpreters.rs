@@ -128,6 +128,11 @@ pub(super) async fn pick(
     *slot = Arc::downgrade(&started);
     interpreters(scope.daemon(), |interpreters| {
         interpreters.by_number.insert(number, Arc::downgrade(&started));
+        if let Some(owner) = &interpreters.owner {
+            // If nobody reads it, the daemon ends.
+            let _ = owner
+                .send((DaemonMessage::InterpreterStarted { pid: started.facts().pid }, Vec::new()));
+        }
     });
     Ok(started)
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::common::error::{Error, ErrorKind, Result, Status};
+use crate::common::process::descendants::{AdoptedProcess, adopts_orphans};
 use crate::common::process::events::EventSink;
 use crate::common::process::marker::Marker;
 use crate::common::process::output::{Output, OutputOrigin};
@@ -28,6 +29,8 @@ pub(crate) struct Child {
     /// The daemon, if the started process is a wrapper around it.
     daemon: Option<Pidfd>,
     marker: Marker,
+    /// The interpreters of the daemon, by pid.
+    interpreters: Vec<AdoptedProcess>,
     output: Output,
     state: ChildState,
 }
@@ -84,7 +87,18 @@ impl Child {
         let writer = OutputOrigin { pid: process.id(), daemon: process.id(), signed: Some(daemon) };
         let output = Output::capture(writer, events, stdout, stderr);
         LIVING.send_modify(|living| *living += 1);
-        Ok((Child { pid, pidfd, daemon: None, marker, output, state: ChildState::Unreaped }, ours))
+        Ok((
+            Child {
+                pid,
+                pidfd,
+                daemon: None,
+                marker,
+                interpreters: Vec::new(),
+                output,
+                state: ChildState::Unreaped,
+            },
+            ours,
+        ))
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -112,6 +126,18 @@ impl Child {
         let is_marked = |pid: Pid| self.marker.is_on(pid.as_raw_nonzero().get());
         self.daemon = pid.and_then(|pid| Pidfd::open(pid).ok().filter(|_| is_marked(pid)));
         self.daemon.is_some()
+    }
+
+    /// Notes an interpreter of the daemon. If this process adopts orphans, the
+    /// interpreter becomes its child when the daemon dies, already dead, and unknown but
+    /// for this.
+    #[cfg(feature = "python")]
+    pub(crate) fn note_interpreter(&mut self, pid: u32) {
+        if adopts_orphans() {
+            let interpreter = AdoptedProcess::new(pid).filter(|one| self.marker.is_on(one.pid()));
+            self.interpreters.retain(|known| !known.is_gone());
+            self.interpreters.extend(interpreter);
+        }
     }
 
     /// Waits for the exit of the daemon that is watched beside its wrapper; without one
@@ -146,25 +172,54 @@ impl Child {
     pub(crate) async fn reap(mut self) -> (Exit, Leftovers) {
         self.exited().await;
         self.kill();
-        let status = self.pidfd.reap().ok().flatten();
+        // Its zombie holds the number of its group, by which orphans of the group are
+        // recognized.
+        let unreaped = match adopts_orphans() {
+            true => AdoptedProcess::new(self.pid()),
+            false => None,
+        };
+        let status = match &unreaped {
+            Some(_) => self.pidfd.status().ok().flatten(),
+            None => self.pidfd.reap().ok().flatten(),
+        };
         self.state = ChildState::Reaped;
         LIVING.send_modify(|living| *living -= 1);
         let status = status.as_ref().and_then(exit_status).map_or(Status::Discarded, Status::Known);
         let output = std::mem::take(&mut self.output);
-        (Exit { status, stderr: output.finish().await }, Leftovers(self.marker))
+        let interpreters = std::mem::take(&mut self.interpreters);
+        let leftovers = Leftovers { marker: self.marker, unreaped, interpreters };
+        (Exit { status, stderr: output.finish().await }, leftovers)
     }
 }
 
-/// Processes that a process may have left behind outside of its group.
+/// What a process may have left behind: processes outside of its group, and the zombies
+/// that this process has adopted from it.
 #[derive(Debug)]
-pub(crate) struct Leftovers(Marker);
+pub(crate) struct Leftovers {
+    marker: Marker,
+    /// The process itself, if this process adopts orphans.
+    unreaped: Option<AdoptedProcess>,
+    interpreters: Vec<AdoptedProcess>,
+}
 
 impl Leftovers {
-    /// Kills the processes that have the marker. It reads the environment of every
-    /// process of this user, which takes some milliseconds, and is not needed after an
-    /// orderly end: the daemon has ended its descendants itself then.
-    pub(crate) fn kill(self) {
-        descendants::kill_marked(self.0);
+    /// Whether there may be zombies to reap.
+    pub(crate) fn has_adopted(&self) -> bool {
+        self.unreaped.is_some()
+    }
+
+    /// Kills the processes that have the marker, if `kill`, and reaps what this process
+    /// has adopted. It reads the environment of every process of this user, which takes
+    /// some milliseconds. Killing is not needed after an orderly end: the daemon has
+    /// ended its descendants itself then.
+    pub(crate) fn end(self, kill: bool) {
+        if kill {
+            descendants::kill_marked(self.marker);
+        }
+        let Some(leader) = self.unreaped else { return };
+        for process in self.interpreters.iter().chain([&leader]) {
+            descendants::reap_adopted_group(process);
+        }
     }
 }
 

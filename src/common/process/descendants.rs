@@ -1,7 +1,7 @@
 //! Processes that an object has started, found in `/proc` and ended.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::process::{
@@ -37,7 +37,92 @@ pub(crate) fn kill_descendants() {
 /// Kills every process that has `marker` in its environment: those that a daemon left
 /// behind when it died.
 pub(super) fn kill_marked(marker: Marker) {
-    repeat(|| marked(marker), kill);
+    let mut killed = Vec::new();
+    repeat(|| marked(marker), |process| killed.extend(signal(process, Signal::KILL)));
+    // They are children of this process only if it adopts orphans.
+    if adopts_orphans() {
+        reap(killed);
+    }
+}
+
+/// Whether orphans below this process become its children, because it is the first of its
+/// PID namespace, as in a container without an init, or a subreaper. Nobody else reaps
+/// them then.
+pub(super) fn adopts_orphans() -> bool {
+    let is_first = rustix::process::getpid().is_init();
+    is_first || rustix::process::child_subreaper().is_ok_and(|reaper| reaper.is_some())
+}
+
+/// A process that this process may have to reap although it has not started it. While it
+/// is a zombie, nothing else has its number.
+#[derive(Debug)]
+pub(super) struct AdoptedProcess {
+    pid: Pid,
+    pidfd: OwnedFd,
+}
+
+impl AdoptedProcess {
+    /// `None` if there is no such process, or no descriptor is left.
+    pub(super) fn new(pid: u32) -> Option<Self> {
+        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        Some(AdoptedProcess { pid, pidfd })
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// Whether the process has been reaped.
+    pub(super) fn is_gone(&self) -> bool {
+        // The signal 0 is not sent, but the process is looked for.
+        rustix::process::test_kill_process(self.pid) == Err(rustix::io::Errno::SRCH)
+    }
+}
+
+/// Reaps the dead process `leader`, after the other dead processes of its group that have
+/// become children of this process. While the leader is a zombie its number cannot be
+/// another group's.
+pub(super) fn reap_adopted_group(leader: &AdoptedProcess) {
+    let this = rustix::process::getpid().as_raw_nonzero().get();
+    let pid = leader.pid();
+    let limit = Instant::now() + LIMIT;
+    if !becomes(&leader.pidfd, EXITED, limit) {
+        return;
+    }
+    // If it is another's child, so is its group, as far as anybody knows.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if waitid(WaitId::PidFd(leader.pidfd.as_fd()), options).is_err() {
+        return;
+    }
+    let find = || {
+        let mut found = all();
+        found.retain(|one| one.group == pid && one.parent == this && one.pid != pid);
+        found
+    };
+    // A killed one may still be ending.
+    repeat(find, |process| {
+        let pidfd = Pid::from_raw(process.pid).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+        if let Some(Ok(pidfd)) = pidfd {
+            let _ =
+                waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        }
+    });
+    reap([leader.pidfd.as_fd()]);
+}
+
+/// Waits for the end of killed processes, and reaps those that are children of this one.
+fn reap(killed: impl IntoIterator<Item: AsFd>) {
+    let limit = Instant::now() + LIMIT;
+    let killed: Vec<_> = killed.into_iter().collect();
+    // The parent of one may be another.
+    for pidfd in &killed {
+        becomes(pidfd.as_fd(), EXITED, limit);
+    }
+    for pidfd in &killed {
+        // It may be a child of another process.
+        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
 }
 
 /// Ends what an interpreter that has exited has left behind: the rest of its process
@@ -52,11 +137,7 @@ pub(super) fn end_remains(interpreter: Pid, marker: Marker) {
     let mut killed = Vec::new();
     repeat(|| marked(marker), |process| killed.extend(signal(process, Signal::KILL)));
     let limit = Instant::now() + LIMIT;
-    for pidfd in killed {
-        becomes(&pidfd, EXITED, limit);
-        // It may be a child of another process.
-        let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-    }
+    reap(killed);
     // The interpreter is of its group as well. Those that are still there hold the
     // number.
     while let Ok(reaped) =
@@ -154,7 +235,7 @@ mod tests {
 
     #[test]
     fn descendants_are_found_at_any_distance() {
-        let process = |pid, parent, zombie| Process { pid, parent, started: 0, zombie };
+        let process = |pid, parent, zombie| Process { pid, parent, group: pid, started: 0, zombie };
         let all =
             [process(2, 1, false), process(3, 2, true), process(4, 3, false), process(5, 9, false)];
         let pids: Vec<i32> = descendants(1, &all).iter().map(|process| process.pid).collect();
@@ -163,7 +244,7 @@ mod tests {
 
     #[test]
     fn zombie_is_there_until_its_own_parent_has_reaped_it() {
-        let process = |pid, parent| Process { pid, parent, started: 0, zombie: true };
+        let process = |pid, parent| Process { pid, parent, group: pid, started: 0, zombie: true };
         let processes = [process(2, 1), process(3, 2)];
         let pids = |root| {
             descendants(root, &processes).iter().map(|process| process.pid).collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 //! A process by descriptor rather than by number: it cannot become another process.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -91,12 +91,12 @@ pub(super) const EXITED: PollFlags = PollFlags::IN;
 
 /// Blocks this thread until a descriptor is ready for `what`, and returns whether it was
 /// by `end`. For threads without a runtime.
-pub(super) fn becomes(fd: &OwnedFd, what: PollFlags, end: Instant) -> bool {
+pub(super) fn becomes(fd: impl AsFd, what: PollFlags, end: Instant) -> bool {
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let left =
             Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-        let mut asked = [PollFd::new(fd, what)];
+        let mut asked = [PollFd::new(&fd, what)];
         match poll(&mut asked, Some(&left)) {
             // Interrupted by a signal to this process.
             Err(Errno::INTR) => {}

@@ -9,6 +9,7 @@ use std::path::Path;
 pub(super) struct Process {
     pub(super) pid: i32,
     pub(super) parent: i32,
+    pub(super) group: i32,
     pub(super) started: u64,
     pub(super) zombie: bool,
 }
@@ -31,15 +32,16 @@ pub(super) fn stat(pid: i32) -> Option<Process> {
     parse_stat(pid, &String::from_utf8_lossy(&stat))
 }
 
-/// Fields 3 (state), 4 (parent) and 22 (start time) of proc_pid_stat(5); the second is
-/// the name, which may hold anything.
+/// Fields 3 (state), 4 (parent), 5 (process group) and 22 (start time) of
+/// proc_pid_stat(5); the second is the name, which may hold anything.
 fn parse_stat(pid: i32, stat: &str) -> Option<Process> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
-    let started = fields.nth(17)?.parse().ok()?;
-    Some(Process { pid, parent, started, zombie: matches!(state, "Z" | "X") })
+    let group = fields.next()?.parse().ok()?;
+    let started = fields.nth(16)?.parse().ok()?;
+    Some(Process { pid, parent, group, started, zombie: matches!(state, "Z" | "X") })
 }
 
 /// The descendants of a process, in the time that their own number takes; `None` if the
@@ -95,7 +97,7 @@ mod tests {
         let stat = "42 (a) S (b) ) Z 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99887 1 2";
         assert_eq!(
             parse_stat(42, stat),
-            Some(Process { pid: 42, parent: 7, started: 99887, zombie: true })
+            Some(Process { pid: 42, parent: 7, group: 42, started: 99887, zombie: true })
         );
     }
 

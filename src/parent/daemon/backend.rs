@@ -71,6 +71,16 @@ impl Backend {
         }
     }
 
+    /// Notes an interpreter of the daemon; see [`Child::note_interpreter`].
+    #[cfg(feature = "python")]
+    pub(super) fn note_interpreter(&mut self, pid: u32) {
+        match self {
+            Backend::Process(child) => child.note_interpreter(pid),
+            // It is reaped within this process.
+            Backend::InProcess(_) => {}
+        }
+    }
+
     pub(super) fn kill(&mut self) {
         match self {
             Backend::Process(child) => child.kill(),

@@ -279,6 +279,7 @@ async fn shake_hands(
         Some(
             DaemonMessage::Door { .. }
             | DaemonMessage::NoDoor { .. }
+            | DaemonMessage::InterpreterStarted { .. }
             | DaemonMessage::InterpreterEnded { .. },
         ) => Err(failed(format!("`{program}` had an interpreter before it was ready"))),
         // The exit that follows is the better explanation. The start timeout bounds the

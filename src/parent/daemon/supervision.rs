@@ -287,6 +287,7 @@ impl Supervision {
                 doors.arrived(interpreter, kill_when_stuck, sockets.map(Into::into));
             }
             DaemonMessage::NoDoor { interpreter } => doors.ended(interpreter, None),
+            DaemonMessage::InterpreterStarted { pid } => self.backend.note_interpreter(pid),
             DaemonMessage::InterpreterEnded {
                 interpreter,
                 program,
@@ -369,11 +370,12 @@ impl Supervision {
             End { pid, status, stderr: exit.stderr, uptime: started.elapsed(), ending, report };
         phase.send_replace(LifePhase::Exited(end.outcome()));
 
-        if let Some(leftovers) = leftovers.filter(|_| !ended_in_order) {
+        let leftovers = leftovers.filter(|leftovers| !ended_in_order || leftovers.has_adopted());
+        if let Some(leftovers) = leftovers {
             // On a thread of its own, because it reads much of `/proc`. If there is none,
             // others wait for some milliseconds. A panic has no reader: the daemon itself
             // is gone.
-            let _ = aside_or_here(move || leftovers.kill()).await;
+            let _ = aside_or_here(move || leftovers.end(!ended_in_order)).await;
         }
         let outcome = end.outcome();
         let status = status.to_string();
