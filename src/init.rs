@@ -21,8 +21,8 @@ use crate::common::process::{
 /// returns. In any other it returns at once, having done next to nothing. It may be
 /// called inside an async `main`, and more than once.
 ///
-/// In a daemon it also becomes the `tracing` subscriber, for `oad.v1.Control/Logs`,
-/// unless the program has set one before.
+/// A daemon has no `tracing` subscriber until somebody calls `oad.v1.Control/Logs`, which
+/// sets one unless the program or an object has set its own.
 ///
 /// A shared library, such as a plugin or an extension module of Python, cannot call it
 /// for the program that has loaded it: the program, started again, would not load the

@@ -95,6 +95,40 @@ impl tracing::Subscriber for Moody {
     fn exit(&self, _: &tracing::Id) {}
 }
 
+// === In the daemon ===
+
+/// Installs a subscriber in its constructor, as a library's start-up code may.
+#[derive(Debug)]
+struct Talkative;
+
+#[oad::object]
+impl Talkative {
+    fn new() -> Self {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
+        subscriber.with_writer(std::io::stderr).init();
+        Talkative
+    }
+
+    fn talk(&self, text: &str) {
+        tracing::info!("{text}");
+    }
+}
+
+#[tokio::test]
+async fn constructor_may_install_a_subscriber() {
+    let log = support::log_capture::LogCapture::default();
+    let talked = async {
+        let talkative = TalkativeProxy::new().await.expect("nobody has set one before");
+        talkative.talk("is heard").await.expect("it talks");
+        talkative.shutdown().await.expect("it ends")
+    };
+    assert!(talked.with_subscriber(log.subscriber()).await.is_clean());
+    let lines = log.lines();
+    assert!(lines.iter().any(|line| line.contains("is heard")), "{lines:#?}");
+}
+
+// === In the parent ===
+
 /// Asserts that a future needs no more than `limit`.
 async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
     let start = Instant::now();

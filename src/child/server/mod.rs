@@ -155,7 +155,7 @@ async fn serve(
         Transport::Localhost { .. } => Endpoint::any_port(),
         Transport::InProcess => Endpoint::InProcess,
     };
-    let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::install());
+    let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::on_demand());
     let (stop, stopped) = oneshot::channel::<()>();
     let owner = LaneOwner { pid: parent_pid, token: hello.transport.token().cloned() };
     let reserved = match hello.lane.then(ReservedThreads::start).transpose() {

@@ -29,6 +29,7 @@ pub(crate) struct Logs(Arc<LogsShared>);
 
 #[derive(Debug)]
 struct LogsShared {
+    is_installed_on_demand: bool,
     events: broadcast::Sender<Arc<pb::LogsResponse>>,
     /// The level of each subscription.
     levels: Mutex<Vec<pb::LogLevel>>,
@@ -47,22 +48,30 @@ impl Logs {
     /// Returns logs without events, for a daemon embedded in a program that handles its
     /// own.
     pub(crate) fn disabled() -> Self {
+        Logs::new(false)
+    }
+
+    fn new(is_installed_on_demand: bool) -> Self {
         Logs(Arc::new(LogsShared {
+            is_installed_on_demand,
             events: broadcast::Sender::new(MAX_BUFFERED),
             levels: Mutex::default(),
             most_verbose: AtomicI32::new(pb::LogLevel::Unspecified.into()),
         }))
     }
 
-    /// Installs itself as the process's `tracing` subscriber, unless there is one.
-    pub(crate) fn install() -> Self {
-        let logs = Logs::disabled();
-        // Fails if the program set a subscriber before `oad::init`. Then events go there.
-        let _ = tracing::subscriber::set_global_default(logs.clone());
-        logs
+    /// Returns logs that become the process's `tracing` subscriber when somebody first
+    /// subscribes to them, unless there is one. Until then an object may set its own.
+    pub(crate) fn on_demand() -> Self {
+        Logs::new(true)
     }
 
     pub(super) fn subscribe(&self, level: pb::LogLevel) -> LogSubscription {
+        if self.0.is_installed_on_demand {
+            // Fails if it is installed already, or if the program or an object has set
+            // a subscriber. Then events go there.
+            let _ = tracing::subscriber::set_global_default(self.clone());
+        }
         let events = BroadcastStream::new(self.0.events.subscribe());
         self.change(|levels| levels.push(level));
         LogSubscription { events, level, logs: self.clone() }
