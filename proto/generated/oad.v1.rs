@@ -1078,6 +1078,9 @@ pub struct Death {
     /// How long it ran.
     #[prost(message, optional, tag = "6")]
     pub uptime: ::core::option::Option<::prost_types::Duration>,
+    /// Why the daemon killed it. Empty if something else ended it.
+    #[prost(string, tag = "7")]
+    pub kill_reason: ::prost::alloc::string::String,
     /// How the interpreter ended. Not set if it is unknown.
     #[prost(oneof = "death::Ending", tags = "2, 3")]
     pub ending: ::core::option::Option<death::Ending>,

@@ -116,6 +116,8 @@ pub(crate) enum DaemonMessage {
         pid: u32,
         /// As wait(2) reports it, if it is known.
         status: Option<i32>,
+        /// Why oad killed it, if it did.
+        reason: Option<String>,
         stderr: String,
         uptime: Duration,
     },

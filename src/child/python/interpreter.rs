@@ -40,6 +40,16 @@ const LAST_FRAMES: Duration = Duration::from_millis(50);
 /// killed.
 const EXIT_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// How long an interpreter that is wanted, but has closed its socket, may take to exit.
+const CLOSED_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Why an interpreter is killed.
+const CLOSED: &str = "it closed its socket, but did not exit; does the object close descriptors \
+                      that are not its own, or replace the process (`os.exec…`)?";
+const STUCK: &str = "it did not react to an interruption within the time of `kill_when_stuck`";
+
+const SIGKILL: i32 = 9;
+
 /// A running interpreter. Dropping it closes its sockets, which ends it.
 pub(super) struct RunningInterpreter {
     /// Its number in its daemon.
@@ -52,7 +62,7 @@ pub(super) struct RunningInterpreter {
     shared: Arc<InterpreterShared>,
     requests: FrameWriter,
     urgent: FrameWriter,
-    kill: mpsc::UnboundedSender<()>,
+    kill: mpsc::UnboundedSender<&'static str>,
     ends: Arc<InterpreterEnds>,
     /// Held by each object that is being made.
     makings: Arc<()>,
@@ -257,7 +267,7 @@ impl Interruptible for RunningInterpreter {
 
     fn kill(&self) {
         // If nobody receives it, the interpreter is dead.
-        let _ = self.kill.send(());
+        let _ = self.kill.send(STUCK);
     }
 
     fn is_running(&self, id: u64) -> bool {
@@ -346,7 +356,7 @@ async fn read(
 /// Owns the process: waits for its exit or kills it, and fails the requests that wait.
 async fn watch(
     process: Process,
-    mut killed: mpsc::UnboundedReceiver<()>,
+    mut killed: mpsc::UnboundedReceiver<&'static str>,
     mut reading: JoinHandle<Option<String>>,
     shared: Arc<InterpreterShared>,
     on_end: OnEnd,
@@ -354,17 +364,20 @@ async fn watch(
     started: Instant,
 ) {
     let pid = process.pid();
-    let (mut read_out, mut was_left) = (false, false);
+    let (mut read_out, mut was_left, mut reason) = (false, false, None);
     loop {
         tokio::select! {
             biased;
             () = process.exited() => break,
             order = killed.recv() => {
-                if order.is_none() {
+                match order {
                     // The interpreter is no longer wanted, and its socket closed.
-                    was_left = true;
-                    let time = *shared.end_time.lock().unwrap_or_else(PoisonError::into_inner);
-                    let _ = timeout(time, process.exited()).await;
+                    None => {
+                        was_left = true;
+                        let time = *shared.end_time.lock().unwrap_or_else(PoisonError::into_inner);
+                        let _ = timeout(time, process.exited()).await;
+                    }
+                    Some(why) => reason = Some(why),
                 }
                 process.kill();
                 process.exited().await;
@@ -380,7 +393,12 @@ async fn watch(
                         shared.fail(&Error::new(ErrorKind::Protocol, message));
                     }
                     // Its answers end before the process does.
-                    _ => drop(timeout(EXIT_TIMEOUT, process.exited()).await),
+                    _ if killed.is_closed() => drop(timeout(EXIT_TIMEOUT, process.exited()).await),
+                    _ => {
+                        if timeout(CLOSED_TIMEOUT, process.exited()).await.is_err() {
+                            reason = Some(CLOSED);
+                        }
+                    }
                 }
                 process.kill();
             }
@@ -393,8 +411,9 @@ async fn watch(
         }
     };
     let ((status, stderr), ()) = tokio::join!(process.reap(), last_frames);
-    let death =
-        Death { whose: DeadProcess::Interpreter, pid, status, stderr, uptime: started.elapsed() };
+    let reason = reason.filter(|_| status.signal() == Some(SIGKILL)).map(str::to_owned);
+    let (whose, uptime) = (DeadProcess::Interpreter, started.elapsed());
+    let death = Death { whose, pid, status, reason, stderr, uptime };
     debug!(pid, "an interpreter has ended");
     let is_wanted = !matches!(killed.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
     let program = program.display().to_string();

@@ -232,6 +232,7 @@ fn ended(daemon: Uuid, number: u64, is_wanted: bool, program: &str, death: &Deat
                 program: program.to_owned(),
                 pid: death.pid,
                 status: death.status.known().map(ExitStatusExt::into_raw),
+                reason: death.reason.clone(),
                 stderr: death.stderr.clone(),
                 uptime: death.uptime,
             };

@@ -112,6 +112,7 @@ async fn launch(
                 whose: DeadProcess::Interpreter,
                 pid,
                 status,
+                reason: None,
                 stderr,
                 uptime: since.elapsed(),
             };

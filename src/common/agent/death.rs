@@ -12,7 +12,7 @@ const PATH_CHARACTERS: usize = 40;
 /// The error of calls whose interpreter has died.
 pub(crate) fn interpreter_died(program: &str, death: Death) -> Error {
     let message =
-        format!("the interpreter `{program}` (process {}) died: {}", death.pid, death.status);
+        format!("the interpreter `{program}` (process {}) died: {}", death.pid, death.how());
     let words = last_words(&death.stderr);
     let error = Error::new(ErrorKind::Died, message);
     let error = if words.is_empty() { error } else { error.advise(format!("it wrote: {words}")) };

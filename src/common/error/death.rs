@@ -11,6 +11,8 @@ pub struct Death {
     pub(crate) whose: DeadProcess,
     pub(crate) pid: u32,
     pub(crate) status: Status,
+    /// Why oad killed it, if it did.
+    pub(crate) reason: Option<String>,
     pub(crate) stderr: String,
     pub(crate) uptime: Duration,
 }
@@ -114,6 +116,13 @@ impl Death {
         self.status.known()
     }
 
+    /// Returns why oad killed it, as "it closed its connection …"; `None` if something
+    /// else ended it.
+    #[must_use]
+    pub fn kill_reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
     /// Returns the end of its stderr: at most 4 KiB, with control characters escaped.
     #[must_use]
     pub fn stderr(&self) -> &str {
@@ -124,6 +133,14 @@ impl Death {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.uptime
+    }
+
+    /// As "killed by signal 9 (SIGKILL) by oad, because it …".
+    pub(crate) fn how(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("{} by oad, because {reason}", self.status),
+            None => self.status.to_string(),
+        }
     }
 
     pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,7 +159,7 @@ impl fmt::Display for Death {
             DeadProcess::Daemon => "the daemon's process",
             DeadProcess::Interpreter => "the interpreter",
         };
-        write!(f, "{process} died: {}", self.status)
+        write!(f, "{process} died: {}", self.how())
     }
 }
 
@@ -203,6 +220,7 @@ mod tests {
                 whose: DeadProcess::Daemon,
                 pid: 1,
                 status,
+                reason: None,
                 stderr: String::new(),
                 uptime: Duration::ZERO,
             }

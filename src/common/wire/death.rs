@@ -15,19 +15,21 @@ pub(super) fn death_to_pb(death: &Death) -> pb::Death {
         ending: code.or_else(|| death.signal().map(Ending::Signal)),
         core_dumped: death.core_dumped(),
         stderr: death.stderr().to_owned(),
+        kill_reason: death.kill_reason().unwrap_or_default().to_owned(),
         uptime: death.uptime().try_into().ok(),
     }
 }
 
 pub(super) fn death_from_pb(message: pb::Death) -> Death {
-    let pb::Death { pid, ending, core_dumped, stderr, uptime } = message;
+    let pb::Death { pid, ending, core_dumped, stderr, uptime, kill_reason } = message;
+    let reason = Some(kill_reason).filter(|reason| !reason.is_empty());
     let status = match ending {
         Some(Ending::Code(code)) => Status::exited(code),
         Some(Ending::Signal(signal)) => Status::killed(signal, core_dumped),
         None => Status::Discarded,
     };
     let uptime = uptime.and_then(|uptime| Duration::try_from(uptime).ok()).unwrap_or_default();
-    Death { whose: DeadProcess::Interpreter, pid, status, stderr, uptime }
+    Death { whose: DeadProcess::Interpreter, pid, status, reason, stderr, uptime }
 }
 
 #[cfg(test)]
@@ -43,7 +45,9 @@ mod tests {
             Status::killed(11, true),
         ] {
             let (stderr, uptime) = ("last\nwords".to_owned(), Duration::from_millis(1500));
-            let death = Death { whose: DeadProcess::Interpreter, pid: 7, status, stderr, uptime };
+            let reason = (uptime.as_secs() < 5).then(|| "it was stuck".to_owned());
+            let whose = DeadProcess::Interpreter;
+            let death = Death { whose, pid: 7, status, reason, stderr, uptime };
             let back = death_from_pb(death_to_pb(&death));
             assert_eq!(format!("{back:?}"), format!("{death:?}"));
         }

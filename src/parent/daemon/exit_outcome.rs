@@ -23,6 +23,7 @@ impl ExitOutcome {
             whose: DeadProcess::Daemon,
             pid,
             status: Status::Discarded,
+            reason: None,
             stderr: String::new(),
             uptime: Duration::ZERO,
         };

@@ -34,6 +34,7 @@ impl ShutdownReport {
             whose: DeadProcess::Daemon,
             pid: self.pid,
             status: self.status,
+            reason: None,
             stderr: self.stderr.clone(),
             uptime,
         }

@@ -35,6 +35,10 @@ pub(super) const TARGET: &str = "oad::daemon";
 /// cleans up.
 const KILL_DELAY: Duration = Duration::from_millis(300);
 
+/// How long a daemon that has closed its lifeline, without an orderly end, may take to
+/// exit. One that dies does so at once.
+const UNREACHABLE_TIMEOUT: Duration = Duration::from_millis(150);
+
 /// How long the lifeline of an exited process is read for messages that are still in it.
 /// It closes with the process.
 const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_millis(50);
@@ -89,6 +93,18 @@ pub(super) struct Supervision {
     ending: Option<EndInProgress>,
     report: EndReport,
     wrapper: Wrapper,
+    /// What became of a daemon that has closed its lifeline although it lives.
+    unreachable: Unreachable,
+}
+
+/// A daemon that has closed its lifeline.
+#[derive(Clone, Copy, PartialEq)]
+enum Unreachable {
+    No,
+    /// It may be about to exit.
+    Since(Instant),
+    /// It was killed for that.
+    Killed,
 }
 
 /// The state of a wrapper that started the daemon. Without a wrapper, the process that
@@ -151,6 +167,7 @@ impl Supervision {
             ending: None,
             report: EndReport::default(),
             wrapper: Wrapper::Running,
+            unreachable: Unreachable::No,
         }
     }
 
@@ -159,6 +176,7 @@ impl Supervision {
         loop {
             let deadline = self.deadline();
             let wrapper_deadline = self.wrapper_deadline();
+            let unreachable_deadline = self.unreachable_deadline();
             tokio::select! {
                 biased;
                 () = self.backend.exited() => break,
@@ -179,6 +197,12 @@ impl Supervision {
                     self.wrapper = Wrapper::Killed;
                     self.backend.kill();
                 }
+                () = sleep_until(unreachable_deadline.unwrap_or_else(Instant::now)),
+                    if unreachable_deadline.is_some() =>
+                {
+                    self.unreachable = Unreachable::Killed;
+                    self.backend.kill();
+                }
             }
         }
         self.reap().await;
@@ -189,6 +213,15 @@ impl Supervision {
         match self.wrapper {
             Wrapper::Running => self.ending.as_ref().and_then(|ending| ending.deadline),
             Wrapper::DaemonExited(_) | Wrapper::Killed => None,
+        }
+    }
+
+    /// When a daemon that has closed its lifeline is to be killed. Nothing can be asked
+    /// of it any more, and its connections are mostly closed too.
+    fn unreachable_deadline(&self) -> Option<Instant> {
+        match (self.unreachable, self.wrapper) {
+            (Unreachable::Since(since), Wrapper::Running) => Some(since + UNREACHABLE_TIMEOUT),
+            _ => None,
         }
     }
 
@@ -272,7 +305,12 @@ impl Supervision {
             Some(message) => self.handle_door_message(message),
             #[cfg(not(feature = "python"))]
             Some(_) => {}
-            None => self.lifeline = None,
+            None => {
+                self.lifeline = None;
+                if self.report.abandoned.is_none() && self.unreachable == Unreachable::No {
+                    self.unreachable = Unreachable::Since(Instant::now());
+                }
+            }
         }
     }
 
@@ -293,6 +331,7 @@ impl Supervision {
                 program,
                 pid,
                 status,
+                reason,
                 stderr,
                 uptime,
             } => {
@@ -303,7 +342,7 @@ impl Supervision {
                     Status::Known(ExitStatus::from_raw(status))
                 });
                 let whose = DeadProcess::Interpreter;
-                let death = Death { whose, pid, status, stderr, uptime };
+                let death = Death { whose, pid, status, reason, stderr, uptime };
                 doors.ended(interpreter, Some((&program, death)));
             }
             _ => {}
@@ -346,6 +385,7 @@ impl Supervision {
             ending,
             report,
             wrapper,
+            unreachable,
             ..
         } = self;
         let (exit, leftovers) = backend.reap().await;
@@ -366,8 +406,15 @@ impl Supervision {
         // A daemon ends its own descendants between its last message and its exit.
         let ended_in_order =
             report.abandoned.is_some() && status.known().is_some_and(|status| status.success());
-        let end =
-            End { pid, status, stderr: exit.stderr, uptime: started.elapsed(), ending, report };
+        let end = End {
+            pid,
+            status,
+            was_unreachable: unreachable == Unreachable::Killed,
+            stderr: exit.stderr,
+            uptime: started.elapsed(),
+            ending,
+            report,
+        };
         phase.send_replace(LifePhase::Exited(end.outcome()));
 
         let leftovers = leftovers.filter(|leftovers| !ended_in_order || leftovers.has_adopted());
@@ -401,6 +448,8 @@ fn warn_of_kill(pid: u32, name: &str) {
 struct End {
     pid: u32,
     status: Status,
+    /// Whether it was killed because it had closed its lifeline.
+    was_unreachable: bool,
     stderr: String,
     uptime: Duration,
     ending: Option<EndInProgress>,
@@ -408,6 +457,13 @@ struct End {
 }
 
 impl End {
+    fn kill_reason(&self) -> Option<String> {
+        let reason = "it closed its connection to its parent, but did not exit; does its object \
+                      close descriptors that are not its own, or replace the process (`exec`)?";
+        let is_killed = self.status.signal() == Some(Signal::KILL.as_raw());
+        (self.was_unreachable && is_killed).then(|| reason.to_owned())
+    }
+
     /// The outcome as of now: the duration of a shutdown grows until all is cleaned up.
     fn outcome(&self) -> ExitOutcome {
         let killed_by_parent = self.ending.as_ref().is_some_and(|ending| ending.deadline.is_none());
@@ -431,6 +487,7 @@ impl End {
                 whose: DeadProcess::Daemon,
                 pid: self.pid,
                 status: self.status,
+                reason: self.kill_reason(),
                 stderr: self.stderr.clone(),
                 uptime: self.uptime,
             })),
