@@ -30,6 +30,8 @@ pub use description::{Description, MethodDescription};
 pub(crate) use limits::{CallOptions, Limits};
 #[cfg(feature = "python")]
 pub(crate) use pending::{Carrier, ClaimedCall, Expected, PendingCall, PendingCalls};
+#[cfg(feature = "python")]
+pub(crate) use response::ItemBatch;
 pub(crate) use response::Response;
 pub(crate) use submitted::Submitted;
 #[cfg(feature = "python")]

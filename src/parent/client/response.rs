@@ -19,13 +19,24 @@ pub(crate) enum Response {
     Returned(Value),
     /// A method returned a stream.
     Opened(IncomingItems),
-    /// Items of an iterator, and whether it has ended.
+    /// Items of an iterator.
     #[cfg(feature = "python")]
-    Items(Vec<Value>, bool),
+    Items(ItemBatch),
     /// What an object can do.
     Described(Description),
     /// An object was released.
     Done,
+}
+
+/// Some items of an iterator.
+#[cfg(feature = "python")]
+#[derive(Debug)]
+pub(crate) struct ItemBatch {
+    pub(crate) items: Vec<Value>,
+    /// The iterator has ended.
+    pub(crate) is_exhausted: bool,
+    /// How many bytes the items took together.
+    pub(crate) bytes: usize,
 }
 
 impl Response {
@@ -57,7 +68,7 @@ impl Response {
             Response::Created(handle, _) => vec![handle.clone()],
             Response::Returned(value) => value.handles(),
             #[cfg(feature = "python")]
-            Response::Items(items, _) => items.iter().flat_map(Value::handles).collect(),
+            Response::Items(batch) => batch.items.iter().flat_map(Value::handles).collect(),
             Response::Opened(_) | Response::Described(_) | Response::Done => Vec::new(),
         }
     }

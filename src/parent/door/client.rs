@@ -22,8 +22,8 @@ use crate::common::transport::LaneSocket;
 use crate::common::value::{Handle, MAX_DEPTH, ObjectKind, Value};
 use crate::common::wire::{exception_from_pb, exception_to_pb, too_large};
 use crate::parent::client::{
-    Carrier, ClaimedCall, Description, Expected, Limits, PendingCall, PendingCalls, Response,
-    Submitted,
+    Carrier, ClaimedCall, Description, Expected, ItemBatch, Limits, PendingCall, PendingCalls,
+    Response, Submitted,
 };
 use crate::parent::door::deadline::expired_error;
 
@@ -201,8 +201,9 @@ impl DoorClient {
             Expected::Value => self.value(answer).map(Response::Returned),
             Expected::Items => {
                 let (items, is_exhausted) = agent::items(answer)?;
-                let items = items.into_iter().map(|item| self.value(item)).collect::<Result<_>>();
-                Ok(Response::Items(items?, is_exhausted))
+                let items = items.into_iter().map(|item| self.value(item));
+                let items = items.collect::<Result<_>>()?;
+                Ok(Response::Items(ItemBatch { items, is_exhausted, bytes: frame.len() }))
             }
             Expected::Description => {
                 agent::description(answer).map(Description::from).map(Response::Described)

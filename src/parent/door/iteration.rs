@@ -15,7 +15,9 @@ use crate::common::definition::{CallArgs, Operation, Returns};
 use crate::common::error::Result;
 use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
 use crate::common::value::{Handle, Value};
-use crate::parent::client::{CallOptions, Carrier, Expected, PendingCalls, Response, Submitted};
+use crate::parent::client::{
+    CallOptions, Carrier, Expected, ItemBatch, PendingCalls, Response, Submitted,
+};
 use crate::parent::door::AgentDoor;
 use crate::parent::door::deadline::timeout_error;
 
@@ -137,10 +139,11 @@ impl Iteration {
             }
             let request = AgentRequest::items(number, room.min(BATCH), returns);
             let response = self.submit(&request, Expected::Items)?.await?;
-            let Response::Items(items, is_exhausted) = response else { return Err(malformed()) };
+            let Response::Items(ItemBatch { items, is_exhausted, bytes }) = response else {
+                return Err(malformed());
+            };
             self.credit.spend(items.len());
-            // How many bytes they take is not known here: the window counts items only.
-            for handle in inbound.push(items, 0)?.iter().flat_map(Value::handles) {
+            for handle in inbound.push(items, bytes)?.iter().flat_map(Value::handles) {
                 self.door.release(&handle, 1);
             }
             if is_exhausted {

@@ -10,7 +10,7 @@ import sys
 
 from agent.failure import attempt
 from agent.inspection import bases, exactly, is_a, loaded, own_names, type_name
-from agent.standard_values import MARKER, array_marker, microseconds, numpy_marker, zone
+from agent.standard_values import MARKER, array_marker, made_by, microseconds, numpy_marker, zone
 
 SAME = object()
 
@@ -157,9 +157,7 @@ def zone_of(tz, moment):
 
 
 def zone_by_name(name):
-    import zoneinfo
-
-    return zoneinfo.ZoneInfo(name)
+    return made_by('zoneinfo', 'ZoneInfo')(name)
 
 
 def offset_of(ask):

@@ -280,10 +280,11 @@ class Encoding:
                 return self.pairs(x, [(key, x[key]) for key in x])
             if base is loaded('enum', 'Enum'):
                 return self.encode(object.__getattribute__(x, '_value_'))
-            has_fields = type(own_names(base).get('__dataclass_fields__')) is dict
-            if has_fields and 'dataclasses' in sys.modules:
-                fields = [field.name for field in sys.modules['dataclasses'].fields(cls)]
-                return self.pairs(x, [(name, getattr(x, name)) for name in fields], FIELD)
+            fields = own_names(base).get('__dataclass_fields__')
+            if type(fields) is dict:
+                # Others stand for class variables and for arguments of `__init__` only.
+                names = [key for key, y in fields.items() if repr(y._field_type) == '_FIELD']
+                return self.pairs(x, [(name, getattr(x, name)) for name in names], FIELD)
         made = SAME if id(x) in self.replaced else content_of(x)
         return self.stay(x) if made is SAME else self.instead(x, made)
 

@@ -98,14 +98,12 @@ def numpy_marker(x):
     # A type that only shares its size with the usual one would come back as that one.
     if dtype.kind not in 'biufc' or loaded('numpy', 'dtype')(dtype.str).char != dtype.char:
         return None
-    if x.nbytes >= PART_SIZE and x.flags.c_contiguous and dtype.kind != 'b':
+    marker = (MARKER, 'array', 'numpy', dtype.str, shape)
+    if dtype.kind != 'b' and x.nbytes >= PART_SIZE and x.flags.c_contiguous:
         # Sent from where it lies.
-        data = memoryview(x.reshape(-1).view('u1'))
-    else:
-        data = x.tobytes()
-    if dtype.kind == 'b' and data.translate(None, b'\0\1'):
-        return None
-    return (MARKER, 'array', 'numpy', dtype.str, shape, data)
+        return marker + (memoryview(x.reshape(-1).view('u1')),)
+    data = x.tobytes()
+    return None if dtype.kind == 'b' and data.translate(None, b'\0\1') else marker + (data,)
 
 
 STANDARD = {
