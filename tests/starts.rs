@@ -275,8 +275,8 @@ async fn program_without_proc_is_told_what_to_do() {
         .output()
         .expect("it starts");
     let output = String::from_utf8_lossy(&output.stdout);
-    let expected = "starting a daemon for Lab: failed to start `";
-    assert!(output.contains(expected), "{output}");
+    let expected = "starting a daemon for Lab: failed to start `/";
+    assert!(output.contains(expected), "it is named: {output}");
     assert!(
         output.contains("oad finds this program's file by way of `/proc`: mount it"),
         "{output}"

@@ -87,8 +87,7 @@ impl Program {
         if let Some(executable) = named {
             return Ok(Program::new(executable.clone(), executable));
         }
-        let mut program =
-            Program::new(own_executable(), std::env::current_exe().unwrap_or_default());
+        let mut program = Program::new(own_executable(), own_name());
         // The helper test comes first: where there is one, it is what calls `init`.
         match inventory::iter::<TestDaemon>().next() {
             Some(test) => {
@@ -200,6 +199,14 @@ fn own_executable() -> PathBuf {
         _ => false,
     };
     std::env::current_exe().ok().filter(same).unwrap_or_else(|| running.to_owned())
+}
+
+/// How messages name this program: by its path or, without `/proc`, by the name that it
+/// was started with.
+fn own_name() -> PathBuf {
+    let path = std::env::current_exe().ok();
+    let name = path.or_else(|| std::env::args_os().next().map(PathBuf::from));
+    name.filter(|name| !name.as_os_str().is_empty()).unwrap_or_else(|| OWN_EXECUTABLE.into())
 }
 
 fn uninitialized(what: &str) -> Error {
