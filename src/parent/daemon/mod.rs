@@ -10,6 +10,7 @@ mod builder;
 #[cfg(feature = "tonic")]
 mod channel;
 mod doors;
+mod end;
 mod exit_outcome;
 mod health;
 mod launch;

@@ -9,7 +9,6 @@
 use std::os::unix::process::ExitStatusExt as _;
 #[cfg(feature = "python")]
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -17,16 +16,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Level, info, warn};
 
-use crate::common::error::{DeadProcess, Death, Status};
+use crate::common::error::Status;
+#[cfg(feature = "python")]
+use crate::common::error::{DeadProcess, Death};
 use crate::common::handshake::{DaemonMessage, ParentMessage, write_frame};
 use crate::common::process::EventSink;
 use crate::common::threads::aside_or_here;
 use crate::common::transport::Directory;
 use crate::parent::daemon::backend::Backend;
 use crate::parent::daemon::doors::Doors;
+use crate::parent::daemon::end::{End, EndInProgress, EndReport};
 use crate::parent::daemon::exit_outcome::ExitOutcome;
 use crate::parent::daemon::lifeline::Lifeline;
-use crate::parent::daemon::shutdown_report::ShutdownReport;
 
 /// The target of the events in the life of a daemon.
 pub(super) const TARGET: &str = "oad::daemon";
@@ -117,29 +118,6 @@ enum Wrapper {
     DaemonExited(Instant),
     /// It did not exit in time after its daemon, and was killed.
     Killed,
-}
-
-/// What the daemon has reported about its end.
-#[derive(Default)]
-struct EndReport {
-    /// How many calls were running or waiting when it began.
-    calls: Option<u64>,
-    /// How many of them were cut off; it is in the daemon's last message.
-    abandoned: Option<u64>,
-    /// How many calls that it knows nothing of were cut off when their interpreters
-    /// ended.
-    cut_off: u64,
-    /// Whether its objects were all dropped.
-    dropped: bool,
-    /// How many interpreters could not end in order.
-    cut_short: u64,
-}
-
-/// An ending under way.
-struct EndInProgress {
-    since: Instant,
-    /// When the process is killed; `None` after that.
-    deadline: Option<Instant>,
 }
 
 impl Supervision {
@@ -442,57 +420,6 @@ impl Supervision {
 
 fn warn_of_kill(pid: u32, name: &str) {
     warn!(target: TARGET, pid, name, "did not end within its grace; killing it");
-}
-
-/// What is known about the end of a process that was reaped.
-struct End {
-    pid: u32,
-    status: Status,
-    /// Whether it was killed because it had closed its lifeline.
-    was_unreachable: bool,
-    stderr: String,
-    uptime: Duration,
-    ending: Option<EndInProgress>,
-    report: EndReport,
-}
-
-impl End {
-    fn kill_reason(&self) -> Option<String> {
-        let reason = "it closed its connection to its parent, but did not exit; does its object \
-                      close descriptors that are not its own, or replace the process (`exec`)?";
-        let is_killed = self.status.signal() == Some(Signal::KILL.as_raw());
-        (self.was_unreachable && is_killed).then(|| reason.to_owned())
-    }
-
-    /// The outcome as of now: the duration of a shutdown grows until all is cleaned up.
-    fn outcome(&self) -> ExitOutcome {
-        let killed_by_parent = self.ending.as_ref().is_some_and(|ending| ending.deadline.is_none());
-        // A daemon that was asked to end, but exited before it received the request, has
-        // died of something else.
-        let ending =
-            self.ending.as_ref().filter(|_| killed_by_parent || self.report.calls.is_some());
-        match ending {
-            Some(ending) => ExitOutcome::ShutDown(ShutdownReport {
-                pid: self.pid,
-                status: self.status,
-                killed: killed_by_parent || self.status.signal().is_some(),
-                calls: self.report.calls,
-                abandoned: self.report.abandoned,
-                dropped: self.report.dropped,
-                cut_short: self.report.cut_short,
-                duration: ending.since.elapsed(),
-                stderr: self.stderr.clone(),
-            }),
-            None => ExitOutcome::Died(Arc::new(Death {
-                whose: DeadProcess::Daemon,
-                pid: self.pid,
-                status: self.status,
-                reason: self.kill_reason(),
-                stderr: self.stderr.clone(),
-                uptime: self.uptime,
-            })),
-        }
-    }
 }
 
 /// Waits for the daemon's next message; without a lifeline, for ever.
