@@ -164,7 +164,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The messages of `wire` over the sockets of `transport`.
     ("lane", &["buffer_pool", "transport", "wire"]),
     ("wire", &["buffer_pool", "error", "value"]),
-    ("transport", &["error", "threads"]),
+    ("transport", &["error"]),
     ("process", &["error", "threads"]),
     ("handshake", &["error", "transport"]),
     ("definition", &["value"]),

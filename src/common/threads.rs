@@ -14,7 +14,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
 /// How long a thread without work is kept.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(100);
 
 type Job = Box<dyn FnOnce() + Send>;
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::common::threads::run_aside_or_here;
 use crate::common::transport::directory_lock::{Lock, PREFIX};
 
 /// How long one sweep may take. The next one goes on where it stopped.
@@ -29,7 +28,7 @@ struct LastSweep {
 /// Sweeps `base` on another thread, so that no start of a daemon waits for it. A folder
 /// may hold very many directories of other users.
 pub(super) fn sweep_in_background(base: PathBuf) {
-    run_aside_or_here(move || {
+    let sweeping = move || {
         // A sweep that goes on is enough.
         let Ok(mut last) = LAST.try_lock() else { return };
         let position = match &*last {
@@ -39,7 +38,10 @@ pub(super) fn sweep_in_background(base: PathBuf) {
         };
         let position = sweep(&base, position, Instant::now() + LIMIT);
         *last = Some(LastSweep { base, position, ended: Instant::now() });
-    });
+    };
+    // Without a thread, a later sweep does it. It ends with its work, so that a program
+    // has no more threads after its first daemon than after its hundredth.
+    let _ = std::thread::Builder::new().name("oad-sweep".to_owned()).spawn(sweeping);
 }
 
 /// Sweeps from the entry number `position` on, until `end`; returns where to go on.
