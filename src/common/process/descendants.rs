@@ -38,7 +38,7 @@ pub(crate) fn kill_descendants() {
 /// behind when it died.
 pub(super) fn kill_marked(marker: Marker) {
     let mut killed = Vec::new();
-    repeat(|| marked(marker), |process| killed.extend(signal(process, Signal::KILL)));
+    repeat(|| marked_below(marker), |process| killed.extend(signal(process, Signal::KILL)));
     // They are children of this process only if it adopts orphans.
     if adopts_orphans() {
         reap(killed);
@@ -135,7 +135,7 @@ pub(super) fn end_remains(interpreter: Pid, marker: Marker) {
     // It may be empty but for the interpreter, which still holds the number.
     let _ = kill_process_group(interpreter, Signal::KILL);
     let mut killed = Vec::new();
-    repeat(|| marked(marker), |process| killed.extend(signal(process, Signal::KILL)));
+    repeat(|| marked_below(marker), |process| killed.extend(signal(process, Signal::KILL)));
     let limit = Instant::now() + LIMIT;
     reap(killed);
     // The interpreter is of its group as well. Those that are still there hold the
@@ -219,14 +219,24 @@ fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
     found
 }
 
-/// The processes that have `marker` in their environment.
+/// The processes that have `marker` in their environment, those above this one included.
 pub(super) fn marked(marker: Marker) -> Vec<Process> {
-    // What a daemon's descendants leave behind stays below the daemon, however many other
+    with_marker(all(), marker)
+}
+
+/// As [`marked`], of the processes that one with `marker` that this process has started
+/// may have left behind.
+fn marked_below(marker: Marker) -> Vec<Process> {
+    // What a subreaper's descendants leave behind stays below it, however many other
     // processes there are.
     let is_subreaper = matches!(child_subreaper(), Ok(Some(_)));
     let this = rustix::process::getpid().as_raw_nonzero().get();
-    let processes = is_subreaper.then(|| tree(this)).flatten().unwrap_or_else(all);
-    processes.into_iter().filter(|process| !process.zombie && marker.is_on(process.pid)).collect()
+    with_marker(is_subreaper.then(|| tree(this)).flatten().unwrap_or_else(all), marker)
+}
+
+fn with_marker(mut processes: Vec<Process>, marker: Marker) -> Vec<Process> {
+    processes.retain(|process| !process.zombie && marker.is_on(process.pid));
+    processes
 }
 
 #[cfg(test)]
