@@ -118,7 +118,12 @@ impl FrameReader {
             return Ok(None);
         };
         let mut lengths = vec![(head & !HAS_PARTS) as usize];
+        let mut all = lengths[0];
         let mut end = 4;
+        // What is impossible is refused before the rest of the lengths has arrived.
+        if all > MAX_FRAME {
+            return Err(too_large());
+        }
         if head & HAS_PARTS != 0 {
             let Some(count) = number(end) else { return Ok(None) };
             if count as usize > MAX_PARTS {
@@ -128,11 +133,12 @@ impl FrameReader {
             for _ in 0..count {
                 let Some(length) = number(end) else { return Ok(None) };
                 lengths.push(length as usize);
+                all += length as usize;
+                if all > MAX_FRAME {
+                    return Err(too_large());
+                }
                 end += 4;
             }
-        }
-        if lengths.iter().sum::<usize>() > MAX_FRAME {
-            return Err(too_large());
         }
         self.buffer.advance(end);
         Ok(Some(LargeFrame::new(lengths, &mut self.buffer, &self.pool)))
@@ -248,7 +254,8 @@ mod tests {
         for head in [
             &[(MAX_FRAME as u32) + 1][..],
             &[HAS_PARTS, MAX_PARTS as u32 + 1],
-            &[HAS_PARTS | 1, 2, MAX_FRAME as u32, 1],
+            &[HAS_PARTS | 1, 2, MAX_FRAME as u32],
+            &[u32::MAX],
         ] {
             let [ours, theirs] = sockets();
             let head: Vec<u8> = head.iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -280,9 +280,9 @@ impl<T: Number> From<&[T]> for Array {
 impl<T: Number> From<Vec<T>> for Array {
     fn from(numbers: Vec<T>) -> Self {
         /// The owner of the array's memory.
-        struct Numbers<T>(Vec<T>);
+        struct VectorMemory<T>(Vec<T>);
 
-        impl<T: Number> AsRef<[u8]> for Numbers<T> {
+        impl<T: Number> AsRef<[u8]> for VectorMemory<T> {
             fn as_ref(&self) -> &[u8] {
                 T::as_le_bytes(&self.0).expect("this type lies in memory as bytes")
             }
@@ -291,7 +291,7 @@ impl<T: Number> From<Vec<T>> for Array {
         match T::as_le_bytes(&numbers) {
             Some(_) => {
                 let count = numbers.len();
-                Array::of_one_dimension::<T>(count, Bytes::from_owner(Numbers(numbers)))
+                Array::of_one_dimension::<T>(count, Bytes::from_owner(VectorMemory(numbers)))
             }
             None => Array::from_slice(&numbers),
         }

@@ -167,7 +167,7 @@ def large_frame(arrived: 'list[bytes]') -> 'LargeFrame | None':
     if len(data) < 4 or length <= LARGE_FRAME:
         return None
     end, count, lengths = 4, 0, [length & ~HAS_PARTS]
-    if length & HAS_PARTS:
+    if length & HAS_PARTS and lengths[0] <= FRAME_LIMIT:
         if len(data) < 8:
             return None
         count = int.from_bytes(data[4:8], 'little')
