@@ -905,8 +905,9 @@ pub struct ReleaseResponse {}
 /// One frame of a session, from the caller.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SessionRequest {
-    /// The id of the operation, chosen by the caller and never reused. Every id gets exactly
-    /// one response.
+    /// The id of the operation, chosen by the caller from 1 on and never reused. Every id
+    /// gets exactly one response. A second operation with the id of one that runs is not
+    /// carried out, and fails under the id 0.
     #[prost(uint64, tag = "1")]
     pub id: u64,
     /// If not 0, the arguments or the items follow as chunks with this many bytes in total,
@@ -951,7 +952,7 @@ pub mod session_request {
 /// One frame of a session, from the daemon.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SessionResponse {
-    /// The id of the operation.
+    /// The id of the operation. 0 for the failure of an operation whose id is in use.
     #[prost(uint64, tag = "1")]
     pub id: u64,
     /// If not 0, the result follows as chunks with this many bytes in total, an encoded
@@ -1611,7 +1612,7 @@ pub mod objects_client {
         }
         /// Session carries all operations over one stream. Many may be in flight; responses are
         /// matched by id. Objects created in a session, except the root object, are released
-        /// when it ends.
+        /// when it ends. A frame that cannot be decoded ends it with INVALID_ARGUMENT.
         pub async fn session(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::SessionRequest>,
@@ -1724,7 +1725,7 @@ pub mod objects_server {
             + 'static;
         /// Session carries all operations over one stream. Many may be in flight; responses are
         /// matched by id. Objects created in a session, except the root object, are released
-        /// when it ends.
+        /// when it ends. A frame that cannot be decoded ends it with INVALID_ARGUMENT.
         async fn session(
             &self,
             request: tonic::Request<tonic::Streaming<super::SessionRequest>>,

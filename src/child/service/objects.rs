@@ -268,7 +268,7 @@ impl Objects for ObjectsService {
         request: Request<Streaming<pb::SessionRequest>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let responses = Session::start(self.host.clone(), self.message_limit, request.into_inner());
-        Ok(Response::new(responses.map(Ok).boxed()))
+        Ok(Response::new(responses))
     }
 }
 

@@ -8,13 +8,14 @@ use std::future::{Future, Ready, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either, abortable};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tonic::Streaming;
+use tonic::{Code, Status, Streaming};
 use tracing::debug;
 
 use crate::child::host::{Caller, HandleGuard, Host, Progress, ReadyCall, SessionId};
@@ -41,6 +42,21 @@ type CallArgsFuture = Either<Ready<Result<CallArgs>>, BoxFuture<'static, Result<
 
 /// How many operations may run at once in one session.
 const MAX_RUNNING: usize = 65_536;
+
+/// The id of a failure that belongs to no operation.
+const NO_ID: u64 = 0;
+
+/// The status of a session whose requests broke off with `status`.
+fn broken_off_by(status: &Status) -> Status {
+    match status.code() {
+        // So tonic reports a message that it cannot decode.
+        Code::Internal => Status::invalid_argument(format!(
+            "the session was broken off, because a frame is malformed: {}",
+            status.message()
+        )),
+        code => Status::new(code, status.message()),
+    }
+}
 
 /// One session. It ends with its stream of requests, or when the daemon has drained.
 #[derive(Clone, Debug)]
@@ -99,21 +115,29 @@ impl Session {
         (Session(Arc::new(shared)), responses)
     }
 
-    /// Starts reading requests from a stream and returns the stream of responses.
+    /// Starts reading requests from a stream and returns the stream of responses. If the
+    /// session is broken off, the stream ends with the reason.
     pub(super) fn start(
         host: Host,
         message_limit: usize,
         requests: Streaming<pb::SessionRequest>,
-    ) -> FrameStream<pb::SessionResponse> {
+    ) -> BoxStream<'static, Result<pb::SessionResponse, Status>> {
         let (session, responses) = Session::new(host, message_limit, false);
-        tokio::spawn(session.serve(requests));
-        responses
+        let (broken_off, reason) = oneshot::channel();
+        tokio::spawn(session.serve(requests, broken_off));
+        // Without a reason, the session has ended in order.
+        let reason = reason.into_stream().filter_map(|reason| ready(reason.ok().map(Err)));
+        responses.map(Ok).chain(reason).boxed()
     }
 
-    async fn serve(self, mut requests: Streaming<pb::SessionRequest>) {
+    async fn serve(
+        self,
+        mut requests: Streaming<pb::SessionRequest>,
+        broken_off: oneshot::Sender<Status>,
+    ) {
         let open = self.open();
         let mut assemblies = self.assemblies();
-        loop {
+        let reason = loop {
             let request = async {
                 self.room().await;
                 requests.message().await
@@ -121,7 +145,7 @@ impl Session {
             let request = tokio::select! {
                 biased;
                 request = request => request,
-                () = self.unwanted() => break,
+                () = self.unwanted() => break None,
             };
             match request {
                 Ok(Some(request)) => {
@@ -132,13 +156,18 @@ impl Session {
                 Ok(None) => {
                     assemblies.clear();
                     self.complete().await;
-                    break;
+                    break None;
                 }
                 Err(status) => {
                     debug!(%status, "a session was aborted");
-                    break;
+                    break Some(broken_off_by(&status));
                 }
             }
+        };
+        match reason {
+            // This fails only if the client has gone.
+            Some(reason) => drop(broken_off.send(reason)),
+            None => drop(broken_off),
         }
         self.end();
         // A client ends its requests once it has read every response.
@@ -190,6 +219,10 @@ impl Session {
         assemblies: &mut Assemblies,
     ) -> Option<Work> {
         let pb::SessionRequest { id, operation, detached } = request;
+        if self.is_repeated(id, operation.as_ref()) {
+            self.refuse_repeated(id);
+            return None;
+        }
         match operation {
             Some(Operation::Call(mut call)) => {
                 let arguments = in_order(
@@ -247,6 +280,37 @@ impl Session {
             ),
         }
         None
+    }
+
+    /// Whether this would be a second operation with the id of one that runs, or whose
+    /// response is being sent. The ids of a lane are oad's own.
+    fn is_repeated(&self, id: u64, operation: Option<&Operation>) -> bool {
+        let begins = match operation {
+            Some(
+                Operation::Call(_)
+                | Operation::Create(_)
+                | Operation::Describe(_)
+                | Operation::Release(_),
+            )
+            | None => true,
+            Some(
+                Operation::Cancel(_)
+                | Operation::Chunk(_)
+                | Operation::Credit(_)
+                | Operation::Items(_),
+            ) => false,
+        };
+        begins
+            && !self.0.runs_calls
+            && (self.running().contains_key(&id) || self.0.outbox.is_sending(id))
+    }
+
+    /// Refuses a second operation with a running id, under an id of its own: under the
+    /// other it would be the first one's answer.
+    fn refuse_repeated(&self, id: u64) {
+        let message = format!("an operation with the id {id} is already running");
+        let error = Error::new(ErrorKind::Protocol, message).advise("use every id only once");
+        self.fail(NO_ID, &error);
     }
 
     /// Fails an operation that was not started.
@@ -413,12 +477,6 @@ impl Session {
             return Ok(Either::Left(ready(decode_arguments(inline, depth_limit))));
         }
         let (sender, receiver) = oneshot::channel();
-        if self.running().contains_key(&id) {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                "an operation with this id is already running",
-            ));
-        }
         assemblies.start(id, detached, AssemblyTarget::Arguments(sender))?;
         let session_ended = || {
             Err(Error::new(ErrorKind::Cancelled, "the session ended before the arguments arrived"))
@@ -443,11 +501,14 @@ impl Session {
         // Locked until the abort handle is inserted, so that the task finds its entry
         // however soon it completes.
         let mut running = self.running();
-        if running.len() >= MAX_RUNNING || running.contains_key(&id) {
+        if running.contains_key(&id) {
             drop(running);
-            let message = format!(
-                "an operation with this id is already running, or {MAX_RUNNING} others are"
-            );
+            self.refuse_repeated(id);
+            return None;
+        }
+        if running.len() >= MAX_RUNNING {
+            drop(running);
+            let message = format!("{MAX_RUNNING} operations are already running in this session");
             return self.refuse(id, &Error::new(ErrorKind::Limit, message));
         }
         let (session, message_limit) = (self.clone(), self.0.message_limit);

@@ -34,6 +34,10 @@ impl Shop {
         text.len()
     }
 
+    fn long(&self, len: i64) -> String {
+        "x".repeat(usize::try_from(len).expect("it is a length"))
+    }
+
     async fn sum(&self, numbers: oad::Stream<i64>) -> oad::Result<i64> {
         Ok(numbers.collect::<Vec<_>>().await?.iter().sum())
     }
@@ -152,10 +156,139 @@ async fn operation_with_a_taken_id_does_not_receive_the_chunks_of_the_other() {
     assert_eq!(frames.failure(1).await, pb::FailureCode::NoSuchMethod);
     frames.announce(2, "length", message.len()).await;
     frames.announce(2, "length", 1000).await;
-    assert_eq!(frames.failure(2).await, pb::FailureCode::Limit);
+    assert_eq!(frames.failure(0).await, pb::FailureCode::Protocol);
     frames.send(2, Operation::Items(pb::Items::default()), 1000).await;
     frames.send(2, Operation::Chunk(pb::Chunk { data: message.into() }), 0).await;
     let (id, response) = frames.next().await;
     let outcome = Some(pb::call_response::Outcome::Value(int(4)));
     assert_eq!((id, response), (2, SessionResult::Call(pb::CallResponse { outcome })));
+}
+
+#[tokio::test]
+async fn operation_with_a_running_id_is_not_answered_under_it() {
+    let mut frames = Frames::open().await;
+    frames.call(7, "sum", vec![value_to_pb(Value::Stream(0))], 0).await;
+    assert!(matches!(frames.next().await, (7, SessionResult::Credit(_))));
+    let handle = None;
+    let repeated = [
+        Some(Operation::Call(pb::CallRequest {
+            method: "length".to_owned(),
+            ..Default::default()
+        })),
+        Some(Operation::Create(Box::default())),
+        Some(Operation::Describe(pb::DescribeRequest { handle: handle.clone() })),
+        Some(Operation::Release(pb::ReleaseRequest { handle, count: 1 })),
+        None,
+    ];
+    for operation in repeated {
+        let request = pb::SessionRequest { id: 7, operation, detached: 0 };
+        frames.requests.send(request).await.expect("the session is open");
+        assert_eq!(frames.failure(0).await, pb::FailureCode::Protocol);
+    }
+    let items = pb::Items { values: vec![int(3)], ended: true, ..Default::default() };
+    frames.send(7, Operation::Items(items), 0).await;
+    let outcome = Some(pb::call_response::Outcome::Value(int(3)));
+    let first = SessionResult::Call(pb::CallResponse { outcome });
+    assert_eq!(frames.next().await, (7, first), "the first one was not disturbed");
+    frames.call(7, "length", vec![value_to_pb(Value::Text("four".into()))], 0).await;
+    assert!(matches!(frames.next().await, (7, SessionResult::Call(_))), "its id is free again");
+}
+
+#[tokio::test]
+async fn operation_with_the_id_of_a_response_that_is_being_sent_is_refused() {
+    let mut frames = Frames::open().await;
+    // More than the flow control lets through while nobody reads.
+    frames.call(1, "long", vec![int(40_000_000)], 0).await;
+    let (id, response) = {
+        let response = timeout(TIMEOUT, frames.responses.message()).await.expect("it comes");
+        let response = response.expect("it is open").expect("it is open");
+        (response.id, response)
+    };
+    assert!(id == 1 && response.detached >= 40_000_000, "{response:?}");
+    frames.call(1, "length", vec![value_to_pb(Value::Text("four".into()))], 0).await;
+    let mut rest = response.detached;
+    let mut refused = 0;
+    while rest > 0 {
+        match frames.next().await {
+            (1, SessionResult::Chunk(chunk)) => rest -= chunk.data.len() as u64,
+            (0, SessionResult::Failure(failure)) => {
+                assert_eq!(failure.code(), pb::FailureCode::Protocol);
+                refused += 1;
+            }
+            other => panic!("neither a chunk nor the refusal: {other:?}"),
+        }
+    }
+    assert_eq!(refused, 1);
+}
+
+/// Encodes bytes as they are, also those that are no message.
+#[derive(Default)]
+struct Raw;
+
+impl tonic::codec::Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = pb::SessionResponse;
+    type Encoder = Raw;
+    type Decoder = Raw;
+
+    fn encoder(&mut self) -> Raw {
+        Raw
+    }
+
+    fn decoder(&mut self) -> Raw {
+        Raw
+    }
+}
+
+impl tonic::codec::Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = tonic::Status;
+
+    fn encode(
+        &mut self,
+        item: Vec<u8>,
+        buffer: &mut tonic::codec::EncodeBuf<'_>,
+    ) -> Result<(), tonic::Status> {
+        bytes::BufMut::put_slice(buffer, &item);
+        Ok(())
+    }
+}
+
+impl tonic::codec::Decoder for Raw {
+    type Item = pb::SessionResponse;
+    type Error = tonic::Status;
+
+    fn decode(
+        &mut self,
+        buffer: &mut tonic::codec::DecodeBuf<'_>,
+    ) -> Result<Option<pb::SessionResponse>, tonic::Status> {
+        Ok(pb::SessionResponse::decode(buffer).ok())
+    }
+}
+
+#[tokio::test]
+async fn malformed_frame_ends_the_session_with_invalid_argument() {
+    let (shop, _) = shop().await;
+    let describe = Some(Operation::Describe(pb::DescribeRequest::default()));
+    let good = pb::SessionRequest { id: 1, operation: describe, detached: 0 }.encode_to_vec();
+    let malformed: [&[u8]; 4] =
+        [b"\xff\xff\xff\xff", b"\x08", b"\x1a\x7f", b"\x1a\x03\x12\x01\xff"];
+    for malformed in malformed {
+        let (requests, receiver) = mpsc::channel(16);
+        let mut client = tonic::client::Grpc::new(shop.daemon().channel());
+        client.ready().await.expect("the daemon runs");
+        let path = http::uri::PathAndQuery::from_static("/oad.v1.Objects/Session");
+        let request = tonic::Request::new(ReceiverStream::new(receiver));
+        let responses = client.streaming(request, path, Raw).await.expect("it opens");
+        let mut responses = responses.into_inner();
+        requests.send(good.clone()).await.expect("it is open");
+        let first = timeout(TIMEOUT, responses.message()).await.expect("it comes");
+        assert_eq!(first.expect("it is good").expect("it is one").id, 1);
+        requests.send(malformed.to_vec()).await.expect("it is open");
+        // The client still sends, and is not waited for.
+        let status = timeout(TIMEOUT, responses.message()).await.expect("it ends");
+        let status = status.expect_err("it was broken off");
+        assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status}");
+        assert!(status.message().contains("malformed"), "{status}");
+    }
 }

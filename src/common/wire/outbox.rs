@@ -206,6 +206,13 @@ impl<F: SessionFrame> Outbox<F> {
         withdrawn.is_some()
     }
 
+    /// Whether a part of the detached message `id` has not been sent.
+    pub(crate) fn is_sending(&self, id: u64) -> bool {
+        let queue = lock(&self.0.queue);
+        let announced = queue.frames.iter().filter_map(|(_, announced)| announced.as_ref());
+        queue.detached.iter().chain(announced).any(|detached| detached.id == id)
+    }
+
     /// Ends the stream when all frames have been sent.
     pub(crate) fn close(&self) {
         let mut queue = lock(&self.0.queue);
