@@ -64,6 +64,9 @@ const MIN_STEP: Duration = Duration::from_millis(100);
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
+/// How many calls a client may cancel before the server has looked at them.
+const PENDING_RESETS: usize = 1024;
+
 /// Serves as a daemon until it is asked to end, then exits the process.
 pub(crate) fn run(lifeline: InheritedLifeline, services: Services) -> ! {
     record_panic_locations();
@@ -292,6 +295,9 @@ fn build_server(
         // tonic disables both of these limits unless they are set (for the second, see
         // RUSTSEC-2024-0003).
         .max_concurrent_streams(256)
+        // The default of 20 ends the connection of a client that cancels many calls at
+        // once.
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
         .http2_max_local_error_reset_streams(Some(1024))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

@@ -3,7 +3,7 @@
 use tonic::service::InterceptorLayer;
 use tonic::{Request, Status};
 
-use crate::common::transport::Token;
+use crate::common::transport::{Admission, Token};
 
 /// The metadata key of the token.
 const AUTHORIZATION: &str = "authorization";
@@ -23,7 +23,13 @@ pub(crate) fn authentication(
         let Some(token) = &token else { return Ok(request) };
         // Removed, so that no service can see or leak the token.
         match request.metadata_mut().remove(AUTHORIZATION) {
-            Some(header) if token.is_in(header.as_encoded_bytes()) => Ok(request),
+            Some(header) if token.is_in(header.as_encoded_bytes()) => {
+                // Until now, the connection was about to be closed.
+                if let Some(admission) = request.extensions().get::<Admission>() {
+                    admission.prove();
+                }
+                Ok(request)
+            }
             _ => Err(Status::unauthenticated(REFUSAL)),
         }
     })

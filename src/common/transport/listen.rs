@@ -6,31 +6,33 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::Interest;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tonic::transport::server::Connected;
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
+use crate::common::transport::admission::{Admission, Places};
+use crate::common::transport::connection::Connection;
 use crate::common::transport::lane_preface::{PREFACE as LANE_PREFACE, accept_preface};
-use crate::common::transport::{Endpoint, IoStream, LaneSocket, Token};
+use crate::common::transport::{Endpoint, IoStream, LaneSocket, Token, Traffic};
 
-/// How many clients may be connected at once; one more waits until another disconnects.
+/// How many clients may be connected at once. One more takes the place of the oldest that
+/// has not proven that it may be here, or else waits until another disconnects.
 const MAX_CONNECTIONS: usize = 64;
 
 /// The first bytes of every HTTP/2 client (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How long a client may take to send it. A silent connection would be held open for ever
-/// by the HTTP/2 library.
-const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a client may take to send it, and on localhost the token too. A silent
+/// connection would be held open for ever by the HTTP/2 library.
+const ADMISSION_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long to wait after a failed accept. Out of descriptors, the listener stays ready,
 /// and accepting at once again would spin.
@@ -70,59 +72,6 @@ pub(crate) struct LaneConnection {
 #[derive(Debug)]
 pub(crate) struct IncomingConnections(mpsc::Receiver<io::Result<Connection>>);
 
-/// Counts what is written to all connections together.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Traffic(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    written: AtomicU64,
-    waiting: AtomicUsize,
-}
-
-impl Traffic {
-    /// The bytes written so far.
-    pub(crate) fn written(&self) -> u64 {
-        self.0.written.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn note_written(&self, bytes: usize) {
-        self.0.written.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Counts a connection as one with more to write than its client has read, until the
-    /// returned guard is dropped.
-    pub(crate) fn wait(&self) -> WaitingToWrite {
-        self.0.waiting.fetch_add(1, Ordering::Relaxed);
-        WaitingToWrite(self.clone())
-    }
-
-    /// Whether some connection has more to write than its client has read.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.0.waiting.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// A guard of [`Traffic::wait`].
-#[derive(Debug)]
-pub(crate) struct WaitingToWrite(Traffic);
-
-impl Drop for WaitingToWrite {
-    fn drop(&mut self) {
-        self.0.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One accepted connection, which holds its place among [`MAX_CONNECTIONS`].
-#[derive(Debug)]
-pub(crate) struct Connection {
-    stream: IoStream,
-    traffic: Traffic,
-    /// Whether it is counted among those that wait to write.
-    is_waiting: bool,
-    _place: OwnedSemaphorePermit,
-}
-
 impl BoundListener {
     /// The other end of a connection within this process is the only client. Must be
     /// called where a runtime is current; the task it spawns ends when the
@@ -132,8 +81,7 @@ impl BoundListener {
         let traffic = Traffic::default();
         let place =
             Arc::new(Semaphore::new(1)).try_acquire_owned().expect("nobody else knows of it");
-        let connection =
-            Connection { stream, traffic: traffic.clone(), is_waiting: false, _place: place };
+        let connection = Connection::in_process(stream, traffic.clone(), place);
         tokio::spawn(async move {
             // The server may have ended before this.
             let _ = sender.send(Ok(connection)).await;
@@ -213,16 +161,43 @@ struct Door {
 }
 
 impl Door {
-    async fn admit(self, stream: IoStream, place: OwnedSemaphorePermit) -> io::Result<()> {
+    /// Turns away a client that is silent, or whose place is wanted.
+    async fn admit_in_time(
+        self,
+        stream: IoStream,
+        place: (OwnedSemaphorePermit, Admission),
+    ) -> io::Result<()> {
+        let deadline = Instant::now() + ADMISSION_DEADLINE;
+        let evicted = place.1.evicted();
+        tokio::select! {
+            admitted = timeout_at(deadline, self.admit(stream, place, deadline)) => {
+                admitted.unwrap_or_else(|_| Err(io::Error::other("it was silent")))
+            }
+            () = evicted => Err(io::Error::other("another client wanted its place")),
+        }
+    }
+
+    async fn admit(
+        self,
+        stream: IoStream,
+        place: (OwnedSemaphorePermit, Admission),
+        deadline: Instant,
+    ) -> io::Result<()> {
         let traffic = self.traffic.clone();
         match first_bytes(&stream).await? {
             preface if preface == *PREFACE => {
-                let connection = Connection { stream, traffic, is_waiting: false, _place: place };
+                if self.is_owner(&stream)? {
+                    place.1.prove();
+                }
+                let deadline = self.owner.token.is_some().then_some(deadline);
+                let connection = Connection::new(stream, traffic, place, deadline);
                 // The server may have ended meanwhile; then the connection is not wanted.
                 let _ = self.incoming.send(Ok(connection)).await;
             }
             preface if preface == *LANE_PREFACE => {
                 let socket = LaneSocket::new(self.admit_owner(stream).await?.into_fd()?);
+                let (place, admission) = place;
+                admission.prove();
                 // As above.
                 let _ = self.lanes.send(LaneConnection { socket, traffic, _place: place }).await;
             }
@@ -234,42 +209,43 @@ impl Door {
     /// Lets the parent in: the kernel says who it is, or the token does.
     async fn admit_owner(&self, mut stream: IoStream) -> io::Result<IoStream> {
         let presented = accept_preface(&mut stream).await?;
-        let is_owner = match (&self.owner.token, &stream) {
-            (Some(token), _) => token.is_in(&presented),
-            (None, IoStream::Unix(stream)) => {
-                let peer = stream.peer_cred()?.pid();
-                peer.is_some_and(|peer| u32::try_from(peer) == Ok(self.owner.pid))
-            }
-            (None, _) => false,
+        let is_owner = match &self.owner.token {
+            Some(token) => token.is_in(&presented),
+            None => self.is_owner(&stream)?,
         };
         match is_owner {
             true => Ok(stream),
             false => Err(io::Error::other("a lane is for the daemon's parent alone")),
         }
     }
+
+    /// Whether the kernel knows the client to be the parent.
+    fn is_owner(&self, stream: &IoStream) -> io::Result<bool> {
+        let IoStream::Unix(stream) = stream else { return Ok(false) };
+        let peer = stream.peer_cred()?.pid();
+        Ok(peer.is_some_and(|peer| u32::try_from(peer) == Ok(self.owner.pid)))
+    }
 }
 
 async fn accept_all(listener: Listener, door: Door, reserve: Vec<OwnedFd>) {
     let mut reserve = Some(reserve);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(MAX_CONNECTIONS);
     loop {
-        let place =
-            Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = door.incoming.closed() => return,
         };
         match accepted {
             Ok(Some(stream)) => {
+                let place = tokio::select! {
+                    place = places.take() => place,
+                    () = door.incoming.closed() => return,
+                };
                 let door = door.clone();
                 // Each on its own task, so that a slow client does not hold up the next.
                 tokio::spawn(async move {
-                    let admitted =
-                        tokio::time::timeout(PREFACE_DEADLINE, door.admit(stream, place));
-                    match admitted.await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(why)) => debug!(%why, "a client was turned away"),
-                        Err(_) => debug!("a client was turned away: it was silent"),
+                    if let Err(why) = door.admit_in_time(stream, place).await {
+                        debug!(%why, "a client was turned away");
                     }
                 });
             }
@@ -336,80 +312,5 @@ impl tokio_stream::Stream for IncomingConnections {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(cx)
-    }
-}
-
-// === impl Connection ===
-
-impl Connection {
-    fn note(&mut self, written: &Poll<io::Result<usize>>) {
-        let counts = &self.traffic.0;
-        if let Poll::Ready(Ok(bytes)) = written {
-            counts.written.fetch_add(*bytes as u64, Ordering::Relaxed);
-        }
-        match (self.is_waiting, written.is_pending()) {
-            (false, true) => _ = counts.waiting.fetch_add(1, Ordering::Relaxed),
-            (true, false) => _ = counts.waiting.fetch_sub(1, Ordering::Relaxed),
-            _ => {}
-        }
-        self.is_waiting = written.is_pending();
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if self.is_waiting {
-            self.traffic.0.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) {}
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.note(&written);
-        written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.note(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -4,11 +4,14 @@
 //! is here. Deliberately absent: HTTP/2 and gRPC, which tonic speaks over the streams of
 //! this module.
 
+mod admission;
 mod connect;
+mod connection;
 mod descriptors;
 mod directory;
 mod directory_lock;
 mod endpoint;
+mod frame_budget;
 mod lane_preface;
 mod lane_socket;
 mod listen;
@@ -16,7 +19,9 @@ mod socket_writer;
 mod stream;
 mod sweep;
 mod token;
+mod traffic;
 
+pub(crate) use admission::Admission;
 pub(crate) use connect::connect;
 #[cfg_attr(not(feature = "python"), allow(unused_imports))]
 pub(crate) use descriptors::{DescriptorReader, send_descriptors};
@@ -25,9 +30,8 @@ pub(crate) use directory_lock::Lock;
 pub use endpoint::Endpoint;
 pub(crate) use lane_preface::send_preface;
 pub(crate) use lane_socket::LaneSocket;
-pub(crate) use listen::{
-    BoundListener, IncomingConnections, LaneConnection, LaneOwner, Traffic, listen,
-};
+pub(crate) use listen::{BoundListener, IncomingConnections, LaneConnection, LaneOwner, listen};
 pub(crate) use socket_writer::SocketWriter;
 pub(crate) use stream::IoStream;
 pub(crate) use token::Token;
+pub(crate) use traffic::Traffic;

@@ -12,8 +12,9 @@ use tower::service_fn;
 
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::transport::{Endpoint, IoStream, Token};
+use crate::common::wire::pb::control_client::ControlClient;
 use crate::common::wire::pb::objects_client::ObjectsClient;
-use crate::common::wire::{CHUNK_SIZE, Outbox};
+use crate::common::wire::{CHUNK_SIZE, Outbox, pb};
 use crate::parent::client::Client;
 use crate::parent::client::authorized_channel::AuthorizedChannel;
 use crate::parent::client::connection_thread::ConnectionThread;
@@ -58,6 +59,11 @@ impl Client {
         let responses = match lane {
             Some(lane) => {
                 let opened = async {
+                    // The daemon closes a connection that brings no token.
+                    if token.is_some() {
+                        let mut control = ControlClient::new(channel.clone());
+                        control.info(pb::InfoRequest {}).await.map_err(io::Error::other)?;
+                    }
                     let stream = lane.await?;
                     ResponseSource::open_lane(stream, token.as_ref(), requests, message_limit).await
                 };
