@@ -1,5 +1,7 @@
 //! What is told when oad itself kills a daemon or an interpreter: why, and soon.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oad::ErrorKind;
@@ -23,6 +25,23 @@ impl Closer {
         Closer
     }
 
+    /// Breaks the connections to the daemon's socket, and stays. The lifeline is a pair of
+    /// sockets, which have no path.
+    fn break_connections_and_stay(&self) {
+        let table = fs::read_to_string("/proc/net/unix").expect("the kernel lists sockets");
+        let with_path = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let inodes: Vec<_> = with_path
+            .filter_map(|columns| columns.get(7).map(|_path| format!("socket:[{}]", columns[6])))
+            .collect();
+        for descriptor in 0..1024 {
+            let target = fs::read_link(format!("/proc/self/fd/{descriptor}"));
+            if target.is_ok_and(|target| inodes.iter().any(|inode| target == Path::new(inode))) {
+                shutdown(descriptor, BOTH_DIRECTIONS);
+            }
+        }
+        std::thread::sleep(SECOND * 600);
+    }
+
     /// Closes every descriptor, and stays.
     fn close_all_and_stay(&self) {
         close_from(0);
@@ -33,7 +52,10 @@ impl Closer {
 #[allow(unsafe_code, reason = "the signature is that of the C library")]
 unsafe extern "C" {
     safe fn close(descriptor: i32) -> i32;
+    safe fn shutdown(socket: i32, how: i32) -> i32;
 }
+
+const BOTH_DIRECTIONS: i32 = 2;
 
 fn close_from(first: i32) {
     for descriptor in first..1024 {
@@ -60,6 +82,21 @@ async fn daemon_that_closes_all_descriptors_is_told_soon_and_why() {
             assert!(error.to_string().contains(expected), "{error}");
             assert!(death.kill_reason().is_some_and(|reason| reason.contains("descriptors")));
         }
+    }
+}
+
+#[tokio::test]
+async fn connection_that_breaks_while_the_daemon_lives_is_told_soon() {
+    for over_grpc in [false, true] {
+        let closer = CloserProxy::new().grace(SECOND / 10);
+        let closer = if over_grpc { closer.over_grpc() } else { closer };
+        let closer = closer.await.expect("it starts");
+        let start = Instant::now();
+        let error = closer.break_connections_and_stay().await.expect_err("it is broken");
+        let took = start.elapsed();
+        assert!(took < SOON, "{took:?}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        assert!(error.to_string().contains("but its process lives"), "{error}");
     }
 }
 

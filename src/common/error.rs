@@ -18,7 +18,7 @@ mod exception;
 mod text;
 
 pub use death::Death;
-pub(crate) use death::{DeadProcess, Status};
+pub(crate) use death::{DeadProcess, KillReason, Status};
 pub use exception::Exception;
 pub(crate) use text::{Excerpt, shortened};
 use text::{ForeignText, OneLine};

@@ -17,7 +17,7 @@ use tokio::io::{
 };
 use uuid::Uuid;
 
-use crate::common::error::Excerpt;
+use crate::common::error::{Excerpt, KillReason};
 use crate::common::transport::{Endpoint, Token};
 
 /// The version of the protocol between a parent and its daemon; a daemon refuses any
@@ -133,8 +133,8 @@ pub(crate) enum ParentMessage {
     OpenDoor { interpreter: u64 },
     /// The parent uses that interpreter no more.
     CloseDoor { interpreter: u64 },
-    /// Kills an interpreter that does not react.
-    KillInterpreter { interpreter: u64 },
+    /// Kills an interpreter.
+    KillInterpreter { interpreter: u64, reason: KillReason },
     /// No call that went through the parent's doors runs any more, and none will.
     Drained,
 }

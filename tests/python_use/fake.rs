@@ -2,7 +2,7 @@
 //! waits for them fails, and nothing of them is left.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use oad::{Daemon, ErrorKind, PythonProxy, Value};
@@ -97,7 +97,7 @@ const LIES: [(&str, &str); 18] = [
     ("body(b'')", "a frame is not an answer"),
     ("send(b'\\xff\\xff\\xff\\xff')", "a frame is too large"),
     ("frame([n, 'value', None])", "a frame is not an answer"),
-    ("frame((n + 7, 'value', 'for nobody')); os._exit(4)", "exited with code 4"),
+    ("frame((n + 7, 'value', 'for nobody'))", NOT_ASKED),
     ("send(b'\\x00\\x01\\0\\0half'); os._exit(5)", "exited with code 5"),
     ("os.close(fd); os._exit(6)", "exited with code 6"),
     ("frame((n, 'nonsense', None))", "malformed response from the interpreter"),
@@ -153,21 +153,84 @@ async fn nonsense_instead_of_a_response_is_an_error() {
     .await;
 }
 
+/// Answers to requests that were not made.
+const WRONG_IDS: [(&str, &str); 6] = [
+    ("frame((n + 1, 'value', 'for nobody'))", NOT_ASKED),
+    ("frame((n - 1, 'value', 'once more'))", NOT_ASKED),
+    ("frame((0, 'value', 'for nobody'))", NOT_ASKED),
+    ("frame((10 ** 30, 'value', 'for nobody'))", NOT_ASKED),
+    ("frame((-n, 'value', 'for nobody'))", NOT_ASKED),
+    ("frame(('n', 'value', 'for nobody'))", "a frame is not an answer"),
+];
+
+const NOT_ASKED: &str = "it answered a request that was not made";
+
+/// Through the daemon's door, and through the parent's.
+async fn call_of_wrong_ids(daemon: &Daemon, lie: &str, told: &str) {
+    let fake = make(daemon, &format!("n = make()\n{lie}\nhang()")).await.expect("it is made");
+    let error = fake.call::<Value>("f", ()).timeout(PATIENCE).await.expect_err("it is ended");
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{lie}: {error}");
+    assert!(error.to_string().contains(told), "{lie}: {error}");
+    // Although the object is still held.
+    until(async || children(daemon.pid()).is_empty()).await;
+    drop(fake);
+    end(daemon, lie).await;
+}
+
 #[tokio::test]
-async fn answers_that_nobody_waits_for_disturb_nobody() {
-    let daemon = oad::daemon().await.expect("a daemon can be made");
+async fn answer_to_another_request_is_a_protocol_error_and_ends_the_interpreter() {
+    try_each(WRONG_IDS, async |lie, told| {
+        let daemon = oad::daemon().await.expect("a daemon can be made");
+        call_of_wrong_ids(&daemon, lie, told).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answer_to_another_request_is_a_protocol_error_without_a_door_of_the_parent() {
+    let urgent = "
+fd = fds[1]
+frame((5, 'value', []))";
+    let lies = WRONG_IDS.into_iter().chain([(urgent, NOT_ASKED)]);
+    try_each(lies, async |lie, told| {
+        let daemon = oad::daemon().over_grpc().await.expect("a daemon can be made");
+        call_of_wrong_ids(&daemon, lie, told).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn second_answer_to_a_request_is_a_protocol_error() {
     let lie = "
 n = make()
-for other in (0, n - 1, n + 1, 10 ** 30, -n):
-    frame((other, 'value', 'for nobody'))
 frame((n, 'value', 'for you'))
+request()
 frame((n, 'value', 'once more'))
-frame((request(), 'value', 'and again'))
 hang()
 ";
+    for is_direct in [true, false] {
+        let daemon = if is_direct { oad::daemon() } else { oad::daemon().over_grpc() };
+        let daemon = daemon.await.expect("a daemon can be made");
+        let fake = make(&daemon, lie).await.expect("it is made");
+        assert_eq!(fake.call::<String>("f", ()).await.expect("it answers"), "for you");
+        let error = fake.call::<String>("f", ()).timeout(PATIENCE).await.expect_err("it is ended");
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        until(async || children(daemon.pid()).is_empty()).await;
+        drop(fake);
+        end(&daemon, lie).await;
+    }
+}
+
+#[tokio::test]
+async fn interpreter_that_closes_its_door_and_lives_is_reported_soon_and_killed() {
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let lie = "make()\nos.close(fd)\nhang()";
     let fake = make(&daemon, lie).await.expect("it is made");
-    assert_eq!(fake.call::<String>("f", ()).await.expect("it answers"), "for you");
-    assert_eq!(fake.call::<String>("f", ()).await.expect("it answers"), "and again");
+    let began = Instant::now();
+    let error = fake.call::<Value>("f", ()).timeout(PATIENCE).await.expect_err("it is closed");
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}: {error}", began.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+    until(async || children(daemon.pid()).is_empty()).await;
     drop(fake);
     end(&daemon, lie).await;
 }
@@ -205,11 +268,8 @@ async fn flood_of_answers_for_nobody_is_kept_nowhere() {
     let lie = "greet()\nwhile True: frame((10 ** 6, 'value', 'x' * 60000))";
     let (_folder, liar) = liar(lie);
     let flooding = oad::python_value("x").interpreter(liar).within(&daemon);
-    let late = flooding
-        .create_timeout(Duration::from_secs(3))
-        .await
-        .expect_err("no answer is for the request");
-    assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
+    let error = flooding.create_timeout(PATIENCE).await.expect_err("no answer is for the request");
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     assert_eq!(text.str().await.expect("others go on"), "x");
     let after = resident_kib(daemon.pid());
     println!("flood: the daemon had {before} KiB, and has {after}");

@@ -18,7 +18,7 @@ use crate::child::python::object::borrow;
 use crate::child::python::running_interpreters::{OwnerMessage, forget, interpreters};
 use crate::common::agent::{AgentRequest, Interruptible as _, ObjectId};
 use crate::common::definition::PythonDefinition;
-use crate::common::error::Result;
+use crate::common::error::{KillReason, Result};
 use crate::common::handshake::DaemonMessage;
 use crate::common::value::Value;
 
@@ -74,10 +74,10 @@ pub(crate) fn close_door(daemon: Uuid, interpreter: u64) {
     drop(interpreters(daemon, |interpreters| interpreters.held.remove(&interpreter)));
 }
 
-/// Kills an interpreter that does not react to an interruption of the parent's.
-pub(crate) fn kill_interpreter(daemon: Uuid, interpreter: u64) {
+/// Kills an interpreter, as the parent demands.
+pub(crate) fn kill_interpreter(daemon: Uuid, interpreter: u64, reason: KillReason) {
     if let Some(interpreter) = running(daemon, interpreter) {
-        interpreter.kill();
+        interpreter.kill(reason);
     }
 }
 

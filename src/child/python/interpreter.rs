@@ -25,11 +25,11 @@ use tracing::debug;
 use crate::child::object::WeakObjectRef;
 use crate::child::python::interpreter_ends::InterpreterEnds;
 use crate::common::agent::{
-    AgentRequest, Frame, FrameReader, FrameWriter, Interruptible, Item, interpreter_died,
-    no_handles, outcome,
+    AgentRequest, Frame, FrameReader, FrameWriter, Interruptible, Item, NOT_ASKED,
+    interpreter_died, no_handles, outcome,
 };
 use crate::common::definition::InterpreterFacts;
-use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
+use crate::common::error::{DeadProcess, Death, Error, ErrorKind, KillReason, Result};
 use crate::common::process::InterpreterProcess as Process;
 use crate::common::value::Handle;
 
@@ -42,11 +42,6 @@ const EXIT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// How long an interpreter that is wanted, but has closed its socket, may take to exit.
 const CLOSED_TIMEOUT: Duration = Duration::from_millis(200);
-
-/// Why an interpreter is killed.
-const CLOSED: &str = "it closed its socket, but did not exit; does the object close descriptors \
-                      that are not its own, or replace the process (`os.exec…`)?";
-const STUCK: &str = "it did not react to an interruption within the time of `kill_when_stuck`";
 
 const SIGKILL: i32 = 9;
 
@@ -62,7 +57,7 @@ pub(super) struct RunningInterpreter {
     shared: Arc<InterpreterShared>,
     requests: FrameWriter,
     urgent: FrameWriter,
-    kill: mpsc::UnboundedSender<&'static str>,
+    kill: mpsc::UnboundedSender<KillReason>,
     ends: Arc<InterpreterEnds>,
     /// Held by each object that is being made.
     makings: Arc<()>,
@@ -145,8 +140,17 @@ impl RunningInterpreter {
         let (makings, is_given_up) = (Arc::default(), AtomicBool::new(false));
         let (kill, killed) = mpsc::unbounded_channel();
         new.ends.note_start();
-        let reading = runtime.spawn(read(incoming, Arc::clone(&shared), |shared| &shared.pending));
-        runtime.spawn(read(listed, Arc::clone(&shared), |shared| &shared.urgent));
+        let answers = read(incoming, Arc::clone(&shared), |shared| &shared.pending);
+        let urgent_answers = read(listed, Arc::clone(&shared), |shared| &shared.urgent);
+        let reading = runtime.spawn(async move {
+            tokio::pin!(answers);
+            tokio::select! {
+                biased;
+                malformed = &mut answers => malformed,
+                // If that one only ends, the other end of this one is still to come.
+                Some(malformed) = urgent_answers => Some(malformed),
+            }
+        });
         let NewInterpreter { number, on_end, ends, .. } = new;
         tokio::spawn(watch(process, killed, reading, Arc::clone(&shared), on_end, program, since));
         RunningInterpreter {
@@ -265,9 +269,9 @@ impl Interruptible for RunningInterpreter {
         }
     }
 
-    fn kill(&self) {
+    fn kill(&self, reason: KillReason) {
         // If nobody receives it, the interpreter is dead.
-        let _ = self.kill.send(STUCK);
+        let _ = self.kill.send(reason);
     }
 
     fn is_running(&self, id: u64) -> bool {
@@ -346,9 +350,13 @@ async fn read(
         let Some(id) = frame.id() else { return Some("a frame is not an answer".to_owned()) };
         let mut pending = pending(&shared).lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = pending.waiting.remove(&id);
+        let has_failed = pending.dead.is_some();
         drop(pending);
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(Ok(frame));
+        match waiting {
+            Some(waiting) => drop(waiting.send(Ok(frame))),
+            // Every request is answered once, unless all have failed meanwhile.
+            None if has_failed => {}
+            None => return Some(NOT_ASKED.to_owned()),
         }
     }
 }
@@ -356,7 +364,7 @@ async fn read(
 /// Owns the process: waits for its exit or kills it, and fails the requests that wait.
 async fn watch(
     process: Process,
-    mut killed: mpsc::UnboundedReceiver<&'static str>,
+    mut killed: mpsc::UnboundedReceiver<KillReason>,
     mut reading: JoinHandle<Option<String>>,
     shared: Arc<InterpreterShared>,
     on_end: OnEnd,
@@ -391,12 +399,13 @@ async fn watch(
                         let message =
                             format!("killed the interpreter `{program}` (process {pid}): {what}");
                         shared.fail(&Error::new(ErrorKind::Protocol, message));
+                        reason = Some(KillReason::Malformed);
                     }
                     // Its answers end before the process does.
                     _ if killed.is_closed() => drop(timeout(EXIT_TIMEOUT, process.exited()).await),
                     _ => {
                         if timeout(CLOSED_TIMEOUT, process.exited()).await.is_err() {
-                            reason = Some(CLOSED);
+                            reason = Some(KillReason::Closed);
                         }
                     }
                 }
@@ -411,7 +420,8 @@ async fn watch(
         }
     };
     let ((status, stderr), ()) = tokio::join!(process.reap(), last_frames);
-    let reason = reason.filter(|_| status.signal() == Some(SIGKILL)).map(str::to_owned);
+    let reason = reason.filter(|_| status.signal() == Some(SIGKILL));
+    let reason = reason.map(|reason| reason.text().to_owned());
     let (whose, uptime) = (DeadProcess::Interpreter, started.elapsed());
     let death = Death { whose, pid, status, reason, stderr, uptime };
     debug!(pid, "an interpreter has ended");

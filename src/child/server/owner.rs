@@ -93,8 +93,8 @@ pub(super) async fn read_requests(reader: &mut (impl AsyncBufRead + Unpin), host
                 python::close_door(host.daemon(), interpreter);
             }
             #[cfg(feature = "python")]
-            ParentMessage::KillInterpreter { interpreter } => {
-                python::kill_interpreter(host.daemon(), interpreter);
+            ParentMessage::KillInterpreter { interpreter, reason } => {
+                python::kill_interpreter(host.daemon(), interpreter, reason);
             }
             #[cfg(feature = "python")]
             ParentMessage::Drained => direct_calls = None,

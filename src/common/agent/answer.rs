@@ -79,6 +79,10 @@ pub(crate) fn outcome(frame: &Frame, facts: &InterpreterFacts) -> Result<Item> {
     }
 }
 
+/// What is wrong with an answer whose number is not that of a request that waits. Each
+/// request is answered once.
+pub(crate) const NOT_ASKED: &str = "it answered a request that was not made";
+
 /// Whether the answer says that the request was interrupted.
 pub(crate) fn is_interruption(frame: &Frame) -> bool {
     // Few answers are looked at any closer: those with such a beginning.

@@ -17,7 +17,9 @@ mod request;
 mod request_frame;
 mod stuck;
 
-pub(crate) use answer::{description, is_interruption, item_value, items, malformed, outcome};
+pub(crate) use answer::{
+    NOT_ASKED, description, is_interruption, item_value, items, malformed, outcome,
+};
 pub(crate) use death::{interpreter_died, last_words};
 pub(crate) use frame::Frame;
 pub(crate) use frame_reader::FrameReader;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::common::error::KillReason;
+
 /// How long after an interruption it is repeated, because code may swallow it; then twice
 /// as long each time. It is not repeated soon, because it would hit the cleanup that the
 /// first one started.
@@ -26,7 +28,7 @@ pub(crate) trait Interruptible {
     fn interrupt(&self, id: u64);
 
     /// Kills the interpreter.
-    fn kill(&self);
+    fn kill(&self, reason: KillReason);
 }
 
 /// Watches a request whose caller does not wait; never returns. If it is stuck for
@@ -47,7 +49,7 @@ pub(crate) async fn watch_stuck(
         let is_running = door.is_running(id);
         match kill.filter(|_| stuck_at.is_some_and(|at| at <= Instant::now())) {
             Some(_) if is_running && was_running && is_interrupted => {
-                door.kill();
+                door.kill(KillReason::Stuck);
                 stuck_at = None;
             }
             Some(grace) => {

@@ -24,6 +24,36 @@ pub(crate) enum DeadProcess {
     Interpreter,
 }
 
+/// Why an interpreter is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum KillReason {
+    /// It did not react to an interruption.
+    Stuck,
+    /// Its answers cannot be used.
+    Malformed,
+    /// It has closed a socket, and lives.
+    Closed,
+}
+
+impl KillReason {
+    /// For the report of its death.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            KillReason::Stuck => {
+                "it did not react to an interruption within the time of `kill_when_stuck`"
+            }
+            KillReason::Malformed => {
+                "it sent something other than the answers to its requests; does the object write \
+                 to descriptors that are not its own?"
+            }
+            KillReason::Closed => {
+                "it closed its socket, but did not exit; does the object close descriptors that \
+                 are not its own, or replace the process (`os.exec…`)?"
+            }
+        }
+    }
+}
+
 /// How a process ended, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {

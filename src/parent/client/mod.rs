@@ -215,6 +215,11 @@ impl Client {
         }
     }
 
+    /// Notes that the daemon begins to end in order.
+    pub(crate) fn note_ending(&self) {
+        self.pending.note_ending();
+    }
+
     /// Refuses every new operation with `error`. Operations in flight may still complete.
     pub(crate) fn refuse(&self, error: &Error) {
         self.pending.refuse(error);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::common::error::{Error, ErrorKind, Result};
@@ -14,6 +15,15 @@ use crate::common::stream::{Inbound, Window};
 use crate::common::value::Handle;
 use crate::parent::client::response::Response;
 use crate::parent::client::upload::Upload;
+
+/// How long a closed connection waits for the report of how the other end has ended,
+/// which explains more than the connection's own error. Callers learn of a connection
+/// that broke within 0.5 s.
+const EXIT_REPORT_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// The same for a daemon that ends in order. It closes the connections first, and may
+/// have other clients to answer.
+const ENDING_REPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How many operations may be in flight in one session.
 const MAX_IN_FLIGHT: usize = 65_536;
@@ -23,6 +33,8 @@ const MAX_IN_FLIGHT: usize = 65_536;
 pub(crate) struct PendingCalls {
     table: Mutex<PendingTable>,
     failed: CancellationToken,
+    /// Cancelled when the daemon begins to end in order.
+    ending: CancellationToken,
     /// Cancelled when the connection has been read to its end.
     drained: CancellationToken,
     /// The process that opened the session. In a copy of it made by `fork`, the locks may
@@ -89,6 +101,7 @@ impl PendingCalls {
         Arc::new(PendingCalls {
             table: Mutex::default(),
             failed: CancellationToken::new(),
+            ending: CancellationToken::new(),
             drained: CancellationToken::new(),
             owner: std::process::id(),
         })
@@ -188,9 +201,26 @@ impl PendingCalls {
         }
     }
 
-    /// Waits until [`fail`](PendingCalls::fail) is called.
-    pub(crate) async fn failed(&self) {
-        self.failed.cancelled().await;
+    /// Whether [`fail`](PendingCalls::fail) has been called, or new operations are
+    /// refused.
+    #[cfg(feature = "python")]
+    pub(crate) fn has_failed(&self) -> bool {
+        self.table().failed.is_some()
+    }
+
+    /// Notes that the daemon begins to end in order.
+    pub(crate) fn note_ending(&self) {
+        self.ending.cancel();
+    }
+
+    /// After the connection was closed: waits until [`fail`](PendingCalls::fail) is
+    /// called with how the other end has ended. Returns `false` if it has not been in
+    /// time. Must be called on the keeper.
+    pub(crate) async fn end_reported(&self) -> bool {
+        let failed = || self.failed.cancelled();
+        timeout(EXIT_REPORT_TIMEOUT, failed()).await.is_ok()
+            || (self.ending.is_cancelled()
+                && timeout(ENDING_REPORT_TIMEOUT, failed()).await.is_ok())
     }
 
     pub(crate) fn set_drained(&self) {

@@ -1,12 +1,10 @@
 //! The reader of a session's responses.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message as _;
 use tokio::runtime::Handle as Runtime;
-use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
@@ -22,11 +20,6 @@ use crate::parent::client::release::release_unclaimed;
 use crate::parent::client::response::Response;
 use crate::parent::client::response_source::ResponseSource;
 use crate::parent::client::upload::UploadChannel;
-
-/// How long a closed connection waits for the report of the daemon's end, which explains
-/// more than the connection's own error. A daemon that ends in order closes the
-/// connection first, and may have other clients to answer.
-const EXIT_REPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Responses from this size on are decoded on a thread of their own, so that they do not
 /// hold up the connection. Bytes that are not copied do not count.
@@ -71,8 +64,7 @@ impl ResponseReader {
         self.outbox.close();
         let ResponseReader { pending, keeper, lost, decoding, .. } = self;
         let failed = Arc::clone(&pending);
-        let reported = keeper
-            .spawn(async move { timeout(EXIT_REPORT_TIMEOUT, failed.failed()).await.is_ok() });
+        let reported = keeper.spawn(async move { failed.end_reported().await });
         if !reported.await.unwrap_or(false) {
             let message =
                 format!("the connection to the daemon was lost, but its process lives: {reason}");

@@ -341,6 +341,8 @@ fn runtime_ended() -> Error {
 
 /// Waits until the daemon has exited, and then fails every call with the reason.
 async fn fail_calls_after_exit(client: Client, doors: Option<Doors>, supervisor: Supervisor) {
+    supervisor.ending().await;
+    client.note_ending();
     let outcome = supervisor.exited().await;
     // A daemon that was shut down has answered its last calls, which is worth a wait. A
     // death is reported soon.

@@ -64,6 +64,13 @@ impl Supervisor {
         self.send(SupervisorCommand::Kill);
     }
 
+    /// Waits until the daemon begins to end, or has exited.
+    pub(super) async fn ending(&self) {
+        let mut phases = self.phase.clone();
+        // It fails only if the process has ended.
+        let _ = phases.wait_for(|phase| !matches!(phase, LifePhase::Running)).await;
+    }
+
     /// Waits until the process has exited.
     pub(super) async fn exited(&self) -> ExitOutcome {
         self.wait_for(|phase| match phase {

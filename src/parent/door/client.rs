@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::common::agent::{
-    self, AgentHandle, AgentRequest, Frame, FrameWriter, Interruptible, Item, ObjectId,
+    self, AgentHandle, AgentRequest, Frame, FrameWriter, Interruptible, Item, NOT_ASKED, ObjectId,
     is_interruption, item_value, no_handles, number_of, outcome, watch_stuck,
 };
 use crate::common::definition::{CallArgs, InterpreterFacts};
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::{Error, ErrorKind, KillReason, Result};
 use crate::common::threads::run_aside_or_here;
 use crate::common::transport::LaneSocket;
 use crate::common::value::{Handle, MAX_DEPTH, ObjectKind, Value};
@@ -47,7 +47,7 @@ pub(crate) struct DoorSettings {
     /// The runtime of the timers; it is always driven.
     pub(crate) keeper: Runtime,
     /// Asks the daemon to kill the interpreter.
-    pub(crate) kill: Box<dyn Fn() + Send + Sync>,
+    pub(crate) kill: Box<dyn Fn(KillReason) + Send + Sync>,
 }
 
 /// The requests that went through a door, and their answers.
@@ -167,7 +167,13 @@ impl DoorClient {
                 return Ok(());
             }
         }
-        let Some(claimed) = self.pending.claim(id) else { return Ok(()) };
+        let Some(claimed) = self.pending.claim(id) else {
+            // Every request is answered once, unless all have failed meanwhile.
+            return match self.pending.has_failed() {
+                true => Ok(()),
+                false => Err(NOT_ASKED),
+            };
+        };
         if frame.len() < DECODE_ASIDE {
             self.complete(claimed, &frame);
         } else {
@@ -269,6 +275,7 @@ impl DoorClient {
     /// been answered.
     pub(crate) async fn drained(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
+        self.pending.note_ending();
         for pending in [&self.streams, &self.pending] {
             let is_empty = CancellationToken::new();
             pending.notify_when_empty(is_empty.clone());
@@ -303,9 +310,9 @@ impl DoorClient {
         self.streams.fail(error);
     }
 
-    /// Waits until [`fail`](DoorClient::fail) is called.
-    pub(super) async fn failed(&self) {
-        self.pending.failed().await;
+    /// See [`PendingCalls::end_reported`].
+    pub(super) async fn end_reported(&self) -> bool {
+        self.pending.end_reported().await
     }
 
     pub(super) fn set_read_out(&self) {
@@ -348,8 +355,8 @@ impl Interruptible for DoorClient {
         }
     }
 
-    fn kill(&self) {
-        (self.settings.kill)();
+    fn kill(&self, reason: KillReason) {
+        (self.settings.kill)(reason);
     }
 }
 

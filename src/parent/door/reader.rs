@@ -2,19 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::timeout;
 use tracing::debug;
 
 use crate::common::agent::{FrameReader, Interruptible as _};
-use crate::common::error::{Error, ErrorKind};
+use crate::common::error::{Error, ErrorKind, KillReason};
 use crate::parent::door::client::DoorClient;
-
-/// How long a closed socket waits for the report of the interpreter's end, which the
-/// daemon makes as soon as the process has exited. A daemon that itself ends may take
-/// longer.
-const EXIT_REPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Reads answers until their end.
 pub(super) async fn read(mut reader: FrameReader, client: Arc<DoorClient>) {
@@ -39,18 +32,20 @@ pub(super) async fn read(mut reader: FrameReader, client: Arc<DoorClient>) {
     if let Some(what) = malformed {
         let message = format!("killed the interpreter `{program}` (process {pid}): {what}");
         client.fail(&Error::new(ErrorKind::Protocol, message));
-        client.kill();
+        client.kill(KillReason::Malformed);
     }
     let waiting = Arc::clone(&client);
     // On the keeper, because this runtime may not be driven.
     client.keeper().spawn(async move {
-        if timeout(EXIT_REPORT_TIMEOUT, waiting.failed()).await.is_err() {
+        if !waiting.end_reported().await {
             let message = format!(
                 "the interpreter `{}` (process {}) has closed its socket, but no exit was reported",
                 waiting.facts().executable,
                 waiting.facts().pid
             );
             waiting.fail(&Error::new(ErrorKind::Protocol, message));
+            // Nobody can reach its objects.
+            waiting.kill(KillReason::Closed);
         }
     });
     lost.0 = None;

@@ -117,7 +117,8 @@ impl Doors {
             DoorState::Arrived(sockets, kill_when_stuck) => {
                 let shared = &*self.0;
                 let tell = Arc::clone(&shared.tell);
-                let kill = move || tell(ParentMessage::KillInterpreter { interpreter });
+                let kill =
+                    move |reason| tell(ParentMessage::KillInterpreter { interpreter, reason });
                 let settings = DoorSettings {
                     daemon: shared.daemon,
                     interpreter,
