@@ -62,6 +62,8 @@ pub(crate) struct PendingCall {
     pub(crate) inbound: Option<Arc<Inbound>>,
     /// The streams among its arguments, by number.
     pub(super) uploads: HashMap<u64, Upload>,
+    /// Whether its response has arrived, and is being decoded.
+    pub(crate) is_answered: bool,
     /// Fails it at its deadline.
     pub(crate) timer: Option<AbortHandle>,
     /// How many items of a stream may be in flight.
@@ -234,7 +236,11 @@ impl PendingCalls {
 
     /// Cancels an operation, and fails it with `error` if somebody still waits.
     pub(crate) fn abandon(self: &Arc<Self>, id: u64, carrier: &dyn Carrier, error: Option<Error>) {
-        let Some(call) = self.with(id, std::mem::take) else { return };
+        let take = |call: &mut PendingCall| {
+            let rest = PendingCall { is_answered: call.is_answered, ..PendingCall::default() };
+            std::mem::replace(call, rest)
+        };
+        let Some(call) = self.with(id, take) else { return };
         if call.response.is_none() && call.inbound.is_none() {
             return;
         }

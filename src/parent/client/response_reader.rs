@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::common::buffer_pool::BufferPool;
-use crate::common::error::{Error, ErrorKind};
+use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::threads::run_aside_or_here;
 use crate::common::wire::pb::session_response::Result as Message;
 use crate::common::wire::{ArrivingMessages, Outbox, copied_by_decoding, pb};
@@ -53,16 +53,25 @@ impl ResponseReader {
         let mut arriving = ArrivingMessages::new(self.limits.message, buffers);
         let reason = loop {
             match responses.next(&mut arriving).await {
-                Ok(Some(response)) => self.handle(response, &mut arriving),
+                Ok(Some(response)) => {
+                    if let Err(error) = self.handle(response, &mut arriving) {
+                        let reason = error.to_string();
+                        self.pending.fail(&error);
+                        break reason;
+                    }
+                }
                 Ok(None) => break "the daemon closed the session".to_owned(),
                 Err(reason) => break reason,
             }
         };
         debug!(reason, "lost the connection to a daemon");
+        // What has arrived is delivered before the daemon's end fails the rest.
+        self.decoding.close();
+        self.decoding.wait().await;
         self.pending.set_drained();
         // A daemon that still lives learns from this that its responses were read.
         self.outbox.close();
-        let ResponseReader { pending, keeper, lost, decoding, .. } = self;
+        let ResponseReader { pending, keeper, lost, .. } = self;
         let failed = Arc::clone(&pending);
         let reported = keeper.spawn(async move { failed.end_reported().await });
         if !reported.await.unwrap_or(false) {
@@ -70,12 +79,14 @@ impl ResponseReader {
                 format!("the connection to the daemon was lost, but its process lives: {reason}");
             pending.fail(&Error::new(ErrorKind::Protocol, message));
         }
-        decoding.close();
-        decoding.wait().await;
         drop(lost);
     }
 
-    fn handle(&self, response: pb::SessionResponse, arriving: &mut ArrivingMessages) {
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] if the daemon sends what nobody has asked for, and what
+    /// would take memory. The session cannot go on.
+    fn handle(&self, response: pb::SessionResponse, arriving: &mut ArrivingMessages) -> Result<()> {
         let pb::SessionResponse { id, result, detached } = response;
         match result {
             Some(Message::Chunk(chunk)) => self.collect(id, &chunk.data, arriving),
@@ -87,6 +98,14 @@ impl ResponseReader {
             }
             Some(Message::Credit(credit)) => self.grant(id, &credit),
             None if detached > 0 => {
+                // An operation is pending until its response, whoever still waits for it.
+                if self.pending.with(id, |call| call.is_answered) != Some(false) {
+                    let message = format!(
+                        "the daemon announced {detached} bytes for operation {id}, which is not \
+                         pending"
+                    );
+                    return Err(Error::new(ErrorKind::Protocol, message));
+                }
                 // The end of the call may have cut short an item of its stream.
                 arriving.remove(id);
                 if let Err(error) = arriving.start(id, detached) {
@@ -101,6 +120,7 @@ impl ResponseReader {
                 release_unclaimed(&self.pending, &self.outbox, unclaimed);
             }
         }
+        Ok(())
     }
 
     /// Adds a chunk to the message it belongs to, which the last chunk completes.
@@ -161,7 +181,8 @@ impl ResponseReader {
             // Not on another thread, so that the next items come after these.
             return download::receive(&self.pending, &self.outbox, id, items, self.limits);
         }
-        let claimed = self.pending.claim(id);
+        // It stays in the table until it is decoded, so that its deadline can fail it.
+        self.pending.with(id, |call| call.is_answered = true);
         let len = copied_by_decoding::<pb::SessionResponse>(&message);
         let depth_limit = self.limits.depth;
         let decode = move || {
@@ -173,10 +194,7 @@ impl ResponseReader {
         };
         let (pending, outbox) = (Arc::clone(&self.pending), self.outbox.clone());
         let deliver = move || {
-            let unclaimed = match claimed {
-                Some(claimed) => claimed.complete(decode()),
-                None => decode().ok(),
-            };
+            let unclaimed = pending.complete(id, decode());
             release_unclaimed(&pending, &outbox, unclaimed);
         };
         if len < DECODE_ASIDE {

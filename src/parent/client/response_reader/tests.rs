@@ -2,6 +2,7 @@
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
@@ -87,10 +88,8 @@ async fn unwanted_stream_is_dropped_outside_the_lock() {
     let mut arriving = arriving();
     // On another thread, which may hang.
     thread::spawn(move || {
-        reader.handle(
-            response(id, Some(Message::Credit(pb::Credit { stream: 0, items: 0 })), 0),
-            &mut arriving,
-        );
+        let credit = pb::Credit { stream: 0, items: 0 };
+        let _ = reader.handle(response(id, Some(Message::Credit(credit)), 0), &mut arriving);
     });
     let received =
         tokio::task::spawn_blocking(move || dropped.recv_timeout(Duration::from_secs(10)));
@@ -103,13 +102,48 @@ async fn call_whose_item_is_rejected_is_cancelled() {
     let mut arriving = arriving();
     let call = register(&reader);
     let id = call.id();
-    reader.handle(response(id, Some(Message::Opened(pb::Opened::default())), 0), &mut arriving);
+    let opened = response(id, Some(Message::Opened(pb::Opened::default())), 0);
+    reader.handle(opened, &mut arriving).expect("it is pending");
     let Response::Opened(mut stream) = call.await.expect("it opens") else {
         panic!("it is a stream")
     };
-    reader.handle(response(id, None, 1001), &mut arriving);
+    reader.handle(response(id, None, 1001), &mut arriving).expect("it is pending");
     let cancel = requests.next().await.expect("a frame is sent");
     assert_eq!((cancel.id, cancel.operation), (id, Some(Operation::Cancel(pb::Cancel {}))));
     let error = stream.next().await.expect("the failure").expect_err("it is too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn announcement_that_nobody_has_asked_for_breaks_the_protocol() {
+    let (reader, _requests) = reader();
+    let mut arriving = arriving();
+    let call = register(&reader);
+    let id = call.id();
+    reader.handle(response(id, None, 1000), &mut arriving).expect("it is pending");
+    let value = pb::CallResponse::default();
+    reader.handle(response(id, Some(Message::Call(value)), 0), &mut arriving).expect("it is too");
+    // It was answered; the next one has never been sent.
+    for id in [id, id + 1, u64::MAX] {
+        let error = reader.handle(response(id, None, 1), &mut arriving).expect_err("it is not");
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        assert!(arriving.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn call_fails_at_its_drop_while_its_answer_is_decoded_and_only_one_answer_is() {
+    let (reader, mut requests) = reader();
+    let mut arriving = arriving();
+    let call = register(&reader);
+    let id = call.id();
+    assert_eq!(reader.pending.with(id, |call| call.is_answered), Some(false));
+    reader.pending.with(id, |call| call.is_answered = true);
+    let error = reader.handle(response(id, None, 1), &mut arriving).expect_err("one is enough");
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+    drop(call);
+    let cancel = requests.next().await.expect("a frame is sent");
+    assert_eq!((cancel.id, cancel.operation), (id, Some(Operation::Cancel(pb::Cancel {}))));
+    assert_eq!(reader.pending.with(id, |call| call.is_answered), Some(true));
+    assert!(reader.pending.complete(id, Ok(Response::Done)).is_some(), "nobody waits for it");
 }
