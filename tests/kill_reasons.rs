@@ -25,8 +25,8 @@ impl Closer {
         Closer
     }
 
-    /// Breaks the connections to the daemon's socket, and stays. The lifeline is a pair of
-    /// sockets, which have no path.
+    /// Breaks the connections to the daemon's socket, and stays. The lifeline is a pair
+    /// of sockets, which have no path.
     fn break_connections_and_stay(&self) {
         let table = fs::read_to_string("/proc/net/unix").expect("the kernel lists sockets");
         let with_path = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
