@@ -47,6 +47,9 @@ pub(crate) struct Hello {
     pub(crate) lane: bool,
     /// Whether the parent may ask for a door of its own to each interpreter.
     pub(crate) doors: bool,
+    /// The builds of Python whose compiled agents come with this frame, a descriptor for
+    /// each.
+    pub(crate) agents: Vec<String>,
 }
 
 /// Where the daemon is to listen.
@@ -107,6 +110,8 @@ pub(crate) enum DaemonMessage {
     Door { interpreter: u64, kill_when_stuck: Option<Duration>, sockets_passed: usize },
     /// The interpreter does not run any more.
     NoDoor { interpreter: u64 },
+    /// A build of Python has compiled the agent, which comes with this frame.
+    AgentCompiled { build: String },
     /// An interpreter was started. The parent may have to reap it, if the daemon dies.
     InterpreterStarted { pid: u32 },
     /// An interpreter has ended, and how.

@@ -1,5 +1,5 @@
-# Runs under `python -c` and parses on 2.7 too. It reports the version, receives the source of the
-# agent and starts it.
+# Runs under `python -c` and parses on 2.7 too. It reports the version, receives the agent and
+# starts it.
 def bootstrap():
     import sys
     # The entry that -c puts there would let the current directory shadow the standard library.
@@ -19,10 +19,16 @@ def bootstrap():
         name = sys.implementation.name
     else:
         name = 'pypy' if 'PyPy' in sys.version else 'cpython'
+    build = u'%s, -O%d' % (sys.version, sys.flags.optimize)
+
+    def write(word, payload):
+        frame = marshal.dumps((0, word, payload), 2)
+        data = bytes(bytearray(len(frame) >> shift & 255 for shift in (0, 8, 16, 24))) + frame
+        while data:
+            data = data[os.write(fd, data) :]
+
     # 2.7 marshals only unicode as text.
-    frame = marshal.dumps((0, u'version', version + (u'' + name,)), 2)
-    length = bytearray(len(frame) >> shift & 255 for shift in (0, 8, 16, 24))
-    os.write(fd, bytes(length) + frame)
+    write(u'version', version + (u'' + name, build))
     if name != 'cpython' or version < (3, 6):
         return
     for socket in fds:
@@ -41,7 +47,13 @@ def bootstrap():
 
     import builtins
 
-    source = marshal.loads(read(int.from_bytes(read(4), 'little')))
+    # The agent's text, or what this build has once made of it.
+    code = marshal.loads(read(int.from_bytes(read(4), 'little')))
+    if type(code) is bytes:
+        code = marshal.loads(code)
+    else:
+        code = compile(code, '<oad agent>', 'exec', 0, True)
+        write('compiled', marshal.dumps(code))
     agent = sys.modules['__oad_agent__'] = type(sys)('__oad_agent__')
     # Builtins of its own, because the object may replace those of the interpreter.
     agent.__builtins__ = dict(builtins.__dict__)
@@ -50,7 +62,7 @@ def bootstrap():
     archive = 'python{}{}.zip'.format(*version)
     standard = [place for place, entry in enumerate(path) if entry == home or archive in entry]
     sys.path = path[standard[0] if standard else 0 :]
-    exec(compile(source, '<oad agent>', 'exec', 0, True), agent.__dict__)
+    exec(code, agent.__dict__)
     sys.path = path
     agent.serve(*fds)
 

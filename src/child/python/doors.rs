@@ -2,6 +2,7 @@
 //! parent, which it passes the sockets to, and others, who name objects that only the
 //! parent holds.
 
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::child::object::{CallScope, ForeignHealth, ObjectRef, PythonObjects};
-use crate::child::python::interpreter::RunningInterpreter;
+use crate::child::python::interpreter::{OwnerMessage, RunningInterpreter};
 use crate::child::python::interpreter_ends::InterpreterEnds;
 use crate::child::python::make::make;
 use crate::child::python::object::borrow;
-use crate::child::python::running_interpreters::{OwnerMessage, forget, interpreters};
-use crate::common::agent::{AgentRequest, Interruptible as _, ObjectId};
+use crate::child::python::running_interpreters::{forget, interpreters};
+use crate::common::agent::{AgentRequest, CompiledAgent, Interruptible as _, ObjectId, keep_agent};
 use crate::common::definition::PythonDefinition;
 use crate::common::error::{KillReason, Result};
 use crate::common::handshake::DaemonMessage;
@@ -41,6 +42,13 @@ pub(crate) fn open_doors(daemon: Uuid) -> UnboundedReceiver<OwnerMessage> {
     let (owner, messages) = unbounded_channel();
     interpreters(daemon, |interpreters| interpreters.owner = Some(owner));
     messages
+}
+
+/// Keeps the agent that a build of Python has compiled, as the parent gives it.
+pub(crate) fn keep_given_agent(build: &str, memory: Option<OwnedFd>) {
+    if let Some(agent) = memory.and_then(CompiledAgent::received) {
+        keep_agent(build.to_owned(), agent);
+    }
 }
 
 /// Passes the door of an interpreter to the parent, which holds the interpreter from then

@@ -30,6 +30,7 @@ use crate::common::agent::{
 };
 use crate::common::definition::InterpreterFacts;
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, KillReason, Result};
+use crate::common::handshake::DaemonMessage;
 use crate::common::process::InterpreterProcess as Process;
 use crate::common::value::Handle;
 
@@ -108,11 +109,14 @@ pub(super) struct StartedInterpreter {
 /// Which interpreter of its daemon a new one is.
 pub(super) struct NewInterpreter {
     pub(super) number: u64,
-    /// Whether it has a door for the parent.
-    pub(super) has_parent_door: bool,
+    /// Sends messages to the parent, if that is to have a door.
+    pub(super) owner: Option<mpsc::UnboundedSender<OwnerMessage>>,
     pub(super) on_end: OnEnd,
     pub(super) ends: Arc<InterpreterEnds>,
 }
+
+/// What the parent is told, and descriptors for it.
+pub(crate) type OwnerMessage = (DaemonMessage, Vec<OwnedFd>);
 
 /// Called when the interpreter has ended: whether anybody still used it, whether it was
 /// to end before it did, its program, and how it ended.

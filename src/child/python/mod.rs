@@ -25,7 +25,7 @@ mod running_interpreters;
 mod start;
 
 pub(crate) use doors::{
-    Python, begin, close_door, close_doors, interpreter_ends, kill_interpreter, open_door,
-    open_doors,
+    Python, begin, close_door, close_doors, interpreter_ends, keep_given_agent, kill_interpreter,
+    open_door, open_doors,
 };
-pub(crate) use running_interpreters::OwnerMessage;
+pub(crate) use interpreter::OwnerMessage;

@@ -5,7 +5,6 @@
 //! Each has a number in its daemon, counted from 1, which is part of its objects' ids.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::child::object::CallScope;
-use crate::child::python::interpreter::{NewInterpreter, RunningInterpreter};
+use crate::child::python::interpreter::{NewInterpreter, OwnerMessage, RunningInterpreter};
 use crate::child::python::interpreter_ends::InterpreterEnds;
 use crate::child::python::object::of;
 use crate::child::python::start::{AgentLimits, START, start};
@@ -45,9 +44,6 @@ pub(super) struct DaemonInterpreters {
     pub(super) owner: Option<UnboundedSender<OwnerMessage>>,
     pub(super) ends: Arc<InterpreterEnds>,
 }
-
-/// What the parent is told, and descriptors for it.
-pub(crate) type OwnerMessage = (DaemonMessage, Vec<OwnedFd>);
 
 /// The interpreters of a daemon, for a moment.
 pub(super) fn interpreters<T>(daemon: Uuid, act: impl FnOnce(&mut DaemonInterpreters) -> T) -> T {
@@ -213,9 +209,9 @@ fn new_interpreter(daemon: Uuid) -> NewInterpreter {
             ends.note_end(was_left && failed);
             ended(daemon, number, is_wanted, program, death);
         };
-        let has_parent_door = interpreters.owner.is_some();
+        let owner = interpreters.owner.clone();
         let ends = Arc::clone(&interpreters.ends);
-        NewInterpreter { number, has_parent_door, on_end: Box::new(on_end), ends }
+        NewInterpreter { number, owner, on_end: Box::new(on_end), ends }
     })
 }
 

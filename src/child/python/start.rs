@@ -9,17 +9,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::child::python::agent::{AGENT, BOOTSTRAP};
-use crate::child::python::interpreter::{NewInterpreter, RunningInterpreter, StartedInterpreter};
+use crate::child::python::interpreter::{
+    NewInterpreter, OwnerMessage, RunningInterpreter, StartedInterpreter,
+};
 use crate::child::python::pick_interpreter::pick_interpreter;
 use crate::common::agent::{
-    AgentFrame, AgentRequest, Frame, FrameReader, FrameWriter, encode, last_words, no_handles,
+    AgentFrame, AgentRequest, CompiledAgent, Frame, FrameReader, FrameWriter, encode, keep_agent,
+    kept_agent, last_words, no_handles,
 };
 use crate::common::definition::{DEFAULT_INTERPRETER, PythonDefinition};
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, Result};
+use crate::common::handshake::DaemonMessage;
 use crate::common::process::{InterpreterProcess as Process, keeper};
 use crate::common::threads::aside_or_here;
 use crate::common::transport::LaneSocket;
@@ -75,7 +80,7 @@ async fn launch(
     let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
     let program = chosen.ok_or_else(|| Error::new(ErrorKind::Spawn, "internal error in oad"))??;
     let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
-    let doors = if new.has_parent_door { 2 } else { 1 };
+    let doors = if new.owner.is_some() { 2 } else { 1 };
     let (process, sockets) = Process::start(&program, &arguments, 2 * doors)?;
     let pid = process.pid();
     let mut sockets = sockets.into_iter();
@@ -89,7 +94,8 @@ async fn launch(
     let greeted = match opened {
         Err(error) => Err(failed(&program, &format!("its sockets cannot be used: {error}"))),
         Ok([(mut incoming, requests), urgent]) => {
-            let greeting = greet(&mut incoming, &requests, &program, &path, limits);
+            let owner = new.owner.as_ref();
+            let greeting = greet(&mut incoming, &requests, &program, &path, limits, owner);
             let greeted = timeout_at(deadline, greeting).await;
             greeted
                 .unwrap_or_else(|_| {
@@ -139,20 +145,23 @@ fn open(socket: OwnedFd, runtime: &Runtime) -> io::Result<(FrameReader, FrameWri
     Ok((FrameReader::new(&socket, runtime.clone())?, FrameWriter::new(socket, runtime.clone())))
 }
 
-/// The first words, and the version that they tell: its version, the agent's text, the
-/// hello.
+/// The first words, and the version that they tell: its version, the agent, the hello.
 async fn greet(
     incoming: &mut FrameReader,
     requests: &FrameWriter,
     program: &Path,
     path: &[String],
     limits: AgentLimits,
+    owner: Option<&UnboundedSender<OwnerMessage>>,
 ) -> Result<String> {
     let broken =
         |error: io::Error| failed(program, &format!("it exited or is not Python: {error}"));
-    let first = incoming.frame().await.map_err(broken)?;
-    let version = check_version(program, &first)?;
-    requests.send_value(&encode(&AGENT.as_str().into(), &mut no_handles)?);
+    let PythonBuild { version, build } =
+        check_version(program, &incoming.frame().await.map_err(broken)?)?;
+    let kept = kept_agent(&build).and_then(|agent| agent.read().ok());
+    let is_compiled = kept.is_some();
+    let agent = kept.map_or_else(|| AGENT.as_str().into(), |code| Value::Bytes(code.into()));
+    requests.send_value(&encode(&agent, &mut no_handles)?);
     // As bytes: which text that is for the interpreter depends on its locale.
     let entry = |entry: &String| Value::Bytes(entry.as_bytes().to_vec().into());
     let path = path.iter().map(entry).collect::<Vec<_>>();
@@ -163,6 +172,9 @@ async fn greet(
         .with("names", true)
         .with("path", Value::List(path.into()));
     requests.send(hello.frame(&mut no_handles)?, || Ok((1, ())))?;
+    if !is_compiled {
+        keep_compiled(&incoming.frame().await.map_err(broken)?, build, owner);
+    }
     let answer = incoming.frame().await.map_err(broken)?;
     match AgentFrame::decode(&answer) {
         Ok(answer) if answer.word == "value" => Ok(version),
@@ -171,17 +183,39 @@ async fn greet(
     }
 }
 
-fn check_version(program: &Path, frame: &Frame) -> Result<String> {
+/// Keeps what the interpreter has made of the agent's text, and passes it to the parent.
+/// If that fails, the next interpreter compiles the text again.
+fn keep_compiled(frame: &Frame, build: String, owner: Option<&UnboundedSender<OwnerMessage>>) {
+    let code = AgentFrame::decode(frame).and_then(|frame| frame.payload.into_bytes());
+    let Ok(agent) = code.map(|code| CompiledAgent::new(&code)) else { return };
+    let Ok(agent) = agent else { return };
+    keep_agent(build.clone(), agent.clone());
+    if let (Some(owner), Ok(descriptor)) = (owner, agent.descriptor()) {
+        // If nobody reads it, the daemon ends.
+        let _ = owner.send((DaemonMessage::AgentCompiled { build }, vec![descriptor]));
+    }
+}
+
+/// What an interpreter says of itself.
+struct PythonBuild {
+    version: String,
+    /// Those with the same text compile the agent to the same code.
+    build: String,
+}
+
+fn check_version(program: &Path, frame: &Frame) -> Result<PythonBuild> {
     let version = || {
-        let [major, minor, micro, name] = AgentFrame::decode(frame)?.payload.into_array()?;
+        let [major, minor, micro, name, build] = AgentFrame::decode(frame)?.payload.into_array()?;
         Ok::<_, Error>((
             major.number::<u32>()?,
             minor.number::<u32>()?,
             micro.number::<u32>()?,
             name.into_text()?,
+            build.into_text()?,
         ))
     };
-    let (major, minor, micro, name) = version().map_err(|_| failed(program, "it is not Python"))?;
+    let (major, minor, micro, name, build) =
+        version().map_err(|_| failed(program, "it is not Python"))?;
     if name != "cpython" {
         return Err(failed(
             program,
@@ -193,7 +227,7 @@ fn check_version(program: &Path, frame: &Frame) -> Result<String> {
         return Err(failed(program, &what)
             .advise("name another interpreter, or a virtual environment of one"));
     }
-    Ok(format!("{major}.{minor}.{micro}"))
+    Ok(PythonBuild { version: format!("{major}.{minor}.{micro}"), build })
 }
 
 fn failed(program: &Path, what: &str) -> Error {

@@ -15,6 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::child::host::Host;
+#[cfg(feature = "python")]
+use crate::child::python;
 use crate::child::server::owner::{Owner, OwnerWriter, read_requests};
 use crate::common::handshake::{
     DaemonMessage, Hello, PROTOCOL_VERSION, frame_bytes, read_hello, write_failure, write_frame,
@@ -23,7 +25,7 @@ use crate::common::process::{
     FailureChannel, InheritedLifeline, Parent, kill_descendants, kill_self, own_pid_namespace,
     silence,
 };
-use crate::common::transport::{Endpoint, Lock, SocketWriter, send_descriptors};
+use crate::common::transport::{DescriptorReader, Endpoint, Lock, SocketWriter, send_descriptors};
 
 /// How long the parent may take to send its hello, which it has ready before it starts
 /// the daemon.
@@ -90,7 +92,7 @@ async fn run(
     let watched = parent.watch();
     let (reader, writer) = lifeline.into_split();
     let mut writer = SocketWriter::new(writer);
-    let mut reader = BufReader::new(reader);
+    let mut reader = BufReader::new(DescriptorReader::new(reader));
     let hello = match tokio::time::timeout(HELLO_TIMEOUT, read_hello(&mut reader)).await?? {
         Some(Ok(hello)) => hello,
         Some(Err(_)) => {
@@ -102,6 +104,10 @@ async fn run(
         }
         None => return Ok(()),
     };
+    #[cfg(feature = "python")]
+    for build in &hello.agents {
+        python::keep_given_agent(build, reader.get_mut().take_descriptor());
+    }
     // It tells the daemon's directory from another one at its path. If it cannot be had,
     // the parent removes the directory, or a sweep.
     let directory = hello.transport.directory().and_then(|path| Lock::take(path).ok());

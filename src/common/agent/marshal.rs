@@ -10,7 +10,7 @@
 
 use crate::common::agent::frame::Frame;
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::value::{Handle, MAX_DEPTH, Value};
+use crate::common::value::{Bytes, Handle, MAX_DEPTH, Value};
 
 mod reader;
 mod value;
@@ -135,6 +135,13 @@ impl Item {
             // Text for people may quote text that Rust cannot hold.
             Item::Value(Value::RawText(text)) => Ok(text.to_string_escaped()),
             other => Err(other.expected("text")),
+        }
+    }
+
+    pub(crate) fn into_bytes(self) -> Result<Bytes> {
+        match self {
+            Item::Value(Value::Bytes(bytes)) => Ok(bytes),
+            other => Err(other.expected("bytes")),
         }
     }
 

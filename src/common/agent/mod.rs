@@ -7,6 +7,7 @@
 //! behind a number; those differ between the daemon and the parent.
 
 mod answer;
+mod compiled_agent;
 mod death;
 mod frame;
 mod frame_reader;
@@ -20,6 +21,7 @@ mod stuck;
 pub(crate) use answer::{
     NOT_ASKED, description, is_interruption, item_value, items, malformed, outcome,
 };
+pub(crate) use compiled_agent::{CompiledAgent, keep_agent, kept_agent, kept_agents};
 pub(crate) use death::{interpreter_died, last_words};
 pub(crate) use frame::Frame;
 pub(crate) use frame_reader::FrameReader;

@@ -1,7 +1,7 @@
 //! A started process: its owner watches, kills and reaps it, and ends what it left
 //! behind.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
@@ -33,6 +33,7 @@ pub(crate) struct Child {
     interpreters: Vec<AdoptedProcess>,
     output: Output,
     state: ChildState,
+    runs_this_program: bool,
 }
 
 /// How many children of this process have not been reaped yet.
@@ -62,22 +63,21 @@ pub(crate) struct Exit {
 
 impl Child {
     /// Starts `program` as the daemon `daemon`; the stream is this end of its lifeline.
-    /// `hello` is in the other end before the process starts: by it the process knows its
-    /// lifeline.
+    /// What `greet` writes to it is in the other end before the process starts: by that
+    /// the process knows its lifeline.
     ///
     /// Must be called on the keeper's thread: the signal that a daemon gets when its
     /// parent dies is bound to the thread that started it.
     pub(crate) fn start(
         program: &Program,
         daemon: Uuid,
-        hello: &[u8],
+        greet: impl FnOnce(&UnixStream) -> io::Result<()>,
         events: &EventSink,
     ) -> Result<(Self, UnixStream)> {
         let marker = Marker::of_daemon(daemon);
-        let (mut ours, theirs) =
+        let (ours, theirs) =
             UnixStream::pair().map_err(|error| resources("a socket pair", error))?;
-        // A few hundred bytes, into an empty socket: this does not wait.
-        ours.write_all(hello).map_err(|error| resources("a socket pair", error))?;
+        greet(&ours).map_err(|error| resources("a socket pair", error))?;
         let mut process = program.start(marker, theirs)?;
         let stdout = process.stdout.take().map(OwnedFd::from);
         let stderr = process.stderr.take().map(OwnedFd::from);
@@ -96,9 +96,16 @@ impl Child {
                 interpreters: Vec::new(),
                 output,
                 state: ChildState::Unreaped,
+                runs_this_program: program.is_own,
             },
             ours,
         ))
+    }
+
+    /// Whether it was started from this program's file, without anything in between.
+    #[cfg(feature = "python")]
+    pub(crate) fn runs_this_program(&self) -> bool {
+        self.runs_this_program
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -20,6 +20,8 @@ use crate::common::process::role::is_started_as_daemon;
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) executable: PathBuf,
+    /// Whether that is this program's file.
+    pub(crate) is_own: bool,
     /// Its name in messages, because a path such as `/proc/self/exe` would not help.
     pub(crate) shown: PathBuf,
     pub(crate) arguments: Vec<OsString>,
@@ -85,9 +87,9 @@ impl Program {
             ));
         }
         if let Some(executable) = named {
-            return Ok(Program::new(executable.clone(), executable));
+            return Ok(Program::new(executable.clone(), executable, false));
         }
-        let mut program = Program::new(own_executable(), own_name());
+        let mut program = Program::new(own_executable(), own_name(), true);
         // The helper test comes first: where there is one, it is what calls `init`.
         match inventory::iter::<TestDaemon>().next() {
             Some(test) => {
@@ -104,9 +106,16 @@ impl Program {
         }
     }
 
-    fn new(executable: PathBuf, shown: PathBuf) -> Self {
-        let (arguments, environment) = (Vec::new(), Vec::new());
-        Program { executable, shown, arguments, environment, env_clear: false, current_dir: None }
+    fn new(executable: PathBuf, shown: PathBuf, is_own: bool) -> Self {
+        Program {
+            executable,
+            is_own,
+            shown,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            env_clear: false,
+            current_dir: None,
+        }
     }
 
     /// Starts it with one end of `lifeline` as fd 0, in a process group of its own, so

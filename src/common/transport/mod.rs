@@ -24,7 +24,7 @@ mod traffic;
 pub(crate) use admission::Admission;
 pub(crate) use connect::connect;
 #[cfg_attr(not(feature = "python"), allow(unused_imports))]
-pub(crate) use descriptors::{DescriptorReader, send_descriptors};
+pub(crate) use descriptors::{DescriptorReader, send_descriptors, send_with};
 pub(crate) use directory::Directory;
 pub(crate) use directory_lock::Lock;
 pub use endpoint::Endpoint;

@@ -46,6 +46,15 @@ impl Backend {
         }
     }
 
+    /// Whether nothing but this program's own code has started it.
+    #[cfg(feature = "python")]
+    pub(super) fn runs_this_program(&self) -> bool {
+        match self {
+            Backend::Process(child) => child.runs_this_program(),
+            Backend::InProcess(_) => true,
+        }
+    }
+
     /// Waits until it has ended.
     pub(super) async fn exited(&self) {
         match self {

@@ -4,6 +4,9 @@
 //! the error is returned.
 
 use std::io;
+#[cfg(not(feature = "python"))]
+use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +16,8 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::{Level, info};
 use uuid::Uuid;
 
+#[cfg(feature = "python")]
+use crate::common::agent::kept_agents;
 use crate::common::error::{Error, ErrorKind, Excerpt, Result, shortened};
 use crate::common::handshake::{
     DaemonMessage, Hello, MalformedFrame, PROTOCOL_VERSION, Transport, frame_bytes, read_frame,
@@ -21,7 +26,7 @@ use crate::common::handshake::{
 use crate::common::process::{
     Child, EventSink, Program, find_in_namespace, keeper, own_pid_namespace,
 };
-use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect};
+use crate::common::transport::{Directory, Endpoint, IoStream, Token, connect, send_with};
 use crate::parent::client::{Client, Limits};
 use crate::parent::daemon::backend::{Backend, StartInProcess};
 use crate::parent::daemon::doors::Doors;
@@ -97,6 +102,7 @@ pub(super) async fn launch(
         workers,
         lane: !over_grpc && transport != Transport::InProcess,
         doors: cfg!(feature = "python") && !over_grpc && transport != Transport::InProcess,
+        agents: Vec::new(),
         transport,
     };
     let LaunchedProcess { backend, lifeline, hello, directory, connection, label } =
@@ -186,13 +192,27 @@ fn start(
             return start_in_process(start, greet(Transport::InProcess));
         }
     };
-    let hello = greet(transport);
+    #[cfg(feature = "python")]
+    let agents = kept_agents();
+    #[cfg(not(feature = "python"))]
+    let agents: [(String, OwnedFd); 0] = [];
+    let hello = Hello {
+        agents: agents.iter().map(|(build, _)| build.clone()).collect(),
+        ..greet(transport)
+    };
     let unprepared = |error: io::Error| {
         let message = format!("failed to prepare the socket for the handshake: {error}");
         Error::new(ErrorKind::Spawn, message).because(error)
     };
     let first = frame_bytes(&hello).map_err(unprepared)?;
-    let (child, lifeline) = Child::start(&program, hello.daemon, &first, events)?;
+    let descriptors: Vec<BorrowedFd<'_>> = agents.iter().map(|(_, agent)| agent.as_fd()).collect();
+    // At most 1 KiB, into an empty socket: it is taken at once, and whole.
+    let (child, lifeline) = Child::start(
+        &program,
+        hello.daemon,
+        |socket| send_with(socket, &first, &descriptors).map(drop),
+        events,
+    )?;
     let lifeline = lifeline
         .set_nonblocking(true)
         .and_then(|()| tokio::net::UnixStream::from_std(lifeline))
@@ -277,7 +297,8 @@ async fn shake_hands(
             Err(failed(format!("`{program}` ended before it was ready")))
         }
         Some(
-            DaemonMessage::Door { .. }
+            DaemonMessage::AgentCompiled { .. }
+            | DaemonMessage::Door { .. }
             | DaemonMessage::NoDoor { .. }
             | DaemonMessage::InterpreterStarted { .. }
             | DaemonMessage::InterpreterEnded { .. },

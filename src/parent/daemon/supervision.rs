@@ -16,6 +16,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Level, info, warn};
 
+#[cfg(feature = "python")]
+use crate::common::agent::{CompiledAgent, keep_agent};
 use crate::common::error::Status;
 #[cfg(feature = "python")]
 use crate::common::error::{DeadProcess, Death};
@@ -303,6 +305,15 @@ impl Supervision {
                 doors.arrived(interpreter, kill_when_stuck, sockets.map(Into::into));
             }
             DaemonMessage::NoDoor { interpreter } => doors.ended(interpreter, None),
+            DaemonMessage::AgentCompiled { build } => {
+                let memory = self.lifeline.as_mut().and_then(Lifeline::take_descriptor);
+                // Another program may shut its daemon in, and must not provide code that
+                // runs outside.
+                let trusted = memory.filter(|_| self.backend.runs_this_program());
+                if let Some(agent) = trusted.and_then(CompiledAgent::received) {
+                    keep_agent(build, agent);
+                }
+            }
             DaemonMessage::InterpreterStarted { pid } => self.backend.note_interpreter(pid),
             DaemonMessage::InterpreterEnded {
                 interpreter,
