@@ -19,7 +19,7 @@ def bootstrap():
         name = sys.implementation.name
     else:
         name = 'pypy' if 'PyPy' in sys.version else 'cpython'
-    build = u'%s, -O%d' % (sys.version, sys.flags.optimize)
+    build = u'{}, -O{}'.format(sys.version, sys.flags.optimize)
 
     def write(word, payload):
         frame = marshal.dumps((0, word, payload), 2)
