@@ -50,6 +50,8 @@ def agent():
 
 BOOTSTRAP = source('bootstrap.py')
 AGENT = agent()
+# What builds of Python have made of it.
+COMPILED = {}
 
 
 class Raised(Exception):
@@ -115,8 +117,18 @@ class Daemon:
         self.answers = {}
         self.version = self.receive_frame()
         if hello:
-            self.send_frame(AGENT)
+            self.send_agent()
             self.info = self.ask('hello', {'depth': 32, 'path': list(path)})
+
+    def send_agent(self):
+        """Sends the agent: its text once for each build of Python, and then what that made."""
+        build = self.version[2][-1]
+        if build in COMPILED:
+            self.send_frame(COMPILED[build])
+            return
+        self.send_frame(AGENT)
+        number, word, COMPILED[build] = self.receive_frame()
+        assert (number, word) == (0, 'compiled'), word
 
     def drain(self, name):
         stream = getattr(self.process, name)

@@ -10,7 +10,7 @@ import textwrap
 import threading
 import unittest
 
-from support import PYTHON, TIMEOUT, Daemon, Raised, handle, kind, marshal_frame, wait_for
+from support import COMPILED, PYTHON, TIMEOUT, Daemon, Raised, handle, kind, marshal_frame, wait_for
 
 
 class Processes(unittest.TestCase):
@@ -22,10 +22,9 @@ class Processes(unittest.TestCase):
 
     def test_hello_describes_the_interpreter(self):
         with Daemon(path=['/one', '/two']) as daemon:
-            self.assertEqual(
-                daemon.version,
-                (0, 'version', tuple(daemon.info['version_info'][:3]) + ('cpython',)),
-            )
+            version = tuple(daemon.info['version_info'][:3])
+            build = daemon.info['version'] + ', -O0'
+            self.assertEqual(daemon.version, (0, 'version', version + ('cpython', build)))
             self.assertEqual(daemon.info['pid'], daemon.process.pid)
             self.assertEqual(
                 sorted(daemon.info),
@@ -220,12 +219,25 @@ class Processes(unittest.TestCase):
                 self.assertEqual(daemon.call(daemon.value([1]), 'pop'), 1)
                 wait_for(lambda: b'noise' in daemon.output['stdout'])
 
+    def test_the_agent_starts_from_its_text_and_from_what_was_made_of_it(self):
+        COMPILED.clear()
+        for _ in range(2):
+            with Daemon() as daemon:
+                self.assertEqual(list(COMPILED), [daemon.version[2][-1]])
+                self.assertEqual(daemon.call(daemon.value([1]), 'pop'), 1)
+        with Daemon(before=['-O']) as daemon:
+            self.assertEqual(len(COMPILED), 2, 'it is another build')
+            self.assertEqual(daemon.call(daemon.value([1]), 'pop'), 1)
+
     def test_an_old_python_says_its_version_and_ends(self):
         old = shutil.which('python2.7', path=os.path.expanduser('~/.pyenv/versions/2.7.18/bin'))
         if old is None:
             self.skipTest('no Python 2.7 here')
         with Daemon(python=old, hello=False) as daemon:
-            self.assertEqual(daemon.version, (0, 'version', (2, 7, 18, 'cpython')))
+            number, word, (*version, build) = daemon.version
+            self.assertEqual((number, word), (0, 'version'))
+            self.assertEqual(version, [2, 7, 18, 'cpython'])
+            self.assertTrue(build.startswith('2.7.18 '), build)
             self.assertEqual(daemon.process.wait(TIMEOUT), 0)
 
     def test_the_end_of_the_socket_ends_the_process_in_order(self):
