@@ -38,7 +38,7 @@ def hang():
 
 
 def begin():
-    frame((0, 'version', (3, 8, 0, 'cpython')))
+    frame((0, 'version', (3, 8, 0, 'cpython', 'a build')))
     receive()
     receive()
 

@@ -28,7 +28,7 @@ use crate::common::handshake::DaemonMessage;
 use crate::common::process::{InterpreterProcess as Process, keeper};
 use crate::common::threads::aside_or_here;
 use crate::common::transport::LaneSocket;
-use crate::common::value::Value;
+use crate::common::value::{Bytes, Value};
 
 /// How long an interpreter may take to become ready, by default.
 pub(super) const START: Duration = Duration::from_secs(10);
@@ -158,6 +158,8 @@ async fn greet(
         |error: io::Error| failed(program, &format!("it exited or is not Python: {error}"));
     let PythonBuild { version, build } =
         check_version(program, &incoming.frame().await.map_err(broken)?)?;
+    // Nobody but this very program decides what runs in it.
+    let build = format!("{}: {build}", program.display());
     let kept = kept_agent(&build).and_then(|agent| agent.read().ok());
     let is_compiled = kept.is_some();
     let agent = kept.map_or_else(|| AGENT.as_str().into(), |code| Value::Bytes(code.into()));
@@ -172,10 +174,11 @@ async fn greet(
         .with("names", true)
         .with("path", Value::List(path.into()));
     requests.send(hello.frame(&mut no_handles)?, || Ok((1, ())))?;
-    if !is_compiled {
-        keep_compiled(&incoming.frame().await.map_err(broken)?, build, owner);
+    let mut answer = incoming.frame().await.map_err(broken)?;
+    if let Some(code) = compiled(&answer).filter(|_| !is_compiled) {
+        keep(&code, build, owner);
+        answer = incoming.frame().await.map_err(broken)?;
     }
-    let answer = incoming.frame().await.map_err(broken)?;
     match AgentFrame::decode(&answer) {
         Ok(answer) if answer.word == "value" => Ok(version),
         // The parse error would not help the user, so it is dropped.
@@ -183,12 +186,16 @@ async fn greet(
     }
 }
 
-/// Keeps what the interpreter has made of the agent's text, and passes it to the parent.
-/// If that fails, the next interpreter compiles the text again.
-fn keep_compiled(frame: &Frame, build: String, owner: Option<&UnboundedSender<OwnerMessage>>) {
-    let code = AgentFrame::decode(frame).and_then(|frame| frame.payload.into_bytes());
-    let Ok(agent) = code.map(|code| CompiledAgent::new(&code)) else { return };
-    let Ok(agent) = agent else { return };
+/// What the interpreter has made of the agent's text.
+fn compiled(frame: &Frame) -> Option<Bytes> {
+    let frame = AgentFrame::decode(frame).ok().filter(|frame| frame.word == "compiled")?;
+    frame.payload.into_bytes().ok()
+}
+
+/// Keeps the compiled agent, and passes it to the parent. If that fails, the next
+/// interpreter compiles the text again.
+fn keep(code: &[u8], build: String, owner: Option<&UnboundedSender<OwnerMessage>>) {
+    let Ok(agent) = CompiledAgent::new(code) else { return };
     keep_agent(build.clone(), agent.clone());
     if let (Some(owner), Ok(descriptor)) = (owner, agent.descriptor()) {
         // If nobody reads it, the daemon ends.

@@ -160,7 +160,8 @@ async fn serve(
     };
     let control = ControlService::new(host.clone(), hello.grace, parent_pid, Logs::on_demand());
     let (stop, stopped) = oneshot::channel::<()>();
-    let owner = LaneOwner { pid: parent_pid, token: hello.transport.token().cloned() };
+    let owner =
+        LaneOwner { pid: parent_pid, token: hello.transport.token().cloned(), lane: hello.lane };
     let reserved = match hello.lane.then(ReservedThreads::start).transpose() {
         Ok(reserved) => reserved,
         Err(error) => {

@@ -5,7 +5,7 @@
 //! the daemon to its parent. Later daemons of that parent begin with it. It stands in
 //! memory that nobody can change, and nothing is written to a disk.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, memfd_create};
 
-/// How many builds are kept in a process; others compile the agent each time. Each takes
-/// a descriptor, and so many can travel with one frame.
+/// How many builds are kept in a process, the newest. Each takes a descriptor, and so
+/// many can travel with one frame.
 const MAX_BUILDS: usize = 4;
 
 /// The largest code that is kept, in bytes. CPython 3.11 makes 220,000.
@@ -24,8 +24,9 @@ const MAX_CODE: u64 = 1024 * 1024;
 const SEALS: SealFlags =
     SealFlags::WRITE.union(SealFlags::GROW).union(SealFlags::SHRINK).union(SealFlags::SEAL);
 
-/// By build: the text of `sys.version`, and the optimization level.
-static KEPT: Mutex<BTreeMap<String, CompiledAgent>> = Mutex::new(BTreeMap::new());
+/// By build: the interpreter's path, the text of `sys.version`, and the level of
+/// optimization.
+static KEPT: Mutex<VecDeque<(String, CompiledAgent)>> = Mutex::new(VecDeque::new());
 
 /// The compiled agent, in sealed memory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -78,23 +79,27 @@ impl AsFd for CompiledAgent {
 
 /// The agent that this build has compiled, if it is kept.
 pub(crate) fn kept_agent(build: &str) -> Option<CompiledAgent> {
-    kept().get(build).cloned()
+    kept().iter().find(|(kept, _)| kept == build).map(|(_, agent)| agent.clone())
 }
 
-/// All that are kept, with their builds.
+/// All that are kept, with their builds, the oldest first.
 pub(crate) fn kept_agents() -> Vec<(String, CompiledAgent)> {
-    kept().iter().map(|(build, agent)| (build.clone(), agent.clone())).collect()
+    kept().iter().cloned().collect()
 }
 
-/// Keeps an agent, unless there is one of this build, or there are enough.
+/// Keeps an agent, unless there is one of this build.
 pub(crate) fn keep_agent(build: String, agent: CompiledAgent) {
     let mut kept = kept();
-    if kept.len() < MAX_BUILDS {
-        kept.entry(build).or_insert(agent);
+    if kept.iter().any(|(other, _)| *other == build) {
+        return;
     }
+    if kept.len() == MAX_BUILDS {
+        kept.pop_front();
+    }
+    kept.push_back((build, agent));
 }
 
-fn kept() -> MutexGuard<'static, BTreeMap<String, CompiledAgent>> {
+fn kept() -> MutexGuard<'static, VecDeque<(String, CompiledAgent)>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -132,14 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn first_agent_of_a_build_stays_and_few_builds_are_kept() {
+    fn first_agent_of_a_build_stays_and_the_newest_builds_are_kept() {
         let agent = |code: &[u8]| CompiledAgent::new(code).expect("there is memory");
+        let build = |number: usize| format!("build {number}");
         for number in 0..2 * MAX_BUILDS {
-            keep_agent(format!("build {number}"), agent(b"first"));
-            keep_agent(format!("build {number}"), agent(b"second"));
+            keep_agent(build(number), agent(b"first"));
+            keep_agent(build(number), agent(b"second"));
         }
-        assert_eq!(kept_agents().len(), MAX_BUILDS);
-        let kept = kept_agent("build 0").expect("it was the first");
+        assert!(kept_agent(&build(0)).is_none());
+        let builds: Vec<_> = kept_agents().into_iter().map(|(build, _)| build).collect();
+        assert_eq!(builds, (MAX_BUILDS..2 * MAX_BUILDS).map(build).collect::<Vec<_>>());
+        let kept = kept_agent(&build(MAX_BUILDS)).expect("it is the oldest of the kept");
         assert_eq!(kept.read().expect("it is there"), b"first");
     }
 }

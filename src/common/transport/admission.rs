@@ -1,7 +1,7 @@
 //! Who has a place at a daemon, and who must give it up for another.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,6 +19,8 @@ const EVICTED: u8 = 2;
 pub(super) struct Places {
     free: Arc<Semaphore>,
     unproven: Mutex<VecDeque<Weak<Proof>>>,
+    /// Whether any client has proven that it may be here.
+    somebody: Arc<AtomicBool>,
 }
 
 /// Whether a client has proven that it may be here: with the token on localhost, with a
@@ -30,11 +32,21 @@ pub(crate) struct Admission(Arc<Proof>);
 struct Proof {
     state: AtomicU8,
     evicted: CancellationToken,
+    somebody: Arc<AtomicBool>,
 }
 
 impl Places {
     pub(super) fn new(count: usize) -> Self {
-        Places { free: Arc::new(Semaphore::new(count)), unproven: Mutex::default() }
+        Places {
+            free: Arc::new(Semaphore::new(count)),
+            unproven: Mutex::default(),
+            somebody: Arc::default(),
+        }
+    }
+
+    /// Whether any client has proven so far that it may be here.
+    pub(super) fn has_let_in(&self) -> bool {
+        self.somebody.load(Ordering::Acquire)
     }
 
     /// Takes a place for a new client, and waits if all others have proven themselves.
@@ -47,7 +59,7 @@ impl Places {
                 free.acquire_owned().await.expect("the semaphore is never closed")
             }
         };
-        let admission = Admission::new(UNPROVEN);
+        let admission = Admission::new(UNPROVEN, Arc::clone(&self.somebody));
         let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
         unproven.retain(|proof| proof.upgrade().is_some_and(|proof| proof.is(UNPROVEN)));
         unproven.push_back(Arc::downgrade(&admission.0));
@@ -65,19 +77,21 @@ impl Places {
 }
 
 impl Admission {
-    fn new(state: u8) -> Self {
+    fn new(state: u8, somebody: Arc<AtomicBool>) -> Self {
         let evicted = CancellationToken::new();
-        Admission(Arc::new(Proof { state: AtomicU8::new(state), evicted }))
+        Admission(Arc::new(Proof { state: AtomicU8::new(state), evicted, somebody }))
     }
 
     /// A client that has nothing to prove.
     pub(super) fn proven() -> Self {
-        Admission::new(PROVEN)
+        Admission::new(PROVEN, Arc::default())
     }
 
     /// Records that the client may be here.
     pub(crate) fn prove(&self) {
-        self.0.become_once(PROVEN);
+        if self.0.become_once(PROVEN) {
+            self.0.somebody.store(true, Ordering::Release);
+        }
     }
 
     pub(super) fn is_proven(&self) -> bool {
@@ -116,7 +130,9 @@ mod tests {
     async fn oldest_unproven_client_goes_first() {
         let places = Places::new(3);
         let (first, first_admission) = places.take().await;
+        assert!(!places.has_let_in());
         first_admission.prove();
+        assert!(places.has_let_in());
         let (second, second_admission) = places.take().await;
         let (_third, third_admission) = places.take().await;
         assert!(second_admission.evicted().now_or_never().is_none());

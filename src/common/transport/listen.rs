@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// connection would be held open for ever by the HTTP/2 library.
 const ADMISSION_DEADLINE: Duration = Duration::from_secs(2);
 
+/// The same until the parent is in: on a loaded machine it may be slow, and it does not
+/// come again.
+const PARENT_DEADLINE: Duration = Duration::from_secs(60);
+
 /// How long to wait after a failed accept. Out of descriptors, the listener stays ready,
 /// and accepting at once again would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -57,6 +62,8 @@ pub(crate) struct LaneOwner {
     pub(crate) pid: u32,
     /// Required on localhost, where the kernel does not report who connects.
     pub(crate) token: Option<Token>,
+    /// Whether it will open a lane.
+    pub(crate) lane: bool,
 }
 
 /// A lane that the owner has opened. It holds its place among [`MAX_CONNECTIONS`].
@@ -124,7 +131,14 @@ pub(crate) fn listen(endpoint: &Endpoint, owner: LaneOwner) -> io::Result<BoundL
     let (sender, receiver) = mpsc::channel(1);
     let (lane_sender, lanes) = mpsc::channel(1);
     let traffic = Traffic::default();
-    let door = Door { owner, traffic: traffic.clone(), lanes: lane_sender, incoming: sender };
+    let door = Door {
+        owner,
+        traffic: traffic.clone(),
+        lanes: lane_sender,
+        incoming: sender,
+        places: Arc::new(Places::new(MAX_CONNECTIONS)),
+        has_lane: Arc::default(),
+    };
     let reserve = reserve_descriptors()?;
     tokio::spawn(accept_all(listener, door, reserve));
     Ok(BoundListener { endpoint, incoming: IncomingConnections(receiver), lanes, traffic })
@@ -158,6 +172,8 @@ struct Door {
     traffic: Traffic,
     lanes: mpsc::Sender<LaneConnection>,
     incoming: mpsc::Sender<io::Result<Connection>>,
+    places: Arc<Places>,
+    has_lane: Arc<AtomicBool>,
 }
 
 impl Door {
@@ -167,7 +183,7 @@ impl Door {
         stream: IoStream,
         place: (OwnedSemaphorePermit, Admission),
     ) -> io::Result<()> {
-        let deadline = Instant::now() + ADMISSION_DEADLINE;
+        let deadline = Instant::now() + self.patience(&stream);
         let evicted = place.1.evicted();
         tokio::select! {
             admitted = timeout_at(deadline, self.admit(stream, place, deadline)) => {
@@ -175,6 +191,17 @@ impl Door {
             }
             () = evicted => Err(io::Error::other("another client wanted its place")),
         }
+    }
+
+    /// How long a client may take to be admitted.
+    fn patience(&self, stream: &IoStream) -> Duration {
+        let is_expected = self.owner.lane && !self.has_lane.load(Ordering::Acquire);
+        let is_parent = match stream {
+            IoStream::Unix(_) => self.is_owner(stream).unwrap_or(false),
+            // It may be the parent.
+            _ => is_expected || !self.places.has_let_in(),
+        };
+        if is_parent { PARENT_DEADLINE } else { ADMISSION_DEADLINE }
     }
 
     async fn admit(
@@ -198,6 +225,7 @@ impl Door {
                 let socket = LaneSocket::new(self.admit_owner(stream).await?.into_fd()?);
                 let (place, admission) = place;
                 admission.prove();
+                self.has_lane.store(true, Ordering::Release);
                 // As above.
                 let _ = self.lanes.send(LaneConnection { socket, traffic, _place: place }).await;
             }
@@ -229,7 +257,6 @@ impl Door {
 
 async fn accept_all(listener: Listener, door: Door, reserve: Vec<OwnedFd>) {
     let mut reserve = Some(reserve);
-    let places = Places::new(MAX_CONNECTIONS);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -238,7 +265,7 @@ async fn accept_all(listener: Listener, door: Door, reserve: Vec<OwnedFd>) {
         match accepted {
             Ok(Some(stream)) => {
                 let place = tokio::select! {
-                    place = places.take() => place,
+                    place = door.places.take() => place,
                     () = door.incoming.closed() => return,
                 };
                 let door = door.clone();

@@ -206,7 +206,7 @@ fn start(
     };
     let first = frame_bytes(&hello).map_err(unprepared)?;
     let descriptors: Vec<BorrowedFd<'_>> = agents.iter().map(|(_, agent)| agent.as_fd()).collect();
-    // At most 1 KiB, into an empty socket: it is taken at once, and whole.
+    // A few kilobytes, into an empty socket: they are taken at once, and whole.
     let (child, lifeline) = Child::start(
         &program,
         hello.daemon,
