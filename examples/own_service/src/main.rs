@@ -28,6 +28,9 @@ impl Greeter for Greetings {
         if name == "nobody" {
             std::process::exit(3); // dies of it
         }
+        if name.len() > 1000 {
+            return Err(Status::invalid_argument(format!("`{name}` is too long")));
+        }
         Ok(Response::new(GreetResponse {
             greeting: format!("hello, {name}!"),
             pid: std::process::id(),

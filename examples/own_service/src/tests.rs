@@ -61,6 +61,18 @@ async fn health_knows_the_service() {
     assert_eq!(health.status(), ServingStatus::Serving);
 }
 
+#[tokio::test]
+async fn metadata_and_messages_of_errors_may_be_long() {
+    let daemon = oad::daemon().await.expect("a daemon can be made");
+    let long = "x".repeat(40_000);
+    let mut request = tonic::Request::new(request(&long, 0));
+    request.metadata_mut().insert("note", long.parse().expect("it is ASCII"));
+    let status =
+        GreeterClient::new(daemon.channel()).greet(request).await.expect_err("it is refused");
+    let expected = (tonic::Code::InvalidArgument, format!("`{long}` is too long"));
+    assert_eq!((status.code(), status.message().to_owned()), expected);
+}
+
 /// Notes the spans that are opened, with their fields.
 #[derive(Clone, Default)]
 struct Spans(std::sync::Arc<std::sync::Mutex<Vec<String>>>);

@@ -43,7 +43,7 @@ use crate::common::handshake::{Hello, Transport, write_failure};
 use crate::common::process::{FailureChannel, InheritedLifeline, children_gone, kill_descendants};
 use crate::common::threads::aside_or_here;
 use crate::common::transport::{
-    BoundListener, Endpoint, IncomingConnections, LaneOwner, Lock, Traffic, listen,
+    BoundListener, Endpoint, IncomingConnections, LaneOwner, Lock, MAX_METADATA, Traffic, listen,
 };
 use crate::common::wire::CHUNK_SIZE;
 #[cfg(feature = "reflection")]
@@ -303,6 +303,7 @@ fn build_server(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(256 * 1024)
+        .http2_max_header_list_size(MAX_METADATA)
         .layer(authentication(hello.transport.token().cloned()))
         .add_routes(routes.routes());
     Ok(router.serve_with_incoming_shutdown(incoming, stop))

@@ -10,6 +10,7 @@ use tonic_health::pb::health_server::Health as HealthRpcs;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::child::host::{HealthSubject, Host, ObjectHealth};
+use crate::common::error::Excerpt;
 use crate::common::wire::pb::objects_server::SERVICE_NAME;
 
 /// Serves `grpc.health.v1.Health`. The empty name and `oad.v1.Objects` mean the root
@@ -33,10 +34,9 @@ impl HealthService {
             None if service.is_empty() || service == SERVICE_NAME => HealthSubject::Root,
             None if self.services.contains(&service) => HealthSubject::Daemon,
             None => {
-                return Err(Status::not_found(format!(
-                    "the daemon has no service `{}`",
-                    service.escape_debug()
-                )));
+                let name = service.escape_debug().to_string();
+                let message = format!("the daemon has no service {}", Excerpt(&name));
+                return Err(Status::not_found(message));
             }
             Some(number) => HealthSubject::Object(number.parse().map_err(|_| no_such_object())?),
         };

@@ -21,8 +21,12 @@ const UNPROVEN_BYTES: usize = 64 * 1024;
 /// connection with a PING for each, and send WINDOW_UPDATE.
 const PER_RESPONSE_FRAME: u32 = 2;
 
+/// The most bytes of the metadata of a request or response, and so of a status with its
+/// message. HTTP/2's default of 16 KiB is less than a user's own service may need.
+pub(crate) const MAX_METADATA: u32 = 64 * 1024;
+
 /// A block of headers that is larger is refused by the server, but costs it as much.
-const MAX_HEADERS: usize = 16 * 1024;
+const MAX_HEADERS: usize = MAX_METADATA as usize;
 const COST_OF_TOO_MANY_HEADERS: u32 = 64;
 
 const PREFACE_LEN: usize = 24;

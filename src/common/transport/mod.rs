@@ -28,6 +28,7 @@ pub(crate) use descriptors::{DescriptorReader, send_descriptors, send_with};
 pub(crate) use directory::Directory;
 pub(crate) use directory_lock::Lock;
 pub use endpoint::Endpoint;
+pub(crate) use frame_budget::MAX_METADATA;
 pub(crate) use lane_preface::send_preface;
 pub(crate) use lane_socket::LaneSocket;
 pub(crate) use listen::{BoundListener, IncomingConnections, LaneConnection, LaneOwner, listen};

@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -35,15 +36,23 @@ pub struct Handle {
 /// What keeps an object in its daemon.
 pub(crate) type HandleLease = Arc<dyn Any + Send + Sync>;
 
+/// The leases of each handle, one for each time that it occurs.
+type Leases = HashMap<Handle, Vec<HandleLease>>;
+
 thread_local! {
     /// The leases of the handles that are being read.
-    static LEASES: Slot<Vec<(Handle, HandleLease)>> = const { RefCell::new(None) };
+    static LEASES: Slot<Leases> = const { RefCell::new(None) };
 }
 
 /// Runs `read`, which reads a value with these handles. Each handle takes its own lease;
 /// leases that no handle has taken are dropped.
-pub(crate) fn leasing<T>(leases: Vec<(Handle, HandleLease)>, read: impl FnOnce() -> T) -> T {
-    with_slot(&LEASES, leases, read).0
+pub(crate) fn leasing<T>(
+    leases: impl Iterator<Item = (Handle, HandleLease)>,
+    read: impl FnOnce() -> T,
+) -> T {
+    let mut of_each = Leases::new();
+    leases.for_each(|(handle, lease)| of_each.entry(handle).or_default().push(lease));
+    with_slot(&LEASES, of_each, read).0
 }
 
 /// What the daemon has reported about an object.
@@ -202,11 +211,7 @@ impl From<PlainHandle> for Handle {
     fn from(PlainHandle { daemon, id, type_name, interfaces, name }: PlainHandle) -> Self {
         let kind = ObjectKind { type_name, interfaces, name };
         let handle = Handle::new(daemon, id).of_kind(kind);
-        let lease = LEASES.with_borrow_mut(|leases| {
-            let leases = leases.as_mut()?;
-            let index = leases.iter().position(|(leased, _)| *leased == handle)?;
-            Some(leases.swap_remove(index).1)
-        });
+        let lease = LEASES.with_borrow_mut(|leases| leases.as_mut()?.get_mut(&handle)?.pop());
         Handle { lease, ..handle }
     }
 }

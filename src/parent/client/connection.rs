@@ -11,7 +11,7 @@ use tonic::transport::{Channel, Endpoint as HttpEndpoint, Uri};
 use tower::service_fn;
 
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::transport::{Endpoint, IoStream, Token};
+use crate::common::transport::{Endpoint, IoStream, MAX_METADATA, Token};
 use crate::common::wire::pb::control_client::ControlClient;
 use crate::common::wire::pb::objects_client::ObjectsClient;
 use crate::common::wire::{CHUNK_SIZE, Outbox, pb};
@@ -105,6 +105,7 @@ async fn http2_channel(stream: IoStream) -> Result<Channel, tonic::transport::Er
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(256 * 1024)
+        .http2_max_header_list_size(MAX_METADATA)
         .http2_max_local_error_reset_streams(None)
         .connect_with_connector(connect_once)
         .await

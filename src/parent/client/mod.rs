@@ -64,6 +64,9 @@ use crate::parent::client::connection_thread::ConnectionThread;
 use crate::parent::client::pending::{Carrier, PendingCalls};
 use crate::parent::client::python::{action_to_pb, python_to_pb, returns_to_pb};
 
+/// The most bytes of a list of all objects: room for some millions of them.
+const MAX_OBJECT_LIST: usize = 1 << 30;
+
 /// The caller's end of a session. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -179,10 +182,16 @@ impl Client {
 
     /// Asks for the handles of all objects in the daemon.
     pub(crate) async fn objects(&self) -> Result<Vec<Handle>> {
-        let mut control = ControlClient::new(self.channel.clone());
+        let mut control =
+            ControlClient::new(self.channel.clone()).max_decoding_message_size(MAX_OBJECT_LIST);
         let request = self.runtime.spawn(async move { control.info(pb::InfoRequest {}).await });
         let info = match request.await {
             Ok(Ok(response)) => response.into_inner(),
+            // So tonic reports a message beyond the limit.
+            Ok(Err(status)) if status.code() == Code::OutOfRange => {
+                let message = format!("the list of objects exceeds {MAX_OBJECT_LIST} bytes");
+                return Err(Error::new(ErrorKind::TooLarge, message));
+            }
             Ok(Err(status)) => return Err(no_response(&status)),
             Err(ended) => return Err(no_response(&ended)),
         };

@@ -55,10 +55,7 @@ fn with_leases<T>(proxy: &Proxy, handles: Vec<Handle>, read: impl FnOnce() -> T)
         return read();
     }
     let own = handles.into_iter().filter(|handle| handle.daemon() == proxy.daemon().id());
-    leasing(
-        own.map(|handle| (handle.clone(), proxy.sibling(handle).0 as HandleLease)).collect(),
-        read,
-    )
+    leasing(own.map(|handle| (handle.clone(), proxy.sibling(handle).0 as HandleLease)), read)
 }
 
 fn take_returned_stream(_: u64) -> Result<IncomingItems> {
