@@ -200,7 +200,7 @@ const KEPT_IN: &[(&str, &[&str], &str)] = &[
         &["process", "transport", "lane", "server", "daemon", "client", "agent"],
         "sockets are made in `transport` and `process`; others hold them",
     ),
-    ("http_body", &["daemon"], "only the channel for generated clients handles bodies"),
+    ("http_body", &["daemon", "service"], "bodies are handled where their fate matters"),
     ("prost", &["wire", "client", "lane", "service"], "protobuf stays below the stairs"),
 ];
 

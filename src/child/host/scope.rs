@@ -73,7 +73,7 @@ impl Scope {
     }
 
     /// Releases objects, each as often as given.
-    fn release(&self, counts: impl IntoIterator<Item = (u64, u64)>) {
+    fn release_counted(&self, counts: impl IntoIterator<Item = (u64, u64)>) {
         let token = self.host.others.token();
         let mut table = self.host.table();
         // An object that a method took meanwhile is gone already.
@@ -124,7 +124,7 @@ impl CallScope for Scope {
     fn made(&self) {
         let building = std::mem::take(&mut self.counts().building);
         if !building.is_empty() {
-            self.release(building.into_iter().map(|id| (id, 1)));
+            self.release_counted(building.into_iter().map(|id| (id, 1)));
         }
     }
 
@@ -141,6 +141,11 @@ impl CallScope for Scope {
                 }
             }
         }
+    }
+
+    fn release(&self, handles: &[Handle]) {
+        let own = handles.iter().filter(|handle| handle.daemon() == self.host.daemon);
+        self.release_counted(own.map(|handle| (handle.id(), 1)));
     }
 
     fn channel(&self) -> Option<&dyn ReplyChannel> {
@@ -174,6 +179,11 @@ impl HandleGuard {
         HandleGuard(Arc::clone(scope))
     }
 
+    /// Whether no handle has been handed out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.counts().unsent.is_empty()
+    }
+
     /// Leaves the handles with the caller, because the response has been sent.
     pub(crate) fn keep(self) {
         self.0.counts().unsent.clear();
@@ -190,7 +200,7 @@ impl Drop for HandleGuard {
             std::mem::take(&mut counts.unsent)
         };
         if !unsent.is_empty() {
-            self.0.release(unsent);
+            self.0.release_counted(unsent);
         }
     }
 }

@@ -210,6 +210,8 @@ mod tests {
 
         fn note_sent(&self, _: &[Handle]) {}
 
+        fn release(&self, _: &[Handle]) {}
+
         fn channel(&self) -> Option<&dyn ReplyChannel> {
             None
         }

@@ -37,6 +37,10 @@ pub(crate) trait CallScope: fmt::Debug + Send + Sync {
     /// Notes that a value with these handles has been sent.
     fn note_sent(&self, handles: &[Handle]);
 
+    /// Releases the handles of a value that was noted as sent, but did not reach the
+    /// caller.
+    fn release(&self, handles: &[Handle]);
+
     /// Returns the reply channel, if the caller supports streams.
     fn channel(&self) -> Option<&dyn ReplyChannel>;
 

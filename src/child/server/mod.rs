@@ -29,13 +29,14 @@ use tokio::time::timeout;
 use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::HealthServer;
+use tower::util::MapResponseLayer;
 
 use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations};
 use crate::child::server::lifeline::StartResult;
 use crate::child::server::owner::{Owner, interpreters_cut_short, release_interpreters};
 use crate::child::service::{
     ControlService, HealthService, Logs, ObjectsService, ReservedThreads, authentication,
-    serve_lanes,
+    hold_until_sent, serve_lanes,
 };
 #[cfg(feature = "python")]
 use crate::child::{object::set_python, python};
@@ -305,6 +306,7 @@ fn build_server(
         .max_frame_size(256 * 1024)
         .http2_max_header_list_size(MAX_METADATA)
         .layer(authentication(hello.transport.token().cloned()))
+        .layer(MapResponseLayer::new(hold_until_sent))
         .add_routes(routes.routes());
     Ok(router.serve_with_incoming_shutdown(incoming, stop))
 }

@@ -17,6 +17,7 @@ mod reply_channel;
 mod responses;
 mod running_operation;
 mod session;
+mod unsent_handles;
 
 pub(crate) use authentication::authentication;
 pub(crate) use control::ControlService;
@@ -24,6 +25,7 @@ pub(crate) use health::HealthService;
 pub(crate) use lane::{ReservedThreads, serve_lanes};
 pub(crate) use logs::Logs;
 pub(crate) use objects::ObjectsService;
+pub(crate) use unsent_handles::hold_until_sent;
 
 use std::future::Future;
 use std::time::Duration;

@@ -16,6 +16,7 @@ use crate::child::service::operation::{definition, operation, returns};
 use crate::child::service::reply_channel::RpcReplyChannel;
 use crate::child::service::responses::{call_response, create_response, describe, release};
 use crate::child::service::session::Session;
+use crate::child::service::unsent_handles::UnsentHandles;
 use crate::child::service::{check_size, decode_arguments, in_order, on_own_task, with_timeout};
 use crate::common::definition::{Action, CallArgs, Operation, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
@@ -44,14 +45,14 @@ impl ObjectsService {
         decode_arguments(arguments, self.host.depth_limit())
     }
 
-    /// Performs one operation and returns its response.
+    /// Performs one operation and returns its response, and the guard of its handles.
     async fn perform(
         &self,
         handle: Option<pb::Handle>,
         operation: Operation,
         arguments: pb::Arguments,
         timeout: Option<prost_types::Duration>,
-    ) -> Result<pb::CallResponse> {
+    ) -> Result<(pb::CallResponse, Option<HandleGuard>)> {
         let call_args = ready(self.decode_arguments(arguments));
         let handle = handle.map(|handle| handle_from_pb(handle, self.host.daemon())).transpose()?;
         let progress = Progress::default();
@@ -63,8 +64,7 @@ impl ObjectsService {
         if !matches!(response.outcome, Some(CallOutcome::Exception(_))) {
             check_size(&response, self.message_limit)?;
         }
-        keep(handles);
-        Ok(response)
+        Ok((response, handles))
     }
 
     /// Performs an operation that only Python objects support.
@@ -73,20 +73,22 @@ impl ObjectsService {
         handle: Option<pb::Handle>,
         operation: Operation,
         arguments: pb::Arguments,
-    ) -> Result<pb::call_response::Outcome, Status> {
-        let response = self
+    ) -> Result<(CallOutcome, Option<HandleGuard>), Status> {
+        let (response, handles) = self
             .perform(handle, operation, arguments, None)
             .await
             .map_err(|error| status_from_error(&error))?;
-        response.outcome.ok_or_else(|| Status::internal("the response has no outcome"))
+        let no_outcome = || Status::internal("the response has no outcome");
+        Ok((response.outcome.ok_or_else(no_outcome)?, handles))
     }
 
     /// Calls a method that returns a stream. Dropping the returned stream cancels the
-    /// call.
+    /// call and releases what has not been sent.
     fn items(
         &self,
         request: pb::IterateRequest,
-    ) -> Result<BoxStream<'static, Result<pb::IterateResponse, Status>>> {
+        unsent: UnsentHandles,
+    ) -> Result<Response<BoxStream<'static, Result<pb::IterateResponse, Status>>>> {
         let returns = returns(request.returns());
         let pb::IterateRequest { handle, method, timeout, .. } = request;
         let arguments = in_order(request.arguments, request.keywords, request.ordered_keywords);
@@ -121,19 +123,23 @@ impl ObjectsService {
         let call = AbortOnDropHandle::new(tokio::spawn(async move {
             if let Err(error) = result.await {
                 // Fails if the client has stopped reading.
-                let _ = sender.send(Some(last_item(error, message_limit))).await;
+                let _ = sender.send(Some((last_item(error, message_limit), None))).await;
             }
             // The end needs an explicit marker: a sync method that outlives its timeout
             // keeps its sender alive.
             let _ = sender.send(None).await;
         }));
-        let items = ReceiverStream::new(items).take_while(|item| ready(item.is_some())).filter_map(
-            move |item| {
-                let _until_dropped = &call;
-                ready(item)
-            },
-        );
-        Ok(items.boxed())
+        let in_body = unsent.clone();
+        let items = ReceiverStream::new(items).scan(call, move |_until_dropped, item| {
+            let item = item.map(|(item, handles)| {
+                handles.into_iter().for_each(|handles| in_body.push(handles));
+                item
+            });
+            ready(item)
+        });
+        let mut response = Response::new(items.boxed());
+        response.extensions_mut().insert(unsent);
+        Ok(response)
     }
 }
 
@@ -146,6 +152,7 @@ impl Objects for ObjectsService {
         &self,
         request: Request<pb::CreateRequest>,
     ) -> Result<Response<pb::CreateResponse>, Status> {
+        let unsent = UnsentHandles::of(&request);
         let request = request.into_inner();
         let pb::CreateRequest { definition: message, timeout, .. } = request;
         let arguments = in_order(request.arguments, request.keywords, request.ordered_keywords);
@@ -159,30 +166,32 @@ impl Objects for ObjectsService {
             ))
             .await;
             let (response, handles) = create_response(created, self.message_limit)?;
-            keep(handles);
-            Ok(response)
+            Ok(unsent.respond(response, handles))
         };
-        response.await.map(Response::new).map_err(|error: Error| status_from_error(&error))
+        response.await.map_err(|error: Error| status_from_error(&error))
     }
 
     async fn call(
         &self,
         request: Request<pb::CallRequest>,
     ) -> Result<Response<pb::CallResponse>, Status> {
+        let unsent = UnsentHandles::of(&request);
         let request = request.into_inner();
         let operation = operation(request.method.clone(), request.action(), request.returns());
         let pb::CallRequest { handle, timeout, .. } = request;
         let arguments = in_order(request.arguments, request.keywords, request.ordered_keywords);
         let response = self.perform(handle, operation, arguments, timeout).await;
-        response.map(Response::new).map_err(|error| status_from_error(&error))
+        response
+            .map(|(response, handles)| unsent.respond(response, handles))
+            .map_err(|error| status_from_error(&error))
     }
 
     async fn iterate(
         &self,
         request: Request<pb::IterateRequest>,
     ) -> Result<Response<Self::IterateStream>, Status> {
-        let items = self.items(request.into_inner()).map_err(|error| status_from_error(&error))?;
-        Ok(Response::new(items))
+        let unsent = UnsentHandles::of(&request);
+        self.items(request.into_inner(), unsent).map_err(|error| status_from_error(&error))
     }
 
     async fn get_attribute(
@@ -190,6 +199,7 @@ impl Objects for ObjectsService {
         request: Request<pb::GetAttributeRequest>,
     ) -> Result<Response<pb::GetAttributeResponse>, Status> {
         use pb::get_attribute_response::Outcome;
+        let unsent = UnsentHandles::of(&request);
         let request = request.into_inner();
         let operation = Operation {
             action: Action::GetAttribute,
@@ -197,11 +207,14 @@ impl Objects for ObjectsService {
             name: request.name,
         };
         let arguments = pb::Arguments::default();
-        let outcome = match self.perform_on_python(request.handle, operation, arguments).await? {
+        let (outcome, handles) =
+            self.perform_on_python(request.handle, operation, arguments).await?;
+        let outcome = match outcome {
             CallOutcome::Value(value) => Outcome::Value(value),
             CallOutcome::Exception(exception) => Outcome::Exception(exception),
         };
-        Ok(Response::new(pb::GetAttributeResponse { outcome: Some(outcome) }))
+        let response = pb::GetAttributeResponse { outcome: Some(outcome) };
+        Ok(unsent.respond(response, handles))
     }
 
     async fn set_attribute(
@@ -211,7 +224,8 @@ impl Objects for ObjectsService {
         let pb::SetAttributeRequest { handle, name, value } = request.into_inner();
         let operation = Operation { action: Action::SetAttribute, name, returns: Returns::Fitting };
         let arguments = pb::Arguments { arguments: Vec::from_iter(value), ..Default::default() };
-        let exception = exception_of(self.perform_on_python(handle, operation, arguments).await?);
+        let (outcome, _) = self.perform_on_python(handle, operation, arguments).await?;
+        let exception = exception_of(outcome);
         Ok(Response::new(pb::SetAttributeResponse { exception }))
     }
 
@@ -223,7 +237,8 @@ impl Objects for ObjectsService {
         let operation =
             Operation { action: Action::DeleteAttribute, name, returns: Returns::Fitting };
         let arguments = pb::Arguments::default();
-        let exception = exception_of(self.perform_on_python(handle, operation, arguments).await?);
+        let (outcome, _) = self.perform_on_python(handle, operation, arguments).await?;
+        let exception = exception_of(outcome);
         Ok(Response::new(pb::DeleteAttributeResponse { exception }))
     }
 
@@ -232,6 +247,7 @@ impl Objects for ObjectsService {
         request: Request<pb::OperateRequest>,
     ) -> Result<Response<pb::OperateResponse>, Status> {
         use pb::operate_response::Outcome;
+        let unsent = UnsentHandles::of(&request);
         let request = request.into_inner();
         let operation = Operation {
             action: Action::Operate,
@@ -239,11 +255,14 @@ impl Objects for ObjectsService {
             name: request.operator,
         };
         let arguments = pb::Arguments { arguments: request.operands, keywords: request.names };
-        let outcome = match self.perform_on_python(request.handle, operation, arguments).await? {
+        let (outcome, handles) =
+            self.perform_on_python(request.handle, operation, arguments).await?;
+        let outcome = match outcome {
             CallOutcome::Value(value) => Outcome::Value(value),
             CallOutcome::Exception(exception) => Outcome::Exception(exception),
         };
-        Ok(Response::new(pb::OperateResponse { outcome: Some(outcome) }))
+        let response = pb::OperateResponse { outcome: Some(outcome) };
+        Ok(unsent.respond(response, handles))
     }
 
     async fn describe(
@@ -280,14 +299,6 @@ fn last_item(error: Error, message_limit: usize) -> Result<pb::IterateResponse, 
             outcome: Some(Outcome::Exception(Box::new(exception_to_pb(exception, message_limit)))),
         }),
         None => Err(status_from_error(&error)),
-    }
-}
-
-/// Leaves the handles with the caller: handles from unary RPCs live until `Release` or
-/// the daemon's end.
-fn keep(handles: Option<HandleGuard>) {
-    if let Some(handles) = handles {
-        handles.keep();
     }
 }
 

@@ -12,6 +12,7 @@ use tonic::Status;
 
 use crate::child::object::{CallScope, ReplyChannel};
 use crate::child::service::check_size;
+use crate::child::service::unsent_handles::UnsentItem;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
 use crate::common::value::{Handle, Value};
@@ -277,15 +278,21 @@ impl ProducerControl for UploadCredit {
 /// The reply channel of an `Iterate` call. The transport applies backpressure to a slow
 /// reader.
 pub(super) struct RpcReplyChannel {
-    items: mpsc::Sender<Option<IterateItem>>,
+    items: mpsc::Sender<Option<UnsentIterateItem>>,
     message_limit: usize,
 }
 
 /// An item of an `Iterate` stream.
 pub(super) type IterateItem = Result<pb::IterateResponse, Status>;
 
+/// An item that waits to be sent, and its handles.
+pub(super) type UnsentIterateItem = (IterateItem, Option<UnsentItem>);
+
 impl RpcReplyChannel {
-    pub(super) fn new(items: mpsc::Sender<Option<IterateItem>>, message_limit: usize) -> Self {
+    pub(super) fn new(
+        items: mpsc::Sender<Option<UnsentIterateItem>>,
+        message_limit: usize,
+    ) -> Self {
         RpcReplyChannel { items, message_limit }
     }
 }
@@ -314,10 +321,9 @@ impl ReplyChannel for RpcReplyChannel {
                 let response =
                     pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
                 check_size(&response, self.message_limit)?;
+                let unsent = UnsentItem::of(handles, scope);
                 // If the client has stopped reading, the next `room` returns 0.
-                if self.items.send(Some(Ok(response))).await.is_ok() {
-                    scope.note_sent(&handles);
-                }
+                let _ = self.items.send(Some((Ok(response), unsent))).await;
             }
             Ok(())
         })

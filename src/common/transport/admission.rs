@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::common::transport::read_turns::ReadTurns;
+
 const UNPROVEN: u8 = 0;
 const PROVEN: u8 = 1;
 const EVICTED: u8 = 2;
@@ -33,6 +35,7 @@ struct Proof {
     state: AtomicU8,
     evicted: CancellationToken,
     somebody: Arc<AtomicBool>,
+    turns: ReadTurns,
 }
 
 impl Places {
@@ -79,7 +82,8 @@ impl Places {
 impl Admission {
     fn new(state: u8, somebody: Arc<AtomicBool>) -> Self {
         let evicted = CancellationToken::new();
-        Admission(Arc::new(Proof { state: AtomicU8::new(state), evicted, somebody }))
+        let turns = ReadTurns::default();
+        Admission(Arc::new(Proof { state: AtomicU8::new(state), evicted, somebody, turns }))
     }
 
     /// A client that has nothing to prove.
@@ -96,6 +100,11 @@ impl Admission {
 
     pub(super) fn is_proven(&self) -> bool {
         self.0.is(PROVEN)
+    }
+
+    /// When all has been read that the client had sent.
+    pub(crate) fn read_turns(&self) -> &ReadTurns {
+        &self.0.turns
     }
 
     /// Waits until the client must give up its place.

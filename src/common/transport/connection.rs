@@ -158,6 +158,9 @@ impl AsyncRead for Connection {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         self.note_received(&buf.filled()[before..])?;
+        if read.is_pending() {
+            self.admission.read_turns().note();
+        }
         read
     }
 }
