@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use oad::{PythonProxy, Stream};
+use oad::{ErrorKind, PythonProxy, Remote as _, Stream};
 use support::python::{dedent, with};
 use support::until;
 
@@ -190,6 +190,34 @@ async fn stream_that_fails_or_ends_leaves_its_iterator_to_others() {
             let error = items.next().await.expect("a failure").expect_err("it fails");
             assert_eq!(error.exception().expect("Python raised it").type_name(), "ValueError");
             assert!(items.next().await.is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn streams_that_are_open_and_not_read_do_not_delay_the_shutdown() {
+    let source = r#"
+        def endless():
+            n = 0
+            while True:
+                yield n
+                n += 1
+        numbers = list(range(5000))
+    "#;
+    let definition = || with(oad::python_script("script.py", dedent(source))).grace(LONG * 2);
+    for script in [definition(), definition().over_grpc()] {
+        let script = script.await.expect("it is made");
+        let mut endless = script.call_iter::<i64>("endless", ()).await.expect("it opens");
+        assert_eq!(next(&mut endless).await, 0);
+        let ahead = script.call_iter::<i64>("endless", ()).window(10).await.expect("it opens");
+        let list: PythonProxy = script.getattr("numbers").await.expect("it is there");
+        let numbers = list.iter::<i64>().await.expect("it opens");
+        let report = tokio::time::timeout(LONG, script.daemon().shutdown()).await;
+        let report = report.expect("nothing is waited for").expect("it ends");
+        assert!(report.is_clean(), "{report}");
+        for stream in [endless, ahead, numbers] {
+            let error = stream.collect::<Vec<_>>().await.expect_err("it was cut short");
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
         }
     }
 }

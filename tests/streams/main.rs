@@ -361,3 +361,46 @@ async fn items_may_be_objects_that_stay() {
     drop(first);
     until(async || library.daemon().objects().await.expect("it answers").len() == 1).await;
 }
+
+/// Shorter than the grace of these daemons, and longer than a shutdown takes.
+const HALF_THE_GRACE: Duration = Duration::from_secs(30);
+
+async fn assert_ends_soon(daemon: &oad::Daemon) {
+    let report = tokio::time::timeout(HALF_THE_GRACE, daemon.shutdown());
+    let report = report.await.expect("nothing is waited for").expect("it ends");
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test]
+async fn streams_that_are_open_and_not_read_do_not_delay_the_shutdown() {
+    for over_grpc in [false, true] {
+        let library = LibraryProxy::new().grace(HALF_THE_GRACE * 2);
+        let library = if over_grpc { library.over_grpc() } else { library };
+        let library = library.await.expect("a daemon can be made");
+        let full = library.endless().await.expect("it opens");
+        let borrowing = library.endless_borrowing().await.expect("it opens");
+        let waiting = library.waiting().await.expect("it opens");
+        let large = library.large(100, 1 << 20).window(1).await.expect("it opens");
+        // Its item is made only when the end has begun.
+        let mut gated = library.gated().await.expect("it opens");
+        until(async || library.waiting_at_gate().await.expect("it answers") == 1).await;
+        let open_gate = library.open_gate();
+        let (opened, ()) = tokio::join!(open_gate, assert_ends_soon(library.daemon()));
+        opened.expect("it came first");
+        assert_eq!(gated.next().await.expect("it was made").expect("it was made"), 1);
+        for stream in [full, borrowing, waiting] {
+            let error = stream.collect::<Vec<_>>().await.expect_err("it was cut short");
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        }
+        assert_eq!(large.collect::<Vec<_>>().await.expect_err("as well").kind(), ErrorKind::Closed);
+    }
+}
+
+#[tokio::test]
+async fn stream_that_is_read_comes_to_its_end_during_the_shutdown() {
+    let library = LibraryProxy::new().grace(HALF_THE_GRACE * 2).await.expect("a daemon is made");
+    let mut ticks = library.ticks(20_000).await.expect("it opens");
+    ticks.next().await.expect("there are more").expect("it comes");
+    let (rest, ()) = tokio::join!(ticks.collect::<Vec<_>>(), assert_ends_soon(library.daemon()));
+    assert_eq!(rest.expect("it was read").len(), 19_999);
+}

@@ -5,11 +5,13 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::BoxFuture;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::child::host::state::{HostState, drop_in_background};
 use crate::child::host::table::SessionId;
-use crate::child::object::{CallScope, ObjectRef, ReplyChannel};
+use crate::child::object::{CallScope, ObjectRef, ReplyChannel, STALL};
 use crate::common::definition::InterpreterFacts;
 use crate::common::error::Result;
 use crate::common::value::{Handle, Value};
@@ -150,6 +152,18 @@ impl CallScope for Scope {
 
     fn channel(&self) -> Option<&dyn ReplyChannel> {
         self.channel.as_deref()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.host.ending.refuse_if_requested().is_err()
+    }
+
+    fn stalled(&self) -> BoxFuture<'static, ()> {
+        let host = Arc::clone(&self.host);
+        Box::pin(async move {
+            host.ending.requested().await;
+            sleep(STALL).await;
+        })
     }
 
     fn daemon(&self) -> Uuid {

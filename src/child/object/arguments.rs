@@ -216,6 +216,14 @@ mod tests {
             None
         }
 
+        fn is_ending(&self) -> bool {
+            false
+        }
+
+        fn stalled(&self) -> futures_util::future::BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+
         fn daemon(&self) -> uuid::Uuid {
             uuid::Uuid::nil()
         }

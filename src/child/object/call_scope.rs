@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
@@ -16,6 +17,11 @@ use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::scoped::{Slot, with_slot};
 use crate::common::stream::{Context, IncomingItems, finding};
 use crate::common::value::{Handle, Value};
+
+/// How long a stream may wait for its items, or for room for them, when the daemon has
+/// been asked to end. One that waits longer is idle or not read, and would take the whole
+/// grace. Others may come to their end.
+pub(crate) const STALL: Duration = Duration::from_millis(100);
 
 /// The objects and the reply channel that one call has access to.
 pub(crate) trait CallScope: fmt::Debug + Send + Sync {
@@ -43,6 +49,12 @@ pub(crate) trait CallScope: fmt::Debug + Send + Sync {
 
     /// Returns the reply channel, if the caller supports streams.
     fn channel(&self) -> Option<&dyn ReplyChannel>;
+
+    /// Whether the daemon has been asked to end.
+    fn is_ending(&self) -> bool;
+
+    /// Waits until the daemon has been asked to end, and [`STALL`] longer.
+    fn stalled(&self) -> BoxFuture<'static, ()>;
 
     /// Returns the UUID of the daemon.
     fn daemon(&self) -> Uuid;
@@ -104,6 +116,28 @@ fn receive_stream(number: u64) -> Result<IncomingItems> {
     let scope = current().ok_or_else(no_session)?;
     let incoming = scope.channel().ok_or_else(no_session)?.receive(number)?;
     Ok(incoming.in_context(Arc::new(StreamContext(scope))))
+}
+
+/// Waits for the next step of a stream.
+///
+/// # Errors
+///
+/// [`ErrorKind::Closed`] if the daemon ends meanwhile and the step takes longer than
+/// [`STALL`].
+pub(crate) async fn unless_stalled<T>(
+    scope: &dyn CallScope,
+    step: impl Future<Output = T>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        done = step => Ok(done),
+        () = scope.stalled() => Err(stream_closed()),
+    }
+}
+
+/// The error of a stream that the end of the daemon has cut short.
+pub(crate) fn stream_closed() -> Error {
+    Error::new(ErrorKind::Closed, "the daemon is shutting down, and the stream was idle")
 }
 
 /// The context in which the items of a stream argument are converted.

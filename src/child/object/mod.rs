@@ -27,7 +27,7 @@ pub use blocking::in_place;
 pub(crate) use blocking::{
     BLOCKING_THREADS, other_thread_permit, try_in_place, try_in_place_permit,
 };
-pub(crate) use call_scope::{CallScope, ReplyChannel};
+pub(crate) use call_scope::{CallScope, ReplyChannel, STALL, stream_closed, unless_stalled};
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;
 pub(crate) use dynamic::{Dynamic, DynamicCall};

@@ -1,8 +1,10 @@
 //! Sends the items of a stream that a method returned.
 
+use std::time::Instant;
+
 use tokio::task::coop::consume_budget;
 
-use crate::child::object::{Arguments, in_place};
+use crate::child::object::{Arguments, STALL, in_place, stream_closed, unless_stalled};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{ItemSource, Stream};
 use crate::common::value::Value;
@@ -103,23 +105,29 @@ async fn send_items(arguments: &Arguments, mut source: ItemSource<'_>) -> Result
     })?;
     channel.open(false);
     loop {
-        let room = channel.room().await;
+        let room = unless_stalled(&**scope, channel.room()).await?;
         if room == 0 {
             return Err(Error::new(ErrorKind::Cancelled, "the caller stopped the stream"));
         }
+        let begun = Instant::now();
         let batch = match source.may_block() {
             true => in_place(|| source.gather(room)).await,
             false => {
                 // A source that is always ready must yield to other tasks.
                 consume_budget().await;
-                source.wait(room).await
+                unless_stalled(&**scope, source.wait(room)).await?
             }
         };
+        // The code of an iterator cannot be interrupted.
+        let is_stalled = begun.elapsed() > STALL && scope.is_ending();
         if !batch.items.is_empty() {
             channel.send(batch.items, scope).await?;
         }
         if let Some(ended) = batch.ended {
             return ended.map(|()| Value::Null);
+        }
+        if is_stalled {
+            return Err(stream_closed());
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The items of a Python object, as the caller allows.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::child::object::{CallHold, CallScope, DynamicCall};
+use crate::child::object::{
+    CallHold, CallScope, DynamicCall, STALL, stream_closed, unless_stalled,
+};
 use crate::child::python::answer;
 use crate::child::python::object::{PythonObject, of, send};
 use crate::child::python::pending_request::wait;
@@ -37,22 +40,27 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
     drop(iterated);
     channel.open(makes_items(object.type_name()));
     loop {
-        let room = channel.room().await;
+        let room = unless_stalled(&*scope, channel.room()).await?;
         if room == 0 {
             return Err(Error::new(ErrorKind::Cancelled, "the caller stopped the stream"));
         }
         let request = AgentRequest::items(object.number, room.min(BATCH), returns);
         let sent = send(&object.interpreter, &request, &*scope)?;
+        let begun = Instant::now();
         let items_scope = Arc::clone(&scope);
         let (items, is_exhausted) = wait(sent, Box::new(()), move |interpreter, frame| {
             answer::items(interpreter, frame, &items_scope)
         })
         .await?;
+        let is_stalled = begun.elapsed() > STALL && scope.is_ending();
         if !items.is_empty() {
             channel.send(items, &scope).await?;
         }
         if is_exhausted {
             return Ok(Value::Null);
+        }
+        if is_stalled {
+            return Err(stream_closed());
         }
     }
 }

@@ -225,6 +225,17 @@ impl PendingCalls {
                 && timeout(ENDING_REPORT_TIMEOUT, failed()).await.is_ok())
     }
 
+    #[cfg(feature = "python")]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.is_cancelled()
+    }
+
+    /// Waits until the daemon begins to end in order.
+    #[cfg(feature = "python")]
+    pub(crate) async fn ending(&self) {
+        self.ending.cancelled().await;
+    }
+
     pub(crate) fn set_drained(&self) {
         self.drained.cancel();
     }

@@ -276,6 +276,7 @@ impl DoorClient {
     pub(crate) async fn drained(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
         self.pending.note_ending();
+        self.streams.note_ending();
         for pending in [&self.streams, &self.pending] {
             let is_empty = CancellationToken::new();
             pending.notify_when_empty(is_empty.clone());

@@ -6,13 +6,13 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
 use crate::common::agent::{AgentRequest, BATCH, Interruptible as _, makes_items, malformed};
 use crate::common::definition::{CallArgs, Operation, Returns};
-use crate::common::error::Result;
+use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
 use crate::common::value::{Handle, Value};
 use crate::parent::client::{
@@ -20,6 +20,10 @@ use crate::parent::client::{
 };
 use crate::parent::door::AgentDoor;
 use crate::parent::door::deadline::timeout_error;
+
+/// How long a stream may wait for its consumer when the daemon begins to end. One that
+/// waits longer is not read, and would take the whole grace.
+const STALL: Duration = Duration::from_millis(100);
 
 /// An iteration. It carries its own operation: to cancel that is to abort its task.
 struct Iteration {
@@ -133,10 +137,19 @@ impl Iteration {
         *self.iterator() = Some(made);
         let Some(inbound) = self.open(id, window) else { return Ok(()) };
         loop {
-            let room = self.credit.room().await;
-            if is_on_demand {
-                inbound.wanted().await;
-            }
+            let wanted = async {
+                let room = self.credit.room().await;
+                if is_on_demand {
+                    inbound.wanted().await;
+                }
+                room
+            };
+            let room = tokio::select! {
+                biased;
+                room = wanted => room,
+                () = self.stalled() => return Err(closed()),
+            };
+            let begun = Instant::now();
             let request = AgentRequest::items(number, room.min(BATCH), returns);
             let response = self.submit(&request, Expected::Items)?.await?;
             let Response::Items(ItemBatch { items, is_exhausted, bytes }) = response else {
@@ -149,7 +162,20 @@ impl Iteration {
             if is_exhausted {
                 return Ok(());
             }
+            if begun.elapsed() > STALL && self.streams().is_ending() {
+                return Err(closed());
+            }
         }
+    }
+
+    /// Waits until the daemon begins to end, and [`STALL`] longer.
+    async fn stalled(&self) {
+        self.streams().ending().await;
+        // On the keeper, because the caller's runtime may have no timer.
+        let patience = self.door.0.client.keeper().spawn(async {
+            tokio::time::sleep(STALL).await;
+        });
+        let _ = patience.await;
     }
 
     /// Answers the call with the receiving end of the stream; `None` if nobody waits any
@@ -198,6 +224,10 @@ impl Iteration {
     fn streams(&self) -> &Arc<PendingCalls> {
         self.door.0.client.streams()
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the daemon is shutting down, and the stream was idle")
 }
 
 impl Carrier for Iteration {
