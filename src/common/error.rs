@@ -21,17 +21,24 @@ pub use death::Death;
 pub(crate) use death::{DeadProcess, KillReason, Status};
 pub use exception::Exception;
 pub(crate) use text::{Excerpt, shortened};
-use text::{ForeignText, OneLine};
+use text::{ForeignText, MAX_PART, OneLine, one_line};
+
+/// The most characters of what was tried, and of the daemon's name.
+const MAX_CONTEXT: usize = 500;
+
+/// The most causes that `Debug` shows.
+const MAX_CAUSES: usize = 64;
 
 /// The result of oad's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure of oad: what was tried, on which daemon, why it failed and what to do.
 ///
-/// [`Display`](fmt::Display) is one line, and quotes at most 200 characters of what
-/// another program wrote. [`Debug`](fmt::Debug), which a `main` that returns an error
-/// prints, adds the rest: the kind, the object's own causes and traceback, and the last
-/// lines that a dead daemon or interpreter wrote to its stderr.
+/// [`Display`](fmt::Display) is one line. What another program wrote is escaped, and
+/// bounded: at most 200 characters of a text that is quoted, 1,000 of an exception's
+/// message. [`Debug`](fmt::Debug), which a `main` that returns an error prints, adds the
+/// rest: the kind, the object's own causes and traceback, and the last lines that a dead
+/// daemon or interpreter wrote to its stderr; at most 64 KiB of each.
 #[derive(Clone)]
 pub struct Error(Box<ErrorFields>);
 
@@ -205,10 +212,10 @@ impl Error {
         self
     }
 
-    /// Keeps the whole of a text of which the message has an [`Excerpt`].
+    /// Keeps more of a text of which the message has an [`Excerpt`].
     pub(crate) fn quoting(self, text: Option<String>) -> Self {
         match text.filter(|text| text.chars().nth(Excerpt::LIMIT).is_some()) {
-            Some(text) => self.because(ForeignText(text)),
+            Some(text) => self.because(ForeignText::new(&text)),
             None => self,
         }
     }
@@ -244,16 +251,26 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ErrorFields { act, daemon, detail, advice, .. } = &*self.0;
-        let mut line = OneLine(f);
+        // Each part has a limit of its own, so that a long one hides no other.
         match (act, daemon) {
-            (Some(act), Some(daemon)) => write!(line, "{act} on {daemon}: ")?,
-            (Some(act), None) => write!(line, "{act}: ")?,
-            (None, Some(daemon)) => write!(line, "{daemon}: ")?,
+            (Some(act), Some(daemon)) => {
+                one_line(act, MAX_CONTEXT, f)?;
+                f.write_str(" on ")?;
+                one_line(daemon, MAX_CONTEXT, f)?;
+                f.write_str(": ")?;
+            }
+            (Some(context), None) | (None, Some(context)) => {
+                one_line(context, MAX_CONTEXT, f)?;
+                f.write_str(": ")?;
+            }
             (None, None) => {}
         }
-        line.write_str(detail)?;
+        one_line(detail, MAX_PART, f)?;
         match advice {
-            Some(advice) => write!(line, "; {advice}"),
+            Some(advice) => {
+                f.write_str("; ")?;
+                one_line(advice, MAX_PART, f)
+            }
             None => Ok(()),
         }
     }
@@ -269,8 +286,10 @@ impl fmt::Debug for Error {
             death.fmt_details(f)?;
         }
         let mut source = self.source();
-        while let Some(cause) = source {
-            write!(f, "\n  caused by: {cause}")?;
+        for _ in 0..MAX_CAUSES {
+            let Some(cause) = source else { break };
+            f.write_str("\n  caused by: ")?;
+            write!(OneLine::new(f, MAX_PART), "{cause}")?;
             source = cause.source();
         }
         Ok(())
@@ -282,3 +301,6 @@ impl StdError for Error {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
+
+#[cfg(test)]
+mod tests;

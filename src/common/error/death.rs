@@ -1,8 +1,11 @@
 //! How a daemon or an interpreter exited unexpectedly.
 
-use super::text::write_lines;
+use super::text::{Excerpt, MAX_PART, escaped_end, one_line, shortened, write_lines};
 use super::{Duration, ExitStatus, fmt};
 use std::os::unix::process::ExitStatusExt;
+
+/// The most bytes of stderr in a death that another process has reported.
+const MAX_STDERR: usize = 4 * 1024;
 
 /// How a daemon, or the interpreter of a Python object below it, exited unexpectedly: its
 /// exit code or signal, the end of its stderr, and its uptime.
@@ -173,6 +176,16 @@ impl Death {
         }
     }
 
+    /// The same of a death that another process has reported, whose texts may be of any
+    /// length and may contain anything.
+    pub(crate) fn reported(self) -> Self {
+        Death {
+            reason: self.reason.map(|reason| shortened(&reason, Excerpt::LIMIT)),
+            stderr: escaped_end(&self.stderr, MAX_STDERR),
+            ..self
+        }
+    }
+
     pub(super) fn fmt_details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\n  uptime: {:.3} s", self.uptime.as_secs_f64())?;
         if self.stderr.is_empty() {
@@ -189,7 +202,8 @@ impl fmt::Display for Death {
             DeadProcess::Daemon => "the daemon's process",
             DeadProcess::Interpreter => "the interpreter",
         };
-        write!(f, "{process} died: {}", self.how())
+        write!(f, "{process} died: ")?;
+        one_line(&self.how(), MAX_PART, f)
     }
 }
 

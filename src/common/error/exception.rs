@@ -1,8 +1,7 @@
 //! A failure raised by the object itself, carried as data.
 
-use super::text::{OneLine, shortened, write_lines};
-use super::{Any, Arc, fmt};
-use std::fmt::Write as _;
+use super::text::{DebugStart, Excerpt, MAX_PART, one_line, shortened, write_lines};
+use super::{Any, Arc, MAX_CAUSES, fmt};
 
 /// The most characters of an exception's message that the message of an error has.
 const SUMMARY: usize = 1000;
@@ -104,12 +103,13 @@ impl Exception {
     /// What an error says of it: the message, shortened if it is very long.
     pub(super) fn summary(&self) -> String {
         let message = shortened(&self.message, SUMMARY);
+        let short = |name| shortened(name, Excerpt::LIMIT);
         match &self.location {
             Some(location) if self.is_panic() => {
-                format!("the object panicked at {location}: {message}")
+                format!("the object panicked at {}: {message}", short(location))
             }
             _ if self.is_panic() => format!("the object panicked: {message}"),
-            _ => format!("the object failed with {}: {message}", self.type_name),
+            _ => format!("the object failed with {}: {message}", short(&self.type_name)),
         }
     }
 
@@ -120,15 +120,17 @@ impl Exception {
             f.write_str("\n  its whole message:")?;
             write_lines(&self.message, f)?;
         }
-        for cause in &self.causes {
+        for cause in self.causes.iter().take(MAX_CAUSES) {
             f.write_str("\n  caused in the object by: ")?;
-            OneLine(f).write_str(cause)?;
+            one_line(cause, MAX_PART, f)?;
         }
-        if self.omitted > 0 {
-            write!(f, "\n  and {} more causes, which were left out", self.omitted)?;
+        let omitted = self.omitted + self.causes.len().saturating_sub(MAX_CAUSES) as u64;
+        if omitted > 0 {
+            write!(f, "\n  and {omitted} more causes, which were left out")?;
         }
         if !self.shortened.is_empty() {
-            write!(f, "\n  shortened to fit the message limit: {}", self.shortened.join(", "))?;
+            f.write_str("\n  shortened to fit the message limit: ")?;
+            one_line(&self.shortened.join(", "), Excerpt::LIMIT, f)?;
         }
         self.traceback.iter().try_for_each(|traceback| write_lines(traceback, f))
     }
@@ -136,20 +138,23 @@ impl Exception {
 
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.summary())
+        one_line(&self.summary(), MAX_PART, f)
     }
 }
 
-/// Leaves out the error's value, which may be confidential.
+/// Leaves out the error's value, which may be confidential. Texts are cut.
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some = |texts: &[String]| -> Vec<String> {
+            texts.iter().take(MAX_CAUSES).map(|text| shortened(text, MAX_PART)).collect()
+        };
         f.debug_struct("Exception")
-            .field("type_name", &self.type_name)
-            .field("message", &self.message)
-            .field("location", &self.location)
-            .field("causes", &self.causes)
+            .field("type_name", &DebugStart(&self.type_name))
+            .field("message", &DebugStart(&self.message))
+            .field("location", &self.location.as_deref().map(DebugStart))
+            .field("causes", &some(&self.causes))
             .field("omitted", &self.omitted)
-            .field("shortened", &self.shortened)
+            .field("shortened", &some(&self.shortened))
             .finish_non_exhaustive()
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn death_from_pb(message: pb::Death) -> Death {
         None => Status::Discarded,
     };
     let uptime = uptime.and_then(|uptime| Duration::try_from(uptime).ok()).unwrap_or_default();
-    Death { whose: DeadProcess::Interpreter, pid, status, reason, stderr, uptime }
+    Death { whose: DeadProcess::Interpreter, pid, status, reason, stderr, uptime }.reported()
 }
 
 #[cfg(test)]

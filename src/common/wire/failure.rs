@@ -46,7 +46,9 @@ pub(crate) fn error_from_failure(failure: pb::Failure) -> Error {
         .iter()
         .find(|(_, known, _)| *known == code)
         .map_or(ErrorKind::Protocol, |(kind, ..)| *kind);
-    let error = Error::new(kind, failure.message);
+    let mut message = failure.message;
+    truncate(&mut message);
+    let error = Error::new(kind, message);
     match failure.death {
         Some(death) => error.with_death(Arc::new(death_from_pb(death))),
         None => error,
@@ -60,8 +62,12 @@ pub(crate) fn status_from_error(error: &Error) -> Status {
 
 fn cut(error: &Error) -> String {
     let mut message = error.to_string();
-    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+    truncate(&mut message);
     message
+}
+
+fn truncate(message: &mut String) {
+    message.truncate(message.floor_char_boundary(MAX_MESSAGE));
 }
 
 fn row(error: &Error) -> Option<&'static (ErrorKind, FailureCode, Code)> {

@@ -331,7 +331,7 @@ impl Supervision {
                     Status::Known(ExitStatus::from_raw(status))
                 });
                 let whose = DeadProcess::Interpreter;
-                let death = Death { whose, pid, status, reason, stderr, uptime };
+                let death = Death { whose, pid, status, reason, stderr, uptime }.reported();
                 doors.ended(interpreter, Some((&program, death)));
             }
             _ => {}
