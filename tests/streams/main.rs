@@ -61,7 +61,18 @@ struct Library {
     dropped: Arc<AtomicU64>,
     stored: Option<Stream<u64>>,
     waiting_at_gate: AtomicU64,
-    gate: Arc<(Mutex<bool>, Condvar)>,
+    gate: Arc<Gate>,
+    notify: Arc<Notify>,
+    recorded: AtomicU64,
+}
+
+/// Whether it is open, and who waits for that.
+type Gate = (Mutex<bool>, Condvar);
+
+/// Waits until the gate is open, and closes it.
+fn pass((open, opened): &Gate) {
+    let open = open.lock().expect("nobody panics with it");
+    *opened.wait_while(open, |is_open| !*is_open).expect("nobody panics with it") = false;
 }
 
 #[oad::object]
@@ -143,6 +154,56 @@ impl Library {
             let open = open.lock().expect("nobody panics with it");
             u64::from(*opened.wait_while(open, |is_open| !*is_open).expect("nobody panics with it"))
         })
+    }
+
+    /// Makes an item each time that somebody opens the gate, the first one at once.
+    fn one_by_one(&self) -> impl Iterator<Item = u64> {
+        (0..).inspect(|number| {
+            if *number > 0 {
+                pass(&self.gate)
+            }
+        })
+    }
+
+    /// The same, without borrowing.
+    fn one_by_one_owned(&self) -> impl Iterator<Item = u64> + Send + 'static + use<> {
+        let gate = self.gate.clone();
+        (0..).inspect(move |number| {
+            if *number > 0 {
+                pass(&gate)
+            }
+        })
+    }
+
+    async fn one_by_one_async(&self) -> impl futures_util::Stream<Item = u64> {
+        let notify = self.notify.clone();
+        stream::iter(0..).then(move |number| {
+            let notify = notify.clone();
+            async move {
+                if number > 0 {
+                    notify.notified().await;
+                }
+                number
+            }
+        })
+    }
+
+    fn let_one_pass(&self) {
+        *self.gate.0.lock().expect("nobody panics with it") = true;
+        self.gate.1.notify_all();
+        self.notify.notify_one();
+    }
+
+    /// Records what comes.
+    async fn record(&self, mut numbers: Stream<u64>) -> oad::Result<()> {
+        while let Some(number) = numbers.next().await {
+            self.recorded.store(number?, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    fn recorded(&self) -> u64 {
+        self.recorded.load(Ordering::SeqCst)
     }
 
     fn waiting_at_gate(&self) -> u64 {
@@ -403,4 +464,55 @@ async fn stream_that_is_read_comes_to_its_end_during_the_shutdown() {
     ticks.next().await.expect("there are more").expect("it comes");
     let (rest, ()) = tokio::join!(ticks.collect::<Vec<_>>(), assert_ends_soon(library.daemon()));
     assert_eq!(rest.expect("it was read").len(), 19_999);
+}
+
+#[tokio::test]
+async fn item_arrives_before_the_next_one_is_made() {
+    for (over_grpc, method) in [false, true].into_iter().flat_map(|over_grpc| {
+        ["one_by_one", "one_by_one_owned", "one_by_one_async"].map(|method| (over_grpc, method))
+    }) {
+        // One item is still waited for at the end.
+        let library = LibraryProxy::new().grace(Duration::from_millis(10));
+        let library = if over_grpc { library.over_grpc() } else { library };
+        let library = library.await.expect("a daemon can be made");
+        let numbers = library.as_proxy().call::<Stream<u64>>(method, ()).await;
+        let mut numbers = numbers.expect("it opens");
+        for expected in 0..3 {
+            let number = tokio::time::timeout(HALF_THE_GRACE, numbers.next()).await;
+            let number = number.expect("it is not held back").expect("there are more");
+            assert_eq!(number.expect("it comes"), expected, "{method}");
+            library.let_one_pass().await.expect("it answers");
+        }
+    }
+}
+
+#[tokio::test]
+async fn item_of_an_upload_arrives_before_the_next_one_is_made() {
+    for over_grpc in [false, true] {
+        let library = LibraryProxy::new();
+        let library = if over_grpc { library.over_grpc() } else { library };
+        let library = library.await.expect("a daemon can be made");
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let (sender_async, receiver_async) = tokio::sync::mpsc::unbounded_channel();
+        let both = async |numbers: Stream<u64>, send: &dyn Fn(u64), base: u64| {
+            let recording = library.record(numbers);
+            let sending = async {
+                for number in base..base + 3 {
+                    send(number);
+                    until(async || library.recorded().await.expect("it answers") == number).await;
+                }
+            };
+            tokio::select! {
+                ended = recording => panic!("there are more: {ended:?}"),
+                () = sending => {}
+            }
+        };
+        let blocking = Stream::iter(receiver.into_iter());
+        both(blocking, &|number| sender.send(number).expect("it is received"), 1).await;
+        let unfolded = Stream::new(stream::unfold(receiver_async, async |mut receiver| {
+            let number = tokio::sync::mpsc::UnboundedReceiver::recv(&mut receiver).await?;
+            Some((number, receiver))
+        }));
+        both(unfolded, &|number| sender_async.send(number).expect("it is received"), 10).await;
+    }
 }

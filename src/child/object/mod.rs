@@ -15,6 +15,7 @@ mod factory;
 mod hosted;
 mod hosted_as;
 mod interface;
+mod made_items;
 mod object_ref;
 mod owned_items;
 pub(crate) mod panic;

@@ -1,9 +1,11 @@
 //! Sends the items of a stream that a method returned.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::coop::consume_budget;
 
+use crate::child::object::made_items::MadeItems;
 use crate::child::object::{Arguments, STALL, in_place, stream_closed, unless_stalled};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{ItemSource, Stream};
@@ -104,29 +106,45 @@ async fn send_items(arguments: &Arguments, mut source: ItemSource<'_>) -> Result
         Error::new(ErrorKind::BadArguments, "the call cannot receive a stream of items")
     })?;
     channel.open(false);
+    let made = source.may_block().then(|| {
+        let scope = Arc::clone(scope);
+        MadeItems::new(Box::new(move |items| {
+            let scope = Arc::clone(&scope);
+            Box::pin(async move {
+                match scope.channel() {
+                    Some(channel) => channel.send(items, &scope).await,
+                    None => Ok(()),
+                }
+            })
+        }))
+    });
     loop {
         let room = unless_stalled(&**scope, channel.room()).await?;
         if room == 0 {
             return Err(Error::new(ErrorKind::Cancelled, "the caller stopped the stream"));
         }
         let begun = Instant::now();
-        let batch = match source.may_block() {
-            true => in_place(|| source.gather(room)).await,
-            false => {
+        let ended = match &made {
+            Some(made) => {
+                let ended = in_place(|| source.gather(room, made.gathered())).await;
+                made.send().await?;
+                ended
+            }
+            None => {
                 // A source that is always ready must yield to other tasks.
                 consume_budget().await;
-                unless_stalled(&**scope, source.wait(room)).await?
+                let batch = unless_stalled(&**scope, source.wait(room)).await?;
+                if !batch.items.is_empty() {
+                    channel.send(batch.items, scope).await?;
+                }
+                batch.ended
             }
         };
-        // The code of an iterator cannot be interrupted.
-        let is_stalled = begun.elapsed() > STALL && scope.is_ending();
-        if !batch.items.is_empty() {
-            channel.send(batch.items, scope).await?;
-        }
-        if let Some(ended) = batch.ended {
+        if let Some(ended) = ended {
             return ended.map(|()| Value::Null);
         }
-        if is_stalled {
+        // The code of an iterator cannot be interrupted.
+        if begun.elapsed() > STALL && scope.is_ending() {
             return Err(stream_closed());
         }
     }

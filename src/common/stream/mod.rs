@@ -6,11 +6,13 @@
 //! the session.
 
 mod credit;
+mod gathered;
 mod inbound;
 mod source;
 mod window;
 
 pub(crate) use credit::Credit;
+pub(crate) use gathered::{Gathered, Taken};
 pub(crate) use inbound::{Context, Inbound, IncomingItems, ProducerControl};
 pub(crate) use source::{Batch, ItemSource, outgoing};
 pub(crate) use window::Window;

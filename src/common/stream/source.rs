@@ -11,6 +11,7 @@ use futures_util::Stream;
 
 use crate::common::error::Result;
 use crate::common::scoped::{Slot, with_slot};
+use crate::common::stream::gathered::Gathered;
 use crate::common::value::Value;
 
 /// How long the items of an iterator are gathered before they are sent together.
@@ -54,22 +55,31 @@ impl ItemSource<'_> {
         matches!(self, ItemSource::Iterator(_))
     }
 
-    /// Returns the next items of an iterator, at most so many: those that it produces
-    /// within 200 µs, and at least one. Nothing for a stream.
-    pub(crate) fn gather(&mut self, most: usize) -> Batch {
-        let mut batch = Batch::default();
-        if let ItemSource::Iterator(items) = self {
-            let started = Instant::now();
-            while batch.add(items.next(), most) && started.elapsed() < GATHER {}
+    /// Makes the next items of an iterator, at most so many: those that it produces
+    /// within 200 µs, and at least one. Adds each to `gathered` when it has been made,
+    /// and returns how the stream has ended if it has. Makes nothing of a stream.
+    pub(crate) fn gather(&mut self, most: usize, gathered: &Gathered) -> Option<Result<()>> {
+        let ItemSource::Iterator(items) = self else { return None };
+        let started = Instant::now();
+        for _ in 0..most.min(MOST) {
+            match items.next() {
+                Some(Ok(item)) => gathered.add(item),
+                Some(Err(error)) => return Some(Err(error)),
+                None => return Some(Ok(())),
+            }
+            if started.elapsed() >= GATHER {
+                break;
+            }
         }
-        batch
+        None
     }
 
     /// Returns the next items of a stream, at most so many: waits for one and takes those
-    /// that are ready. Nothing for an iterator.
+    /// that are ready within 200 µs. Nothing for an iterator.
     pub(crate) async fn wait(&mut self, most: usize) -> Batch {
         let mut batch = Batch::default();
         let ItemSource::Stream(items) = self else { return batch };
+        let mut first_came = None;
         poll_fn(|cx| {
             loop {
                 let has_room = match items.as_mut().poll_next(cx) {
@@ -77,7 +87,9 @@ impl ItemSource<'_> {
                     Poll::Pending if batch.items.is_empty() => return Poll::Pending,
                     Poll::Pending => false,
                 };
-                if !has_room {
+                // A stream that is always ready may compute each item.
+                let first_came = first_came.get_or_insert_with(Instant::now);
+                if !has_room || first_came.elapsed() >= GATHER {
                     return Poll::Ready(());
                 }
             }
@@ -121,9 +133,12 @@ pub(super) fn send(source: ItemSource<'static>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::common::stream::Taken;
 
     #[test]
     fn batch_is_bounded_where_the_window_is_not() {
@@ -132,6 +147,47 @@ mod tests {
         let batch = ready.wait(usize::MAX).now_or_never().expect("it is ready");
         assert_eq!((batch.items.len(), batch.ended.is_none()), (MOST, true));
         let mut quick = ItemSource::Iterator(Box::new(std::iter::repeat_with(|| Ok(Value::Null))));
-        assert!(quick.gather(usize::MAX).items.len() <= MOST);
+        let gathered = Gathered::default();
+        assert!(quick.gather(usize::MAX, &gathered).is_none());
+        assert!((1..=MOST).contains(&gathered.take().len()));
+    }
+
+    #[test]
+    fn slow_item_holds_back_none_that_was_made() {
+        let gathered = Arc::<Gathered>::default();
+        let (sent, items) = std::sync::mpsc::channel();
+        let waiting = gathered.clone();
+        let mut source = ItemSource::Iterator(Box::new(items.into_iter().inspect(move |_| {
+            assert!(matches!(waiting.take_after(Duration::ZERO), Taken::None), "it was taken");
+        })));
+        let making = {
+            let gathered = gathered.clone();
+            std::thread::spawn(move || while source.gather(64, &gathered).is_none() {})
+        };
+        for number in 0..3 {
+            assert!(matches!(gathered.take_after(Duration::ZERO), Taken::None));
+            sent.send(Ok(Value::Int(number))).expect("it is received");
+            // The iterator waits for the next one now.
+            let taken = loop {
+                match gathered.take_after(Duration::ZERO) {
+                    Taken::Items(items) => break items,
+                    _ => std::thread::yield_now(),
+                }
+            };
+            assert_eq!(taken, [Value::Int(number)]);
+        }
+        drop(sent);
+        making.join().expect("it ends");
+    }
+
+    #[test]
+    fn slow_stream_is_not_gathered() {
+        let slow = futures_util::stream::repeat_with(|| {
+            std::thread::sleep(GATHER);
+            Ok(Value::Null)
+        });
+        let mut slow = ItemSource::Stream(Box::pin(slow));
+        let batch = slow.wait(64).now_or_never().expect("it is ready");
+        assert!(batch.items.len() <= 2, "{}", batch.items.len());
     }
 }

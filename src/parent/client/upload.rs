@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -12,8 +13,9 @@ use tokio::task::coop::consume_budget;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::{Batch, Credit, ItemSource};
+use crate::common::stream::{Batch, Credit, Gathered, ItemSource};
 use crate::common::threads::run_aside;
+use crate::common::value::Value;
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::{
     CHUNK_SIZE, FramePacker, IntoPieces as _, Outbox, failure_from_error, pb, too_large,
@@ -74,42 +76,24 @@ async fn send_all(
         let room = credit.room().await;
         // Otherwise a stream that is always ready would never yield the thread.
         consume_budget().await;
-        let batch = match source.may_block() {
+        let sent = match source.may_block() {
             // This is the caller's own code. A panic is reported instead of an end.
             false => match AssertUnwindSafe(source.wait(room)).catch_unwind().await {
-                Ok(batch) => batch,
+                Ok(Batch { items, ended }) => {
+                    channel.send(number, items, &credit).await.map(|()| ended)
+                }
                 Err(_) => break Err(panicked("stream")),
             },
             true => {
-                // Not on the caller's runtime, which may have only one thread, and that
-                // thread also carries the connection.
-                let gathering = match run_aside(move || (source.gather(room), source)) {
-                    Ok(gathering) => gathering.await,
-                    Err(unused) => {
-                        channel.end(number, Err(no_thread()));
-                        drop(unused);
-                        return None;
-                    }
-                };
-                match gathering {
-                    Some((batch, back)) => {
-                        source = back;
-                        batch
-                    }
-                    None => {
-                        channel.end(number, Err(panicked("iterator")));
-                        return None;
-                    }
-                }
+                let (back, sent) = channel.send_made(number, source, room, &credit).await?;
+                source = back;
+                sent
             }
         };
-        let Batch { items, ended } = batch;
-        credit.spend(items.len());
-        let sent = channel.send(number, items.into_iter().map(value_to_pb)).await;
-        match (sent, ended) {
-            (Err(error), _) => break Err(error),
-            (Ok(()), Some(ended)) => break ended,
-            (Ok(()), None) => {}
+        match sent {
+            Err(error) => break Err(error),
+            Ok(Some(ended)) => break ended,
+            Ok(None) => {}
         }
     };
     channel.end(number, outcome);
@@ -126,11 +110,56 @@ fn panicked(source: &str) -> Error {
 }
 
 impl UploadChannel {
+    /// Sends the items that an iterator makes, the first ones while it makes the next.
+    /// Returns the iterator, and how it has ended if it has; `None` if it is lost, which
+    /// has been reported.
+    async fn send_made(
+        &self,
+        stream: u64,
+        mut source: ItemSource<'static>,
+        room: usize,
+        credit: &Credit,
+    ) -> Option<(ItemSource<'static>, Result<Option<Result<()>>>)> {
+        let gathered = Arc::<Gathered>::default();
+        let adding = Arc::clone(&gathered);
+        // Not on the caller's runtime, which may have only one thread, and that thread
+        // also carries the connection.
+        let making = match run_aside(move || (source.gather(room, &adding), source)) {
+            Ok(making) => making,
+            Err(unused) => {
+                self.end(stream, Err(no_thread()));
+                drop(unused);
+                return None;
+            }
+        };
+        let (mut making, mut sent) = (pin!(making), Ok(()));
+        let made = loop {
+            tokio::select! {
+                biased;
+                made = &mut making => break made,
+                () = gathered.wait(), if sent.is_ok() => {
+                    sent = self.send(stream, gathered.take(), credit).await;
+                }
+            }
+        };
+        if sent.is_ok() {
+            sent = self.send(stream, gathered.take(), credit).await;
+        }
+        match made {
+            Some((ended, source)) => Some((source, sent.map(|()| ended))),
+            None => {
+                self.end(stream, Err(panicked("iterator")));
+                None
+            }
+        }
+    }
+
     /// Sends items in frames of moderate size.
-    async fn send(&self, stream: u64, values: impl Iterator<Item = pb::Value>) -> Result<()> {
+    async fn send(&self, stream: u64, items: Vec<Value>, credit: &Credit) -> Result<()> {
+        credit.spend(items.len());
         let (mut frame, mut packer) =
             (pb::Items { stream, ..Default::default() }, FramePacker::new(self.message_limit));
-        for value in values {
+        for value in items.into_iter().map(value_to_pb) {
             if packer.begins_frame(&value) {
                 self.send_frame(std::mem::replace(
                     &mut frame,
