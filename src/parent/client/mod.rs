@@ -103,7 +103,7 @@ impl Client {
             ..Default::default()
         };
         let options = CallOptions { timeout, ..CallOptions::default() };
-        self.submit(Operation::Create(Box::new(create)), arguments, options)
+        self.submit(Operation::Create(Box::new(create)), arguments, Vec::new(), options)
     }
 
     /// Calls a method, or performs another operation on an object.
@@ -129,17 +129,13 @@ impl Client {
             returns: returns_to_pb(operation.returns).into(),
             ..Default::default()
         };
-        let submitted = self.submit(Operation::Call(call), arguments, options)?;
-        if !streams.is_empty() {
-            submitted.send_streams(streams, &self.outbox, self.limits.message, &self.runtime);
-        }
-        Ok(submitted)
+        self.submit(Operation::Call(call), arguments, streams, options)
     }
 
     /// Asks for the description of an object.
     pub(crate) fn describe(&self, handle: &Handle) -> Result<Submitted> {
         let describe = pb::DescribeRequest { handle: Some(target_to_pb(handle)) };
-        self.submit(Operation::Describe(describe), CallArgs::default(), CallOptions::default())
+        self.submit_alone(Operation::Describe(describe))
     }
 
     /// Whether the current thread carries the connection, so that no response can arrive
@@ -170,7 +166,7 @@ impl Client {
         // This RPC is another HTTP/2 stream than the session and could overtake its
         // calls. The response to this operation does not matter.
         let describe = Operation::Describe(pb::DescribeRequest::default());
-        let _ = self.submit(describe, CallArgs::default(), CallOptions::default())?.await;
+        let _ = self.submit_alone(describe)?.await;
         let mut control = ControlClient::new(self.channel.clone());
         let request = pb::ShutdownRequest { grace: grace.try_into().ok() };
         match self.runtime.spawn(async move { control.shutdown(request).await }).await {
@@ -241,10 +237,16 @@ impl Client {
         self.outbox.close();
     }
 
+    /// Submits an operation that has no arguments.
+    fn submit_alone(&self, operation: Operation) -> Result<Submitted> {
+        self.submit(operation, CallArgs::default(), Vec::new(), CallOptions::default())
+    }
+
     fn submit(
         &self,
         mut operation: Operation,
         (values, keywords): CallArgs,
+        streams: Vec<ItemSource<'static>>,
         CallOptions { timeout, window }: CallOptions,
     ) -> Result<Submitted> {
         // `ArgumentsBuilder` has checked the maximum depth.
@@ -272,6 +274,10 @@ impl Client {
         let id = submitted.id();
         if matches!(operation, Operation::Call(_)) {
             self.pending.with(id, |pending| pending.window = window);
+        }
+        // Before the daemon knows the call: it may let them send items at once.
+        if !streams.is_empty() {
+            submitted.send_streams(streams, &self.outbox, self.limits.message, &self.runtime);
         }
         let frame = |detached| pb::SessionRequest { id, operation: Some(operation), detached };
         match detached {
