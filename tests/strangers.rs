@@ -131,6 +131,52 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&len[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
+/// A field of a block of headers that no table is needed for.
+fn field(name: &str, value: &str) -> Vec<u8> {
+    let text = |text: &str| {
+        let len = u8::try_from(text.len()).expect("it is short");
+        assert!(len < 127, "it is short");
+        [&[len], text.as_bytes()].concat()
+    };
+    [&[0], &text(name)[..], &text(value)].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_that_has_sent_its_token_may_send_more_before_it_is_looked_at() {
+    /// More than a client without the token may send.
+    const FRAMES: usize = 600;
+    let lab = LabProxy::new().localhost().await.expect("a daemon starts");
+    let line = lab.daemon().grpcurl();
+    let token = line.strip_prefix("OAD_TOKEN=").and_then(|line| line.split(' ').next());
+    let fields = [
+        field(":method", "POST"),
+        field(":scheme", "http"),
+        field(":path", "/grpc.health.v1.Health/Check"),
+        field(":authority", "localhost"),
+        field("te", "trailers"),
+        field("content-type", "application/grpc"),
+        field("authorization", &format!("Bearer {}", token.expect("it is on localhost"))),
+    ];
+    // A message whose bytes come one by one, and are no message.
+    let head = [&[0], &u32::try_from(FRAMES).expect("it is short").to_be_bytes()[..]].concat();
+    let parts = (1..=FRAMES).map(|part| frame(0, u8::from(part == FRAMES), 1, &[0xff]));
+    let request = [PREFACE, SETTINGS, &frame(1, 4, 1, &fields.concat()), &frame(0, 0, 1, &head)];
+    let request = [request.concat(), parts.collect::<Vec<_>>().concat()].concat();
+    let mut client = stranger(lab.daemon()).expect("everybody can connect");
+    client.write_all(&request).expect("it is taken");
+    loop {
+        let mut head = [0; 9];
+        client.read_exact(&mut head).expect("it is answered before it is closed");
+        let [high, middle, low, kind, ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, high, middle, low]) as usize];
+        client.read_exact(&mut payload).expect("it comes whole");
+        // Headers: the answer.
+        if kind == 1 {
+            break;
+        }
+    }
+}
+
 /// Sends a frame until the daemon closes; returns how many bytes it has taken.
 fn flood(daemon: &Daemon, frame: impl Fn(u32) -> Vec<u8>) -> usize {
     let mut stranger = stranger(daemon).expect("everybody can connect");

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Waker;
 
+use futures_util::task::AtomicWaker;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -36,6 +38,8 @@ struct Proof {
     evicted: CancellationToken,
     somebody: Arc<AtomicBool>,
     turns: ReadTurns,
+    /// Woken once the client has proven itself.
+    waiting: AtomicWaker,
 }
 
 impl Places {
@@ -82,8 +86,13 @@ impl Places {
 impl Admission {
     fn new(state: u8, somebody: Arc<AtomicBool>) -> Self {
         let evicted = CancellationToken::new();
-        let turns = ReadTurns::default();
-        Admission(Arc::new(Proof { state: AtomicU8::new(state), evicted, somebody, turns }))
+        Admission(Arc::new(Proof {
+            state: AtomicU8::new(state),
+            evicted,
+            somebody,
+            turns: ReadTurns::default(),
+            waiting: AtomicWaker::new(),
+        }))
     }
 
     /// A client that has nothing to prove.
@@ -95,7 +104,14 @@ impl Admission {
     pub(crate) fn prove(&self) {
         if self.0.become_once(PROVEN) {
             self.0.somebody.store(true, Ordering::Release);
+            self.0.waiting.wake();
         }
+    }
+
+    /// Whether the client has proven that it may be here; `waker` is woken if it does later.
+    pub(super) fn is_proven_or_wakes(&self, waker: &Waker) -> bool {
+        self.0.waiting.register(waker);
+        self.is_proven()
     }
 
     pub(super) fn is_proven(&self) -> bool {

@@ -12,7 +12,7 @@ use tonic::transport::server::Connected;
 use tracing::debug;
 
 use crate::common::transport::admission::Admission;
-use crate::common::transport::frame_budget::FrameBudget;
+use crate::common::transport::frame_budget::{FrameBudget, Verdict};
 use crate::common::transport::traffic::WaitingToWrite;
 use crate::common::transport::{IoStream, Traffic};
 
@@ -27,6 +27,9 @@ pub(crate) struct Connection {
     /// `None` within this process, whose only client is trusted.
     budget: Option<FrameBudget>,
     unproven: Option<Unproven>,
+    /// It has sent so much that nothing more is read until it has proven that it may be
+    /// here. A request that does may be among what it has sent.
+    must_prove: bool,
     /// Whether a request is enough of a proof, because the kernel knows the client.
     is_known: bool,
     _place: OwnedSemaphorePermit,
@@ -54,6 +57,7 @@ impl Connection {
             admission,
             budget: None,
             unproven: None,
+            must_prove: false,
             is_known: true,
             _place: place,
         }
@@ -78,6 +82,7 @@ impl Connection {
             admission,
             budget: Some(FrameBudget::new()),
             unproven: Some(unproven),
+            must_prove: false,
             is_known: deadline.is_none(),
             _place: place,
         }
@@ -110,8 +115,15 @@ impl Connection {
             }
         };
         match budget.receive(bytes, on_request, || admission.is_proven()) {
-            true => Ok(()),
-            false => Err(turned_away("it sent too many frames that are not calls")),
+            Verdict::GoOn => Ok(()),
+            // The token is checked on another task; the deadline bounds the wait for that.
+            Verdict::ProveFirst if !*is_known => {
+                self.must_prove = true;
+                Ok(())
+            }
+            Verdict::ProveFirst | Verdict::Close => {
+                Err(turned_away("it sent too many frames that are not calls"))
+            }
         }
     }
 
@@ -155,6 +167,12 @@ impl AsyncRead for Connection {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
+        if self.must_prove {
+            if !self.admission.is_proven_or_wakes(cx.waker()) {
+                return Poll::Pending;
+            }
+            self.must_prove = false;
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         self.note_received(&buf.filled()[before..])?;

@@ -47,6 +47,15 @@ pub(super) struct FrameBudget {
     unproven_bytes: usize,
 }
 
+/// What becomes of a client that has sent something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    GoOn,
+    /// It has sent as much as it may before it has proven that it may be here.
+    ProveFirst,
+    Close,
+}
+
 /// Finds the heads of frames in a stream of bytes.
 #[derive(Debug)]
 struct FrameHeads {
@@ -75,14 +84,14 @@ impl FrameBudget {
         }
     }
 
-    /// Takes account of received bytes; returns whether the client may go on.
+    /// Takes account of received bytes.
     /// `is_proven` is asked after `on_request` was called.
     pub(super) fn receive(
         &mut self,
         bytes: &[u8],
         mut on_request: impl FnMut(),
         is_proven: impl Fn() -> bool,
-    ) -> bool {
+    ) -> Verdict {
         let (mut cost, mut pays, mut frames) = (0_u32, 0_u32, 0_u32);
         self.received.find(bytes, |head| {
             frames = frames.saturating_add(1);
@@ -99,13 +108,14 @@ impl FrameBudget {
                 _ => cost = cost.saturating_add(1),
             }
         });
+        let mut verdict = Verdict::GoOn;
         if is_proven() {
             self.pay(pays);
         } else {
             self.unproven_frames = self.unproven_frames.saturating_add(frames);
             self.unproven_bytes = self.unproven_bytes.saturating_add(bytes.len());
             if self.unproven_frames > UNPROVEN_FRAMES || self.unproven_bytes > UNPROVEN_BYTES {
-                return false;
+                verdict = Verdict::ProveFirst;
             }
         }
         if cost > self.left {
@@ -114,9 +124,9 @@ impl FrameBudget {
         match self.left.checked_sub(cost) {
             Some(left) => {
                 self.left = left;
-                true
+                verdict
             }
-            None => false,
+            None => Verdict::Close,
         }
     }
 
@@ -183,7 +193,7 @@ mod tests {
     }
 
     fn receive(budget: &mut FrameBudget, bytes: &[u8]) -> bool {
-        budget.receive(bytes, || {}, || true)
+        budget.receive(bytes, || {}, || true) == Verdict::GoOn
     }
 
     fn after_preface() -> FrameBudget {
@@ -249,8 +259,10 @@ mod tests {
             (frame(HEADERS, 0, 1015), UNPROVEN_BYTES / 1024),
         ] {
             let mut budget = after_preface();
-            let send = |_: &usize| budget.receive(&frame, || {}, || false);
+            let send = |_: &usize| budget.receive(&frame, || {}, || false) == Verdict::GoOn;
             assert_eq!((0..10_000).take_while(send).count(), frames);
+            assert_eq!(budget.receive(&frame, || {}, || false), Verdict::ProveFirst);
+            assert_eq!(budget.receive(&frame, || {}, || true), Verdict::GoOn);
         }
     }
 
