@@ -84,7 +84,11 @@ fn is_closed(stranger: &mut dyn Stranger) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_lock_nobody_out() {
     for lab in both().await {
-        for first in [&b""[..], b"PRI * ", PREFACE, &[PREFACE, SETTINGS].concat()] {
+        // On a Unix socket, the daemon knows this process as its parent once it has begun
+        // to speak HTTP/2.
+        let firsts = [&b""[..], b"PRI * ", PREFACE, &[PREFACE, SETTINGS].concat()];
+        let count = if lab.daemon().socket().is_some() { 2 } else { firsts.len() };
+        for first in &firsts[..count] {
             let mut strangers = Vec::new();
             for _ in 0..150 {
                 let mut stranger = stranger(lab.daemon()).expect("everybody can connect");
