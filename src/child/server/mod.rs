@@ -35,8 +35,8 @@ use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations
 use crate::child::server::lifeline::StartResult;
 use crate::child::server::owner::{Owner, interpreters_cut_short, release_interpreters};
 use crate::child::service::{
-    ControlService, HealthService, Logs, ObjectsService, ReservedThreads, authentication,
-    hold_until_sent, serve_lanes,
+    ControlService, HealthService, Logs, MemoryLayer, ObjectsService, ReservedThreads,
+    authentication, hold_until_sent, serve_lanes,
 };
 #[cfg(feature = "python")]
 use crate::child::{object::set_python, python};
@@ -44,7 +44,8 @@ use crate::common::handshake::{Hello, Transport, write_failure};
 use crate::common::process::{FailureChannel, InheritedLifeline, children_gone, kill_descendants};
 use crate::common::threads::aside_or_here;
 use crate::common::transport::{
-    BoundListener, Endpoint, IncomingConnections, LaneOwner, Lock, MAX_METADATA, Traffic, listen,
+    BoundListener, Endpoint, IncomingConnections, LaneOwner, Lock, MAX_METADATA, MemoryBudget,
+    Traffic, listen,
 };
 use crate::common::wire::CHUNK_SIZE;
 #[cfg(feature = "reflection")]
@@ -171,7 +172,8 @@ async fn serve(
             return std::future::pending().await;
         }
     };
-    let listening = listen(&requested, owner).and_then(|listener| {
+    let memory = MemoryBudget::new(hello.message_limit);
+    let listening = listen(&requested, owner, memory).and_then(|listener| {
         let BoundListener { endpoint, incoming, lanes, traffic } = listener;
         tokio::spawn(serve_lanes(host.clone(), hello.message_limit, lanes, reserved));
         let server = build_server(&host, &hello, control, services, incoming, async {
@@ -307,6 +309,7 @@ fn build_server(
         .http2_max_header_list_size(MAX_METADATA)
         .layer(authentication(hello.transport.token().cloned()))
         .layer(MapResponseLayer::new(hold_until_sent))
+        .layer(MemoryLayer)
         .add_routes(routes.routes());
     Ok(router.serve_with_incoming_shutdown(incoming, stop))
 }

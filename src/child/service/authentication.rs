@@ -3,7 +3,7 @@
 use tonic::service::InterceptorLayer;
 use tonic::{Request, Status};
 
-use crate::common::transport::{Admission, Token};
+use crate::common::transport::{Peer, Token};
 
 /// The metadata key of the token.
 const AUTHORIZATION: &str = "authorization";
@@ -25,8 +25,8 @@ pub(crate) fn authentication(
         match request.metadata_mut().remove(AUTHORIZATION) {
             Some(header) if token.is_in(header.as_encoded_bytes()) => {
                 // Until now, the connection was about to be closed.
-                if let Some(admission) = request.extensions().get::<Admission>() {
-                    admission.prove();
+                if let Some(peer) = request.extensions().get::<Peer>() {
+                    peer.admission.prove();
                 }
                 Ok(request)
             }

@@ -139,7 +139,7 @@ impl Lane {
         let LaneConnection { socket, traffic, .. } = &connection;
         let (socket, traffic) = (socket.clone(), traffic.clone());
         let runtime = Runtime::current();
-        let (session, responses) = Session::new(host, message_limit, true);
+        let (session, responses) = Session::new(host, message_limit, true, None);
         let writer = LaneWriter::start(socket.clone(), responses, runtime.clone(), Some(traffic));
         let limit = message_limit.max(CHUNK_SIZE).saturating_add(MAX_FRAME_OVERHEAD);
         let reading = Reading { buffer: FrameBuffer::new(limit), assemblies: session.assemblies() };

@@ -6,6 +6,7 @@
 
 mod assemblies;
 mod authentication;
+mod client_memory;
 mod control;
 mod health;
 mod lane;
@@ -20,6 +21,7 @@ mod session;
 mod unsent_handles;
 
 pub(crate) use authentication::authentication;
+pub(crate) use client_memory::MemoryLayer;
 pub(crate) use control::ControlService;
 pub(crate) use health::HealthService;
 pub(crate) use lane::{ReservedThreads, serve_lanes};

@@ -7,21 +7,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use prost::Message as _;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::Status;
 
 use crate::child::object::{CallScope, ReplyChannel};
 use crate::child::service::check_size;
 use crate::child::service::unsent_handles::UnsentItem;
 use crate::common::error::{Error, ErrorKind, Result};
-use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
+use crate::common::stream::{Credit, Inbound, IncomingItems, ItemsHold, ProducerControl, Window};
+use crate::common::transport::{ClientMemory, HeldMemory};
 use crate::common::value::{Handle, Value};
 use crate::common::wire::pb::iterate_response::Outcome;
 use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
     CHUNK_SIZE, FramePacker, IntoPieces as _, Outbox, SendGuard, error_from_failure, pb,
-    value_to_pb, values_from_pb,
+    value_to_pb, value_weight, values_from_pb,
 };
+
+/// How large the window of a stream among the arguments is at first, if its memory is
+/// counted. It grows while the method waits for items.
+const FIRST_COUNTED_ITEMS: u32 = 4;
 
 /// The reply channel of one call in a session.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(super) struct SessionReplyChannel {
     outbox: Outbox<pb::SessionResponse>,
     message_limit: usize,
     depth_limit: usize,
+    /// What counts the items, if they are counted.
+    memory: Option<ClientMemory>,
     /// The caller's credit for items that the method returns.
     credit: Credit,
     state: Mutex<ReplyState>,
@@ -66,6 +73,7 @@ struct ItemsFrame {
 struct ItemsGuard {
     handles: Vec<Handle>,
     scope: Arc<dyn CallScope>,
+    _held: Option<HeldMemory>,
 }
 
 impl SendGuard for ItemsGuard {
@@ -83,6 +91,7 @@ impl SessionReplyChannel {
         outbox: Outbox<pb::SessionResponse>,
         message_limit: usize,
         depth_limit: usize,
+        memory: Option<ClientMemory>,
     ) -> Arc<Self> {
         let state = Mutex::default();
         Arc::new(SessionReplyChannel {
@@ -90,6 +99,7 @@ impl SessionReplyChannel {
             outbox,
             message_limit,
             depth_limit,
+            memory,
             credit: Credit::new(credit),
             state,
         })
@@ -100,14 +110,19 @@ impl SessionReplyChannel {
         self.credit.grant(credit.items);
     }
 
-    /// Delivers items that the caller sent.
+    /// Delivers items that the caller sent. They are counted until they are taken.
     pub(super) fn deliver(&self, items: pb::Items) {
         let bytes = items.encoded_len();
+        let weight: usize = match &self.memory {
+            Some(_) => items.values.iter().map(value_weight).sum(),
+            None => 0,
+        };
         let pb::Items { stream, values, ended, failure } = items;
         let Some(inbound) = self.state().uploads.get(&stream).cloned() else { return };
         let pushed = values_from_pb(values).and_then(|values| {
             values.iter().try_for_each(|value| value.check_depth(self.depth_limit))?;
-            inbound.push(values, bytes)
+            let hold = self.memory.as_ref().map(|memory| memory.hold(weight)).transpose()?;
+            inbound.push_held(values, bytes, hold.map(|hold| Arc::new(hold) as ItemsHold))
         });
         match (pushed, failure) {
             (Err(error), _) => inbound.end(Err(error)),
@@ -156,15 +171,17 @@ impl SessionReplyChannel {
         let response =
             pb::SessionResponse { id, result: Some(SessionResult::Items(items)), detached: 0 };
         check_size(&response, self.message_limit)?;
-        if response.encoded_len() <= CHUNK_SIZE {
+        let len = response.encoded_len();
+        if len <= CHUNK_SIZE {
             return self.unless_ended(|| {
-                self.outbox.send(response);
+                self.outbox.send_sized(response, len);
                 scope.note_sent(&handles);
             });
         }
+        let _held = self.memory.as_ref().map(|memory| memory.hold(len)).transpose()?;
         let message = response.into_pieces();
         let announcement = pb::SessionResponse { id, result: None, detached: message.len() as u64 };
-        let guard = Box::new(ItemsGuard { handles, scope: Arc::clone(scope) });
+        let guard = Box::new(ItemsGuard { handles, scope: Arc::clone(scope), _held });
         self.unless_ended(|| self.outbox.send_in_chunks(announcement, id, message, Some(guard)))?
             .await;
         Ok(())
@@ -246,7 +263,10 @@ impl ReplyChannel for SessionReplyChannel {
         }
         drop(state);
         let control = UploadCredit { id: self.id, stream, outbox: self.outbox.clone() };
-        let window = Window::default();
+        let window = match &self.memory {
+            Some(_) => Window::starting_at(FIRST_COUNTED_ITEMS),
+            None => Window::default(),
+        };
         let incoming = IncomingItems::new(inbound, Arc::new(control.clone()), window);
         control.grant(window.items());
         Ok(incoming)
@@ -280,20 +300,54 @@ impl ProducerControl for UploadCredit {
 pub(super) struct RpcReplyChannel {
     items: mpsc::Sender<Option<UnsentIterateItem>>,
     message_limit: usize,
+    /// Room for the bytes of the items that are buffered, in units of [`ROOM_UNIT`].
+    room: Arc<Semaphore>,
+    memory: Option<ClientMemory>,
 }
+
+/// How many bytes of items are buffered, as far as they are more than one item.
+const BUFFERED_BYTES: usize = 1024 * 1024;
+const ROOM_UNIT: usize = 1024;
 
 /// An item of an `Iterate` stream.
 pub(super) type IterateItem = Result<pb::IterateResponse, Status>;
 
-/// An item that waits to be sent, and its handles.
-pub(super) type UnsentIterateItem = (IterateItem, Option<UnsentItem>);
+/// An item that waits to be sent, its handles, and what it takes as long as it waits.
+pub(super) struct UnsentIterateItem {
+    pub(super) item: IterateItem,
+    pub(super) handles: Option<UnsentItem>,
+    _room: Option<OwnedSemaphorePermit>,
+    _held: Option<HeldMemory>,
+}
+
+impl UnsentIterateItem {
+    /// The last item of a stream that ended early.
+    pub(super) fn last(item: IterateItem) -> Self {
+        UnsentIterateItem { item, handles: None, _room: None, _held: None }
+    }
+}
 
 impl RpcReplyChannel {
     pub(super) fn new(
         items: mpsc::Sender<Option<UnsentIterateItem>>,
         message_limit: usize,
+        memory: Option<ClientMemory>,
     ) -> Self {
-        RpcReplyChannel { items, message_limit }
+        let room = Arc::new(Semaphore::new(BUFFERED_BYTES / ROOM_UNIT));
+        RpcReplyChannel { items, message_limit, room, memory }
+    }
+
+    /// Waits for room for an item, and counts it.
+    async fn item(
+        &self,
+        response: pb::IterateResponse,
+        weight: usize,
+    ) -> Result<UnsentIterateItem> {
+        let units = (weight / ROOM_UNIT).clamp(1, BUFFERED_BYTES / ROOM_UNIT);
+        // It is never closed, and the number fits.
+        let _room = Arc::clone(&self.room).acquire_many_owned(units as u32).await.ok();
+        let _held = self.memory.as_ref().map(|memory| memory.hold(weight)).transpose()?;
+        Ok(UnsentIterateItem { item: Ok(response), handles: None, _room, _held })
     }
 }
 
@@ -317,13 +371,14 @@ impl ReplyChannel for RpcReplyChannel {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             for item in items {
-                let handles = item.handles();
-                let response =
-                    pb::IterateResponse { outcome: Some(Outcome::Value(value_to_pb(item))) };
+                let (handles, item) = (item.handles(), value_to_pb(item));
+                let weight = value_weight(&item);
+                let response = pb::IterateResponse { outcome: Some(Outcome::Value(item)) };
                 check_size(&response, self.message_limit)?;
-                let unsent = UnsentItem::of(handles, scope);
+                let mut item = self.item(response, weight).await?;
+                item.handles = UnsentItem::of(handles, scope);
                 // If the client has stopped reading, the next `room` returns 0.
-                let _ = self.items.send(Some((Ok(response), unsent))).await;
+                let _ = self.items.send(Some(item)).await;
             }
             Ok(())
         })

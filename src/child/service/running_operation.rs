@@ -10,6 +10,7 @@ use crate::child::host::HandleGuard;
 use crate::child::service::reply_channel::SessionReplyChannel;
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::threads::aside_or_here;
+use crate::common::transport::HeldMemory;
 use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
     CHUNK_SIZE, IntoPieces as _, Pieces, SendGuard, failure_from_error, pb, too_large,
@@ -40,7 +41,8 @@ impl RunningOperation {
 /// A response, ready to be sent.
 #[allow(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub(super) enum EncodedResponse {
-    Whole(pb::SessionResponse),
+    /// In one frame, of so many bytes.
+    Whole(pb::SessionResponse, usize),
     Detached(Pieces),
 }
 
@@ -59,7 +61,7 @@ impl EncodedResponse {
             return Err(too_large(len, message_limit));
         }
         if len <= CHUNK_SIZE {
-            return Ok(EncodedResponse::Whole(response));
+            return Ok(EncodedResponse::Whole(response, len));
         }
         let copied = len - response.uncopied();
         offload(copied, move || Ok(EncodedResponse::Detached(response.into_pieces()))).await
@@ -68,7 +70,8 @@ impl EncodedResponse {
 
 impl From<pb::SessionResponse> for EncodedResponse {
     fn from(response: pb::SessionResponse) -> Self {
-        EncodedResponse::Whole(response)
+        let len = response.encoded_len();
+        EncodedResponse::Whole(response, len)
     }
 }
 
@@ -77,6 +80,8 @@ impl From<pb::SessionResponse> for EncodedResponse {
 #[derive(Debug)]
 pub(super) struct ResponseGuard {
     pub(super) handles: Option<HandleGuard>,
+    /// What counts a large response, unless its client is trusted.
+    pub(super) held: Option<HeldMemory>,
     pub(super) _pending: TaskTrackerToken,
 }
 

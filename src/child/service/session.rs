@@ -19,7 +19,10 @@ use tonic::{Code, Status, Streaming};
 use tracing::debug;
 
 use crate::child::host::{Caller, HandleGuard, Host, Progress, ReadyCall, SessionId};
-use crate::child::service::assemblies::{Assemblies, AssemblyTarget, decode_detached};
+use crate::child::service::assemblies::{
+    Assemblies, AssemblyTarget, CompleteMessage, decode_detached,
+};
+use crate::child::service::client_memory::hold_operation;
 use crate::child::service::operation::{definition, operation};
 use crate::child::service::reply_channel::SessionReplyChannel;
 use crate::child::service::responses::{call_response, create_response, describe, release};
@@ -29,19 +32,27 @@ use crate::child::service::running_operation::{
 use crate::child::service::{check_size, decode_arguments, in_order, with_timeout};
 use crate::common::definition::{Action, CallArgs};
 use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::transport::{ClientMemory, HeldMemory};
 use crate::common::value::{Handle, Value};
 use crate::common::wire::pb::session_request::Operation;
 use crate::common::wire::pb::session_response::Result as SessionResult;
 use crate::common::wire::{
-    CHUNK_SIZE, FrameStream, Outbox, SendGuard as _, copied_by_decoding, failure_from_error,
-    handle_from_pb, pb,
+    CHUNK_SIZE, FrameMemory, FrameStream, Outbox, SendGuard as _, arguments_weight,
+    copied_by_decoding, failure_from_error, handle_from_pb, pb, response_weight,
 };
 
 /// The arguments of an operation: inline, or once their chunks have arrived.
 type CallArgsFuture = Either<Ready<Result<CallArgs>>, BoxFuture<'static, Result<CallArgs>>>;
 
+/// What counts an operation, unless its client is trusted.
+type OperationMemory = Option<Arc<HeldMemory>>;
+
 /// How many operations may run at once in one session.
 const MAX_RUNNING: usize = 65_536;
+
+/// No more requests are read while so many bytes of responses wait to be sent, or as many
+/// as the largest message has, if that is more.
+const MIN_WAITING: usize = 16 * 1024 * 1024;
 
 /// The id of a failure that belongs to no operation.
 const NO_ID: u64 = 0;
@@ -67,6 +78,8 @@ struct SessionShared {
     host: Host,
     message_limit: usize,
     outbox: Outbox<pb::SessionResponse>,
+    /// What counts the operations and responses; `None` for a client that is trusted.
+    memory: Option<ClientMemory>,
     running: Mutex<HashMap<u64, RunningOperation>>,
     /// Counts the tasks in `running`.
     tasks: TaskTracker,
@@ -100,13 +113,17 @@ impl Session {
         host: Host,
         message_limit: usize,
         runs_calls: bool,
+        memory: Option<ClientMemory>,
     ) -> (Self, FrameStream<pb::SessionResponse>) {
-        let (outbox, responses) = Outbox::new();
+        let most_bytes = message_limit.max(MIN_WAITING);
+        let counted = memory.clone().map(|memory| Arc::new(memory) as Arc<dyn FrameMemory>);
+        let (outbox, responses) = Outbox::with_room(most_bytes, counted);
         let id = host.new_session();
         let shared = SessionShared {
             host,
             message_limit,
             outbox,
+            memory,
             running: Mutex::default(),
             tasks: TaskTracker::new(),
             id,
@@ -121,8 +138,9 @@ impl Session {
         host: Host,
         message_limit: usize,
         requests: Streaming<pb::SessionRequest>,
+        memory: Option<ClientMemory>,
     ) -> BoxStream<'static, Result<pb::SessionResponse, Status>> {
-        let (session, responses) = Session::new(host, message_limit, false);
+        let (session, responses) = Session::new(host, message_limit, false, memory);
         let (broken_off, reason) = oneshot::channel();
         tokio::spawn(session.serve(requests, broken_off));
         // Without a reason, the session has ended in order.
@@ -230,9 +248,13 @@ impl Session {
                     std::mem::take(&mut call.keywords),
                     std::mem::take(&mut call.ordered_keywords),
                 );
-                return self.start_operation(id, detached, arguments, assemblies, |call_args| {
-                    self.call(id, call, call_args)
-                });
+                return self.start_operation(
+                    id,
+                    detached,
+                    arguments,
+                    assemblies,
+                    |call_args, memory| self.call(id, call, call_args, memory),
+                );
             }
             Some(Operation::Create(mut create)) => {
                 let arguments = in_order(
@@ -240,13 +262,21 @@ impl Session {
                     std::mem::take(&mut create.keywords),
                     std::mem::take(&mut create.ordered_keywords),
                 );
-                return self.start_operation(id, detached, arguments, assemblies, |call_args| {
-                    self.create(id, *create, call_args)
-                });
+                return self.start_operation(
+                    id,
+                    detached,
+                    arguments,
+                    assemblies,
+                    |call_args, memory| self.create(id, *create, call_args, memory),
+                );
             }
             Some(Operation::Describe(request)) => {
+                let memory = match self.hold_operation(&pb::Arguments::default()) {
+                    Ok(memory) => memory,
+                    Err(error) => return self.refuse(id, &error),
+                };
                 let described = describe(&self.0.host, request);
-                return self.run(id, None, async move {
+                return self.run(id, None, memory, async move {
                     Ok((SessionResult::Describe(described.await?), None))
                 });
             }
@@ -270,7 +300,10 @@ impl Session {
                 self.with_channel(id, |channel| channel.deliver(items))
             }
             Some(Operation::Items(_)) => self.with_channel(id, |channel| {
-                if let Err(error) = assemblies.start(id, detached, AssemblyTarget::Items) {
+                // Counted as far as it has arrived.
+                let memory = self.0.memory.as_ref().map(|memory| memory.hold_anyway(0).into());
+                let started = assemblies.start(id, detached, AssemblyTarget::Items, memory);
+                if let Err(error) = started {
                     channel.fail_streams(&error);
                 }
             }),
@@ -326,10 +359,14 @@ impl Session {
         detached: u64,
         inline: pb::Arguments,
         assemblies: &mut Assemblies,
-        start: impl FnOnce(CallArgsFuture) -> Option<Work>,
+        start: impl FnOnce(CallArgsFuture, OperationMemory) -> Option<Work>,
     ) -> Option<Work> {
-        let work = match self.arguments(id, detached, inline, assemblies) {
-            Ok(call_args) => start(call_args),
+        let arguments = self.hold_operation(&inline).and_then(|memory| {
+            let call_args = self.arguments(id, detached, inline, assemblies, memory.clone())?;
+            Ok((call_args, memory))
+        });
+        let work = match arguments {
+            Ok((call_args, memory)) => start(call_args, memory),
             Err(error) => self.refuse(id, &error),
         };
         // The operation was refused: discard the rest of its detached arguments.
@@ -337,6 +374,10 @@ impl Session {
             assemblies.remove(id);
         }
         work
+    }
+
+    fn hold_operation(&self, arguments: &pb::Arguments) -> Result<OperationMemory> {
+        Ok(hold_operation(self.0.memory.as_ref(), arguments, 0)?.map(Arc::new))
     }
 
     fn cancel(&self, id: u64, assemblies: &mut Assemblies) {
@@ -351,7 +392,13 @@ impl Session {
         }
     }
 
-    fn call(&self, id: u64, call: pb::CallRequest, call_args: CallArgsFuture) -> Option<Work> {
+    fn call(
+        &self,
+        id: u64,
+        call: pb::CallRequest,
+        call_args: CallArgsFuture,
+        memory: OperationMemory,
+    ) -> Option<Work> {
         let operation = operation(call.method.clone(), call.action(), call.returns());
         let handle =
             call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
@@ -376,6 +423,7 @@ impl Session {
             outbox.clone(),
             *message_limit,
             host.depth_limit(),
+            self.0.memory.clone(),
         );
         let progress = call.timeout.is_some().then(Progress::default);
         let caller = Caller {
@@ -390,7 +438,7 @@ impl Session {
             Err(error) => return self.refuse(id, &error),
         };
         let message_limit = *message_limit;
-        self.run(id, Some(channel), async move {
+        self.run(id, Some(channel), memory, async move {
             let (response, handles) =
                 call_response(with_timeout(call.timeout, progress, result).await, message_limit)?;
             Ok((SessionResult::Call(response), handles))
@@ -428,10 +476,11 @@ impl Session {
             Ok((response, handles)) => (SessionResult::Call(response), handles),
             Err(error) => (SessionResult::Failure(failure_from_error(&error)), None),
         };
-        let guard = ResponseGuard { handles, _pending: pending };
+        let guard = ResponseGuard { handles, held: None, _pending: pending };
         let response = pb::SessionResponse { id, result: Some(result), detached: 0 };
-        if response.encoded_len() <= CHUNK_SIZE.min(message_limit) {
-            self.respond(id, response.into(), guard);
+        let len = response.encoded_len();
+        if len <= CHUNK_SIZE.min(message_limit) {
+            self.respond(id, EncodedResponse::Whole(response, len), guard);
             return None;
         }
         let (session, result) = (self.clone(), response.result?);
@@ -450,13 +499,14 @@ impl Session {
         id: u64,
         create: pb::CreateRequest,
         call_args: CallArgsFuture,
+        memory: OperationMemory,
     ) -> Option<Work> {
         let created = match definition(create.definition, self.0.host.daemon()) {
             Ok(definition) => self.0.host.create(Some(self.0.id), definition, call_args),
             Err(error) => return self.refuse(id, &error),
         };
         let message_limit = self.0.message_limit;
-        self.run(id, None, async move {
+        self.run(id, None, memory, async move {
             let (response, handles) =
                 create_response(with_timeout(create.timeout, None, created).await, message_limit)?;
             Ok((SessionResult::Create(response), handles))
@@ -470,6 +520,7 @@ impl Session {
         detached: u64,
         inline: pb::Arguments,
         assemblies: &mut Assemblies,
+        memory: OperationMemory,
     ) -> Result<CallArgsFuture> {
         let depth_limit = self.0.host.depth_limit();
         if detached == 0 {
@@ -477,25 +528,30 @@ impl Session {
             return Ok(Either::Left(ready(decode_arguments(inline, depth_limit))));
         }
         let (sender, receiver) = oneshot::channel();
-        assemblies.start(id, detached, AssemblyTarget::Arguments(sender))?;
+        assemblies.start(id, detached, AssemblyTarget::Arguments(sender), memory.clone())?;
         let session_ended = || {
             Err(Error::new(ErrorKind::Cancelled, "the session ended before the arguments arrived"))
         };
         Ok(Either::Right(Box::pin(async move {
             let bytes = receiver.await.unwrap_or_else(|_| session_ended())?;
+            let len = bytes.len();
             offload(copied_by_decoding::<pb::Arguments>(&bytes), move || {
                 let arguments = decode_detached("arguments", bytes)?;
+                if let Some(memory) = memory {
+                    memory.grow(arguments_weight(&arguments).saturating_sub(len))?;
+                }
                 decode_arguments(arguments, depth_limit)
             })
             .await
         })))
     }
 
-    /// Prepares an operation, which a cancel aborts.
+    /// Prepares an operation, which a cancel aborts. `memory` counts it while it runs.
     fn run(
         &self,
         id: u64,
         channel: Option<Arc<SessionReplyChannel>>,
+        memory: OperationMemory,
         result: impl Future<Output = Result<(SessionResult, Option<HandleGuard>)>> + Send + 'static,
     ) -> Option<Work> {
         // Locked until the abort handle is inserted, so that the task finds its entry
@@ -526,9 +582,12 @@ impl Session {
             if let Some(channel) = ended_channel {
                 channel.end();
             }
+            // What is counted from now on is the response.
+            drop(memory);
             // If a cancel overtook the response, dropping `handles` releases them.
             if session.running().remove(&id).is_some() {
-                session.respond(id, response, ResponseGuard { handles, _pending: pending });
+                let guard = ResponseGuard { handles, held: None, _pending: pending };
+                session.respond(id, response, guard);
             }
         }));
         running.insert(id, RunningOperation { task, channel });
@@ -540,14 +599,30 @@ impl Session {
         self.0.outbox.send(pb::SessionResponse { id, result: Some(result), detached: 0 });
     }
 
-    fn respond(&self, id: u64, response: EncodedResponse, guard: ResponseGuard) {
+    fn respond(&self, id: u64, response: EncodedResponse, mut guard: ResponseGuard) {
         match response {
-            EncodedResponse::Whole(response) => {
+            EncodedResponse::Whole(response, len) => {
+                let bytes = match &self.0.memory {
+                    None => len,
+                    Some(memory) => {
+                        let weight = response_weight(&response);
+                        // The outbox counts it from now on.
+                        if let Err(error) = memory.check(weight) {
+                            return self.fail(id, &error);
+                        }
+                        weight
+                    }
+                };
                 // A caller that has its response may end the daemon at once, which must
                 // not find the call unfinished.
-                self.0.outbox.send_after(response, || Box::new(guard).sent());
+                self.0.outbox.send_after(response, bytes, || Box::new(guard).sent());
             }
             EncodedResponse::Detached(message) => {
+                let held = self.0.memory.as_ref().map(|memory| memory.hold(message.len()));
+                match held.transpose() {
+                    Ok(held) => guard.held = held,
+                    Err(error) => return self.fail(id, &error),
+                }
                 let announcement =
                     pb::SessionResponse { id, result: None, detached: message.len() as u64 };
                 self.0.outbox.send_detached(announcement, id, message, Some(Box::new(guard)));
@@ -580,7 +655,8 @@ impl Session {
     /// Adds a chunk to its message. Chunks without one belong to an operation that was
     /// refused or cancelled meanwhile, and are dropped.
     fn add_chunk(&self, id: u64, chunk: &Bytes, assemblies: &mut Assemblies) {
-        let Some((target, message)) = assemblies.push(id, chunk) else { return };
+        let Some(complete) = assemblies.push(id, chunk) else { return };
+        let CompleteMessage { target, message, memory: _until_delivered } = complete;
         match target {
             AssemblyTarget::Arguments(sender) => {
                 // Fails if the operation was cancelled.

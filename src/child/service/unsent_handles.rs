@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::child::host::HandleGuard;
 use crate::child::object::CallScope;
-use crate::common::transport::{Admission, ReadTurns};
+use crate::common::transport::{Peer, ReadTurns};
 use crate::common::value::Handle;
 use crate::common::wire::SendGuard;
 
@@ -34,8 +34,8 @@ type Guards = Vec<Box<dyn SendGuard>>;
 impl UnsentHandles {
     /// For the response to a request.
     pub(super) fn of<T>(request: &Request<T>) -> Self {
-        let admission = request.extensions().get::<Admission>();
-        let turns = admission.map(|admission| admission.read_turns().clone());
+        let peer = request.extensions().get::<Peer>();
+        let turns = peer.map(|peer| peer.admission.read_turns().clone());
         UnsentHandles { guards: Arc::default(), turns }
     }
 

@@ -43,6 +43,9 @@ pub(crate) trait Context: fmt::Debug + Send + Sync {
     }
 }
 
+/// Counts the memory of items until it is dropped.
+pub(crate) type ItemsHold = Arc<dyn fmt::Debug + Send + Sync>;
+
 /// The queue of items that have arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound {
@@ -54,6 +57,8 @@ pub(crate) struct Inbound {
 #[derive(Debug, Default)]
 struct InboundState {
     items: VecDeque<Value>,
+    /// What counts the memory of the items, and for how many of the next items.
+    holds: VecDeque<(usize, ItemsHold)>,
     /// How many more may arrive.
     allowed: u64,
     /// About how many bytes one of the larger items has that have arrived lately.
@@ -85,6 +90,21 @@ impl Inbound {
     ///
     /// [`ErrorKind::Protocol`] if more arrive than were allowed.
     pub(crate) fn push(&self, items: Vec<Value>, bytes: usize) -> Result<Vec<Value>> {
+        self.push_held(items, bytes, None)
+    }
+
+    /// Does the same, and keeps `hold` until the items have been taken. Either all items
+    /// of a stream have one or none has.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub(crate) fn push_held(
+        &self,
+        items: Vec<Value>,
+        bytes: usize,
+        hold: Option<ItemsHold>,
+    ) -> Result<Vec<Value>> {
         let mut state = self.state();
         if state.is_dropped {
             return Ok(items);
@@ -98,6 +118,9 @@ impl Inbound {
         state.allowed = allowed;
         let item_bytes = bytes.checked_div(items.len()).unwrap_or(0) as u64;
         state.item_bytes = item_bytes.max(state.item_bytes - state.item_bytes / 8);
+        if let Some(hold) = hold.filter(|_| !items.is_empty()) {
+            state.holds.push_back((items.len(), hold));
+        }
         state.items.extend(items);
         wake(state);
         Ok(Vec::new())
@@ -133,6 +156,15 @@ fn wake(mut state: MutexGuard<'_, InboundState>) {
     }
 }
 
+impl InboundState {
+    /// Notes that an item was taken; returns what has counted it if it was the last one.
+    fn note_taken(&mut self) -> Option<ItemsHold> {
+        let (left, _) = self.holds.front_mut()?;
+        *left -= 1;
+        if *left > 0 { None } else { self.holds.pop_front().map(|(_, hold)| hold) }
+    }
+}
+
 // === impl IncomingItems ===
 
 impl IncomingItems {
@@ -160,6 +192,7 @@ impl IncomingItems {
     pub(super) fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Value>>> {
         let mut state = self.inbound.state();
         if let Some(item) = state.items.pop_front() {
+            let hold = state.note_taken();
             let in_flight = state.allowed + state.items.len() as u64;
             let free = self.window.free(in_flight, state.item_bytes, self.has_waited);
             if free > 0 && state.ended.is_none() {
@@ -167,7 +200,10 @@ impl IncomingItems {
                 drop(state);
                 self.has_waited = false;
                 self.upstream.grant(free);
+            } else {
+                drop(state);
             }
+            drop(hold);
             return Poll::Ready(Some(Ok(item)));
         }
         match &state.ended {
@@ -232,6 +268,7 @@ impl Drop for IncomingItems {
         let (mut left, has_ended) = {
             let mut state = self.inbound.state();
             state.is_dropped = true;
+            state.holds.clear();
             (std::mem::take(&mut state.items), state.ended.is_some())
         };
         if !has_ended {

@@ -13,7 +13,7 @@ mod window;
 
 pub(crate) use credit::Credit;
 pub(crate) use gathered::{Gathered, Taken};
-pub(crate) use inbound::{Context, Inbound, IncomingItems, ProducerControl};
+pub(crate) use inbound::{Context, Inbound, IncomingItems, ItemsHold, ProducerControl};
 pub(crate) use source::{Batch, ItemSource, outgoing};
 pub(crate) use window::Window;
 

@@ -32,6 +32,11 @@ enum Demand {
 }
 
 impl Window {
+    /// A window that begins with fewer items, which may be large.
+    pub(crate) fn starting_at(items: u32) -> Self {
+        Window { items, ..Window::default() }
+    }
+
     /// A window that stays as it is.
     pub(crate) fn exactly(items: u32) -> Self {
         Window { items, most: items, max_bytes: u64::MAX, demand: Demand::Ahead }

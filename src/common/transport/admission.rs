@@ -108,7 +108,8 @@ impl Admission {
         }
     }
 
-    /// Whether the client has proven that it may be here; `waker` is woken if it does later.
+    /// Whether the client has proven that it may be here; `waker` is woken if it does
+    /// later.
     pub(super) fn is_proven_or_wakes(&self, waker: &Waker) -> bool {
         self.0.waiting.register(waker);
         self.is_proven()

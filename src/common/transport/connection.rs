@@ -1,4 +1,4 @@
-//! One accepted connection that speaks HTTP/2: its place, its proof, its budget.
+//! One accepted connection that speaks HTTP/2: its place, its proof, its budgets.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tracing::debug;
 use crate::common::transport::admission::Admission;
 use crate::common::transport::frame_budget::{FrameBudget, Verdict};
 use crate::common::transport::traffic::WaitingToWrite;
-use crate::common::transport::{IoStream, Traffic};
+use crate::common::transport::{ClientMemory, IoStream, Traffic};
 
 /// One accepted connection, which holds its place among those of all clients.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Connection {
     traffic: Traffic,
     /// Held while it is counted among those that wait to write.
     waiting: Option<WaitingToWrite>,
-    admission: Admission,
+    peer: Peer,
     /// `None` within this process, whose only client is trusted.
     budget: Option<FrameBudget>,
     unproven: Option<Unproven>,
@@ -33,6 +33,15 @@ pub(crate) struct Connection {
     /// Whether a request is enough of a proof, because the kernel knows the client.
     is_known: bool,
     _place: OwnedSemaphorePermit,
+}
+
+/// The client of a connection, as the services know it: among the extensions of each
+/// request.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) admission: Admission,
+    /// What the daemon holds for it; `None` if it is trusted.
+    pub(crate) memory: Option<ClientMemory>,
 }
 
 /// What ends a connection whose client has proven nothing.
@@ -49,12 +58,11 @@ impl Connection {
         traffic: Traffic,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        let admission = Admission::proven();
         Connection {
             stream,
             traffic,
             waiting: None,
-            admission,
+            peer: Peer { admission: Admission::proven(), memory: None },
             budget: None,
             unproven: None,
             must_prove: false,
@@ -64,12 +72,14 @@ impl Connection {
     }
 
     /// A client that must show the token until the deadline; without one, the kernel
-    /// knows its user, and it only has to make a request before its place is wanted.
+    /// knows its user, and it only has to make a request before its place is wanted. If
+    /// it is not trusted, what the daemon holds for it is counted.
     pub(super) fn new(
         stream: IoStream,
         traffic: Traffic,
         (place, admission): (OwnedSemaphorePermit, Admission),
         deadline: Option<Instant>,
+        memory: Option<ClientMemory>,
     ) -> Self {
         let unproven = Unproven {
             evicted: Box::pin(admission.evicted()),
@@ -79,7 +89,7 @@ impl Connection {
             stream,
             traffic,
             waiting: None,
-            admission,
+            peer: Peer { admission, memory },
             budget: Some(FrameBudget::new()),
             unproven: Some(unproven),
             must_prove: false,
@@ -91,8 +101,11 @@ impl Connection {
     /// Fails if the client has lost its place. Checked wherever the connection is polled,
     /// because the HTTP/2 library does not read while it cannot write.
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.peer.memory.as_ref().is_some_and(|memory| memory.is_evicted(cx.waker())) {
+            return Err(turned_away("the daemon held too much for it"));
+        }
         let Some(unproven) = &mut self.unproven else { return Ok(()) };
-        if self.admission.is_proven() {
+        if self.peer.admission.is_proven() {
             self.unproven = None;
             return Ok(());
         }
@@ -107,7 +120,7 @@ impl Connection {
     }
 
     fn note_received(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Connection { admission, budget, is_known, .. } = self;
+        let Connection { peer: Peer { admission, .. }, budget, is_known, .. } = self;
         let Some(budget) = budget else { return Ok(()) };
         let on_request = || {
             if *is_known {
@@ -116,7 +129,7 @@ impl Connection {
         };
         match budget.receive(bytes, on_request, || admission.is_proven()) {
             Verdict::GoOn => Ok(()),
-            // The token is checked on another task; the deadline bounds the wait for that.
+            // The token is checked on another task. The deadline bounds the wait.
             Verdict::ProveFirst if !*is_known => {
                 self.must_prove = true;
                 Ok(())
@@ -153,10 +166,10 @@ fn turned_away(why: &'static str) -> io::Error {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Admission;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> Admission {
-        self.admission.clone()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 
@@ -168,7 +181,7 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
         if self.must_prove {
-            if !self.admission.is_proven_or_wakes(cx.waker()) {
+            if !self.peer.admission.is_proven_or_wakes(cx.waker()) {
                 return Poll::Pending;
             }
             self.must_prove = false;
@@ -177,7 +190,7 @@ impl AsyncRead for Connection {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         self.note_received(&buf.filled()[before..])?;
         if read.is_pending() {
-            self.admission.read_turns().note();
+            self.peer.admission.read_turns().note();
         }
         read
     }

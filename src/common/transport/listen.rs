@@ -22,7 +22,7 @@ use tracing::{debug, warn};
 use crate::common::transport::admission::{Admission, Places};
 use crate::common::transport::connection::Connection;
 use crate::common::transport::lane_preface::{PREFACE as LANE_PREFACE, accept_preface};
-use crate::common::transport::{Endpoint, IoStream, LaneSocket, Token, Traffic};
+use crate::common::transport::{Endpoint, IoStream, LaneSocket, MemoryBudget, Token, Traffic};
 
 /// How many clients may be connected at once. One more takes the place of the oldest that
 /// has not proven that it may be here, or else waits until another disconnects.
@@ -110,7 +110,11 @@ impl BoundListener {
 /// # Errors
 ///
 /// Any error of `bind`; a path must not exist yet.
-pub(crate) fn listen(endpoint: &Endpoint, owner: LaneOwner) -> io::Result<BoundListener> {
+pub(crate) fn listen(
+    endpoint: &Endpoint,
+    owner: LaneOwner,
+    memory: MemoryBudget,
+) -> io::Result<BoundListener> {
     let (listener, endpoint) = match endpoint {
         Endpoint::Unix(path) => {
             let listener = UnixListener::bind(path)?;
@@ -133,6 +137,7 @@ pub(crate) fn listen(endpoint: &Endpoint, owner: LaneOwner) -> io::Result<BoundL
     let traffic = Traffic::default();
     let door = Door {
         owner,
+        memory,
         traffic: traffic.clone(),
         lanes: lane_sender,
         incoming: sender,
@@ -169,6 +174,7 @@ impl Listener {
 #[derive(Clone)]
 struct Door {
     owner: LaneOwner,
+    memory: MemoryBudget,
     traffic: Traffic,
     lanes: mpsc::Sender<LaneConnection>,
     incoming: mpsc::Sender<io::Result<Connection>>,
@@ -213,11 +219,13 @@ impl Door {
         let traffic = self.traffic.clone();
         match first_bytes(&stream).await? {
             preface if preface == *PREFACE => {
-                if self.is_owner(&stream)? {
+                let is_owner = self.is_owner(&stream)?;
+                if is_owner {
                     place.1.prove();
                 }
+                let memory = (!is_owner).then(|| self.memory.client());
                 let deadline = self.owner.token.is_some().then_some(deadline);
-                let connection = Connection::new(stream, traffic, place, deadline);
+                let connection = Connection::new(stream, traffic, place, deadline, memory);
                 // The server may have ended meanwhile; then the connection is not wanted.
                 let _ = self.incoming.send(Ok(connection)).await;
             }

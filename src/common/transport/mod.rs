@@ -15,6 +15,7 @@ mod frame_budget;
 mod lane_preface;
 mod lane_socket;
 mod listen;
+mod memory;
 mod read_turns;
 mod socket_writer;
 mod stream;
@@ -22,8 +23,8 @@ mod sweep;
 mod token;
 mod traffic;
 
-pub(crate) use admission::Admission;
 pub(crate) use connect::connect;
+pub(crate) use connection::Peer;
 #[cfg_attr(not(feature = "python"), allow(unused_imports))]
 pub(crate) use descriptors::{DescriptorReader, send_descriptors, send_with};
 pub(crate) use directory::Directory;
@@ -33,6 +34,7 @@ pub(crate) use frame_budget::MAX_METADATA;
 pub(crate) use lane_preface::send_preface;
 pub(crate) use lane_socket::LaneSocket;
 pub(crate) use listen::{BoundListener, IncomingConnections, LaneConnection, LaneOwner, listen};
+pub(crate) use memory::{ClientMemory, HeldMemory, MemoryBudget};
 pub(crate) use read_turns::ReadTurns;
 pub(crate) use socket_writer::SocketWriter;
 pub(crate) use stream::IoStream;

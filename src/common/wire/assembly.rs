@@ -78,6 +78,15 @@ impl ArrivingMessages {
         Some(pushed.map(|()| self.buffers.message(buffer, received)))
     }
 
+    /// How many bytes of memory a message takes when the next `len` have arrived; 0 if
+    /// there is no such message.
+    pub(crate) fn memory(&self, id: u64, len: usize) -> usize {
+        self.assemblies.get(&id).map_or(0, |assembly| {
+            // What was announced bounds what it can become.
+            assembly.buffer.len().max(assembly.announced.min(assembly.received + len))
+        })
+    }
+
     /// Whether the next `len` bytes of a message may arrive.
     pub(crate) fn takes(&self, id: u64, len: usize) -> bool {
         self.assemblies.get(&id).is_some_and(|assembly| assembly.takes(len))

@@ -21,12 +21,13 @@ mod session_frame;
 mod shorten;
 mod skim;
 mod value;
+mod weight;
 
 pub(crate) use assembly::{ArrivingMessages, too_large};
 pub(crate) use exception::{exception_from_pb, exception_to_pb};
 pub(crate) use failure::{error_from_failure, failure_from_error, status_from_error};
 pub(crate) use frame_packer::FramePacker;
-pub(crate) use outbox::{CHUNK_SIZE, FrameStream, Outbox, SendGuard};
+pub(crate) use outbox::{CHUNK_SIZE, FrameMemory, FrameStream, Outbox, SendGuard};
 pub(crate) use pieces::{IntoPieces, Pieces};
 pub(crate) use session_frame::{CHUNK_FIELD, DATA_FIELD, ID_FIELD, SessionFrame};
 pub(crate) use skim::copied_by_decoding;
@@ -34,6 +35,7 @@ pub(crate) use value::{
     arguments_to_pb, handle_from_pb, handle_to_pb, keywords_from_pb, target_to_pb, value_from_pb,
     value_to_pb, values_from_pb,
 };
+pub(crate) use weight::{arguments_weight, call_response_weight, response_weight, value_weight};
 
 /// The descriptors of `proto/oad/v1`, for the reflection service.
 #[cfg(feature = "reflection")]

@@ -1,6 +1,7 @@
 //! The queue of frames that one end of a session has still to send.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,11 +25,14 @@ const FRAMES_PER_CHUNK: usize = 64;
 /// With this many frames waiting to be sent, a daemon reads no more requests.
 const ROOM: usize = 4096;
 
+/// About how many bytes of memory a frame takes beside what is in it.
+const FRAME_WEIGHT: usize = 512;
+
 /// The sending half. Frames are added in order, without waiting.
 ///
 /// On the caller's side the queue is bounded by the limit on operations in flight. On the
 /// daemon's side the reader waits for [`room`](Outbox::room) before it reads more
-/// requests.
+/// requests. The operations that run by then still respond, which `memory` counts.
 #[derive(Debug)]
 pub(crate) struct Outbox<F>(Arc<OutboxState<F>>);
 
@@ -40,6 +44,10 @@ pub(crate) struct FrameStream<F>(Arc<OutboxState<F>>);
 #[derive(Debug)]
 struct OutboxState<F> {
     queue: Mutex<Queue<F>>,
+    /// With so many bytes waiting to be sent there is no room.
+    most_bytes: usize,
+    /// Counts what waits to be sent, except detached messages, which have their guards.
+    memory: Option<Arc<dyn FrameMemory>>,
     /// Notified when there is room again.
     room: Notify,
     /// Cancelled when the frames are no longer sent.
@@ -51,6 +59,13 @@ struct OutboxState<F> {
 pub(crate) trait SendGuard: fmt::Debug + Send + Sync {
     /// Called when the last chunk has been sent.
     fn sent(self: Box<Self>);
+}
+
+/// Counts the memory of frames that wait to be sent.
+pub(crate) trait FrameMemory: fmt::Debug + Send + Sync {
+    fn take(&self, bytes: usize);
+
+    fn give_back(&self, bytes: usize);
 }
 
 /// Passes on that a message has been sent, also to the task that waits for it.
@@ -72,9 +87,13 @@ impl SendGuard for Sent {
 
 #[derive(Debug)]
 struct Queue<F> {
-    frames: VecDeque<(F, Option<DetachedMessage>)>,
+    frames: VecDeque<QueuedFrame<F>>,
     /// Messages whose announcement has been sent; they take turns, a chunk each.
     detached: VecDeque<DetachedMessage>,
+    /// How many detached messages of each id have not been sent.
+    sending: HashMap<u64, usize>,
+    /// The bytes of all that waits, as far as the senders have said.
+    bytes: usize,
     since_chunk: usize,
     waker: Option<Waker>,
     closed: bool,
@@ -87,6 +106,13 @@ struct Queue<F> {
 const CORKED_FRAMES: usize = 16;
 
 #[derive(Debug)]
+struct QueuedFrame<F> {
+    frame: F,
+    bytes: usize,
+    announced: Option<DetachedMessage>,
+}
+
+#[derive(Debug)]
 struct DetachedMessage {
     id: u64,
     rest: Pieces,
@@ -94,33 +120,51 @@ struct DetachedMessage {
 }
 
 impl<F: SessionFrame> Outbox<F> {
+    /// An outbox that always has room for bytes.
     pub(crate) fn new() -> (Self, FrameStream<F>) {
+        Outbox::with_room(usize::MAX, None)
+    }
+
+    /// An outbox that has no more room when it has `most_bytes`.
+    pub(crate) fn with_room(
+        most_bytes: usize,
+        memory: Option<Arc<dyn FrameMemory>>,
+    ) -> (Self, FrameStream<F>) {
         let queue = Mutex::new(Queue {
             frames: VecDeque::new(),
             detached: VecDeque::new(),
+            sending: HashMap::new(),
+            bytes: 0,
             since_chunk: 0,
             waker: None,
             closed: false,
             corked: false,
         });
-        let shared =
-            Arc::new(OutboxState { queue, room: Notify::new(), gone: CancellationToken::new() });
+        let (room, gone) = (Notify::new(), CancellationToken::new());
+        let shared = Arc::new(OutboxState { queue, most_bytes, memory, room, gone });
         (Outbox(Arc::clone(&shared)), FrameStream(shared))
     }
 
     /// Sends a frame after all that were sent before.
     pub(crate) fn send(&self, frame: F) {
-        self.push(frame, None);
+        self.push(frame, 0, None);
+    }
+
+    /// Does the same with a frame that takes so many bytes.
+    pub(crate) fn send_sized(&self, frame: F, bytes: usize) {
+        self.push(frame, bytes, None);
     }
 
     /// Does the same, and runs `queued` once nothing can keep the frame from being sent,
     /// but before it is sent. Whoever reads the frame finds done what `queued` does.
-    pub(crate) fn send_after(&self, frame: F, queued: impl FnOnce()) {
+    pub(crate) fn send_after(&self, frame: F, bytes: usize, queued: impl FnOnce()) {
+        self.0.take(bytes);
         let mut queue = lock(&self.0.queue);
         if queue.closed {
-            return;
+            drop(queue);
+            return self.0.give_back(bytes);
         }
-        queue.frames.push_back((frame, None));
+        queue.add(QueuedFrame { frame, bytes, announced: None });
         let waker = queue.take_waker();
         drop(queue);
         queued();
@@ -153,7 +197,7 @@ impl<F: SessionFrame> Outbox<F> {
         message: Pieces,
         hold: Option<Box<dyn SendGuard>>,
     ) {
-        self.push(frame, Some(DetachedMessage { id, rest: message, hold }));
+        self.push(frame, 0, Some(DetachedMessage { id, rest: message, hold }));
     }
 
     /// Does the same, and returns a future that waits until the last chunk has been sent
@@ -172,12 +216,13 @@ impl<F: SessionFrame> Outbox<F> {
         all_sent.map(drop)
     }
 
-    /// Waits until fewer than [`ROOM`] frames wait to be sent.
+    /// Waits until fewer than [`ROOM`] frames wait to be sent, and fewer bytes than there
+    /// is room for.
     pub(crate) async fn room(&self) {
         loop {
             // Created before the check, so that no notification in between is missed.
             let room = self.0.room.notified();
-            if lock(&self.0.queue).frames.len() < ROOM {
+            if !self.0.is_full(&lock(&self.0.queue)) {
                 return;
             }
             room.await;
@@ -195,22 +240,19 @@ impl<F: SessionFrame> Outbox<F> {
         // Its guard may run any code when it is dropped, so that is after unlocking.
         let withdrawn = {
             let mut queue = lock(&self.0.queue);
-            let Queue { frames, detached, .. } = &mut *queue;
-            match detached.iter().position(|detached| detached.id == id) {
-                Some(index) => detached.remove(index),
-                None => frames
-                    .iter_mut()
-                    .find_map(|(_, announced)| announced.take_if(|detached| detached.id == id)),
+            let was_full = self.0.is_full(&queue);
+            let withdrawn = queue.withdraw(id);
+            if was_full && !self.0.is_full(&queue) {
+                self.0.room.notify_waiters();
             }
+            withdrawn
         };
         withdrawn.is_some()
     }
 
     /// Whether a part of the detached message `id` has not been sent.
     pub(crate) fn is_sending(&self, id: u64) -> bool {
-        let queue = lock(&self.0.queue);
-        let announced = queue.frames.iter().filter_map(|(_, announced)| announced.as_ref());
-        queue.detached.iter().chain(announced).any(|detached| detached.id == id)
+        lock(&self.0.queue).sending.contains_key(&id)
     }
 
     /// Ends the stream when all frames have been sent.
@@ -220,11 +262,35 @@ impl<F: SessionFrame> Outbox<F> {
         wake(queue);
     }
 
-    fn push(&self, frame: F, detached: Option<DetachedMessage>) {
+    fn push(&self, frame: F, bytes: usize, announced: Option<DetachedMessage>) {
+        // Before it can be sent, and given back.
+        self.0.take(bytes);
         let mut queue = lock(&self.0.queue);
-        if !queue.closed {
-            queue.frames.push_back((frame, detached));
-            wake(queue);
+        if queue.closed {
+            drop(queue);
+            return self.0.give_back(bytes);
+        }
+        queue.add(QueuedFrame { frame, bytes, announced });
+        wake(queue);
+    }
+}
+
+// === impl OutboxState ===
+
+impl<F> OutboxState<F> {
+    fn is_full(&self, queue: &Queue<F>) -> bool {
+        queue.frames.len() >= ROOM || queue.bytes >= self.most_bytes
+    }
+
+    fn take(&self, bytes: usize) {
+        if let Some(memory) = &self.memory {
+            memory.take(FRAME_WEIGHT + bytes);
+        }
+    }
+
+    fn give_back(&self, bytes: usize) {
+        if let Some(memory) = &self.memory {
+            memory.give_back(FRAME_WEIGHT + bytes);
         }
     }
 }
@@ -232,6 +298,41 @@ impl<F: SessionFrame> Outbox<F> {
 // === impl Queue ===
 
 impl<F> Queue<F> {
+    fn add(&mut self, frame: QueuedFrame<F>) {
+        self.bytes += frame.bytes;
+        if let Some(announced) = &frame.announced {
+            self.bytes += announced.rest.len();
+            *self.sending.entry(announced.id).or_default() += 1;
+        }
+        self.frames.push_back(frame);
+    }
+
+    fn withdraw(&mut self, id: u64) -> Option<DetachedMessage> {
+        if !self.sending.contains_key(&id) {
+            return None;
+        }
+        let withdrawn = match self.detached.iter().position(|detached| detached.id == id) {
+            Some(index) => self.detached.remove(index),
+            None => self
+                .frames
+                .iter_mut()
+                .find_map(|frame| frame.announced.take_if(|detached| detached.id == id)),
+        }?;
+        self.bytes -= withdrawn.rest.len();
+        self.note_sent(id);
+        Some(withdrawn)
+    }
+
+    /// Notes that a detached message is sent no more.
+    fn note_sent(&mut self, id: u64) {
+        if let Entry::Occupied(mut count) = self.sending.entry(id) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
     /// The waker, unless the frames wait for more.
     fn take_waker(&mut self) -> Option<Waker> {
         if self.corked && !self.closed && self.frames.len() < CORKED_FRAMES {
@@ -242,25 +343,31 @@ impl<F> Queue<F> {
 }
 
 impl<F: SessionFrame> Queue<F> {
-    fn next(&mut self) -> Option<F> {
+    /// The next frame, and how many bytes were said to be in it.
+    fn next(&mut self) -> Option<(F, Option<usize>)> {
         if !self.frames.is_empty()
             && (self.detached.is_empty() || self.since_chunk < FRAMES_PER_CHUNK)
         {
-            let (frame, announced) = self.frames.pop_front()?;
+            let QueuedFrame { frame, bytes, announced } = self.frames.pop_front()?;
+            self.bytes -= bytes;
             self.detached.extend(announced);
             self.since_chunk += 1;
-            return Some(frame);
+            return Some((frame, Some(bytes)));
         }
         self.since_chunk = 0;
         let mut detached = self.detached.pop_front()?;
         let data = detached.rest.split_off_front(CHUNK_SIZE);
         let id = detached.id;
+        self.bytes -= data.len();
         if !detached.rest.is_empty() {
             self.detached.push_back(detached);
-        } else if let Some(hold) = detached.hold {
-            hold.sent();
+        } else {
+            self.note_sent(id);
+            if let Some(hold) = detached.hold {
+                hold.sent();
+            }
         }
-        Some(F::chunk(id, data))
+        Some((F::chunk(id, data), None))
     }
 }
 
@@ -297,10 +404,14 @@ impl<F: SessionFrame> Stream for FrameStream<F> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F>> {
         let mut queue = lock(&self.0.queue);
+        let was_full = self.0.is_full(&queue);
         match queue.next() {
-            Some(frame) => {
-                if queue.frames.len() + 1 == ROOM {
+            Some((frame, bytes)) => {
+                if was_full && !self.0.is_full(&queue) {
                     self.0.room.notify_waiters();
+                }
+                if let Some(bytes) = bytes {
+                    self.0.give_back(bytes);
                 }
                 Poll::Ready(Some(frame))
             }
@@ -321,6 +432,8 @@ impl<F> Drop for FrameStream<F> {
             queue.closed = true;
             // A waker that writes the frames holds this stream in its turn.
             let waker = queue.waker.take();
+            queue.frames.iter().for_each(|frame| self.0.give_back(frame.bytes));
+            (queue.bytes, queue.sending) = (0, HashMap::new());
             (waker, std::mem::take(&mut queue.frames), std::mem::take(&mut queue.detached))
         };
         drop(unsent);
@@ -330,98 +443,4 @@ impl<F> Drop for FrameStream<F> {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    #[derive(Debug, PartialEq)]
-    enum SentFrame {
-        Small(u64),
-        Part(u64, usize),
-    }
-
-    impl SessionFrame for SentFrame {
-        fn into_chunk(self) -> Result<(u64, Bytes), Self> {
-            Err(self)
-        }
-
-        fn chunk(id: u64, data: Bytes) -> Self {
-            SentFrame::Part(id, data.len())
-        }
-    }
-
-    fn zeros(len: usize) -> Pieces {
-        Bytes::from(vec![0; len]).into()
-    }
-
-    fn drain(outgoing: &mut FrameStream<SentFrame>) -> Vec<SentFrame> {
-        let mut cx = Context::from_waker(Waker::noop());
-        std::iter::from_fn(|| match Pin::new(&mut *outgoing).poll_next(&mut cx) {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => None,
-        })
-        .collect()
-    }
-
-    #[test]
-    fn large_messages_take_turns_behind_their_first_frame() {
-        let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(SentFrame::Small(1), 1, zeros(CHUNK_SIZE + 1), None);
-        outbox.send_detached(SentFrame::Small(2), 2, zeros(CHUNK_SIZE), None);
-        let expected = [
-            SentFrame::Small(1),
-            SentFrame::Small(2),
-            SentFrame::Part(1, CHUNK_SIZE),
-            SentFrame::Part(2, CHUNK_SIZE),
-            SentFrame::Part(1, 1),
-        ];
-        assert_eq!(drain(&mut outgoing), expected);
-    }
-
-    #[test]
-    fn small_frames_and_chunks_do_not_starve_each_other() {
-        let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(SentFrame::Small(0), 0, zeros(3 * CHUNK_SIZE), None);
-        (1..=200).for_each(|id| outbox.send(SentFrame::Small(id)));
-        let order = drain(&mut outgoing);
-        let chunks: Vec<usize> = order
-            .iter()
-            .enumerate()
-            .filter(|(_, sent)| matches!(sent, SentFrame::Part(..)))
-            .map(|(at, _)| at)
-            .collect();
-        assert_eq!(chunks, [64, 129, 194]);
-    }
-
-    #[test]
-    fn withdrawn_message_sends_no_more_chunks() {
-        let (outbox, mut outgoing) = Outbox::new();
-        outbox.send_detached(SentFrame::Small(1), 1, zeros(3 * CHUNK_SIZE), None);
-        let mut cx = Context::from_waker(Waker::noop());
-        for _ in 0..2 {
-            assert!(Pin::new(&mut outgoing).poll_next(&mut cx).is_ready());
-        }
-        assert!(outbox.withdraw(1) && !outbox.withdraw(1));
-        assert_eq!(drain(&mut outgoing), []);
-    }
-
-    #[tokio::test]
-    async fn full_outbox_has_room_again_once_frames_have_gone() {
-        let (outbox, mut outgoing) = Outbox::new();
-        (0..=ROOM as u64).for_each(|id| outbox.send(SentFrame::Small(id)));
-        let mut room = std::pin::pin!(outbox.room());
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(room.as_mut().poll(&mut cx).is_pending());
-        drain(&mut outgoing);
-        room.await;
-    }
-
-    #[tokio::test]
-    async fn outbox_knows_when_its_frames_are_no_longer_sent() {
-        let (outbox, outgoing) = Outbox::<SentFrame>::new();
-        drop(outgoing);
-        outbox.gone().await;
-        outbox.room().await;
-    }
-}
+mod tests;

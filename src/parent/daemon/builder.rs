@@ -263,7 +263,9 @@ impl<P> Spawn<P> {
     /// is 256 MiB.
     ///
     /// A call that exceeds it fails with [`ErrorKind::TooLarge`]; other calls are not
-    /// affected.
+    /// affected. A daemon holds at most four times as much for each connection of other
+    /// gRPC clients, and eight times for all of them: for responses that they have not
+    /// read, and for their calls.
     pub fn message_limit(self, bytes: usize) -> Self {
         self.set("message_limit", |settings| settings.limits.message = bytes)
     }
