@@ -22,7 +22,7 @@ const ENOUGH: u32 = 40;
 /// How many threads the daemons may have.
 const LIMITS: [u32; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, ENOUGH];
 
-/// A user of this test's alone: the limit counts the threads of a user.
+/// The first of the users of these tests alone: the limit counts the threads of a user.
 const USER: u32 = 61_235;
 
 fn is_root() -> bool {
@@ -34,14 +34,14 @@ fn is_root() -> bool {
     is_root
 }
 
-/// A lab in a daemon that may have so many threads.
-async fn with_threads(threads: u32, over_grpc: bool, mark: &Path) -> Result<LabProxy> {
+/// A lab in a daemon whose user may have so many threads.
+async fn with_threads(user: u32, threads: u32, over_grpc: bool, mark: &Path) -> Result<LabProxy> {
     let lab = LabProxy::marking(mark, Duration::ZERO).executable("/usr/bin/prlimit").localhost();
     let lab = if over_grpc { lab.over_grpc() } else { lab };
     let arguments = [
         format!("--nproc={threads}:{threads}"),
         "setpriv".to_owned(),
-        format!("--reuid={USER}"),
+        format!("--reuid={user}"),
         "--clear-groups".to_owned(),
         "--inh-caps=-all".to_owned(),
         "--bounding-set=-all".to_owned(),
@@ -77,7 +77,8 @@ async fn daemon_without_threads_refuses_at_once_and_ends_in_order() {
     let ways = [false, true].into_iter();
     for (over_grpc, threads) in ways.flat_map(|way| LIMITS.map(move |limit| (way, limit))) {
         let mark = folder.path().join(format!("{threads} {over_grpc}"));
-        let lab = tokio::time::timeout(SECOND * 8, with_threads(threads, over_grpc, &mark)).await;
+        let lab =
+            tokio::time::timeout(SECOND * 8, with_threads(USER, threads, over_grpc, &mark)).await;
         let lab = match lab.unwrap_or_else(|_| panic!("a start hangs with {threads} threads")) {
             Ok(lab) => lab,
             Err(error) => {
@@ -104,6 +105,35 @@ async fn daemon_without_threads_refuses_at_once_and_ends_in_order() {
         assert!(mark.exists(), "{threads}: the object was dropped");
     }
     assert!(started > 1 && refused > 0, "{started} started, {refused} calls refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_that_can_start_no_process_fails_its_call_and_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("the temporary directory can be written to");
+    let everybody = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), everybody).expect("it is ours");
+    let mark = folder.path().join("mark");
+    let lab = with_threads(USER + 2, ENOUGH, false, &mark).await.expect("there are threads");
+    let mut strays = Vec::new();
+    let error = loop {
+        assert!(strays.len() < ENOUGH as usize, "there are no more processes");
+        match tokio::time::timeout(SECOND * 8, lab.stray().into_future()).await {
+            Ok(Ok(pid)) => strays.push(pid),
+            Ok(Err(error)) => break error,
+            Err(_) => panic!("it hangs"),
+        }
+    };
+    assert!(!strays.is_empty(), "{error}");
+    // The object's own failure, or the daemon's that has no thread for the call.
+    assert!(matches!(error.kind(), ErrorKind::Exception | ErrorKind::Limit), "{error}");
+    assert!(soon("a call", ENOUGH, lab.log().into_future()).await, "calls need no process");
+    let ended = tokio::time::timeout(SECOND * 8, lab.shutdown()).await.expect("it ends");
+    let ended = ended.expect("it ends in order");
+    assert!(ended.is_clean() && mark.exists(), "{ended}");
+    strays.into_iter().for_each(|pid| support::wait_until_gone(pid, SECOND * 8));
 }
 
 // === The parent ===
