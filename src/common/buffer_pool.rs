@@ -30,6 +30,8 @@ struct PoolShared {
     state: Mutex<PoolState>,
     /// Where the time runs after which buffers are given back.
     runtime: Runtime,
+    /// How many buffers are kept at most.
+    most: usize,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +52,12 @@ struct PooledMessage {
 impl BufferPool {
     /// Creates a pool; `runtime` is one that is always driven.
     pub(crate) fn new(runtime: Runtime) -> Self {
-        BufferPool(Arc::new(PoolShared { state: Mutex::default(), runtime }))
+        BufferPool(Arc::new(PoolShared { state: Mutex::default(), runtime, most: MAX_BUFFERS }))
+    }
+
+    /// A pool that keeps nothing, for a peer that must not make this process keep memory.
+    pub(crate) fn keeping_nothing(runtime: Runtime) -> Self {
+        BufferPool(Arc::new(PoolShared { state: Mutex::default(), runtime, most: 0 }))
     }
 
     /// Takes a buffer for a message of `len` bytes, if there is one that is neither too
@@ -80,7 +87,7 @@ impl PoolShared {
         state.buffers.push(buffer);
         // The oldest go first.
         let mut dropped = Vec::new();
-        while state.buffers.len() > MAX_BUFFERS || state.kept() > MAX_KEPT {
+        while state.buffers.len() > self.most || state.kept() > MAX_KEPT {
             dropped.push(state.buffers.remove(0));
         }
         let must_watch = !state.is_watched && !state.buffers.is_empty();
@@ -161,6 +168,13 @@ mod tests {
         assert_eq!(pool.0.state().buffers.len(), MAX_BUFFERS);
         drop(pool.message(vec![0; MAX_KEPT + 1], 1));
         assert!(pool.0.state().buffers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn pool_that_keeps_nothing_gives_buffers_back_at_once() {
+        let pool = BufferPool::keeping_nothing(Runtime::current());
+        drop(pool.message(vec![0; MIN_KEPT], 1));
+        assert!(pool.0.state().buffers.is_empty() && !pool.0.state().is_watched);
     }
 
     #[tokio::test(start_paused = true)]

@@ -127,6 +127,6 @@ pub(crate) fn peak_memory(pid: u32) -> usize {
 
 /// Fails if it takes much longer than it should.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_secs(120);
     tokio::time::timeout(limit, future).await.unwrap_or_else(|_| panic!("{what} takes too long"))
 }

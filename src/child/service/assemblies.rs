@@ -44,9 +44,13 @@ pub(super) enum AssemblyTarget {
 }
 
 impl Assemblies {
-    /// Must be called on the daemon's runtime.
-    pub(super) fn new(message_limit: usize) -> Self {
-        let buffers = BufferPool::new(Runtime::current());
+    /// Must be called on the daemon's runtime. Buffers are only kept for a client that is
+    /// trusted, because what is kept is not counted.
+    pub(super) fn new(message_limit: usize, is_trusted: bool) -> Self {
+        let buffers = match is_trusted {
+            true => BufferPool::new(Runtime::current()),
+            false => BufferPool::keeping_nothing(Runtime::current()),
+        };
         let arriving = ArrivingMessages::new(message_limit, buffers);
         Assemblies { arriving, targets: HashMap::new() }
     }

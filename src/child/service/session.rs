@@ -54,6 +54,10 @@ const MAX_RUNNING: usize = 65_536;
 /// as the largest message has, if that is more.
 const MIN_WAITING: usize = 16 * 1024 * 1024;
 
+/// How many times as many may wait for a client that is trusted. It reads its responses,
+/// and large ones should not hold up its small calls.
+const TRUSTED: usize = 4;
+
 /// The id of a failure that belongs to no operation.
 const NO_ID: u64 = 0;
 
@@ -115,7 +119,8 @@ impl Session {
         runs_calls: bool,
         memory: Option<ClientMemory>,
     ) -> (Self, FrameStream<pb::SessionResponse>) {
-        let most_bytes = message_limit.max(MIN_WAITING);
+        let times = if memory.is_some() { 1 } else { TRUSTED };
+        let most_bytes = message_limit.max(MIN_WAITING).saturating_mul(times);
         let counted = memory.clone().map(|memory| Arc::new(memory) as Arc<dyn FrameMemory>);
         let (outbox, responses) = Outbox::with_room(most_bytes, counted);
         let id = host.new_session();
@@ -199,7 +204,7 @@ impl Session {
     }
 
     pub(super) fn assemblies(&self) -> Assemblies {
-        Assemblies::new(self.0.message_limit)
+        Assemblies::new(self.0.message_limit, self.0.memory.is_none())
     }
 
     /// Waits while too many responses wait to be sent. This is backpressure: requests are

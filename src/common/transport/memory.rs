@@ -143,7 +143,7 @@ impl ClientMemory {
     pub(crate) fn check(&self, bytes: usize) -> Result<()> {
         let ClientShared { held, is_evicted, budget, .. } = &*self.0;
         if is_evicted.load(Ordering::Acquire) {
-            let message = "the connection is being closed, because it holds too much memory";
+            let message = "the daemon is closing this connection, because it holds most for it";
             return Err(Error::new(ErrorKind::Limit, message));
         }
         let (held, limit) =
