@@ -1,6 +1,7 @@
 //! The operations that wait for their responses.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -155,8 +156,34 @@ impl PendingCalls {
     /// Removes an operation whose response has arrived from the table. From then on
     /// nothing else can complete it.
     pub(crate) fn claim(&self, id: u64) -> Option<ClaimedCall> {
+        self.remove(id, |_| true)
+    }
+
+    /// Does the same, unless the response [is being decoded](PendingCalls::begin_answer).
+    #[cfg(feature = "python")]
+    pub(crate) fn claim_unanswered(&self, id: u64) -> Option<ClaimedCall> {
+        self.remove(id, |call| !call.is_answered)
+    }
+
+    /// Notes that the response to an operation has arrived, and returns what it is.
+    /// Until it is decoded and the operation claimed, it may still fail at its deadline.
+    /// `None` if there is no such operation, or if it has been answered already.
+    #[cfg(feature = "python")]
+    pub(crate) fn begin_answer(&self, id: u64) -> Option<Expected> {
+        let begin = |call: &mut PendingCall| {
+            let was_answered = std::mem::replace(&mut call.is_answered, true);
+            (!was_answered).then_some(call.expected)
+        };
+        self.with(id, begin).flatten()
+    }
+
+    fn remove(&self, id: u64, is_meant: impl FnOnce(&PendingCall) -> bool) -> Option<ClaimedCall> {
         let mut table = self.table();
-        let call = table.calls.remove(&id)?;
+        let Entry::Occupied(entry) = table.calls.entry(id) else { return None };
+        if !is_meant(entry.get()) {
+            return None;
+        }
+        let call = entry.remove();
         table.notify_if_empty();
         drop(table);
         call.timer.as_ref().inspect(|timer| timer.abort());
@@ -248,7 +275,9 @@ impl PendingCalls {
     /// Cancels an operation, and fails it with `error` if somebody still waits.
     pub(crate) fn abandon(self: &Arc<Self>, id: u64, carrier: &dyn Carrier, error: Option<Error>) {
         let take = |call: &mut PendingCall| {
-            let rest = PendingCall { is_answered: call.is_answered, ..PendingCall::default() };
+            // What its response needs, to release the objects in it.
+            let (is_answered, expected) = (call.is_answered, call.expected);
+            let rest = PendingCall { is_answered, expected, ..PendingCall::default() };
             std::mem::replace(call, rest)
         };
         let Some(call) = self.with(id, take) else { return };
@@ -271,7 +300,9 @@ impl PendingCalls {
     /// Whether no operation before this one waits for its answer.
     #[cfg(feature = "python")]
     pub(crate) fn is_first(&self, id: u64) -> bool {
-        self.table().calls.keys().min() == Some(&id)
+        let table = self.table();
+        let waiting = table.calls.iter().filter(|(_, call)| !call.is_answered);
+        waiting.map(|(id, _)| id).min() == Some(&id)
     }
 
     /// Cancels the token as soon as no operation is in flight.

@@ -167,26 +167,38 @@ impl DoorClient {
                 return Ok(());
             }
         }
-        let Some(claimed) = self.pending.claim(id) else {
-            // Every request is answered once, unless all have failed meanwhile.
-            return match self.pending.has_failed() {
-                true => Ok(()),
-                false => Err(NOT_ASKED),
-            };
-        };
         if frame.len() < DECODE_ASIDE {
-            self.complete(claimed, &frame);
-        } else {
-            let client = Arc::clone(self);
-            // On oad's own threads: those of the caller's runtime may all wait for
-            // answers.
-            run_aside_or_here(move || client.complete(claimed, &frame));
+            let Some(claimed) = self.pending.claim_unanswered(id) else {
+                return self.not_asked();
+            };
+            let response = self.response(&frame, claimed.expected());
+            self.complete(claimed, response);
+            return Ok(());
         }
+        // It stays in the table until it is decoded, so that its deadline can fail it.
+        let Some(expected) = self.pending.begin_answer(id) else { return self.not_asked() };
+        let client = Arc::clone(self);
+        // On oad's own threads: those of the caller's runtime may all wait for answers.
+        run_aside_or_here(move || client.decode(id, &frame, expected));
         Ok(())
     }
 
-    fn complete(self: &Arc<Self>, claimed: ClaimedCall, frame: &Frame) {
-        let response = self.response(frame, claimed.expected());
+    /// Decodes an answer to a request that is pending, and delivers it.
+    pub(super) fn decode(self: &Arc<Self>, id: u64, frame: &Frame, expected: Expected) {
+        let response = self.response(frame, expected);
+        match self.pending.claim(id) {
+            Some(claimed) => self.complete(claimed, response),
+            // All have failed meanwhile.
+            None => self.release_all(response.ok()),
+        }
+    }
+
+    /// Every request is answered once, unless all have failed meanwhile.
+    fn not_asked(&self) -> Result<(), &'static str> {
+        if self.pending.has_failed() { Ok(()) } else { Err(NOT_ASKED) }
+    }
+
+    fn complete(self: &Arc<Self>, claimed: ClaimedCall, response: Result<Response>) {
         let unclaimed = match claimed.expired() {
             None => claimed.complete(response),
             Some(timeout) => {
@@ -195,6 +207,11 @@ impl DoorClient {
                 response.ok()
             }
         };
+        self.release_all(unclaimed);
+    }
+
+    /// Releases the objects in a response that nobody waits for any more.
+    fn release_all(self: &Arc<Self>, unclaimed: Option<Response>) {
         for handle in unclaimed.iter().flat_map(Response::handles) {
             self.release(&handle, 1);
         }

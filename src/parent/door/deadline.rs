@@ -18,3 +18,9 @@ pub(super) fn timeout_error(timeout: Duration, has_started: bool) -> Error {
     let advice = if has_started { INTERRUPTED_ADVICE } else { NOT_STARTED_ADVICE };
     Error::new(ErrorKind::Timeout, format!("no response within {timeout:?}")).advise(advice)
 }
+
+/// The error of a call whose answer is still being decoded at its deadline.
+pub(super) fn unread_error(timeout: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, format!("no response within {timeout:?}"))
+        .advise("the call has returned, but its large response was not read in time")
+}

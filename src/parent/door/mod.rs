@@ -27,9 +27,9 @@ use crate::common::error::Result;
 use crate::common::transport::LaneSocket;
 use crate::common::value::Handle;
 use crate::parent::client::{
-    CallOptions, Carrier, Expected, PendingCalls, Submitted, TIMEOUT_REPORT_DELAY,
+    CallOptions, Carrier, Expected, PendingCall, PendingCalls, Submitted, TIMEOUT_REPORT_DELAY,
 };
-use crate::parent::door::deadline::timeout_error;
+use crate::parent::door::deadline::{timeout_error, unread_error};
 use crate::parent::door::reader::read;
 
 /// A door to an interpreter. It keeps the interpreter running. Cheap to clone.
@@ -139,14 +139,22 @@ fn expire_after(submitted: &Submitted, timeout: Duration, door: &Arc<DoorShared>
     let timer = keeper.spawn(async move {
         tokio::time::sleep(timeout).await;
         let (client, pending) = (&door.client, door.client.pending());
-        if pending.with(id, |call| call.expired = Some(timeout)).is_none() {
-            return;
+        let expire = |call: &mut PendingCall| {
+            call.expired = Some(timeout);
+            call.is_answered
+        };
+        match pending.with(id, expire) {
+            None => return,
+            Some(true) => return pending.abandon(id, &*door, Some(unread_error(timeout))),
+            Some(false) => client.interrupt(id),
         }
-        client.interrupt(id);
         tokio::time::sleep(TIMEOUT_REPORT_DELAY).await;
-        // Code that does not react runs, or another call does.
-        let has_started = client.is_running(id);
-        pending.abandon(id, &*door, Some(timeout_error(timeout, has_started)));
+        let error = match pending.with(id, |call| call.is_answered) {
+            Some(true) => unread_error(timeout),
+            // Code that does not react runs, or another call does.
+            _ => timeout_error(timeout, client.is_running(id)),
+        };
+        pending.abandon(id, &*door, Some(error));
     });
     let handle = timer.abort_handle();
     if pending.with(id, |call| call.timer = Some(handle)).is_none() {
@@ -156,10 +164,14 @@ fn expire_after(submitted: &Submitted, timeout: Duration, door: &Arc<DoorShared>
 }
 
 /// The request is interrupted, and watched until it is answered. Until then the
-/// interpreter is kept.
+/// interpreter is kept. One whose answer is being decoded needs neither.
 impl Carrier for DoorShared {
     fn cancel(&self, pending: &Arc<PendingCalls>, id: u64, is_expired: bool) {
         let client = &self.client;
+        // It does not run any more.
+        if pending.with(id, |call| call.is_answered) == Some(true) {
+            return;
+        }
         if !is_expired {
             client.interrupt(id);
         }
@@ -193,3 +205,6 @@ impl fmt::Debug for DoorShared {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
