@@ -1,13 +1,15 @@
 //! The life of an interpreter as its callers see it: its output, its health and its
 //! death. `OAD_PYTHON` names the interpreter.
 
+use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use oad::{Daemon, ErrorKind, Health, Proxy, PythonProxy, Remote as _};
 use support::lab::LabProxy;
 use support::log_capture::LogCapture;
 use support::python::{dedent, interpreter, script, with};
-use support::until;
+use support::{children, until};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
@@ -365,4 +367,46 @@ async fn who_watches_is_told_of_the_daemons_end() {
         }
     }
     panic!("nobody who watched was told");
+}
+
+#[tokio::test]
+async fn death_of_an_interpreter_is_told_to_those_who_wait_for_it() {
+    let source = "import os\ndef die(): os._exit(7)\n";
+    for daemon in [oad::daemon(), oad::daemon().over_grpc(), oad::daemon().in_process()] {
+        let told = LogCapture::default();
+        let daemon = daemon.into_future().with_subscriber(told.subscriber()).await;
+        let daemon = daemon.expect("a daemon can be made");
+        let script = || oad::interpreter(interpreter()).within(&daemon);
+        let (dying, other) = (script().await.expect("it starts"), script().await);
+        let other = other.expect("it starts");
+        let mortal = dying.script("code", source).await.expect("it is made");
+        let mut living = Box::pin(other.closed());
+        let (as_object, as_interpreter) = (mortal.closed(), dying.closed());
+        mortal.call::<()>("die", ()).await.expect_err("it dies");
+        for closed in [as_object.boxed(), as_interpreter.boxed(), mortal.closed().boxed()] {
+            let error = tokio::time::timeout(Duration::from_secs(20), closed).await;
+            let error = error.expect("it is told").expect_err("it died");
+            assert_eq!(error.kind(), ErrorKind::Died);
+            assert!(error.to_string().contains("exited with code 7"), "{error}");
+            let death = error.death().expect("it died");
+            assert!(
+                death.is_of_interpreter() && death.pid() == dying.pid() && death.code() == Some(7)
+            );
+        }
+        assert!(futures_util::poll!(living.as_mut()).is_pending(), "the other one lives");
+        let event = format!(
+            " WARN oad::daemon: an interpreter died pid={} name=\"no object\" interpreter={} \
+             status=\"exited with code 7\"",
+            daemon.pid(),
+            dying.pid()
+        );
+        until(async || told.lines().iter().any(|line| line.ends_with(&event))).await;
+        // One that is not needed any more has not died.
+        let ended = other.pid();
+        drop(other);
+        until(async || !children(daemon.pid()).contains(&ended)).await;
+        assert!(daemon.shutdown().await.expect("it ends").is_clean());
+        assert!(living.await.is_ok());
+        assert!(!told.lines().iter().any(|line| line.contains(&format!("interpreter={ended}"))));
+    }
 }

@@ -114,9 +114,11 @@ pub(crate) enum DaemonMessage {
     AgentCompiled { build: String },
     /// An interpreter was started. The parent may have to reap it, if the daemon dies.
     InterpreterStarted { pid: u32 },
-    /// An interpreter has ended, and how.
+    /// An interpreter has ended, and how. If it `is_wanted`, that was unexpected:
+    /// somebody had objects there.
     InterpreterEnded {
         interpreter: u64,
+        is_wanted: bool,
         program: String,
         pid: u32,
         /// As wait(2) reports it, if it is known.

@@ -35,12 +35,15 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Python;
 
-/// Lets the parent have a door to each interpreter of a daemon. Returns what it is to be
-/// told.
-pub(crate) fn open_doors(daemon: Uuid) -> UnboundedReceiver<OwnerMessage> {
+/// Returns what the parent is to be told of a daemon's interpreters. If it `has_doors`,
+/// it may have one to each.
+pub(crate) fn tell_owner(daemon: Uuid, has_doors: bool) -> UnboundedReceiver<OwnerMessage> {
     // Unbounded, because an interpreter has only a few messages.
     let (owner, messages) = unbounded_channel();
-    interpreters(daemon, |interpreters| interpreters.owner = Some(owner));
+    interpreters(daemon, |interpreters| {
+        interpreters.owner = Some(owner);
+        interpreters.has_parent_doors = has_doors;
+    });
     messages
 }
 

@@ -109,7 +109,9 @@ pub(super) struct StartedInterpreter {
 /// Which interpreter of its daemon a new one is.
 pub(super) struct NewInterpreter {
     pub(super) number: u64,
-    /// Sends messages to the parent, if that is to have a door.
+    /// Whether it has a door for the parent.
+    pub(super) has_parent_door: bool,
+    /// Sends messages to the parent.
     pub(super) owner: Option<mpsc::UnboundedSender<OwnerMessage>>,
     pub(super) on_end: OnEnd,
     pub(super) ends: Arc<InterpreterEnds>,

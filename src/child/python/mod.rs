@@ -26,6 +26,6 @@ mod start;
 
 pub(crate) use doors::{
     Python, begin, close_door, close_doors, interpreter_ends, keep_given_agent, kill_interpreter,
-    open_door, open_doors,
+    open_door, tell_owner,
 };
 pub(crate) use interpreter::OwnerMessage;

@@ -40,7 +40,9 @@ pub(super) struct DaemonInterpreters {
     pub(super) dead: HashSet<u64>,
     /// Those that the parent uses.
     pub(super) held: HashMap<u64, Arc<RunningInterpreter>>,
-    /// Sends messages about them to the parent, if it may have doors.
+    /// Whether the parent may have a door to each.
+    pub(super) has_parent_doors: bool,
+    /// Sends messages about them to the parent.
     pub(super) owner: Option<UnboundedSender<OwnerMessage>>,
     pub(super) ends: Arc<InterpreterEnds>,
 }
@@ -209,9 +211,10 @@ fn new_interpreter(daemon: Uuid) -> NewInterpreter {
             ends.note_end(was_left && failed);
             ended(daemon, number, is_wanted, program, death);
         };
+        let has_parent_door = interpreters.has_parent_doors;
         let owner = interpreters.owner.clone();
         let ends = Arc::clone(&interpreters.ends);
-        NewInterpreter { number, owner, on_end: Box::new(on_end), ends }
+        NewInterpreter { number, has_parent_door, owner, on_end: Box::new(on_end), ends }
     })
 }
 
@@ -225,6 +228,7 @@ fn ended(daemon: Uuid, number: u64, is_wanted: bool, program: &str, death: &Deat
         if let Some(owner) = &interpreters.owner {
             let message = DaemonMessage::InterpreterEnded {
                 interpreter: number,
+                is_wanted,
                 program: program.to_owned(),
                 pid: death.pid,
                 status: death.status.known().map(ExitStatusExt::into_raw),

@@ -80,7 +80,7 @@ async fn launch(
     let chosen = timeout_at(deadline, choosing).await.map_err(|_| late("was not found"))?;
     let program = chosen.ok_or_else(|| Error::new(ErrorKind::Spawn, "internal error in oad"))??;
     let arguments = ["-u", "-B", "-c", BOOTSTRAP].map(OsStr::new);
-    let doors = if new.owner.is_some() { 2 } else { 1 };
+    let doors = if new.has_parent_door { 2 } else { 1 };
     let (process, sockets) = Process::start(&program, &arguments, 2 * doors)?;
     let pid = process.pid();
     let mut sockets = sockets.into_iter();

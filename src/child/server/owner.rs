@@ -15,9 +15,9 @@ use crate::common::handshake::{DaemonMessage, ParentMessage, read_frame};
 /// The parent, as the daemon deals with it.
 pub(super) struct Owner {
     host: Host,
-    /// What it is to be told of its interpreters, if it may have doors to them.
+    /// What it is to be told of the interpreters.
     #[cfg(feature = "python")]
-    messages: Option<tokio::sync::mpsc::UnboundedReceiver<python::OwnerMessage>>,
+    messages: tokio::sync::mpsc::UnboundedReceiver<python::OwnerMessage>,
 }
 
 /// Tells the parent something.
@@ -33,7 +33,7 @@ impl Owner {
         Owner {
             host: host.clone(),
             #[cfg(feature = "python")]
-            messages: has_doors.then(|| python::open_doors(host.daemon())),
+            messages: python::tell_owner(host.daemon(), has_doors),
         }
     }
 
@@ -62,8 +62,7 @@ impl Owner {
 
     #[cfg(feature = "python")]
     async fn tell_of_interpreters(&mut self, writer: &mut impl OwnerWriter) {
-        let Some(messages) = &mut self.messages else { return pending().await };
-        while let Some((message, descriptors)) = messages.recv().await {
+        while let Some((message, descriptors)) = self.messages.recv().await {
             let _ = writer.tell(&message, descriptors).await;
         }
         pending().await

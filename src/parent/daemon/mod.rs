@@ -13,6 +13,8 @@ mod doors;
 mod end;
 mod exit_outcome;
 mod health;
+#[cfg(feature = "python")]
+mod interpreter_deaths;
 mod launch;
 mod lifeline;
 mod settings;
@@ -212,6 +214,29 @@ impl Daemon {
                 ExitOutcome::ShutDown(report) => Ok(report),
                 ExitOutcome::Died(death) => Err(Error::from_death(death).on(name)),
             }
+        }
+    }
+
+    /// Does the same, and fails when the interpreter of an object has died.
+    pub(crate) fn closed_to(
+        &self,
+        object: &Handle,
+    ) -> impl Future<Output = Result<ShutdownReport>> + Send + 'static + use<> {
+        let closed = self.closed();
+        #[cfg(not(feature = "python"))]
+        let _ = object;
+        #[cfg(feature = "python")]
+        let (supervisor, name, id) =
+            (self.0.supervisor.clone(), self.to_string(), ObjectId::of(object.id()));
+        async move {
+            #[cfg(feature = "python")]
+            if let Some(id) = id {
+                return tokio::select! {
+                    closed = closed => closed,
+                    error = supervisor.interpreter_died(id.interpreter) => Err(error.on(name)),
+                };
+            }
+            closed.await
         }
     }
 

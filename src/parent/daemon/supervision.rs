@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Level, info, warn};
 
 #[cfg(feature = "python")]
-use crate::common::agent::{CompiledAgent, keep_agent};
+use crate::common::agent::{CompiledAgent, interpreter_died, keep_agent};
 use crate::common::error::Status;
 #[cfg(feature = "python")]
 use crate::common::error::{DeadProcess, Death};
@@ -29,6 +29,8 @@ use crate::parent::daemon::backend::Backend;
 use crate::parent::daemon::doors::Doors;
 use crate::parent::daemon::end::{End, EndInProgress, EndReport};
 use crate::parent::daemon::exit_outcome::ExitOutcome;
+#[cfg(feature = "python")]
+use crate::parent::daemon::interpreter_deaths::InterpreterDeaths;
 use crate::parent::daemon::lifeline::Lifeline;
 
 /// The target of the events in the life of a daemon.
@@ -88,6 +90,8 @@ pub(super) struct Supervision {
     directory: Option<Directory>,
     inbox: mpsc::UnboundedReceiver<SupervisorCommand>,
     phase: watch::Sender<LifePhase>,
+    #[cfg(feature = "python")]
+    deaths: InterpreterDeaths,
     started: Instant,
     grace: Duration,
     events: EventSink,
@@ -133,6 +137,8 @@ impl Supervision {
         phase: watch::Sender<LifePhase>,
     ) -> Self {
         Supervision {
+            #[cfg(feature = "python")]
+            deaths: InterpreterDeaths::new(),
             pid: backend.pid(),
             backend,
             name,
@@ -149,6 +155,12 @@ impl Supervision {
             wrapper: Wrapper::Running,
             unreachable: Unreachable::No,
         }
+    }
+
+    /// Which interpreters of the daemon have died.
+    #[cfg(feature = "python")]
+    pub(super) fn deaths(&self) -> InterpreterDeaths {
+        self.deaths.clone()
     }
 
     /// Watches the process until it has exited, and then cleans up.
@@ -296,16 +308,16 @@ impl Supervision {
 
     #[cfg(feature = "python")]
     fn handle_door_message(&mut self, message: DaemonMessage) {
-        let Some(doors) = &self.doors else { return };
-        match message {
-            DaemonMessage::Door { interpreter, kill_when_stuck, sockets_passed } => {
+        match (message, &self.doors) {
+            (DaemonMessage::InterpreterStarted { pid }, _) => self.backend.note_interpreter(pid),
+            (DaemonMessage::Door { interpreter, kill_when_stuck, sockets_passed }, Some(doors)) => {
                 let mut descriptors = (0..sockets_passed)
                     .filter_map(|_| self.lifeline.as_mut().and_then(Lifeline::take_descriptor));
                 let sockets = descriptors.next().zip(descriptors.next());
                 doors.arrived(interpreter, kill_when_stuck, sockets.map(Into::into));
             }
-            DaemonMessage::NoDoor { interpreter } => doors.ended(interpreter, None),
-            DaemonMessage::AgentCompiled { build } => {
+            (DaemonMessage::NoDoor { interpreter }, Some(doors)) => doors.ended(interpreter, None),
+            (DaemonMessage::AgentCompiled { build }, _) => {
                 let memory = self.lifeline.as_mut().and_then(Lifeline::take_descriptor);
                 // Another program may shut its daemon in, and must not provide code that
                 // runs outside.
@@ -314,27 +326,45 @@ impl Supervision {
                     keep_agent(build, agent);
                 }
             }
-            DaemonMessage::InterpreterStarted { pid } => self.backend.note_interpreter(pid),
-            DaemonMessage::InterpreterEnded {
-                interpreter,
-                program,
-                pid,
-                status,
-                reason,
-                stderr,
-                uptime,
-            } => {
-                if self.ending.is_some() {
-                    self.report.cut_off += doors.in_flight_of(interpreter) as u64;
-                }
-                let status = status.map_or(Status::Discarded, |status| {
-                    Status::Known(ExitStatus::from_raw(status))
-                });
-                let whose = DeadProcess::Interpreter;
-                let death = Death { whose, pid, status, reason, stderr, uptime }.reported();
-                doors.ended(interpreter, Some((&program, death)));
+            (message @ DaemonMessage::InterpreterEnded { .. }, _) => {
+                self.handle_interpreter_end(message);
             }
             _ => {}
+        }
+    }
+
+    #[cfg(feature = "python")]
+    fn handle_interpreter_end(&mut self, message: DaemonMessage) {
+        let DaemonMessage::InterpreterEnded {
+            interpreter,
+            is_wanted,
+            program,
+            pid,
+            status,
+            reason,
+            stderr,
+            uptime,
+        } = message
+        else {
+            return;
+        };
+        let status =
+            status.map_or(Status::Discarded, |status| Status::Known(ExitStatus::from_raw(status)));
+        let whose = DeadProcess::Interpreter;
+        let death = Death { whose, pid, status, reason, stderr, uptime }.reported();
+        if is_wanted {
+            let how = death.how();
+            self.emit(Level::WARN, move |daemon, name| {
+                let (pid, interpreter) = (daemon, pid);
+                warn!(target: TARGET, pid, name, interpreter, status = how, "an interpreter died");
+            });
+            self.deaths.note(interpreter, interpreter_died(&program, death.clone()));
+        }
+        if let Some(doors) = &self.doors {
+            if self.ending.is_some() {
+                self.report.cut_off += doors.in_flight_of(interpreter) as u64;
+            }
+            doors.ended(interpreter, Some((&program, death)));
         }
     }
 

@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 #[cfg(feature = "python")]
+use crate::common::error::Error;
+#[cfg(feature = "python")]
 use crate::common::handshake::ParentMessage;
 use crate::common::process::EventSink;
 use crate::common::transport::Directory;
 use crate::parent::daemon::backend::Backend;
 use crate::parent::daemon::doors::Doors;
 use crate::parent::daemon::exit_outcome::ExitOutcome;
+#[cfg(feature = "python")]
+use crate::parent::daemon::interpreter_deaths::InterpreterDeaths;
 use crate::parent::daemon::lifeline::Lifeline;
 use crate::parent::daemon::supervision::{LifePhase, Supervision, SupervisorCommand};
 
@@ -22,6 +26,8 @@ pub(super) struct Supervisor {
     /// each interpreter; some are sent from a drop, which may not wait.
     commands: mpsc::UnboundedSender<SupervisorCommand>,
     phase: watch::Receiver<LifePhase>,
+    #[cfg(feature = "python")]
+    deaths: InterpreterDeaths,
 }
 
 impl Supervisor {
@@ -37,8 +43,16 @@ impl Supervisor {
         let (sender, phase) = watch::channel(LifePhase::Running);
         let pid = backend.pid();
         let supervision = Supervision::new(backend, name, directory, grace, events, inbox, sender);
+        #[cfg(feature = "python")]
+        let deaths = supervision.deaths();
         tokio::spawn(supervision.run());
-        Supervisor { pid, commands, phase }
+        Supervisor {
+            pid,
+            commands,
+            phase,
+            #[cfg(feature = "python")]
+            deaths,
+        }
     }
 
     /// Hands over the lifeline after the handshake, the daemon's own pid, and the doors
@@ -69,6 +83,13 @@ impl Supervisor {
         let mut phases = self.phase.clone();
         // It fails only if the process has ended.
         let _ = phases.wait_for(|phase| !matches!(phase, LifePhase::Running)).await;
+    }
+
+    /// Waits until an interpreter of the daemon has died, and returns the error that says
+    /// how.
+    #[cfg(feature = "python")]
+    pub(super) async fn interpreter_died(&self, interpreter: u64) -> Error {
+        self.deaths.of(interpreter).await
     }
 
     /// Waits until the process has exited.

@@ -38,11 +38,13 @@ pub trait Remote: Clone + Send + Sync + 'static {
     }
 
     /// Waits until the daemon has ended, and returns how; see [`Daemon::closed`] for this
-    /// and its errors.
+    /// and its errors. For a Python object, it also fails with
+    /// [`ErrorKind::Died`](crate::ErrorKind::Died) when the interpreter has died that the
+    /// object lived in, although the daemon lives on.
     ///
     /// The future does not keep the daemon alive, and dropping it has no effect.
     fn closed(&self) -> impl Future<Output = Result<ShutdownReport>> + Send + 'static + use<Self> {
-        self.daemon().closed()
+        self.daemon().closed_to(self.as_proxy().handle())
     }
 
     /// Asks the daemon for the health of the object. Takes 2 s at most.
