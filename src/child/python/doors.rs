@@ -24,8 +24,12 @@ use crate::common::handshake::DaemonMessage;
 use crate::common::value::Value;
 
 /// How long an interpreter may take to list its objects. Its second thread does so; only
-/// C code that never lets another thread run keeps it from that.
-const LIST_TIMEOUT: Duration = Duration::from_millis(500);
+/// C code that never lets another thread run keeps it from that. 100,000 objects take
+/// half a second where nothing else runs.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same for whoever only asks whether one object is there.
+const HEALTH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How often an object that only the parent holds is looked for, while somebody watches
 /// it.
@@ -164,7 +168,7 @@ impl PythonObjects for Python {
                 return if is_dead { ForeignHealth::Died } else { ForeignHealth::Unknown };
             };
             let died = interpreter.died();
-            let has = match timeout(LIST_TIMEOUT, interpreter.list()).await {
+            let has = match timeout(HEALTH_TIMEOUT, interpreter.list()).await {
                 Ok(Ok(listed)) => listed.iter().any(|(number, _)| *number == id.object),
                 Ok(Err(_)) => return ForeignHealth::Died,
                 // It is busy in code that lets nothing else run.
