@@ -39,8 +39,9 @@ pub use crate::common::value;
 #[cfg(feature = "python")]
 #[doc(inline)]
 pub use crate::parent::proxy::{
-    AttributePath, Eval, FromPython, Interpreter, Operator, PythonBuilder, PythonProxy,
-    interpreter, python, python_file, python_module, python_name, python_script, python_value,
+    AttributePath, Eval, FaceReport, FromPython, Interpreter, Operator, PythonBuilder, PythonProxy,
+    ToPython, TypedPython, interpreter, python, python_file, python_module, python_name,
+    python_script, python_value,
 };
 #[doc(inline)]
 pub use crate::{
@@ -61,6 +62,9 @@ pub use crate::{child::server::Services, init::init_with, parent::daemon::Channe
 #[cfg(not(feature = "tonic"))]
 #[doc(hidden)]
 pub use crate::{child::server::Services, init::init_with};
+#[cfg(feature = "python")]
+#[doc(inline)]
+pub use oad_macros::python;
 #[doc(inline)]
 pub use oad_macros::{main, object};
 
@@ -79,7 +83,10 @@ pub mod __private {
     pub use crate::init::{block_on, init_before_main};
     pub use crate::parent::client::ArgumentsBuilder;
     #[cfg(feature = "python")]
-    pub use crate::parent::proxy::MadeInPython;
+    pub use crate::parent::proxy::{
+        Face, FaceKind, FaceMember, FaceMemberKind, MadeInPython, python_face, python_proxy,
+        typed_builder,
+    };
     pub use crate::parent::proxy::{
         FromError, Opaque, Readable, Recover, ResultParts, TypedProxy, call, call_blocking,
         call_fallible, infallible, read_typed,

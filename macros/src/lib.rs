@@ -1,7 +1,7 @@
-//! The attribute macros of [`oad`](https://docs.rs/oad): [`macro@object`] and
-//! [`macro@main`].
+//! The attribute macros of [`oad`](https://docs.rs/oad): [`macro@object`],
+//! [`macro@python`] and [`macro@main`].
 //!
-//! A program depends on `oad`, which re-exports both. Generated code names everything by
+//! A program depends on `oad`, which re-exports them. Generated code names everything by
 //! its path from `::oad`, or from the path of the option `crate = "…"`. This crate reads
 //! source, refuses it or writes it again; everything that runs in the program itself is
 //! in `oad`.
@@ -12,6 +12,7 @@ mod crate_path;
 mod entry;
 mod interface;
 mod object;
+mod python;
 mod refusals;
 
 /// Lets values of a type live in their own daemon, and generates the proxy through which
@@ -166,6 +167,102 @@ mod refusals;
 #[proc_macro_attribute]
 pub fn object(options: TokenStream, item: TokenStream) -> TokenStream {
     object::expand(options.into(), item.into()).into()
+}
+
+/// Makes a typed proxy of a Python object from a trait that declares its methods.
+///
+/// For a trait `TextBuffer`, the attribute writes the type `TextBufferProxy`, with the
+/// trait's visibility. The trait itself is not kept, because nothing but the proxy could
+/// implement it.
+///
+/// ```text
+/// #[oad::python("io.StringIO")]
+/// trait TextBuffer {
+///     fn new(initial: &str) -> Self; // TextBufferProxy::new(&str) -> oad::PythonBuilder<…>
+///     fn getvalue(&self) -> String; // text.getvalue() -> oad::Call<String>
+///     fn readlines(&self) -> oad::Stream<String>; // -> oad::Call<oad::Stream<String>>
+///     #[oad(attribute)]
+///     fn closed(&self) -> bool; // -> oad::Call<bool>
+/// }
+/// ```
+///
+/// # Options
+///
+/// One of these names the Python object:
+///
+/// * `"module.Class"`: an instance of the class. A colon, as in
+///   `"package.module:Outer.Inner"`, separates the module from a nested class. A name
+///   without a module is a builtin, or a name of an earlier script.
+/// * `class = "module.Class"`: the class itself, with its class methods and static
+///   methods. The proxy has a function `import`.
+/// * `module = "module"`: a module. The proxy has a function `import`.
+///
+/// `crate = "…"` is the path of oad, as for [`macro@object`].
+///
+/// # How functions are translated
+///
+/// | function | in Python |
+/// |---|---|
+/// | `fn new(…) -> Self`, or `#[oad(constructor)]` and any name | calls the class |
+/// | `fn from_hex(…) -> Self` | calls that function of the class, to make an instance |
+/// | `fn write(&self, …) -> T` | calls the method |
+/// | `fn items(&self, …) -> oad::Stream<T>` | calls the method, and iterates over the result |
+/// | `#[oad(attribute)] fn size(&self) -> T` | returns the attribute |
+/// | `#[oad(attribute)] fn set_size(&self, size: T)` | sets the attribute |
+/// | `#[oad(operator = "add")] fn add(&self, other: T) -> T` | applies an operator |
+///
+/// The names of operators are those of `oad::Operator`. `#[oad(name = "…")]` is the name
+/// in Python, if it is another; dots reach further in. `async fn` means the same as `fn`,
+/// because a call is awaited in either case. A constructor returns an
+/// `oad::PythonBuilder`, which starts a daemon unless it is used with `within` or
+/// `in_interpreter`.
+///
+/// # Parameters
+///
+/// A parameter is a positional argument of any type that is `serde::Serialize`, also an
+/// `impl oad::ToPython`. A reference to a proxy passes the object itself.
+///
+/// | attribute | how it is passed |
+/// |---|---|
+/// | `#[oad(keyword)]` | by name; `None` leaves it out, `Some(None)` passes Python's `None` |
+/// | `#[oad(keyword, name = "…")]` | by that name |
+/// | `#[oad(optional)]` | by position; `None` leaves it out, and then nothing may follow it |
+/// | `#[oad(default = value)]` | the value stands for a `None`; also with `keyword` |
+/// | `#[oad(args)]` | the items of a tuple or a list as further positional arguments |
+/// | `#[oad(keywords)]` | the fields of a struct or the entries of a map as keyword arguments |
+///
+/// # Returned values
+///
+/// As for any call of a Python object, the type decides how the result comes: by value,
+/// as an `oad::PythonProxy`, or as another typed proxy, also inside an `Option`, a `Vec`
+/// or a stream. `Self` is the proxy.
+///
+/// # The proxy
+///
+/// It dereferences to `oad::PythonProxy`, so that operators, items and undeclared methods
+/// are there too; a declared function wins. `From` converts from and to a `PythonProxy`.
+/// No conversion and no constructor compares the declaration with the object;
+/// `oad::Interpreter::check` and `oad::PythonProxy::check` do.
+///
+/// # Errors at compile time
+///
+/// The macro refuses, with the reason and at the right place:
+///
+/// * anything but a trait, and a trait with type parameters, supertraits or anything but
+///   functions;
+/// * names that Python does not accept;
+/// * functions with a body, `unsafe` and `extern` functions, and a `self` other than
+///   `&self`;
+/// * a function without `self` that does not return `Self`, or that belongs to a class or
+///   a module;
+/// * a returned `Result`, reference, `impl Trait` or `dyn Trait`, and any stream but
+///   `oad::Stream`;
+/// * parameters that are patterns or `&mut`, and positional ones after `optional` or
+///   `args`;
+/// * options that are unknown, given twice, or without effect where they stand.
+#[proc_macro_attribute]
+pub fn python(options: TokenStream, item: TokenStream) -> TokenStream {
+    python::expand(options.into(), item.into()).into()
 }
 
 /// Makes an `async fn main` the entry point of a program that can be its own daemon.

@@ -29,7 +29,7 @@ pub(crate) mod returned;
 pub(crate) mod stream;
 pub(crate) mod streamed;
 pub(crate) mod text;
-mod types;
+pub(crate) mod types;
 
 /// Writes the item again, followed by what makes its type an object, or by why it cannot
 /// be one. A trait and an implementation of one are the interface's.

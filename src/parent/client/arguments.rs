@@ -19,6 +19,8 @@ pub struct ArgumentsBuilder {
     failed: Option<Error>,
     held: Held,
     streams: Vec<ItemSource<'static>>,
+    /// The optional positional argument that was left out first.
+    omitted: Option<&'static str>,
 }
 
 /// The arguments of a call, ready to be sent.
@@ -76,9 +78,53 @@ impl ArgumentsBuilder {
         self
     }
 
+    /// Adds a positional argument, or leaves it out.
+    #[must_use]
+    pub fn with_optional<T: Serialize>(mut self, name: &'static str, argument: Option<T>) -> Self {
+        match (argument, self.omitted) {
+            (Some(argument), None) => self.with(argument),
+            (Some(_), Some(omitted)) => {
+                let message =
+                    format!("`{name}` cannot be passed, because `{omitted}` before it is left out");
+                self.fail(Error::new(ErrorKind::BadArguments, message));
+                self
+            }
+            (None, _) => {
+                self.omitted.get_or_insert(name);
+                self
+            }
+        }
+    }
+
+    /// Adds the items of a tuple or a list as positional arguments.
+    #[must_use]
+    pub fn with_items<T: Serialize>(mut self, arguments: T) -> Self {
+        let further = ArgumentsBuilder::items_of(arguments);
+        match self.omitted {
+            Some(omitted) if !further.values.is_empty() => {
+                let message = format!(
+                    "further arguments cannot be passed, because `{omitted}` before them is left \
+                     out"
+                );
+                self.fail(Error::new(ErrorKind::BadArguments, message));
+            }
+            _ => self.append(further),
+        }
+        self
+    }
+
+    /// Adds a keyword argument, unless it is `None`.
+    #[must_use]
+    pub fn with_optional_keyword<T: Serialize>(self, name: &str, argument: Option<T>) -> Self {
+        match argument {
+            Some(argument) => self.with_keyword(name, argument),
+            None => self,
+        }
+    }
+
     /// Adds a keyword argument.
     #[must_use]
-    pub(crate) fn with_keyword<T: Serialize>(mut self, name: &str, argument: T) -> Self {
+    pub fn with_keyword<T: Serialize>(mut self, name: &str, argument: T) -> Self {
         if self.failed.is_none() {
             match self.convert(argument, MAX_DEPTH) {
                 Ok(value) => self.add_keyword(name.to_owned(), value),
@@ -90,7 +136,7 @@ impl ArgumentsBuilder {
 
     /// Adds the fields of a struct or the entries of a map as keyword arguments.
     #[must_use]
-    pub(crate) fn with_keywords<T: Serialize>(mut self, arguments: T) -> Self {
+    pub fn with_keywords<T: Serialize>(mut self, arguments: T) -> Self {
         if self.failed.is_some() {
             return self;
         }
@@ -123,6 +169,21 @@ impl ArgumentsBuilder {
         self
     }
 
+    /// Adds the positional arguments of another builder.
+    fn append(&mut self, other: ArgumentsBuilder) {
+        let ArgumentsBuilder { values, failed, held, streams, .. } = other;
+        if let Some(error) = failed {
+            self.fail(error);
+        }
+        // The values name their streams by number, from 0 on.
+        if !streams.is_empty() {
+            let message = "a stream cannot be one of the further arguments";
+            self.fail(Error::new(ErrorKind::BadArguments, message));
+        }
+        self.values.extend(values);
+        self.held.extend(held);
+    }
+
     fn add_keyword(&mut self, name: String, value: Value) {
         if self.keywords.iter().any(|(known, _)| *known == name) {
             let message = format!("keyword argument `{}` is given twice", name.escape_debug());
@@ -146,7 +207,7 @@ impl ArgumentsBuilder {
     }
 
     pub(crate) fn into_parts(self) -> Result<CallParts> {
-        let ArgumentsBuilder { values, keywords, failed, held, streams } = self;
+        let ArgumentsBuilder { values, keywords, failed, held, streams, omitted: _ } = self;
         match failed {
             Some(error) => Err(error),
             None => Ok(CallParts { values, keywords, held, streams }),

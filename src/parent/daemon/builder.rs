@@ -188,6 +188,15 @@ impl<P> Spawn<P> {
         self
     }
 
+    /// The daemon that [`within`](Spawn::within) named.
+    #[cfg(feature = "python")]
+    pub(crate) fn daemon_within(&self) -> Option<&Daemon> {
+        match &self.location {
+            Location::Within(daemon) => Some(daemon),
+            Location::New(_) => None,
+        }
+    }
+
     /// Sets the program that becomes the daemon. The default is this program itself.
     ///
     /// The program must call `oad::init()` and contain the object's type.

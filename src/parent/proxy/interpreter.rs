@@ -63,6 +63,26 @@ pub fn interpreter(interpreter: impl Into<PathBuf>) -> PythonBuilder<Interpreter
     PythonBuilder::new(PythonSource::Interpreter).interpreter(interpreter)
 }
 
+impl<P> PythonBuilder<P> {
+    /// Makes the object in an interpreter that already runs.
+    ///
+    /// The methods of [`Interpreter`] do the same; this is for typed proxies.
+    ///
+    /// ```no_run
+    /// #[oad::python("fractions.Fraction")]
+    /// trait Fraction {
+    ///     fn new(text: &str) -> Self;
+    /// }
+    ///
+    /// # async fn example(py: oad::Interpreter) -> oad::Result<()> {
+    /// let half = FractionProxy::new("1/2").in_interpreter(&py).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn in_interpreter(self, interpreter: &Interpreter) -> Self {
+        self.beside(interpreter.object.as_proxy())
+    }
+}
+
 impl PythonProxy {
     /// Returns the interpreter that the object lives in. Objects made with its methods
     /// live in the same interpreter.
@@ -144,7 +164,21 @@ impl Interpreter {
         Eval { call, expects: PhantomData }
     }
 
-    fn builder(&self, source: PythonSource) -> PythonBuilder {
+    /// Calls a function of some source with a tuple of arguments. Nothing of the source
+    /// stays in the interpreter.
+    pub(crate) fn run<T: FromPython>(
+        &self,
+        source: &str,
+        function: &str,
+        arguments: impl Serialize,
+    ) -> Eval<T> {
+        self.eval("(lambda scope: exec(source, scope) or scope[function])({})(*arguments)")
+            .name("source", source)
+            .name("function", function)
+            .name("arguments", arguments)
+    }
+
+    pub(super) fn builder(&self, source: PythonSource) -> PythonBuilder {
         PythonBuilder::new(source).beside(self.object.as_proxy())
     }
 }

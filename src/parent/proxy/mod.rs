@@ -12,6 +12,8 @@ mod blocking;
 mod call;
 mod call_context;
 #[cfg(feature = "python")]
+mod face;
+#[cfg(feature = "python")]
 mod from_python;
 #[cfg(feature = "python")]
 mod interpreter;
@@ -29,6 +31,11 @@ mod typed_proxy;
 pub use attribute_path::AttributePath;
 pub use blocking::call_blocking;
 pub use call::{Call, ResultParts, call, call_fallible};
+#[cfg(feature = "python")]
+pub use face::{
+    Face, FaceKind, FaceMember, FaceMemberKind, FaceReport, ToPython, TypedPython, python_face,
+    python_proxy, typed_builder,
+};
 #[cfg(feature = "python")]
 pub use from_python::FromPython;
 #[cfg(feature = "python")]

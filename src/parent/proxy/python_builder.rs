@@ -164,11 +164,36 @@ impl<P> PythonBuilder<P> {
         }
     }
 
+    /// The same, for another kind of proxy.
+    pub(super) fn making<Q>(self) -> PythonBuilder<Q> {
+        let PythonBuilder { definition, arguments, spawn, beside, refused, made: _ } = self;
+        PythonBuilder { definition, arguments, spawn, beside, refused, made: PhantomData }
+    }
+
+    pub(super) fn with_arguments(mut self, arguments: ArgumentsBuilder) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
     /// Makes the object in the interpreter of another one.
     pub(super) fn beside(mut self, object: &Proxy) -> Self {
+        self.beside = Some(object.clone());
+        let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, .. } =
+            &self.definition;
+        let elsewhere =
+            self.spawn.daemon_within().is_some_and(|other| other.id() != object.daemon().id());
+        let settings = [
+            ("interpreter", interpreter.is_some()),
+            ("path_entry", !path.is_empty()),
+            ("start_timeout", start_timeout.is_some()),
+            ("kill_when_stuck", kill_when_stuck.is_some()),
+            ("within", elsewhere),
+        ];
+        if let Some((setting, _)) = settings.into_iter().find(|(_, is_set)| *is_set) {
+            self.refuse_beside(setting);
+        }
         self.spawn = self.spawn.within(object.daemon());
         self.definition.beside = Some(object.handle().clone());
-        self.beside = Some(object.clone());
         self
     }
 

@@ -25,6 +25,11 @@ pub trait TypedProxy: Remote {
     fn interface() -> Option<&'static str> {
         None
     }
+
+    /// Whether the object must be a Python object.
+    fn is_python() -> bool {
+        false
+    }
 }
 
 impl TypedProxy for Proxy {
@@ -50,9 +55,13 @@ impl Proxy {
     /// # Errors
     ///
     /// [`ErrorKind::WrongType`] if the object is of another type, or does not implement
-    /// the interface.
+    /// the interface. Of a Python object, only that it is one is checked.
     pub fn typed<P: TypedProxy>(&self) -> Result<P> {
         let found = self.type_name();
+        if P::is_python() && matches!(self.0.origin, Origin::Rust) {
+            let message = format!("the object is a `{found}`, not a Python object");
+            return Err(Error::new(ErrorKind::WrongType, message).on(self.daemon().to_string()));
+        }
         let message = match (P::object_type(), P::interface()) {
             (Some(expected), _) if expected != found => {
                 format!("the object is a `{found}`, not a `{expected}`")

@@ -1,0 +1,5 @@
+async fn check(py: oad::Interpreter) {
+    let _ = py.check::<String>().await;
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[oad::python("io.StringIO")]
+struct TextBuffer;
+
+fn main() {}

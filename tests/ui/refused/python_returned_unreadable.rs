@@ -1,0 +1,9 @@
+struct Own;
+
+#[oad::python("io.StringIO")]
+trait TextBuffer {
+    fn own(&self) -> Own;
+    fn pass(&self, own: Own);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[oad::python]
+trait TextBuffer {
+    fn getvalue(&self) -> String;
+}
+
+fn main() {}
