@@ -43,6 +43,9 @@ pub use crate::parent::proxy::{
     ToPython, TypedPython, interpreter, python, python_file, python_module, python_name,
     python_script, python_value,
 };
+#[cfg(feature = "stubgen")]
+#[doc(inline)]
+pub use crate::parent::stubgen;
 #[doc(inline)]
 pub use crate::{
     child::object::{Object, Shared, SharedMut, SharedRef},

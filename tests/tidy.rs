@@ -33,6 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "proxy",
             "server",
             "stream",
+            "stubgen",
             "transport",
             "value",
         ],
@@ -58,6 +59,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "value",
         ],
     ),
+    // Reads a class through the proxy of its interpreter.
+    ("stubgen", &["error", "proxy"]),
     // `agent` for the ids of Python objects, and for how an interpreter's end is
     // reported.
     (

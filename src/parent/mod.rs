@@ -9,3 +9,5 @@ pub(crate) mod daemon;
 #[cfg(feature = "python")]
 pub(crate) mod door;
 pub(crate) mod proxy;
+#[cfg(feature = "stubgen")]
+pub mod stubgen;

@@ -31,7 +31,7 @@ pub(crate) fn proxy(declaration: &Declaration) -> TokenStream {
 
         impl ::core::fmt::Debug for #proxy {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.debug_tuple(#name).field(self.as_ref()).finish()
+                f.debug_tuple(#name).field(&self.0).finish()
             }
         }
 

@@ -124,7 +124,7 @@ impl Interpreter {
         self.builder(PythonSource::Module(module.into()))
     }
 
-    /// Makes an instance of a class; see [`python`](crate::python).
+    /// Makes an instance of a class; see [`python`](crate::python()).
     pub fn instance(&self, module: impl Into<String>, class: impl Into<String>) -> PythonBuilder {
         self.builder(PythonSource::Instance { module: module.into(), name: class.into() })
     }
