@@ -142,6 +142,41 @@ async fn constructors_call_the_class_or_its_functions() {
 }
 
 #[tokio::test]
+async fn constructor_alone_starts_a_daemon() {
+    for over_grpc in [false, true] {
+        let half = FractionProxy::new("1/2").interpreter(interpreter());
+        let half = if over_grpc { half.over_grpc() } else { half };
+        let half = half.await.expect("it is made");
+        assert_eq!(half.denominator().await.expect("it has one"), 2);
+        half.shutdown().await.expect("it ends");
+    }
+}
+
+/// Its macro is reached by way of another crate.
+#[oad::python("fractions.Fraction", crate = "crate::elsewhere::oad")]
+trait Fraction {
+    fn new(text: &str) -> Self;
+    #[oad(attribute)]
+    fn denominator(&self) -> i64;
+    #[oad(name = "as_integer_ratio")]
+    fn same_parts(&self) -> crate::elsewhere::oad::Stream<i64>;
+}
+
+mod elsewhere {
+    pub(crate) use oad;
+}
+
+#[tokio::test]
+async fn stream_of_another_path_is_a_stream() {
+    let (py, _) = both_ways().await.remove(0);
+    let ratio =
+        py.eval::<PythonProxy>("type('Ratio', (), {'as_integer_ratio': lambda self: [3, 4]})()");
+    let ratio = FractionProxy::from(ratio.await.expect("it is evaluated"));
+    let mut parts = ratio.same_parts().await.expect("it iterates");
+    assert_eq!(parts.next().await.expect("there is one").expect("it is one"), 3);
+}
+
+#[tokio::test]
 async fn attributes_are_read_and_set() {
     for (py, _) in both_ways().await {
         let room = room(&py, 4).await;

@@ -22,8 +22,10 @@ impl Declaration {
     pub(crate) fn read(options: TokenStream, source: &ItemTrait) -> Result<Self> {
         let options = syn::parse2::<FaceOptions>(options);
         let kind = options.as_ref().map_or(TargetKind::Instance, |options| options.target.kind);
+        let crate_path =
+            options.as_ref().map(|options| options.crate_path.clone()).unwrap_or_default();
         let functions = all(source.items.iter().map(|item| match item {
-            TraitItem::Fn(function) => FaceFunction::read(function, kind),
+            TraitItem::Fn(function) => FaceFunction::read(function, kind, &crate_path),
             other => {
                 let sentence = "a trait of a Python object contains only functions";
                 Err(Error::new_spanned(other, sentence))

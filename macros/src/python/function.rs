@@ -7,6 +7,7 @@ use syn::{
     TraitItemFn, Type, TypeReference, parse_quote,
 };
 
+use crate::crate_path::CratePath;
 use crate::object::method_options::is_ours;
 use crate::object::streamed::{Kind, Streamed};
 use crate::object::types::peel;
@@ -46,7 +47,14 @@ pub(crate) enum FaceAction {
 }
 
 impl FaceFunction {
-    pub(crate) fn read(source: &TraitItemFn, kind: TargetKind) -> Result<Self> {
+    pub(crate) fn read(
+        source: &TraitItemFn,
+        kind: TargetKind,
+        crate_path: &CratePath,
+    ) -> Result<Self> {
+        let mut source = source.clone();
+        VisitMut::visit_signature_mut(&mut &*crate_path, &mut source.sig);
+        let source = &source;
         let known = ["constructor", "attribute", "operator", "name"];
         let options = options::read(&source.attrs, &known).and_then(|options| {
             options::only_one(&options, &["constructor", "attribute", "operator"])?;
