@@ -335,7 +335,9 @@ async fn check_lists_everything_that_does_not_fit() {
         assert_eq!(error.kind(), ErrorKind::WrongType);
         let text = error.to_string();
         for part in [
-            "`Room` does not fit `WrongProxy`: `Room`: too many positional arguments",
+            "`Room` does not fit `WrongProxy`: `Room`: too many positional arguments; ",
+            // The defaults are the object's own data.
+            "the signature in Python is `(size=…, *, name=…)`",
             "`named`: missing a required argument: 'name'; the signature in Python is `(name)`",
             "`absent`: does not exist",
             "`place`: got an unexpected keyword argument 'w'",

@@ -147,15 +147,48 @@ async fn stub_packages_are_read_and_broken_stubs_are_reported() {
     assert!(text.contains("fn size(&self) -> oad::Value;"), "{text}");
 }
 
+/// What Python allows and Rust does not.
+#[tokio::test]
+async fn odd_names_and_texts_become_rust() {
+    let other = tempfile::tempdir().expect("the temporary directory can be written to");
+    let source = r#"
+class _3D:
+    """A class ```with``` [odd] \u202e text."""
+    def new(self, type, *, match=1, self_=2): return type
+    def crate(self, **self_): return self_
+    def set_size(self, size): pass
+    size: int = 1
+    vars()['a b'] = 1
+"#;
+    std::fs::write(other.path().join("odd.py"), source).expect("writable");
+    let py = started(other.path()).await;
+    let text = oad::stubgen::generate(&py, &["odd._3D"]).await.expect("it is written");
+    syn::parse_file(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    for part in [
+        "/// A class ``with`` \\[odd\\] text.\n",
+        "pub trait Python3D {",
+        "fn new() -> Self;",
+        "#[oad(name = \"new\")]\n    fn new_(",
+        "r#type: impl oad::ToPython",
+        "#[oad(keyword)] r#match: Option<oad::Value>",
+        "#[oad(name = \"crate\")]\n    fn crate_(&self, ",
+    ] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    assert_eq!(text.matches("fn set_size(").count(), 1, "{text}");
+}
+
 #[tokio::test]
 async fn targets_that_cannot_be_written_are_refused() {
     let other = tempfile::tempdir().expect("the temporary directory can be written to");
     std::fs::write(other.path().join("needy.py"), "import no_such_thing\n").expect("writable");
+    std::fs::write(other.path().join("liar.py"), "__name__ = 'a\"b'\n").expect("writable");
     let py = started(other.path()).await;
     for (targets, kind, part) in [
         (&[][..], ErrorKind::BadArguments, "no class or module is named"),
         (&["no_such_module.Class"], ErrorKind::Exception, "No module named 'no_such_module'"),
         (&["needy.Class"], ErrorKind::Exception, "No module named 'no_such_thing'"),
+        (&["liar"], ErrorKind::BadArguments, r#"`a\"b` is not a name"#),
         (&["io.NoClass"], ErrorKind::Exception, "NoClass"),
         (&["json.dumps"], ErrorKind::Exception, "`json.dumps` is not a class"),
         (&["array.array", "array:array"], ErrorKind::BadArguments, "would both be `Array`"),

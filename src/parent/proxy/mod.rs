@@ -33,7 +33,7 @@ pub use blocking::call_blocking;
 pub use call::{Call, ResultParts, call, call_fallible};
 #[cfg(feature = "python")]
 pub use face::{
-    Face, FaceKind, FaceMember, FaceMemberKind, FaceReport, ToPython, TypedPython, python_face,
+    CheckReport, Face, FaceKind, FaceMember, FaceMemberKind, ToPython, TypedPython, python_face,
     python_proxy, typed_builder,
 };
 #[cfg(feature = "python")]

@@ -58,6 +58,13 @@ pub async fn generate(interpreter: &Interpreter, targets: &[&str]) -> Result<Str
         .run(SOURCE, "read", (targets,))
         .await
         .map_err(|error| error.on(interpreter.daemon().to_string()))?;
+    for object in &objects {
+        let path = object.path();
+        // A module can call itself anything.
+        if !path.chars().all(|char| char.is_alphanumeric() || "_.:".contains(char)) {
+            return Err(refused(format!("`{}` is not a name", path.escape_debug())));
+        }
+    }
     let names = trait_names(&objects)?;
     let proxy = |(object, name): (&InspectedObject, &String)| {
         (object.canonical.clone(), format!("{name}Proxy"))
@@ -167,10 +174,8 @@ impl InspectedObject {
                 first.chain(chars).collect::<String>()
             })
             .collect();
-        match name.as_str() {
-            "" | "Self" => format!("Python{name}"),
-            _ => name,
-        }
+        let starts_well = name.starts_with(|char: char| char.is_alphabetic());
+        if starts_well && name != "Self" { name } else { format!("Python{name}") }
     }
 
     /// The name that the attribute of the trait has.

@@ -189,6 +189,9 @@ impl<'a> Writer<'a> {
 
     /// Writes words as lines of a comment.
     fn comment(&mut self, indent: &str, start: &str, text: &str) {
+        // The compiler refuses characters that change the direction of text.
+        let is_direction = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let text = text.replace(is_direction, "");
         let start = format!("{indent}{start}");
         let mut line = start.clone();
         for word in text.split_whitespace() {
@@ -289,10 +292,10 @@ fn raw(name: &str) -> String {
     }
 }
 
-/// The text without what rustdoc would read as a link or a tag.
+/// The text without what rustdoc would read as a link, a tag or a block of code.
 fn documentation(text: &str) -> String {
     let mut escaped = String::new();
-    for char in text.chars().take(200) {
+    for char in text.replace("```", "``").chars().take(200) {
         if matches!(char, '[' | ']' | '<' | '>' | '\\') {
             escaped.push('\\');
         }

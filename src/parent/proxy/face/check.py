@@ -122,9 +122,22 @@ def check_call(function, takes_self, member):
             bind(*[None] * count, **dict.fromkeys(keywords))
         except TypeError as error:
             reason = '{}; the signature in Python is `{}`'
-            return False, reason.format(error, shortened(str(signature)))
+            return False, reason.format(error, shown(signature))
     return None
 
 
-def shortened(text):
+class Hidden:
+    """Stands for a default, which may be anything, a secret among them."""
+
+    def __repr__(self):
+        return '…'
+
+
+def shown(signature):
+    """The names of the parameters, as in the source."""
+    parameters = []
+    for entry in signature.parameters.values():
+        default = entry.empty if entry.default is entry.empty else Hidden()
+        parameters.append(entry.replace(annotation=entry.empty, default=default))
+    text = str(signature.replace(parameters=parameters, return_annotation=signature.empty))
     return text if len(text) <= 200 else text[:200] + '…'

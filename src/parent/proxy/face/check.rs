@@ -16,11 +16,11 @@ const SOURCE: &str = include_str!("check.py");
 /// [`Interpreter::check`](crate::Interpreter::check) returns it if everything that it
 /// could compare fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaceReport {
+pub struct CheckReport {
     unchecked: Vec<String>,
 }
 
-impl FaceReport {
+impl CheckReport {
     /// Returns the names that were not compared, each with the reason, such as
     /// ``"`readline`: Python reports no signature"``.
     #[must_use]
@@ -29,7 +29,7 @@ impl FaceReport {
     }
 }
 
-impl fmt::Display for FaceReport {
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.unchecked.as_slice() {
             [] => f.write_str("everything fits"),
@@ -62,7 +62,7 @@ impl Interpreter {
     /// # Cancel safety
     ///
     /// As [`Call`](crate::Call).
-    pub async fn check<P: TypedPython>(&self) -> Result<FaceReport> {
+    pub async fn check<P: TypedPython>(&self) -> Result<CheckReport> {
         let target = self.builder(P::FACE.source()).await?;
         let how = match P::FACE.kind {
             FaceKind::Instance => "instances of the class",
@@ -85,7 +85,7 @@ impl PythonProxy {
     /// # Cancel safety
     ///
     /// As [`Call`](crate::Call).
-    pub async fn check<P: TypedPython>(&self) -> Result<FaceReport> {
+    pub async fn check<P: TypedPython>(&self) -> Result<CheckReport> {
         let how = match P::FACE.kind {
             FaceKind::Instance => "an instance",
             FaceKind::Class | FaceKind::Module => "itself",
@@ -99,11 +99,11 @@ async fn compare(
     face: &Face,
     target: &PythonProxy,
     how: &str,
-) -> Result<FaceReport> {
+) -> Result<CheckReport> {
     let (wrong, unchecked): (Vec<String>, Vec<String>) =
         interpreter.run(SOURCE, "check", (target, how, face.members)).await?;
     if wrong.is_empty() {
-        return Ok(FaceReport { unchecked });
+        return Ok(CheckReport { unchecked });
     }
     let object = match (face.module, face.name) {
         _ if how == "an instance" => target.type_name().to_owned(),

@@ -3,7 +3,7 @@
 
 mod check;
 
-pub use check::FaceReport;
+pub use check::CheckReport;
 
 use serde::Serialize;
 
