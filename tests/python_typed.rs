@@ -163,6 +163,7 @@ trait Fraction {
 }
 
 mod elsewhere {
+    #[allow(clippy::single_component_path_imports)] // Another crate would re-export it so.
     pub(crate) use oad;
 }
 
