@@ -10,6 +10,7 @@
 //! [in-a-library]: _guide::in_a_library
 //! [in-tests]: _guide::in_tests
 //! [performance]: _guide::performance
+//! [python-concurrency]: _guide::python_concurrency
 //! [python-failures]: _guide::python_failures
 //! [python-objects]: _guide::python_objects
 //! [python-values]: _guide::python_values
@@ -201,6 +202,7 @@ pub mod _guide {
             #[doc = "[in-a-library]: crate::_guide::in_a_library"]
             #[doc = "[in-tests]: crate::_guide::in_tests"]
             #[doc = "[performance]: crate::_guide::performance"]
+            #[doc = "[python-concurrency]: crate::_guide::python_concurrency"]
             #[doc = "[python-failures]: crate::_guide::python_failures"]
             #[doc = "[python-objects]: crate::_guide::python_objects"]
             #[doc = "[python-values]: crate::_guide::python_values"]
@@ -220,6 +222,7 @@ pub mod _guide {
     page!(in_a_library, "docs/in-a-library.md");
     page!(in_tests, "docs/in-tests.md");
     page!(performance, "docs/performance.md");
+    page!(python_concurrency, "docs/python-concurrency.md");
     page!(python_failures, "docs/python-failures.md");
     page!(python_objects, "docs/python-objects.md");
     page!(python_values, "docs/python-values.md");

@@ -418,6 +418,10 @@ pub struct Python {
     /// then.
     #[prost(message, optional, tag = "11")]
     pub beside: ::core::option::Option<Handle>,
+    /// How many threads the interpreter has for calls beside its main thread. 0, the default
+    /// of a new interpreter, means that all calls run on the main thread.
+    #[prost(uint32, optional, tag = "13")]
+    pub threads: ::core::option::Option<u32>,
     /// The object.
     #[prost(oneof = "python::Object", tags = "5, 6, 7, 8, 9, 10, 12")]
     pub object: ::core::option::Option<python::Object>,
@@ -577,6 +581,14 @@ pub struct CallRequest {
     /// More keyword arguments, which are passed after those in `keywords`, in this order.
     #[prost(message, repeated, tag = "9")]
     pub ordered_keywords: ::prost::alloc::vec::Vec<Keyword>,
+    /// Whether the call runs on the main thread of the object's interpreter, also if that has
+    /// other threads. Only for Python objects.
+    #[prost(bool, tag = "10")]
+    pub on_main_thread: bool,
+    /// Whether a result that can be awaited is awaited. A coroutine is awaited anyway, unless
+    /// the result travels by handle. Only for Python objects.
+    #[prost(bool, tag = "11")]
+    pub awaited: bool,
 }
 /// The request of GetAttribute.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -107,7 +107,12 @@ pub(crate) enum DaemonMessage {
     /// The door to an interpreter that the parent has asked for. Its sockets come with
     /// this frame, unless the parent has them already: one for requests, one for what is
     /// urgent.
-    Door { interpreter: u64, kill_when_stuck: Option<Duration>, sockets_passed: usize },
+    Door {
+        interpreter: u64,
+        kill_when_stuck: Option<Duration>,
+        has_threads: bool,
+        sockets_passed: usize,
+    },
     /// The interpreter does not run any more.
     NoDoor { interpreter: u64 },
     /// A build of Python has compiled the agent, which comes with this frame.

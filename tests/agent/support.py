@@ -81,7 +81,8 @@ class Daemon:
     """Plays the daemon: starts an interpreter, sends requests, receives answers and output."""
 
     def __init__(
-        self, python=PYTHON, hello=True, env=None, cwd=None, before=(), path=(), doors=1
+        self, python=PYTHON, hello=True, env=None, cwd=None, before=(), path=(), doors=1,
+        threads=0
     ):
         pairs = [socket.socketpair() for _ in range(2 * doors)]
         theirs = [pair[1] for pair in pairs]
@@ -115,10 +116,13 @@ class Daemon:
             drain.start()
         self.next_id = 0
         self.answers = {}
+        # The requests that are known to have begun.
+        self.begun = set()
         self.version = self.receive_frame()
         if hello:
             self.send_agent()
-            self.info = self.ask('hello', {'depth': 32, 'path': list(path)})
+            hello = {'depth': 32, 'path': list(path), 'threads': threads}
+            self.info = self.ask('hello', hello)
 
     def send_agent(self):
         """Sends the agent: its text once for each build of Python, and then what that made."""
@@ -197,6 +201,9 @@ class Daemon:
     def answer(self, number):
         while number not in self.answers:
             answered, status, payload = self.receive_frame()
+            if status == 'begun':
+                self.begun.add(answered)
+                continue
             assert answered not in self.answers, 'answered twice'
             self.answers[answered] = status, payload
         status, payload = self.answers.pop(number)

@@ -7,6 +7,7 @@
 
 mod ending;
 mod health;
+mod interpreter_call;
 mod progress;
 mod ready_call;
 mod run;
@@ -32,7 +33,7 @@ use std::sync::atomic::Ordering;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
-use crate::child::host::progress::RunMode;
+use crate::child::host::interpreter_call::InterpreterCall;
 use crate::child::host::scope::Scope;
 use crate::child::host::state::{HostState, drop_in_background};
 use crate::child::object::{
@@ -157,8 +158,8 @@ impl Host {
                     run::method(turn, method, arguments, token, caller.progress).await?
                 }
                 CallTarget::Dynamic(object) => {
-                    let hold = Box::new((turn.acquire().await, token));
-                    caller.progress.inspect(|progress| progress.note(RunMode::External));
+                    let (turn, progress) = (Some(turn.acquire().await), caller.progress);
+                    let hold = Box::new(InterpreterCall { turn, progress, _token: token });
                     let call = DynamicCall { operation, arguments, keywords, scope, hold };
                     object.call(call).await?
                 }

@@ -12,7 +12,21 @@ use futures_util::future::BoxFuture;
 
 /// Held until the interpreter has completed a call: the object's turn, and the token that
 /// the shutdown waits for.
-pub(crate) type CallHold = Box<dyn Any + Send>;
+pub(crate) type CallHold = Box<dyn HeldCall>;
+
+/// What a call holds.
+#[cfg_attr(not(feature = "python"), allow(dead_code))] // Only interpreters use it.
+pub(crate) trait HeldCall: Send {
+    /// Notes that the object's code runs.
+    fn note_begun(&mut self) {}
+
+    /// Gives up the object's turn, because its interpreter keeps the order of its calls.
+    fn give_up_turn(&mut self) {}
+}
+
+impl HeldCall for () {}
+
+impl HeldCall for Arc<()> {}
 
 /// One operation on such an object.
 pub(crate) struct DynamicCall {

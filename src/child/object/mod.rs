@@ -31,7 +31,7 @@ pub(crate) use blocking::{
 pub(crate) use call_scope::{CallScope, ReplyChannel, STALL, stream_closed, unless_stalled};
 #[cfg(feature = "python")]
 pub(crate) use dynamic::CallHold;
-pub(crate) use dynamic::{Dynamic, DynamicCall};
+pub(crate) use dynamic::{Dynamic, DynamicCall, HeldCall};
 pub use exception::{
     ByDebug, ByDisplay, ByError, ByNothing, ByValue, Deserialized, NotDeserialized, NotSerialized,
     RaisedError, Serialized,

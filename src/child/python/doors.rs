@@ -67,9 +67,14 @@ pub(crate) fn open_door(daemon: Uuid, interpreter: u64) {
             None => (DaemonMessage::NoDoor { interpreter }, Vec::new()),
             Some(found) => {
                 let sockets = found.take_parent_door().map_or_else(Vec::new, Vec::from);
-                let kill_when_stuck = found.kill_when_stuck;
+                let (kill_when_stuck, has_threads) = (found.kill_when_stuck, found.has_threads);
                 let sockets_passed = sockets.len();
-                let door = DaemonMessage::Door { interpreter, kill_when_stuck, sockets_passed };
+                let door = DaemonMessage::Door {
+                    interpreter,
+                    kill_when_stuck,
+                    has_threads,
+                    sockets_passed,
+                };
                 (door, sockets)
             }
         };

@@ -26,7 +26,7 @@ use crate::child::object::WeakObjectRef;
 use crate::child::python::interpreter_ends::InterpreterEnds;
 use crate::common::agent::{
     AgentRequest, Frame, FrameReader, FrameWriter, Interruptible, Item, NOT_ASKED,
-    interpreter_died, no_handles, outcome,
+    interpreter_died, is_begun, no_handles, outcome,
 };
 use crate::common::definition::InterpreterFacts;
 use crate::common::error::{DeadProcess, Death, Error, ErrorKind, KillReason, Result};
@@ -53,6 +53,8 @@ pub(super) struct RunningInterpreter {
     facts: InterpreterFacts,
     /// How long after an interruption without effect the interpreter is killed.
     pub(super) kill_when_stuck: Option<Duration>,
+    /// Whether it carries out calls on threads, and so several at once.
+    pub(super) has_threads: bool,
     /// The runtime of its calls.
     pub(super) runtime: Runtime,
     shared: Arc<InterpreterShared>,
@@ -91,7 +93,22 @@ struct PendingRequests {
 pub(super) struct SentRequest {
     pub(super) interpreter: Arc<RunningInterpreter>,
     pub(super) id: u64,
+    answer: AwaitedAnswer,
+}
+
+/// What the interpreter says of a request.
+struct AwaitedAnswer {
+    /// Sent when the request has begun, if the interpreter says so; dropped before the
+    /// answer is sent.
+    begun: oneshot::Receiver<()>,
     answer: oneshot::Receiver<Result<Frame>>,
+}
+
+/// A request that waits for its answer.
+struct WaitingRequest {
+    /// `None` once it has begun.
+    begun: Option<oneshot::Sender<()>>,
+    answer: oneshot::Sender<Result<Frame>>,
 }
 
 /// A started interpreter that is ready for requests.
@@ -104,6 +121,7 @@ pub(super) struct StartedInterpreter {
     pub(super) requests: FrameWriter,
     pub(super) urgent: (FrameReader, FrameWriter),
     pub(super) parent_door: Option<[OwnedFd; 2]>,
+    pub(super) has_threads: bool,
 }
 
 /// Which interpreter of its daemon a new one is.
@@ -136,6 +154,7 @@ impl RunningInterpreter {
             started;
         let (listed, urgent) = started.urgent;
         let executable = program.display().to_string();
+        let has_threads = started.has_threads;
         let facts = InterpreterFacts { pid: process.pid(), version, executable };
         let shared = Arc::new(InterpreterShared {
             pending: Mutex::default(),
@@ -163,6 +182,7 @@ impl RunningInterpreter {
             number,
             facts,
             kill_when_stuck,
+            has_threads,
             runtime,
             shared,
             requests,
@@ -205,7 +225,8 @@ impl RunningInterpreter {
         let frame = AgentRequest::new("objects").frame(&mut no_handles)?;
         let (_, answer) = self.urgent.send(frame, || self.shared.urgent().register())?;
         let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter has ended"));
-        let rows = outcome(&answer.await.unwrap_or_else(gone)?, &self.facts)?.into_items()?;
+        let rows = outcome(&answer.answer.await.unwrap_or_else(gone)?, &self.facts)?;
+        let rows = rows.into_items()?;
         let row = |row: Item| {
             let [number, type_name, _] = row.into_array()?;
             Ok((number.number()?, type_name.into_text()?))
@@ -281,11 +302,27 @@ impl Interruptible for RunningInterpreter {
     }
 
     fn is_running(&self, id: u64) -> bool {
-        self.shared.pending().waiting.first_key_value().is_some_and(|(first, _)| *first == id)
+        let pending = self.shared.pending();
+        let waits = |request: &WaitingRequest| request.begun.is_some();
+        match pending.waiting.get(&id) {
+            None => false,
+            Some(request) if !waits(request) => true,
+            Some(_) if self.has_threads => false,
+            Some(_) => {
+                pending.waiting.iter().find(|(_, request)| waits(request)).map(|(id, _)| *id)
+                    == Some(id)
+            }
+        }
     }
 }
 
 impl SentRequest {
+    /// Waits until the interpreter says that the request has begun, or answers it.
+    /// Returns whether it has said so.
+    pub(super) async fn begun(&mut self) -> bool {
+        (&mut self.answer.begun).await.is_ok()
+    }
+
     /// Waits for the answer, which is a frame.
     ///
     /// # Cancel safety
@@ -293,7 +330,7 @@ impl SentRequest {
     /// After the future is dropped, the answer can be waited for again.
     pub(super) async fn answer(&mut self) -> Result<Frame> {
         let gone = |_| Err(Error::new(ErrorKind::Died, "the interpreter has ended"));
-        (&mut self.answer).await.unwrap_or_else(gone)
+        (&mut self.answer.answer).await.unwrap_or_else(gone)
     }
 }
 
@@ -309,26 +346,32 @@ impl InterpreterShared {
     fn fail(&self, error: &Error) {
         let waiting = [self.pending().fail(error), self.urgent().fail(error)];
         for waiting in waiting.into_iter().flat_map(BTreeMap::into_values) {
-            let _ = waiting.send(Err(error.clone()));
+            waiting.complete(Err(error.clone()));
         }
     }
 }
 
-/// The number of a request, and its answer.
-type AwaitedAnswer = (u64, oneshot::Receiver<Result<Frame>>);
+type WaitingRequests = BTreeMap<u64, WaitingRequest>;
 
-type WaitingRequests = BTreeMap<u64, oneshot::Sender<Result<Frame>>>;
+impl WaitingRequest {
+    fn complete(self, answer: Result<Frame>) {
+        drop(self.begun);
+        // If nobody waits, nobody wants it.
+        let _ = self.answer.send(answer);
+    }
+}
 
 impl PendingRequests {
     /// Registers a request; returns its number, and that again with its answer.
-    fn register(&mut self) -> Result<(u64, AwaitedAnswer)> {
+    fn register(&mut self) -> Result<(u64, (u64, AwaitedAnswer))> {
         if let Some(dead) = &self.dead {
             return Err(dead.clone());
         }
+        let (begun, begins) = oneshot::channel();
         let (sender, answer) = oneshot::channel();
         self.last += 1;
-        self.waiting.insert(self.last, sender);
-        Ok((self.last, (self.last, answer)))
+        self.waiting.insert(self.last, WaitingRequest { begun: Some(begun), answer: sender });
+        Ok((self.last, (self.last, AwaitedAnswer { begun: begins, answer })))
     }
 
     /// Returns those that wait.
@@ -355,11 +398,18 @@ async fn read(
         };
         let Some(id) = frame.id() else { return Some("a frame is not an answer".to_owned()) };
         let mut pending = pending(&shared).lock().unwrap_or_else(PoisonError::into_inner);
+        if is_begun(&frame)
+            && let Some(waiting) = pending.waiting.get_mut(&id)
+        {
+            // If nobody waits, nobody wants to know.
+            let _ = waiting.begun.take().map(|begun| begun.send(()));
+            continue;
+        }
         let waiting = pending.waiting.remove(&id);
         let has_failed = pending.dead.is_some();
         drop(pending);
         match waiting {
-            Some(waiting) => drop(waiting.send(Ok(frame))),
+            Some(waiting) => waiting.complete(Ok(frame)),
             // Every request is answered once, unless all have failed meanwhile.
             None if has_failed => {}
             None => return Some(NOT_ASKED.to_owned()),

@@ -23,7 +23,7 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
         Error::new(ErrorKind::BadArguments, "a call has one response")
             .advise("iterate with `Objects.Iterate`")
     })?;
-    let returns = operation.returns;
+    let (returns, python) = (operation.returns, operation.python);
     let iterated = match operation.name.is_empty() {
         true => (object, hold),
         false => {
@@ -33,7 +33,8 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
         }
     };
     let (iterated, hold) = iterated;
-    let iter = AgentRequest::operator(iterated.number, "iter", Returns::Handle);
+    let iter = AgentRequest::operator(iterated.number, "iter", Returns::Handle)
+        .on_main_thread(python.is_on_main_thread);
     // Dropped before its end, it is closed if nothing else refers to it, as after a
     // `break`.
     let object = made(&iterated, &iter, &scope, hold).await?;
@@ -44,7 +45,8 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
         if room == 0 {
             return Err(Error::new(ErrorKind::Cancelled, "the caller stopped the stream"));
         }
-        let request = AgentRequest::items(object.number, room.min(BATCH), returns);
+        let request = AgentRequest::items(object.number, room.min(BATCH), returns)
+            .on_main_thread(python.is_on_main_thread);
         let sent = send(&object.interpreter, &request, &*scope)?;
         let begun = Instant::now();
         let items_scope = Arc::clone(&scope);

@@ -20,11 +20,16 @@ const MAX_READ_HERE: usize = 1024 * 1024;
 /// Waits for the answer to a request and converts it by `read`. If the future is dropped,
 /// the request is interrupted. `hold` is dropped once the interpreter has really
 /// finished.
-pub(super) async fn wait<T, R>(sent: SentRequest, hold: CallHold, read: R) -> Result<T>
+pub(super) async fn wait<T, R>(sent: SentRequest, mut hold: CallHold, read: R) -> Result<T>
 where
     T: Send + 'static,
     R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
+    match sent.interpreter.has_threads {
+        // It keeps the order itself, and says when the call begins.
+        true => hold.give_up_turn(),
+        false => hold.note_begun(),
+    }
     PendingRequest { waiting: Some((sent, hold, read)), makes: false }.answer().await
 }
 
@@ -68,7 +73,11 @@ where
     R: FnOnce(&Arc<RunningInterpreter>, &Frame) -> Result<T> + Send + 'static,
 {
     async fn answer(mut self) -> Result<T> {
-        let (sent, ..) = self.waiting.as_mut().expect("only what follows takes it");
+        let (sent, hold, _) = self.waiting.as_mut().expect("only what follows takes it");
+        if sent.begun().await {
+            hold.note_begun();
+            hold.give_up_turn();
+        }
         let answer = sent.answer().await;
         let (sent, hold, read) = self.waiting.take().expect("only the drop takes it too");
         convert(sent.interpreter, answer, hold, read).await

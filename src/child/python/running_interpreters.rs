@@ -76,6 +76,7 @@ struct InterpreterSettings {
     interpreter: String,
     path: Vec<String>,
     kill_when_stuck: Option<Duration>,
+    threads: u32,
 }
 
 /// Where a new object goes.
@@ -117,9 +118,10 @@ pub(super) async fn pick(
     }
     let limits = AgentLimits { depth: scope.depth_limit(), message: scope.message_limit() };
     // The settings of the slot, also where whoever made it has failed to start it.
-    let InterpreterSettings { interpreter, path, kill_when_stuck } = settings;
-    let interpreter = Some(interpreter);
-    let definition = PythonDefinition { interpreter, path, kill_when_stuck, ..definition.clone() };
+    let InterpreterSettings { interpreter, path, kill_when_stuck, threads } = settings;
+    let (interpreter, threads) = (Some(interpreter), Some(threads));
+    let definition =
+        PythonDefinition { interpreter, path, kill_when_stuck, threads, ..definition.clone() };
     let new = new_interpreter(scope.daemon());
     let number = new.number;
     let started = Arc::new(start(definition, limits, new).await?);
@@ -141,12 +143,14 @@ fn interpreter_of(
     definition: &PythonDefinition,
     scope: &dyn CallScope,
 ) -> Result<Arc<RunningInterpreter>> {
-    let PythonDefinition { interpreter, path, kill_when_stuck, source, .. } = definition;
-    let is_new = *source == PythonSource::Interpreter;
-    if is_new || interpreter.is_some() || !path.is_empty() || kill_when_stuck.is_some() {
+    let PythonDefinition { interpreter, path, kill_when_stuck, threads, source, .. } = definition;
+    let is_new = *source == PythonSource::Interpreter || interpreter.is_some();
+    if is_new || !path.is_empty() || kill_when_stuck.is_some() || threads.is_some() {
         let message = "`beside` names an existing interpreter, which takes no settings";
-        return Err(Error::new(ErrorKind::BadArguments, message)
-            .advise("leave out `beside`, or all of `interpreter`, `path` and `kill_when_stuck`"));
+        return Err(Error::new(ErrorKind::BadArguments, message).advise(
+            "leave out `beside`, or all of `interpreter`, `path`, `kill_when_stuck` and \
+                 `threads`",
+        ));
     }
     let object = scope.find(beside)?;
     let Some(object) = of(&object) else {
@@ -164,7 +168,7 @@ fn choose_among(
     definition: &PythonDefinition,
     entries: &mut Vec<InterpreterEntry>,
 ) -> Result<InterpreterPick> {
-    let PythonDefinition { interpreter, path, kill_when_stuck, source, .. } = definition;
+    let PythonDefinition { interpreter, path, kill_when_stuck, threads, source, .. } = definition;
     entries.retain(InterpreterEntry::is_in_use);
     if *source != PythonSource::Interpreter {
         let same_program = |entry: &&InterpreterEntry| {
@@ -174,6 +178,7 @@ fn choose_among(
             let settings = &entry.settings;
             (path.is_empty() || *path == settings.path)
                 && (kill_when_stuck.is_none() || *kill_when_stuck == settings.kill_when_stuck)
+                && threads.is_none_or(|threads| threads == settings.threads)
         };
         let candidates: Vec<&InterpreterEntry> = entries.iter().filter(same_program).collect();
         let mut fitting = candidates.iter().copied().filter(fits);
@@ -193,6 +198,7 @@ fn choose_among(
         interpreter: interpreter.clone().unwrap_or_else(|| DEFAULT_INTERPRETER.to_owned()),
         path: path.clone(),
         kill_when_stuck: *kill_when_stuck,
+        threads: threads.unwrap_or(0),
     };
     let slot = InterpreterSlot::default();
     let locked = Arc::clone(&slot).try_lock_owned().expect("nobody else knows the slot");
@@ -254,13 +260,13 @@ fn ambiguous(candidates: &[&InterpreterEntry]) -> Error {
 }
 
 fn other_settings(entry: &InterpreterEntry) -> Error {
-    let InterpreterSettings { path, kill_when_stuck, .. } = &entry.settings;
+    let InterpreterSettings { path, kill_when_stuck, threads, .. } = &entry.settings;
     let stuck = kill_when_stuck.map_or("no `kill_when_stuck`".to_owned(), |grace| {
         format!("`kill_when_stuck` of {grace:?}")
     });
     let message = format!(
         "the daemon already runs {}, which was started with other settings: path entries {path:?}, \
-         {stuck}",
+         {stuck}, {threads} threads",
         entry.describe()
     );
     Error::new(ErrorKind::BadArguments, message).advise(

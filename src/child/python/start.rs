@@ -67,7 +67,9 @@ async fn launch(
     new: NewInterpreter,
     runtime: Runtime,
 ) -> Result<RunningInterpreter> {
-    let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, .. } = definition;
+    let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, threads, .. } =
+        definition;
+    let threads = threads.unwrap_or(0);
     let interpreter = interpreter.unwrap_or_else(|| DEFAULT_INTERPRETER.to_owned());
     let since = Instant::now();
     let limit = start_timeout.unwrap_or(START);
@@ -95,7 +97,8 @@ async fn launch(
         Err(error) => Err(failed(&program, &format!("its sockets cannot be used: {error}"))),
         Ok([(mut incoming, requests), urgent]) => {
             let owner = new.owner.as_ref();
-            let greeting = greet(&mut incoming, &requests, &program, &path, limits, owner);
+            let hello = hello(&path, limits, threads);
+            let greeting = greet(&mut incoming, &requests, &program, hello, owner);
             let greeted = timeout_at(deadline, greeting).await;
             greeted
                 .unwrap_or_else(|_| {
@@ -135,6 +138,7 @@ async fn launch(
         requests,
         urgent,
         parent_door,
+        has_threads: threads > 0,
     };
     Ok(RunningInterpreter::new(started, new, kill_when_stuck, runtime))
 }
@@ -150,8 +154,7 @@ async fn greet(
     incoming: &mut FrameReader,
     requests: &FrameWriter,
     program: &Path,
-    path: &[String],
-    limits: AgentLimits,
+    hello: AgentRequest,
     owner: Option<&UnboundedSender<OwnerMessage>>,
 ) -> Result<String> {
     let broken =
@@ -164,15 +167,6 @@ async fn greet(
     let is_compiled = kept.is_some();
     let agent = kept.map_or_else(|| AGENT.as_str().into(), |code| Value::Bytes(code.into()));
     requests.send_value(&encode(&agent, &mut no_handles)?);
-    // As bytes: which text that is for the interpreter depends on its locale.
-    let entry = |entry: &String| Value::Bytes(entry.as_bytes().to_vec().into());
-    let path = path.iter().map(entry).collect::<Vec<_>>();
-    let hello = AgentRequest::new("hello")
-        .with("depth", limits.depth as u64)
-        .with("limit", limits.message as u64)
-        .with("daemon", Process::parent())
-        .with("names", true)
-        .with("path", Value::List(path.into()));
     requests.send(hello.frame(&mut no_handles)?, || Ok((1, ())))?;
     let mut answer = incoming.frame().await.map_err(broken)?;
     if let Some(code) = compiled(&answer).filter(|_| !is_compiled) {
@@ -184,6 +178,19 @@ async fn greet(
         // The parse error would not help the user, so it is dropped.
         _ => Err(failed(program, "it did not accept the agent")),
     }
+}
+
+fn hello(path: &[String], limits: AgentLimits, threads: u32) -> AgentRequest {
+    // As bytes: which text that is for the interpreter depends on its locale.
+    let entry = |entry: &String| Value::Bytes(entry.as_bytes().to_vec().into());
+    let path = path.iter().map(entry).collect::<Vec<_>>();
+    AgentRequest::new("hello")
+        .with("depth", limits.depth as u64)
+        .with("limit", limits.message as u64)
+        .with("daemon", Process::parent())
+        .with("names", true)
+        .with("threads", threads)
+        .with("path", Value::List(path.into()))
 }
 
 /// What the interpreter has made of the agent's text.

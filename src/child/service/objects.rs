@@ -20,7 +20,7 @@ use crate::child::service::responses::{call_response, create_response, describe,
 use crate::child::service::session::Session;
 use crate::child::service::unsent_handles::UnsentHandles;
 use crate::child::service::{check_size, decode_arguments, in_order, on_own_task, with_timeout};
-use crate::common::definition::{Action, CallArgs, Operation, Returns};
+use crate::common::definition::{Action, CallArgs, Operation, PythonOptions, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::pb::call_response::Outcome as CallOutcome;
 use crate::common::wire::pb::objects_server::Objects;
@@ -124,7 +124,8 @@ impl ObjectsService {
         let progress = Progress::default();
         let caller =
             Caller { session: None, channel: Some(channel), progress: Some(progress.clone()) };
-        let operation = Operation { action, name: method, returns };
+        let python = PythonOptions::default();
+        let operation = Operation { action, name: method, returns, python };
         let result = with_timeout(
             timeout,
             Some(progress),
@@ -191,7 +192,7 @@ impl Objects for ObjectsService {
     ) -> Result<Response<pb::CallResponse>, Status> {
         let (mut memory, unsent) = (RequestMemory::of(&request), UnsentHandles::of(&request));
         let request = request.into_inner();
-        let operation = operation(request.method.clone(), request.action(), request.returns());
+        let operation = operation(&request);
         let pb::CallRequest { handle, timeout, .. } = request;
         let arguments = in_order(request.arguments, request.keywords, request.ordered_keywords);
         let response = self.perform(&mut memory, handle, operation, arguments, timeout).await;
@@ -218,6 +219,7 @@ impl Objects for ObjectsService {
             action: Action::GetAttribute,
             returns: returns(request.returns()),
             name: request.name,
+            python: PythonOptions::default(),
         };
         let arguments = pb::Arguments::default();
         let (outcome, handles) =
@@ -236,7 +238,7 @@ impl Objects for ObjectsService {
     ) -> Result<Response<pb::SetAttributeResponse>, Status> {
         let mut memory = RequestMemory::of(&request);
         let pb::SetAttributeRequest { handle, name, value } = request.into_inner();
-        let operation = Operation { action: Action::SetAttribute, name, returns: Returns::Fitting };
+        let operation = without_result(Action::SetAttribute, name);
         let arguments = pb::Arguments { arguments: Vec::from_iter(value), ..Default::default() };
         let (outcome, _) =
             self.perform_on_python(&mut memory, handle, operation, arguments).await?;
@@ -250,8 +252,7 @@ impl Objects for ObjectsService {
     ) -> Result<Response<pb::DeleteAttributeResponse>, Status> {
         let mut memory = RequestMemory::of(&request);
         let pb::DeleteAttributeRequest { handle, name } = request.into_inner();
-        let operation =
-            Operation { action: Action::DeleteAttribute, name, returns: Returns::Fitting };
+        let operation = without_result(Action::DeleteAttribute, name);
         let arguments = pb::Arguments::default();
         let (outcome, _) =
             self.perform_on_python(&mut memory, handle, operation, arguments).await?;
@@ -270,6 +271,7 @@ impl Objects for ObjectsService {
             action: Action::Operate,
             returns: returns(request.returns()),
             name: request.operator,
+            python: PythonOptions::default(),
         };
         let arguments = pb::Arguments { arguments: request.operands, keywords: request.names };
         let (outcome, handles) =
@@ -325,6 +327,10 @@ fn last_item(error: Error, message_limit: usize) -> Result<pb::IterateResponse, 
         }),
         None => Err(status_from_error(&error)),
     }
+}
+
+fn without_result(action: Action, name: String) -> Operation {
+    Operation { action, name, returns: Returns::Fitting, python: PythonOptions::default() }
 }
 
 fn exception_of(outcome: CallOutcome) -> Option<pb::Exception> {

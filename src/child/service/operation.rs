@@ -5,15 +5,15 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::common::definition::{
-    Action, DAY, Definition, Operation, PythonDefinition, PythonSource, Returns,
+    Action, DAY, Definition, Operation, PythonDefinition, PythonOptions, PythonSource, Returns,
 };
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::wire::pb::python::Object;
 use crate::common::wire::{handle_from_pb, pb};
 
 /// Decodes the operation of a call.
-pub(super) fn operation(method: String, action: pb::Action, returns: pb::Returns) -> Operation {
-    let action = match action {
+pub(super) fn operation(call: &pb::CallRequest) -> Operation {
+    let action = match call.action() {
         pb::Action::Unspecified => Action::Call,
         pb::Action::GetAttribute => Action::GetAttribute,
         pb::Action::SetAttribute => Action::SetAttribute,
@@ -21,7 +21,8 @@ pub(super) fn operation(method: String, action: pb::Action, returns: pb::Returns
         pb::Action::Operate => Action::Operate,
         pb::Action::Iterate => Action::Iterate,
     };
-    Operation { action, name: method, returns: self::returns(returns) }
+    let python = PythonOptions { is_on_main_thread: call.on_main_thread, is_awaited: call.awaited };
+    Operation { action, name: call.method.clone(), returns: returns(call.returns()), python }
 }
 
 pub(super) fn returns(returns: pb::Returns) -> Returns {
@@ -53,7 +54,8 @@ pub(super) fn definition(message: Option<pb::Definition>, daemon: Uuid) -> Resul
 }
 
 fn python(message: pb::Python, daemon: Uuid) -> Result<PythonDefinition> {
-    let pb::Python { interpreter, path, start_timeout, kill_when_stuck, object, beside } = message;
+    let pb::Python { interpreter, path, start_timeout, kill_when_stuck, object, beside, threads } =
+        message;
     let missing = || {
         let message = "the definition does not specify a Python object";
         Error::new(ErrorKind::BadArguments, message)
@@ -82,6 +84,7 @@ fn python(message: pb::Python, daemon: Uuid) -> Result<PythonDefinition> {
         path,
         start_timeout: time(start_timeout),
         kill_when_stuck: time(kill_when_stuck),
+        threads,
         beside: beside.map(|handle| handle_from_pb(handle, daemon)).transpose()?,
         source,
     })

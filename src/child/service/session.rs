@@ -404,7 +404,7 @@ impl Session {
         call_args: CallArgsFuture,
         memory: OperationMemory,
     ) -> Option<Work> {
-        let operation = operation(call.method.clone(), call.action(), call.returns());
+        let operation = operation(&call);
         let handle =
             call.handle.map(|handle| handle_from_pb(handle, self.0.host.daemon())).transpose();
         let call_args = match (call_args, &handle) {

@@ -83,11 +83,17 @@ pub(crate) fn outcome(frame: &Frame, facts: &InterpreterFacts) -> Result<Item> {
 /// request is answered once.
 pub(crate) const NOT_ASKED: &str = "it answered a request that was not made";
 
+/// Whether the frame says that the request has begun; its answer is still to come. An
+/// interpreter says so only where requests do not begin and end in their order.
+pub(crate) fn is_begun(frame: &Frame) -> bool {
+    frame.after_id().is_some_and(|rest| rest.starts_with(b"u\x05\0\0\0begun"))
+}
+
 /// Whether the answer says that the request was interrupted.
 pub(crate) fn is_interruption(frame: &Frame) -> bool {
     // Few answers are looked at any closer: those with such a beginning.
     const FAILED: &[u8] = b"u\x06\0\0\0failed";
-    let begins = frame.object.get(10..).is_some_and(|rest| rest.starts_with(FAILED));
+    let begins = frame.after_id().is_some_and(|rest| rest.starts_with(FAILED));
     let failure = || {
         let AgentFrame { payload, .. } = AgentFrame::decode(frame)?;
         let [code, _] = payload.into_array()?;
@@ -105,6 +111,7 @@ fn kind(code: &str) -> ErrorKind {
         "too_deep" => ErrorKind::TooDeep,
         "too_large" => ErrorKind::TooLarge,
         "interrupted" => ErrorKind::Cancelled,
+        "limit" => ErrorKind::Limit,
         _ => ErrorKind::Protocol,
     }
 }
@@ -210,5 +217,31 @@ impl AnswerFields {
     fn items<T>(&mut self, name: &str, read: impl FnMut(Item) -> Result<T>) -> Result<Vec<T>> {
         let items = self.take(name).map_or_else(|| Ok(Vec::new()), Item::into_items)?;
         items.into_iter().map(read).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with this word and no payload.
+    fn frame(number: &[u8], word: &str) -> Frame {
+        let len = (word.len() as u32).to_le_bytes();
+        let bytes = [&b"(\x03\0\0\0"[..], number, b"u", &len, word.as_bytes(), b"N"].concat();
+        Frame::from(bytes::Bytes::from(bytes))
+    }
+
+    #[test]
+    fn word_is_found_after_a_number_of_any_size() {
+        let short = [&[b'i'][..], &7_i32.to_le_bytes()].concat();
+        // Three digits of 15 bits.
+        let long = [&[b'l'][..], &3_i32.to_le_bytes(), &[1, 0, 2, 0, 3, 0]].concat();
+        for (number, id) in [(short, 7), (long, 1 + (2 << 15) + (3 << 30))] {
+            assert_eq!(frame(&number, "begun").id(), Some(id));
+            assert!(is_begun(&frame(&number, "begun")));
+            assert!(!is_begun(&frame(&number, "value")));
+            assert!(!is_begun(&frame(&number, "")));
+        }
+        assert!(!is_begun(&Frame::from(bytes::Bytes::from_static(b"(\x03\0\0\0l\xff\xff"))));
     }
 }

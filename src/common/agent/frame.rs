@@ -50,6 +50,16 @@ impl Frame {
             _ => None,
         }
     }
+
+    /// What follows the number.
+    pub(super) fn after_id(&self) -> Option<&[u8]> {
+        let number = self.object.get(5..10)?;
+        let digits = match number[0] {
+            b'l' => i32::from_le_bytes(number[1..].try_into().ok()?),
+            _ => 0,
+        };
+        self.object.get(10 + 2 * usize::try_from(digits).ok()?..)
+    }
 }
 
 /// A frame without parts.

@@ -19,7 +19,7 @@ mod request_frame;
 mod stuck;
 
 pub(crate) use answer::{
-    NOT_ASKED, description, is_interruption, item_value, items, malformed, outcome,
+    NOT_ASKED, description, is_begun, is_interruption, item_value, items, malformed, outcome,
 };
 pub(crate) use compiled_agent::{CompiledAgent, keep_agent, kept_agent, kept_agents};
 pub(crate) use death::{interpreter_died, last_words};

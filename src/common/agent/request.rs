@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use crate::common::agent::marshal::{Item, MarshalWriter};
 use crate::common::agent::request_frame::RequestFrame;
-use crate::common::definition::{Action, CallArgs, Operation, PythonSource, Returns};
+use crate::common::definition::{
+    Action, CallArgs, Operation, PythonOptions, PythonSource, Returns,
+};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::{Handle, Value};
 
@@ -42,6 +44,7 @@ pub(crate) fn makes_items(type_name: &str) -> bool {
 pub(crate) struct AgentRequest {
     operation: &'static str,
     payload: Payload,
+    is_on_main_thread: bool,
 }
 
 #[derive(Debug)]
@@ -52,13 +55,22 @@ enum Payload {
         target: u64,
         name: String,
         arguments: CallArgs,
-        returns: Returns,
+        returns: &'static str,
     },
 }
 
 impl AgentRequest {
     pub(crate) fn new(operation: &'static str) -> Self {
-        AgentRequest { operation, payload: Payload::Item(Item::Dict(Vec::new())) }
+        AgentRequest::of_payload(operation, Payload::Item(Item::Dict(Vec::new())))
+    }
+
+    fn of_payload(operation: &'static str, payload: Payload) -> Self {
+        AgentRequest { operation, payload, is_on_main_thread: false }
+    }
+
+    /// Has it carried out on the main thread, also if the interpreter has others.
+    pub(crate) fn on_main_thread(self, is_on_main_thread: bool) -> Self {
+        AgentRequest { is_on_main_thread, ..self }
     }
 
     pub(crate) fn with(mut self, field: &str, item: impl Into<Item>) -> Self {
@@ -74,14 +86,16 @@ impl AgentRequest {
     ///
     /// [`ErrorKind::BadArguments`] unless an attribute is set to exactly one value.
     pub(crate) fn of(number: u64, operation: Operation, arguments: CallArgs) -> Result<Self> {
-        let Operation { action, name, returns } = operation;
+        let Operation { action, name, returns, python } = operation;
+        let PythonOptions { is_on_main_thread, is_awaited } = python;
         let new = |operation| AgentRequest::new(operation).with("target", number);
-        Ok(match action {
+        let returns = returns_word(returns, is_awaited);
+        let request = match action {
             Action::Call | Action::Iterate => {
                 let payload = Payload::Call { target: number, name, arguments, returns };
-                AgentRequest { operation: "call", payload }
+                AgentRequest::of_payload("call", payload)
             }
-            Action::GetAttribute => new("get").with("name", name).returning(returns),
+            Action::GetAttribute => new("get").with("name", name).with("returns", returns),
             Action::SetAttribute => {
                 let [value] = <[Value; 1]>::try_from(arguments.0).map_err(|values| {
                     let count = values.len();
@@ -97,9 +111,10 @@ impl AgentRequest {
                 operands.extend(arguments);
                 let request = AgentRequest::new("operate").with("operator", name);
                 let request = request.with("operands", in_order(operands));
-                request.with("names", named(keywords)).returning(returns)
+                request.with("names", named(keywords)).with("returns", returns)
             }
-        })
+        };
+        Ok(request.on_main_thread(is_on_main_thread))
     }
 
     /// Applies an operator without further operands, and keeps its result.
@@ -166,22 +181,22 @@ impl AgentRequest {
     /// everybody's.
     pub(crate) fn release(number: u64, count: u64) -> Self {
         let payload = Item::Value(Value::Tuple(vec![number.into(), count.into()]));
-        AgentRequest { operation: "release", payload: Payload::Item(payload) }
+        AgentRequest::of_payload("release", Payload::Item(payload))
     }
 
     /// Interrupts a request.
     pub(crate) fn interrupt(id: u64) -> Self {
-        AgentRequest { operation: "interrupt", payload: Payload::Item(id.into()) }
+        AgentRequest::of_payload("interrupt", Payload::Item(id.into()))
     }
 
     /// Says how long the interpreter may take to end, which is near.
     pub(crate) fn end_within(time: Duration) -> Self {
         let seconds = Item::Value(Value::Float(time.as_secs_f64()));
-        AgentRequest { operation: "end", payload: Payload::Item(seconds) }
+        AgentRequest::of_payload("end", Payload::Item(seconds))
     }
 
     fn returning(self, returns: Returns) -> Self {
-        self.with("returns", returns_word(returns))
+        self.with("returns", returns_word(returns, false))
     }
 
     /// The bytes of its frame. `number` returns the interpreter's number of an object.
@@ -194,7 +209,10 @@ impl AgentRequest {
         number: &mut impl FnMut(&Handle) -> Result<u64>,
     ) -> Result<RequestFrame> {
         let mut writer = MarshalWriter::after(RequestFrame::head(), number);
-        writer.text(self.operation)?;
+        match self.is_on_main_thread {
+            false => writer.text(self.operation)?,
+            true => writer.text(&format!("main {}", self.operation))?,
+        }
         match &self.payload {
             Payload::Item(item) => writer.item(item)?,
             Payload::Call { target, name, arguments: (arguments, keywords), returns } => {
@@ -205,7 +223,7 @@ impl AgentRequest {
                     name => writer.text(name)?,
                 }
                 writer.arguments(arguments, keywords)?;
-                writer.text(returns_word(*returns))?;
+                writer.text(returns)?;
             }
         }
         let (bytes, parts) = writer.finish();
@@ -213,15 +231,16 @@ impl AgentRequest {
     }
 }
 
-fn returns_word(returns: Returns) -> &'static str {
-    match returns {
-        Returns::Fitting => "default",
-        Returns::Value => "value",
-        Returns::Handle => "handle",
-        Returns::HandleOrNull => "handle_or_null",
-        Returns::Nothing => "nothing",
-        Returns::Plain => "plain",
-    }
+fn returns_word(returns: Returns, is_awaited: bool) -> &'static str {
+    let [plain, awaited] = match returns {
+        Returns::Fitting => ["default", "await default"],
+        Returns::Value => ["value", "await value"],
+        Returns::Handle => ["handle", "await handle"],
+        Returns::HandleOrNull => ["handle_or_null", "await handle_or_null"],
+        Returns::Nothing => ["nothing", "await nothing"],
+        Returns::Plain => ["plain", "await plain"],
+    };
+    if is_awaited { awaited } else { plain }
 }
 
 /// Arguments by name. The dict around them does not count as a level of their depth.

@@ -40,6 +40,8 @@ pub(crate) struct PythonDefinition {
     pub(crate) path: Vec<String>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) kill_when_stuck: Option<Duration>,
+    /// How many threads it has for calls; a new one has none by default.
+    pub(crate) threads: Option<u32>,
     /// An object whose interpreter is used; then there are no settings of a new one.
     pub(crate) beside: Option<Handle>,
     pub(crate) source: PythonSource,
@@ -165,6 +167,15 @@ pub(crate) struct Operation {
     /// The name of a method, an attribute or an operator; empty for the object itself.
     pub(crate) name: String,
     pub(crate) returns: Returns,
+    pub(crate) python: PythonOptions,
+}
+
+/// How a Python object carries out an operation. For other objects it means nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PythonOptions {
+    pub(crate) is_on_main_thread: bool,
+    /// Whether a result that can be awaited is awaited, whatever is requested.
+    pub(crate) is_awaited: bool,
 }
 
 /// What to do with a name of an object.
@@ -201,7 +212,12 @@ impl Operation {
     /// A call of a method by its name.
     #[cfg(test)]
     pub(crate) fn call(method: impl Into<String>) -> Self {
-        Operation { action: Action::Call, name: method.into(), returns: Returns::Fitting }
+        Operation {
+            action: Action::Call,
+            name: method.into(),
+            returns: Returns::Fitting,
+            python: PythonOptions::default(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::common::definition::PythonOptions;
 use crate::common::stream::Window;
 
 /// How large and how deep a message may be. The daemon enforces the same limits.
@@ -20,4 +21,5 @@ pub(crate) struct CallOptions {
     pub(crate) timeout: Option<Duration>,
     /// How many items of its stream may be in flight.
     pub(crate) window: Window,
+    pub(crate) python: PythonOptions,
 }

@@ -115,11 +115,11 @@ impl Client {
         streams: Vec<ItemSource<'static>>,
         options: CallOptions,
     ) -> Result<Submitted> {
-        let CallOptions { timeout, mut window } = options;
+        let CallOptions { timeout, mut window, python } = options;
         if operation.action == definition::Action::Iterate && !window.is_exact() {
             window = window.withheld();
         }
-        let options = CallOptions { timeout, window };
+        let options = CallOptions { timeout, window, python };
         let call = pb::CallRequest {
             handle: Some(target_to_pb(handle)),
             method: operation.name.clone(),
@@ -127,6 +127,8 @@ impl Client {
             credit: window.granted(),
             action: action_to_pb(operation.action).into(),
             returns: returns_to_pb(operation.returns).into(),
+            on_main_thread: python.is_on_main_thread,
+            awaited: python.is_awaited,
             ..Default::default()
         };
         self.submit(Operation::Call(call), arguments, streams, options)
@@ -247,7 +249,7 @@ impl Client {
         mut operation: Operation,
         (values, keywords): CallArgs,
         streams: Vec<ItemSource<'static>>,
-        CallOptions { timeout, window }: CallOptions,
+        CallOptions { timeout, window, .. }: CallOptions,
     ) -> Result<Submitted> {
         // `ArgumentsBuilder` has checked the maximum depth.
         if self.limits.depth < MAX_DEPTH {

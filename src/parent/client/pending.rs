@@ -65,6 +65,8 @@ pub(crate) struct PendingCall {
     pub(super) uploads: HashMap<u64, Upload>,
     /// Whether its response has arrived, and is being decoded.
     pub(crate) is_answered: bool,
+    /// Whether the interpreter has said that it has begun.
+    pub(crate) is_begun: bool,
     /// Fails it at its deadline.
     pub(crate) timer: Option<AbortHandle>,
     /// How many items of a stream may be in flight.
@@ -275,9 +277,10 @@ impl PendingCalls {
     /// Cancels an operation, and fails it with `error` if somebody still waits.
     pub(crate) fn abandon(self: &Arc<Self>, id: u64, carrier: &dyn Carrier, error: Option<Error>) {
         let take = |call: &mut PendingCall| {
-            // What its response needs, to release the objects in it.
-            let (is_answered, expected) = (call.is_answered, call.expected);
-            let rest = PendingCall { is_answered, expected, ..PendingCall::default() };
+            // What its response needs, to release the objects in it, and what tells how far
+            // it is.
+            let PendingCall { is_answered, is_begun, expected, .. } = *call;
+            let rest = PendingCall { is_answered, is_begun, expected, ..PendingCall::default() };
             std::mem::replace(call, rest)
         };
         let Some(call) = self.with(id, take) else { return };
@@ -297,12 +300,23 @@ impl PendingCalls {
         self.table().calls.len()
     }
 
-    /// Whether no operation before this one waits for its answer.
+    /// Whether an interpreter carries out this operation, as far as this end knows. The
+    /// interpreter says so of each that it begins, if it `says_all`; otherwise, of those
+    /// that others overtake, and carries out the rest in order.
     #[cfg(feature = "python")]
-    pub(crate) fn is_first(&self, id: u64) -> bool {
+    pub(crate) fn is_running(&self, id: u64, says_all: bool) -> bool {
         let table = self.table();
-        let waiting = table.calls.iter().filter(|(_, call)| !call.is_answered);
-        waiting.map(|(id, _)| id).min() == Some(&id)
+        match table.calls.get(&id) {
+            None => false,
+            Some(call) if call.is_answered => false,
+            Some(call) if call.is_begun => true,
+            Some(_) if says_all => false,
+            Some(_) => {
+                let is_waiting = |call: &PendingCall| !call.is_begun && !call.is_answered;
+                let waiting = table.calls.iter().filter(|(_, call)| is_waiting(call));
+                waiting.map(|(id, _)| *id).min() == Some(id)
+            }
+        }
     }
 
     /// Cancels the token as soon as no operation is in flight.
@@ -393,6 +407,22 @@ mod tests {
         let error = pending.register().expect_err("the session has failed");
         assert_eq!(error.to_string(), "it is over; nothing was sent; start a new daemon");
         assert_eq!(pending.unawaited_id(), None);
+    }
+
+    #[cfg(feature = "python")]
+    #[tokio::test]
+    async fn first_that_has_not_begun_runs_unless_each_is_reported() {
+        let pending = PendingCalls::new();
+        let [(first, _a), (second, _b), (third, _c)] =
+            [(); 3].map(|()| pending.register().expect("the session is open"));
+        let running = |says_all| [first, second, third].map(|id| pending.is_running(id, says_all));
+        assert_eq!(running(false), [true, false, false]);
+        assert_eq!(running(true), [false; 3]);
+        pending.with(first, |call| call.is_begun = true);
+        assert_eq!(running(false), [true, true, false]);
+        assert_eq!(running(true), [true, false, false]);
+        drop(pending.claim(second));
+        assert_eq!(running(false), [true, false, true]);
     }
 
     #[tokio::test]

@@ -7,8 +7,15 @@ use crate::common::wire::pb::python::Object;
 use crate::common::wire::{handle_to_pb, pb};
 
 pub(super) fn python_to_pb(definition: &PythonDefinition) -> pb::Python {
-    let PythonDefinition { interpreter, path, start_timeout, kill_when_stuck, beside, source } =
-        definition.clone();
+    let PythonDefinition {
+        interpreter,
+        path,
+        start_timeout,
+        kill_when_stuck,
+        threads,
+        beside,
+        source,
+    } = definition.clone();
     let object = match source {
         PythonSource::Instance { module, name } => {
             Object::Instance(pb::PythonName { module, name })
@@ -28,6 +35,7 @@ pub(super) fn python_to_pb(definition: &PythonDefinition) -> pb::Python {
         kill_when_stuck: kill_when_stuck.and_then(duration),
         object: Some(object),
         beside: beside.as_ref().map(handle_to_pb),
+        threads,
     }
 }
 

@@ -310,11 +310,15 @@ impl Supervision {
     fn handle_door_message(&mut self, message: DaemonMessage) {
         match (message, &self.doors) {
             (DaemonMessage::InterpreterStarted { pid }, _) => self.backend.note_interpreter(pid),
-            (DaemonMessage::Door { interpreter, kill_when_stuck, sockets_passed }, Some(doors)) => {
+            (
+                DaemonMessage::Door { interpreter, kill_when_stuck, has_threads, sockets_passed },
+                Some(doors),
+            ) => {
                 let mut descriptors = (0..sockets_passed)
                     .filter_map(|_| self.lifeline.as_mut().and_then(Lifeline::take_descriptor));
                 let sockets = descriptors.next().zip(descriptors.next());
-                doors.arrived(interpreter, kill_when_stuck, sockets.map(Into::into));
+                let kind = (kill_when_stuck, has_threads);
+                doors.arrived(interpreter, kind, sockets.map(Into::into));
             }
             (DaemonMessage::NoDoor { interpreter }, Some(doors)) => doors.ended(interpreter, None),
             (DaemonMessage::AgentCompiled { build }, _) => {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::common::agent::{
     self, AgentHandle, AgentRequest, Frame, FrameWriter, Interruptible, Item, NOT_ASKED, ObjectId,
-    is_interruption, item_value, no_handles, number_of, outcome, watch_stuck,
+    is_begun, is_interruption, item_value, no_handles, number_of, outcome, watch_stuck,
 };
 use crate::common::definition::{CallArgs, InterpreterFacts};
 use crate::common::error::{Error, ErrorKind, KillReason, Result};
@@ -40,7 +40,7 @@ pub(crate) struct DoorSettings {
     /// The interpreter's number in the daemon.
     pub(crate) interpreter: u64,
     pub(crate) facts: InterpreterFacts,
-    pub(crate) kill_when_stuck: Option<Duration>,
+    pub(crate) kind: DoorKind,
     pub(crate) limits: Limits,
     /// The runtime that reads the answers.
     pub(crate) runtime: Runtime,
@@ -48,6 +48,14 @@ pub(crate) struct DoorSettings {
     pub(crate) keeper: Runtime,
     /// Asks the daemon to kill the interpreter.
     pub(crate) kill: Box<dyn Fn(KillReason) + Send + Sync>,
+}
+
+/// What the parent must know of the interpreter behind a door.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DoorKind {
+    pub(crate) kill_when_stuck: Option<Duration>,
+    /// Whether it carries out calls on threads, and so several at once.
+    pub(crate) has_threads: bool,
 }
 
 /// The requests that went through a door, and their answers.
@@ -124,7 +132,7 @@ impl DoorClient {
     pub(super) fn release(self: &Arc<Self>, handle: &Handle, count: u64) {
         let Some(id) = ObjectId::of(handle.id()) else { return };
         let request = AgentRequest::release(id.object, count);
-        if self.settings.kill_when_stuck.is_some() {
+        if self.kill_when_stuck().is_some() {
             return self.send_unawaited(&request);
         }
         if let Ok(frame) = request.frame(&mut no_handles) {
@@ -142,7 +150,7 @@ impl DoorClient {
             Ok((id, id))
         };
         let Ok(id) = self.requests.send(frame, register) else { return };
-        let Some(grace) = self.settings.kill_when_stuck else { return };
+        let Some(grace) = self.kill_when_stuck() else { return };
         let client = Arc::clone(self);
         let watching = async move { match watch_stuck(&*client, id, Some(grace), false).await {} };
         let watching = self.keeper().spawn(watching).abort_handle();
@@ -159,6 +167,9 @@ impl DoorClient {
     /// What is wrong with the frame.
     pub(super) fn deliver(self: &Arc<Self>, frame: Frame) -> Result<(), &'static str> {
         let id = frame.id().ok_or("a frame is not an answer")?;
+        if is_begun(&frame) && self.pending.with(id, |call| call.is_begun = true).is_some() {
+            return Ok(());
+        }
         if is_interruption(&frame) {
             let waits = |call: &mut PendingCall| call.response.is_some() && call.expired.is_none();
             if self.pending.with(id, waits) == Some(true) {
@@ -358,13 +369,13 @@ impl DoorClient {
     }
 
     pub(super) fn kill_when_stuck(&self) -> Option<Duration> {
-        self.settings.kill_when_stuck
+        self.settings.kind.kill_when_stuck
     }
 }
 
 impl Interruptible for DoorClient {
     fn is_running(&self, id: u64) -> bool {
-        self.pending.is_first(id)
+        self.pending.is_running(id, self.settings.kind.has_threads)
     }
 
     fn interrupt(&self, id: u64) {

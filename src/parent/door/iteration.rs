@@ -60,14 +60,15 @@ pub(super) fn start(
     arguments: CallArgs,
     options: CallOptions,
 ) -> Result<Submitted> {
-    let (client, returns) = (&door.0.client, operation.returns);
+    let (client, returns, python) = (&door.0.client, operation.returns, operation.python);
     let is_call = !operation.name.is_empty();
     let request = match is_call {
         true => {
             let operation = Operation { returns: Returns::Handle, ..operation };
             AgentRequest::of(number, operation, arguments)?
         }
-        false => AgentRequest::operator(number, "iter", Returns::Handle),
+        false => AgentRequest::operator(number, "iter", Returns::Handle)
+            .on_main_thread(python.is_on_main_thread),
     };
     // Now, because this is its place in the order.
     let first = client.send(&request, Expected::Value, door.carrier(), true)?;
@@ -84,7 +85,7 @@ pub(super) fn start(
     let id = submitted.id();
     let running = Arc::clone(&iteration);
     let task = client.runtime().spawn(async move {
-        let outcome = running.run(id, first, is_call, returns, options.window).await;
+        let outcome = running.run(id, first, is_call, returns, options).await;
         running.close();
         let response = outcome.map(|()| Response::Done);
         drop(running.streams().complete(id, response));
@@ -121,13 +122,15 @@ impl Iteration {
         first: Submitted,
         is_call: bool,
         returns: Returns,
-        window: Window,
+        CallOptions { window, python, .. }: CallOptions,
     ) -> Result<()> {
+        let is_on_main_thread = python.is_on_main_thread;
         let mut made = self.made(first.await?)?;
         self.has_begun.store(true, Ordering::Relaxed);
         if is_call {
             let number = self.door.0.client.number_of(&made.handle)?;
             let iter = AgentRequest::operator(number, "iter", Returns::Handle);
+            let iter = iter.on_main_thread(is_on_main_thread);
             made = self.made(self.submit(&iter, Expected::Value)?.await?)?;
         }
         let number = self.door.0.client.number_of(&made.handle)?;
@@ -150,7 +153,8 @@ impl Iteration {
                 () = self.stalled() => return Err(closed()),
             };
             let begun = Instant::now();
-            let request = AgentRequest::items(number, room.min(BATCH), returns);
+            let request = AgentRequest::items(number, room.min(BATCH), returns)
+                .on_main_thread(is_on_main_thread);
             let response = self.submit(&request, Expected::Items)?.await?;
             let Response::Items(ItemBatch { items, is_exhausted, bytes }) = response else {
                 return Err(malformed());

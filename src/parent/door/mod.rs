@@ -13,7 +13,7 @@ mod deadline;
 mod iteration;
 mod reader;
 
-pub(crate) use client::{DoorClient, DoorSettings};
+pub(crate) use client::{DoorClient, DoorKind, DoorSettings};
 
 use std::fmt;
 use std::io;

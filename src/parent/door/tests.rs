@@ -36,7 +36,7 @@ fn open() -> Opened {
             version: "3".to_owned(),
             executable: "python".to_owned(),
         },
-        kill_when_stuck: Some(Duration::from_millis(1)),
+        kind: DoorKind { kill_when_stuck: Some(Duration::from_millis(1)), has_threads: false },
         limits: Limits { message: 1 << 20, depth: 32 },
         runtime: Runtime::current(),
         keeper: Runtime::current(),

@@ -315,6 +315,15 @@ impl<T, E> Call<T, E> {
         })
     }
 
+    /// Runs the call on the main thread of the interpreter, also if that has
+    /// [`threads`](crate::PythonBuilder::threads) for calls.
+    ///
+    /// Some libraries need it, such as `signal` and most user interfaces. Without
+    /// threads, and for a Rust object, this has no effect.
+    pub fn on_main_thread(self) -> Self {
+        self.change(|prepared| prepared.options.python.is_on_main_thread = true)
+    }
+
     fn change(mut self, change: impl FnOnce(&mut PreparedCall)) -> Self {
         if let CallState::Prepared(prepared) = &mut self.state {
             change(prepared);
@@ -353,8 +362,9 @@ impl PreparedCall {
         let submitted = arguments.into_parts().and_then(|parts| {
             let CallParts { values, keywords, held, streams } = parts;
             let CallContext { proxy, action, name, returns, .. } = &context;
+            let python = options.python;
             let operation =
-                Operation { action: *action, name: name.to_string(), returns: *returns };
+                Operation { action: *action, name: name.to_string(), returns: *returns, python };
             Ok((proxy.submit(operation, (values, keywords), streams, options)?, held))
         });
         match submitted {

@@ -246,6 +246,11 @@ impl<T> Eval<T> {
         Eval { call: self.call.nan_as_none(), ..self }
     }
 
+    /// Evaluates on the main thread; see [`Call::on_main_thread`].
+    pub fn on_main_thread(self) -> Self {
+        Eval { call: self.call.on_main_thread(), ..self }
+    }
+
     /// Keeps the result in the interpreter; see [`Call::by_handle`].
     pub fn by_handle(self) -> Self {
         Eval { call: self.call.by_handle(), ..self }

@@ -149,6 +149,7 @@ impl<P> PythonBuilder<P> {
             path: Vec::new(),
             start_timeout: None,
             kill_when_stuck: None,
+            threads: None,
             beside: None,
             source,
         };
@@ -232,6 +233,24 @@ impl<P> PythonBuilder<P> {
     pub fn kill_when_stuck(mut self, grace: Duration) -> Self {
         self.refuse_beside("kill_when_stuck");
         self.definition.kill_when_stuck = Some(grace);
+        self
+    }
+
+    /// Carries out up to `count` calls at once, on threads of the interpreter.
+    ///
+    /// By default, calls run on the main thread, one at a time. With threads, the calls
+    /// of one object too may run at once, as on the threads of a Python program; they
+    /// begin in the order in which they were first polled. Objects are still made on the
+    /// main thread, with imports and scripts, and
+    /// [`Call::on_main_thread`](crate::Call::on_main_thread) runs a call there. A thread
+    /// is started when it is needed. It costs a call some 20 µs to be passed to one.
+    ///
+    /// Outside the main thread, an interruption does not end a wait in C, such as
+    /// `time.sleep`, `Lock.acquire` or a read from a socket. It is raised when that
+    /// returns; another thread takes the place of this one meanwhile.
+    pub fn threads(mut self, count: usize) -> Self {
+        self.refuse_beside("threads");
+        self.definition.threads = Some(u32::try_from(count).unwrap_or(u32::MAX));
         self
     }
 

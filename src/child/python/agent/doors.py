@@ -41,11 +41,15 @@ class Door:
         # The current request, and what has been read beyond it; always assigned together.
         self.inbox: 'tuple[Request | None, list[bytes] | LargeFrame]' = (None, [])
         self.is_read_out = False
-        # Which thread has a request, by the request's number: the first that claims it, in one
-        # atomic step.
-        self.owners: 'dict[int, str]' = {}
+        # Who has a request, by the request's number: the first that claims it, in one atomic
+        # step. It is 'main', a list that the listener has made, or what can be interrupted.
+        self.owners: 'dict' = {}
         # The number of the last answered request. The numbers grow.
         self.answered = 0
+
+    def is_answered(self, number):
+        """Whether a request needs no answer any more, unless somebody still owns it."""
+        return number <= self.answered
 
     def first(self):
         """The first request that has been read, and what has been read beyond it.

@@ -5,7 +5,8 @@ sockets, its door. Its parent may have a door of its own, two more sockets, whic
 passed to it. The main thread reads requests from the first socket of each door and answers them
 in order. So code that must run on a main thread (signal, sqlite3, RLock) does, and no thread has
 to wake another. A second thread reads the second sockets, for what cannot wait for its turn:
-interruptions, the list of objects, and the end.
+interruptions, the list of objects, and the end. If the daemon wants threads for calls, another
+thread reads the requests and passes them to those (`reader.py`, `threads.py`).
 
 The modules of this folder are joined into one text, in the order of `agent.rs`, without the
 lines that import one from another. They import only the standard library, and they hold what

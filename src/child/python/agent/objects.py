@@ -1,9 +1,11 @@
 """The objects that stay in the interpreter, by number."""
 
+import _thread
 import itertools
 
 from agent.failure import Failure
 from agent.inspection import type_name
+from agent.wire import give_up
 
 
 class ObjectTable:
@@ -14,6 +16,8 @@ class ObjectTable:
         # An object may define equality and hash, so it is found again by identity.
         self.numbers = {}
         self.kept = {}
+        # Held while counts change, because several threads may do that.
+        self.turn = _thread.RLock()
 
     def find(self, number):
         entry = self.kept.get(number) if type(number) is int else None
@@ -22,12 +26,17 @@ class ObjectTable:
         return entry.object
 
     def keep(self, sent, door):
-        for number, x in sent:
-            entry = self.kept.get(number)
-            if entry is None:
-                entry = self.kept[number] = KeptObject(x)
-                self.numbers[id(x)] = number
-            entry.counts[door] += 1
+        self.turn.acquire()
+        try:
+            for number, x in sent:
+                entry = self.kept.get(number)
+                if entry is None:
+                    entry = self.kept[number] = KeptObject(x)
+                    # If two threads send a new object at once, it has two numbers.
+                    self.numbers.setdefault(id(x), number)
+                entry.counts[door] += 1
+        finally:
+            give_up(self.turn)
 
     def release(self, door, number, count):
         """Gives back some of a door's handles, or if the count is 0 those of both."""
@@ -35,15 +44,20 @@ class ObjectTable:
         if entry is None:
             return
         counts = entry.counts
-        if count:
-            counts[door] -= count
-        else:
-            counts[:] = (0, 0)
-        if counts[0] <= 0 and counts[1] <= 0:
-            # In this order: the id is free for another object as soon as the last reference is
-            # gone.
-            del self.numbers[id(entry.object)]
-            del self.kept[number]
+        self.turn.acquire()
+        try:
+            if count:
+                counts[door] -= count
+            else:
+                counts[:] = (0, 0)
+            if counts[0] <= 0 and counts[1] <= 0 and self.kept.get(number) is entry:
+                # In this order: the id is free for another object as soon as the last reference
+                # is gone, which is after the lock is released.
+                if self.numbers.get(id(entry.object)) == number:
+                    del self.numbers[id(entry.object)]
+                del self.kept[number]
+        finally:
+            give_up(self.turn)
 
     def listed(self):
         """The number, the type and the count of handles of each object.

@@ -16,7 +16,7 @@ from agent.names import imported, module_from_file, module_from_script, reach, r
 from agent.objects import ObjectTable
 from agent.operators import OPERATORS, operand_count
 from agent.standard_library import FIND_SPEC, MODULES, WORLD, is_shadowed, standard
-from agent.surroundings import CALL_FROM_SLOT, SLOT, as_main
+from agent.surroundings import CALL_FROM_SLOT, OWN, as_main
 from agent.wire import FRAME_LIMIT
 
 # An integer below is small in any form.
@@ -27,6 +27,11 @@ WALKED: 'tuple' = (
     set(), reversed([]),
 )
 WALKER_IDS = frozenset(id(type(iter(x))) for x in WALKED)
+# An operation with this in front runs on the main thread, also where there are others.
+ON_MAIN = 'main '
+# Imported before the object's first line, where there are threads: a later import would change
+# the path for the object's other threads.
+USED_BY_THREADS = ('ctypes', 'datetime', 'decimal', 'inspect', 'threading', 'uuid')
 BATCH_SECONDS = 0.002
 BATCH_BYTES = 65536
 
@@ -48,12 +53,11 @@ class Operations:
     Each returns what marshal may see, and leaves in the encoding what stays.
     """
 
-    def __init__(self):
+    def __init__(self, agent):
+        self.agent = agent
         self.objects = ObjectTable()
         self.depth = 32
         self.limit = FRAME_LIMIT
-        # What travels beside the arguments of the current request.
-        self.parts = ()
         self.scripts = []
         self.by_name = {
             'hello': self.hello, 'make': self.make, 'get': self.get, 'set': self.set,
@@ -63,9 +67,12 @@ class Operations:
 
     def perform(self, operation, payload):
         """The encoded result, and the encoding of what travels beside it."""
-        SLOT.clear()
+        OWN.slot.clear()
         function = self.by_name.get(operation)
         if function is None:
+            if operation[: len(ON_MAIN)] == ON_MAIN:
+                # There are no other threads.
+                return self.carry_out(operation[len(ON_MAIN) :], payload)
             raise Failure('no_such_operation', 'there is no operation {!r}'.format(operation))
         if type(payload) is not dict:
             message = 'the payload of {!r} must be a dict'.format(operation)
@@ -76,12 +83,17 @@ class Operations:
         encoding = Encoding(self.objects, mode, self.depth, self.limit)
         return function(payload, encoding), encoding
 
+    def carry_out(self, operation, payload):
+        if operation == 'call':
+            return self.call(payload)
+        return self.perform(operation, payload)
+
     def decode(self, x):
-        return Decoding(self.objects, self.depth, self.parts).decode(x)
+        return Decoding(self.objects, self.depth, OWN.parts).decode(x)
 
     def contents(self, x):
         """Decodes arguments; the list or the dict around them does not count as a level."""
-        return Decoding(self.objects, self.depth, self.parts).decode(x, -1)
+        return Decoding(self.objects, self.depth, OWN.parts).decode(x, -1)
 
     def target(self, payload):
         return self.objects.find(required(payload, 'target'))
@@ -101,6 +113,10 @@ class Operations:
         self.limit = payload.get('limit', self.limit)
         Encoding.sends_names = payload.get('names') is True
         end_with_parent(payload.get('daemon'))
+        if payload.get('threads'):
+            for name in USED_BY_THREADS:
+                attempt(lambda name=name: standard(name), None)
+            self.agent.use_threads(payload['threads'])
         # The object may change the directory later.
         entries = [os.path.abspath(os.fsdecode(entry)) for entry in payload.get('path', [])]
         WORLD.path[:0] = entries
@@ -121,7 +137,7 @@ class Operations:
         kind = required(payload, 'kind')
         if kind == 'instance':
             args, kwargs = self.arguments(payload)
-            SLOT.append(partial(self.named(payload), *args, **kwargs))
+            OWN.slot.append(partial(self.named(payload), *args, **kwargs))
             made = CALL_FROM_SLOT()
         elif kind == 'value':
             made = self.decode(required(payload, 'value'))
@@ -175,7 +191,7 @@ class Operations:
                 x = as_main(getattr, x, name)
             else:
                 x = reach(x, name)
-        SLOT.append(partial(x, *args, **self.contents(kwargs)) if kwargs else partial(x, *args))
+        OWN.slot.append(partial(x, *args, **self.contents(kwargs)) if kwargs else partial(x, *args))
         x = CALL_FROM_SLOT()
         if mode == 'default' or mode == 'value' or mode == 'plain':
             kind = id(type(x))

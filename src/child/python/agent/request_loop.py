@@ -1,35 +1,32 @@
-"""The loop that answers requests, the thread that interrupts it, and the end."""
+"""The loop that answers requests on the main thread."""
 
 import _thread
-import atexit
-import marshal
 import os
-import signal
 import time
 
-from agent.doors import Door, Inbound, Request, is_tidying, polling, wait_until
+from agent.doors import Door, Inbound, Request, is_tidying
 from agent.exceptions import ExceptionReport, traceback_of, unreportable
 from agent.failure import Failure, Interrupted, LoopInterrupted, attempt
 from agent.inspection import is_a
+from agent.listener import Listener
 from agent.operations import Operations
-from agent.signals import INTERRUPT_SIGNAL, at_fork, is_in_event_loop, set_signals
-from agent.standard_library import WORLD, hold
-from agent.surroundings import OWN_TRACEBACK
-from agent.wire import exit_disconnected, packed, split
-
-# How long the end may take if the daemon does not say so, because it is dead.
-END_SECONDS = 0.8
-CUT_SHORT = os.EX_TEMPFAIL
-TAKE_OVER_SECONDS = 0.3
+from agent.reader import Reader
+from agent.signals import at_fork, is_in_event_loop, set_signals
+from agent.standard_library import hold
+from agent.surroundings import OWN, OWN_TRACEBACK
+from agent.threads import Pool
+from agent.wire import exit_disconnected, interrupted, packed
 
 
-class Agent:
+class Agent(Listener):
     """Answers requests in order on the main thread, and listens for interruptions on another.
 
-    One request is carried out at a time, in the order in which they are read from the doors.
+    One request is carried out at a time, in the order in which they are read from the doors,
+    unless there are threads for them.
     """
 
     def __init__(self, *fds: 'int') -> 'None':
+        Listener.__init__(self)
         self.pid = os.getpid()
         # Whether this is a forked copy, and whether forks are reported to the agent.
         self.is_copy, self.is_told = False, hasattr(os, 'register_at_fork')
@@ -38,105 +35,15 @@ class Agent:
         # The one whose request is carried out; no other has a request in its inbox.
         self.door = self.doors[0]
         self.inbound = Inbound(self.doors)
-        self.operations = Operations()
-        # The request that runs, and the running request that is to be interrupted.
-        self.running: 'Request | None' = None
-        self.wanted: 'Request | None' = None
+        self.operations = Operations(self)
+        # Where the main thread's requests come from.
+        self.source = self.receive
+        self.pool: 'Pool | None' = None
+        self.reader: 'Reader | None' = None
         # What a signal handler of the object's raised in the agent's own frames.
         self.stray: 'BaseException | None' = None
         # The exit status, once the process is to end.
         self.ending: 'int | None' = None
-        self.end_seconds = END_SECONDS
-        self.taken_over = _thread.allocate_lock()
-        self.main_thread = _thread.get_ident()
-
-    # --- the listening thread ---
-
-    def listen(self):
-        status = os.EX_PROTOCOL
-        poll = polling([door.urgent_fd for door in self.doors])
-        try:
-            while not self.has_ended(poll):
-                pass
-            # The daemon wants no more.
-            status = 0
-        except OSError:
-            # The daemon died, which is a normal end.
-            status = 0
-        except BaseException:
-            pass
-        self.end_from_listener(status)
-
-    def has_ended(self, poll):
-        """Waits for urgent requests and carries them out; returns whether the daemon's end."""
-        ready = None if poll is None else {fd for fd, _ in poll.poll()}
-        for door in self.doors:
-            if ready is not None and door.urgent_fd not in ready:
-                continue
-            door.urgent.read(door.urgent_arrived)
-            if not door.urgent_arrived[-1]:
-                if door is self.doors[0]:
-                    return True
-                poll.unregister(door.urgent_fd)
-            found = split(door.urgent_arrived)
-            while found is not None:
-                body, door.urgent_arrived = found
-                number, operation, payload = marshal.loads(body)
-                if operation == 'interrupt':
-                    self.interrupt(door, payload)
-                elif operation == 'objects':
-                    rows = self.operations.objects.listed()
-                    door.urgent.write(packed(number, 'value', rows), [])
-                elif operation == 'end':
-                    self.end_seconds = payload
-                found = split(door.urgent_arrived)
-        return False
-
-    def interrupt(self, door, number):
-        if number <= door.answered:
-            return
-        owner = door.owners.setdefault(number, 'listener')
-        if owner == 'listener':
-            if number <= door.answered:
-                # The main thread has just answered the request and given it up.
-                del door.owners[number]
-                return
-            door.owners[number] = 'answered'
-            message = 'the request was withdrawn before it began'
-            door.wire.write(packed(number, 'failed', ('interrupted', message)), [])
-        elif owner == 'main':
-            running = self.running
-            if running is not None and running.number == number and running.door is door:
-                self.wanted = running
-                signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
-
-    def end_from_listener(self, status):
-        """Ends the process: on the main thread if that responds in time, else from here.
-
-        Another status tells the daemon what was cut short.
-        """
-        start, seconds = time.monotonic(), self.end_seconds
-        self.ending = status
-        if self.running is not None and not is_tidying(self.running):
-            self.wanted = self.running
-            signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
-        take_over = max(seconds / 2, min(seconds, TAKE_OVER_SECONDS))
-        wait_until(self.taken_over.locked, start + take_over)
-        if self.taken_over.acquire(False):
-            # The main thread does not react, so the objects cannot be let go.
-            _thread.start_new_thread(self.end, (status or CUT_SHORT,))
-        wait_until(lambda: False, start + seconds)
-        os._exit(status or CUT_SHORT)
-
-    def end(self, status):
-        try:
-            atexit._run_exitfuncs()
-        except BaseException:
-            pass
-        self.flush()
-        os._exit(status)
-
-    # --- the main thread ---
 
     def serve(self):
         # A signal handler of the object's may raise in the agent's own frames; step() then
@@ -164,7 +71,7 @@ class Agent:
         request, rest = door.inbox
         if request is None:
             self.stray = None
-            if not self.receive():
+            if not self.source():
                 self.ending = self.ending or 0
                 return
             door = self.door
@@ -215,7 +122,7 @@ class Agent:
             door = self.door
             request, rest = door.inbox
             if request is None:
-                if not self.receive(is_last=True):
+                if not self.source(is_last=True):
                     return
                 continue
             if is_tidying(request):
@@ -237,6 +144,8 @@ class Agent:
         # finds the request here.
         self.running = request
         if request.number and request.door.owners.setdefault(request.number, 'main') != 'main':
+            # The listener still looks whether this is its claim.
+            request.door.owners[request.number] = ['seen']
             if request.operation == 'release':
                 # Withdrawn while the other door's request ran, but no handle may be lost.
                 self.release(request)
@@ -256,12 +165,11 @@ class Agent:
             details = (failure.code, failure.message)
             frame, sent = packed(request.number, 'failed', details), ()
         except Interrupted:
-            details = ('interrupted', 'the call was interrupted while it ran')
-            frame, sent = packed(request.number, 'failed', details), ()
+            frame, sent = interrupted(request.number), ()
         if self.is_copy or not self.is_told:
             self.end_copy(None)
         request.payload = None
-        self.operations.parts = request.parts = ()
+        OWN.parts = request.parts = ()
         if sent:
             self.operations.objects.keep(sent, request.door.place)
         return frame
@@ -299,7 +207,7 @@ class Agent:
                 del stray
         request.begun = True
         try:
-            self.operations.parts = request.parts
+            OWN.parts = request.parts
             if request.operation == 'call':
                 payload, encoding = self.operations.call(request.payload)
             else:
@@ -336,18 +244,65 @@ class Agent:
             self.wanted = None
             raise (LoopInterrupted if is_in_event_loop() else Interrupted)()
 
-    def flush(self):
+    # --- threads ---
+
+    def use_threads(self, limit):
+        """Has calls carried out by up to so many threads, once the hello has been answered."""
+        self.pool = Pool(self, limit)
+        self.source = self.start_reader
+
+    def start_reader(self, is_last=False):
+        self.reader = Reader(self, self.pool)
+        self.source = self.reader.receive
+        _thread.start_new_thread(self.reader.run, ())
+        return self.source(is_last)
+
+    def threaded_answer(self, request):
+        """As `answer`, on another thread; returns the frame and what stays of its objects."""
+        if request.operation == 'release':
+            return self.release(request), ()
         try:
-            WORLD.stdout.flush()
-            WORLD.stderr.flush()
-            return
-        except Interrupted:
-            raise
-        except BaseException:
-            # The object may have replaced one by anything; the other is still flushed.
-            pass
-        for name in ('stdout', 'stderr'):
-            attempt(lambda name=name: getattr(WORLD, name).flush(), None)
+            try:
+                frame, sent = self.performed(request)
+            except (Failure, Interrupted):
+                raise
+            except BaseException as error:
+                if self.is_copy or not self.is_told:
+                    self.end_copy(error)
+                frame, sent = self.raised(request, error), ()
+        except Failure as failure:
+            details = (failure.code, failure.message)
+            frame, sent = packed(request.number, 'failed', details), ()
+        if self.is_copy or not self.is_told:
+            self.end_copy(None)
+        return frame, sent
+
+    def performed(self, request):
+        OWN.parts = request.parts
+        try:
+            payload, encoding = self.operations.carry_out(request.operation, request.payload)
+            beside, sent = (encoding.beside, encoding.sent) if encoding else ((), ())
+            return packed(request.number, 'value', payload, beside), sent
+        finally:
+            self.flush()
+
+    def post(self, door, frame):
+        """Sends what is not the end of a request that a thread carries out."""
+        message = Request(door, 0, '', None, ())
+        message.frame = frame
+        self.send(message)
+
+    def finish(self, request, frame, sent):
+        """Sends an answer from another thread than the main one."""
+        request.payload = None
+        OWN.parts = request.parts = ()
+        if sent:
+            self.operations.objects.keep(sent, request.door.place)
+        request.frame = frame
+        if frame:
+            self.send(request)
+        if request.number:
+            request.door.owners.pop(request.number, None)
 
     # --- forked copies ---
 

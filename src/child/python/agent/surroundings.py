@@ -1,5 +1,6 @@
 """What the object's code finds around it: the frames below its own, and its source lines."""
 
+import _thread
 import functools
 import linecache
 import sys
@@ -11,13 +12,23 @@ from agent.standard_library import MODULES, own_copy
 
 # === frames ===
 
-# What `as_main` is to call. Empty, unless an exception came between.
-SLOT: 'list' = []
+
+class ThreadState(_thread._local):
+    """What each thread has of its own."""
+
+    def __init__(self):
+        # What `as_main` is to call. Empty, unless an exception came between.
+        self.slot: 'list' = []
+        # What travels beside the arguments of the request that the thread carries out.
+        self.parts: 'tuple | list' = ()
+
+
+OWN = ThreadState()
 
 
 def call_from_slot():
-    # The number stands for the slot.
-    return 77777 .pop()()  # type: ignore
+    # The number stands for `OWN`.
+    return 77777 .slot.pop()()  # type: ignore
 
 
 def main_function():
@@ -27,7 +38,7 @@ def main_function():
     look at the frame that called. So they find an empty one in `__main__`, and not the agent's.
     """
     code = call_from_slot.__code__
-    consts = tuple(SLOT if x == 77777 else x for x in code.co_consts)
+    consts = tuple(OWN if x == 77777 else x for x in code.co_consts)
     if hasattr(code, 'replace'):
         code = code.replace(co_consts=consts, co_name='<module>')
     else:
@@ -45,7 +56,7 @@ CALL_FROM_SLOT: 'types.FunctionType' = main_function()
 
 def as_main(function, *args):
     """Calls a function as if `__main__` had called it."""
-    SLOT.append(functools.partial(function, *args))
+    OWN.slot.append(functools.partial(function, *args))
     return CALL_FROM_SLOT()
 
 

@@ -133,6 +133,12 @@ class LargeFrame:
         return self.buffers[0].getvalue(), self.buffers[1:]
 
 
+def give_up(turn):
+    """Releases a lock completely. An exception may have come after it was taken once more."""
+    while turn._is_owned():
+        turn.release()
+
+
 def exit_disconnected(error):
     """Ends the process where no socket is left to report the error on."""
     message = 'oad: the object closed or replaced the sockets of its agent: {}\n'.format(error)
@@ -180,6 +186,15 @@ def large_frame(arrived: 'list[bytes]') -> 'LargeFrame | None':
         # It ends with its length, and so is not a valid request.
         return LargeFrame([0], b'')
     return LargeFrame(lengths, data[end:])
+
+
+def withdrawn(number):
+    message = 'the request was withdrawn before it began'
+    return packed(number, 'failed', ('interrupted', message))
+
+
+def interrupted(number):
+    return packed(number, 'failed', ('interrupted', 'the call was interrupted while it ran'))
 
 
 def packed(number: 'int', status: 'str', payload, parts: 'list | tuple' = ()) -> 'bytes | tuple':

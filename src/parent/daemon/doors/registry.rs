@@ -16,7 +16,7 @@ use crate::common::error::{Death, Error};
 use crate::common::handshake::ParentMessage;
 use crate::parent::client::Limits;
 use crate::parent::daemon::doors::Doors;
-use crate::parent::door::{AgentDoor, DoorClient, DoorSettings, open_door};
+use crate::parent::door::{AgentDoor, DoorClient, DoorKind, DoorSettings, open_door};
 
 /// Tells a daemon something.
 type Tell = Arc<dyn Fn(ParentMessage) + Send + Sync>;
@@ -52,7 +52,7 @@ enum DoorState {
     #[default]
     Absent,
     /// They have arrived, and nobody has used them yet.
-    Arrived([OwnedFd; 2], Option<Duration>),
+    Arrived([OwnedFd; 2], DoorKind),
     Open(Arc<DoorClient>),
 }
 
@@ -114,7 +114,7 @@ impl Doors {
         let client = match std::mem::take(state) {
             DoorState::Absent => return None,
             DoorState::Open(client) => client,
-            DoorState::Arrived(sockets, kill_when_stuck) => {
+            DoorState::Arrived(sockets, kind) => {
                 let shared = &*self.0;
                 let tell = Arc::clone(&shared.tell);
                 let kill =
@@ -123,7 +123,7 @@ impl Doors {
                     daemon: shared.daemon,
                     interpreter,
                     facts: facts.clone(),
-                    kill_when_stuck,
+                    kind,
                     limits: shared.limits,
                     runtime: shared.runtime.clone(),
                     keeper: shared.keeper.clone(),
@@ -141,13 +141,13 @@ impl Doors {
     pub(in crate::parent::daemon) fn arrived(
         &self,
         interpreter: u64,
-        kill_when_stuck: Option<Duration>,
+        (kill_when_stuck, has_threads): (Option<Duration>, bool),
         sockets: Option<[OwnedFd; 2]>,
     ) {
         let mut entries = self.entries();
         let entry = entries.entry(interpreter).or_default();
         if let Some(sockets) = sockets {
-            entry.state = DoorState::Arrived(sockets, kill_when_stuck);
+            entry.state = DoorState::Arrived(sockets, DoorKind { kill_when_stuck, has_threads });
         }
         let users: Vec<_> = std::mem::take(&mut entry.waiting)
             .into_iter()
