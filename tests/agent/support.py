@@ -6,6 +6,7 @@ OAD_PYTHON names the interpreter under test; the default is the one that runs th
 import marshal
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -198,14 +199,22 @@ class Daemon:
         self.send_frame((self.next_id, operation, payload))
         return self.next_id
 
+    def read_arrived(self):
+        """Reads what has come, so that the interpreter can go on writing."""
+        while select.select([self.socket], [], [], 0)[0]:
+            self.read_answer()
+
+    def read_answer(self):
+        answered, status, payload = self.receive_frame()
+        if status == 'begun':
+            self.begun.add(answered)
+            return
+        assert answered not in self.answers, 'answered twice'
+        self.answers[answered] = status, payload
+
     def answer(self, number):
         while number not in self.answers:
-            answered, status, payload = self.receive_frame()
-            if status == 'begun':
-                self.begun.add(answered)
-                continue
-            assert answered not in self.answers, 'answered twice'
-            self.answers[answered] = status, payload
+            self.read_answer()
         status, payload = self.answers.pop(number)
         if status == 'raised':
             raise Raised(payload)

@@ -10,7 +10,7 @@ use crate::child::python::answer;
 use crate::child::python::object::{PythonObject, of, send};
 use crate::child::python::pending_request::wait;
 use crate::common::agent::{AgentRequest, BATCH, makes_items, malformed};
-use crate::common::definition::{Operation, Returns};
+use crate::common::definition::{Operation, PythonOptions, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::value::Value;
 
@@ -27,7 +27,9 @@ pub(super) async fn iterate(object: Arc<PythonObject>, call: DynamicCall) -> Res
     let iterated = match operation.name.is_empty() {
         true => (object, hold),
         false => {
-            let operation = Operation { returns: Returns::Handle, ..operation };
+            // Nobody asks for a coroutine as a proxy here.
+            let python = PythonOptions { is_awaited: true, ..python };
+            let operation = Operation { returns: Returns::Handle, python, ..operation };
             let request = AgentRequest::of(object.number, operation, (arguments, keywords))?;
             (made(&object, &request, &scope, hold).await?, Box::new(()) as CallHold)
         }

@@ -112,6 +112,7 @@ fn kind(code: &str) -> ErrorKind {
         "too_large" => ErrorKind::TooLarge,
         "interrupted" => ErrorKind::Cancelled,
         "limit" => ErrorKind::Limit,
+        "closed" => ErrorKind::Closed,
         _ => ErrorKind::Protocol,
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use crate::common::agent::{AgentRequest, BATCH, Interruptible as _, makes_items, malformed};
-use crate::common::definition::{CallArgs, Operation, Returns};
+use crate::common::definition::{CallArgs, Operation, PythonOptions, Returns};
 use crate::common::error::{Error, ErrorKind, Result};
 use crate::common::stream::{Credit, Inbound, IncomingItems, ProducerControl, Window};
 use crate::common::value::{Handle, Value};
@@ -64,7 +64,9 @@ pub(super) fn start(
     let is_call = !operation.name.is_empty();
     let request = match is_call {
         true => {
-            let operation = Operation { returns: Returns::Handle, ..operation };
+            // Nobody asks for a coroutine as a proxy here.
+            let python = PythonOptions { is_awaited: true, ..python };
+            let operation = Operation { returns: Returns::Handle, python, ..operation };
             AgentRequest::of(number, operation, arguments)?
         }
         false => AgentRequest::operator(number, "iter", Returns::Handle)

@@ -315,6 +315,22 @@ impl<T, E> Call<T, E> {
         })
     }
 
+    /// Awaits the result of a Python object, if it can be awaited, in the interpreter.
+    ///
+    /// A coroutine is awaited anyway, unless a proxy is asked for. This is for other
+    /// awaitables, such as a future or a task, and for a proxy of what a coroutine
+    /// returns. For a Rust object this has no effect.
+    ///
+    /// ```no_run
+    /// # async fn example(client: oad::PythonProxy) -> oad::Result<()> {
+    /// let body: String = client.call("fetch", ("a",)).await?; // `async def fetch`
+    /// let session: oad::PythonProxy = client.call("connect", ()).awaited().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn awaited(self) -> Self {
+        self.change(|prepared| prepared.options.python.is_awaited = true)
+    }
+
     /// Runs the call on the main thread of the interpreter, also if that has
     /// [`threads`](crate::PythonBuilder::threads) for calls.
     ///

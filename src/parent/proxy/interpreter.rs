@@ -246,6 +246,11 @@ impl<T> Eval<T> {
         Eval { call: self.call.nan_as_none(), ..self }
     }
 
+    /// Awaits the result; see [`Call::awaited`].
+    pub fn awaited(self) -> Self {
+        Eval { call: self.call.awaited(), ..self }
+    }
+
     /// Evaluates on the main thread; see [`Call::on_main_thread`].
     pub fn on_main_thread(self) -> Self {
         Eval { call: self.call.on_main_thread(), ..self }

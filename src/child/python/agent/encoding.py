@@ -31,6 +31,10 @@ SIZES = {INT_ID: lambda x: x.bit_length() // 8, id(str): len, id(bytes): len}
 # handle; 'value' converts subclasses and fails for anything else; 'plain' converts subclasses and
 # keeps anything else by handle; 'handle_or_null' is by handle, except None.
 MODES = ('default', 'handle', 'handle_or_null', 'value', 'plain', 'nothing')
+# In front of a mode: what can be awaited is awaited. Without it, only coroutines are, and not if
+# the result comes by handle.
+AWAIT = 'await '
+ALL_MODES = MODES + tuple(AWAIT + mode for mode in MODES)
 
 
 def place_text(form, name):
@@ -62,6 +66,8 @@ class Encoding:
     def __init__(self, table, mode, depth, limit=FRAME_LIMIT):
         self.table = table
         self.mode = mode
+        # Whether the result is awaited, whatever it is.
+        self.is_awaited = False
         self.depth = depth
         self.limit = limit
         # The room left in the frame, and in the message that the daemon makes of it.

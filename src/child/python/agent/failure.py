@@ -24,7 +24,7 @@ class Failure(Exception):
     """A request that cannot be carried out, or a result that cannot travel.
 
     The codes: no_such_object, no_such_operation, bad_arguments, not_a_value, too_deep,
-    too_large, interrupted.
+    too_large, interrupted, limit, closed.
     """
 
     def __init__(self, code: 'str', message: 'str') -> 'None':
@@ -43,6 +43,23 @@ class LoopInterrupted(Interrupted, KeyboardInterrupt):
     asyncio keeps any other exception in the task or the callback that it was raised in, which
     may be one that nobody waits for, and goes on. This one leaves the loop.
     """
+
+
+class Deferred(BaseException):
+    """Raised where the result of a request must be awaited on the event loop.
+
+    Without an awaitable, it is the operation itself that must be carried out there.
+    """
+
+    def __init__(self, awaitable=None, encoding=None, is_item=False):
+        BaseException.__init__(self)
+        self.awaitable, self.encoding = awaitable, encoding
+        # Whether it is the next item of an iterator.
+        self.is_item = is_item
+
+    def finish(self, value):
+        encoded = self.encoding.top(value)
+        return ([encoded], False) if self.is_item else encoded
 
 
 def attempt(function, otherwise):

@@ -14,6 +14,10 @@ SCALAR_IDS = frozenset(map(id, SCALARS))
 INT_ID = id(int)
 # Values of these types are small whatever they are.
 SMALL_IDS = frozenset(map(id, (type(None), bool, float, complex)))
+# Flags of code objects: of a generator that can be awaited, and of `async def` with or without
+# `yield`, or such a generator.
+ITERABLE_COROUTINE, COROUTINE_FUNCTION = 0x100, 0x80 | 0x100 | 0x200
+ASYNCHRONOUS = ('__aenter__', '__aiter__', '__anext__', '__await__')
 # The longest name that is sent. A class or a function may have one of any length.
 NAME_LIMIT = 1000
 
@@ -82,6 +86,35 @@ def bases(cls):
 def own_names(cls):
     """The names that a class itself defines, whatever its metaclass says."""
     return type.__dict__['__dict__'].__get__(cls)
+
+
+def defines(cls, *names):
+    """Whether a class or one of its bases defines all of these names."""
+    return all(any(name in own_names(base) for base in bases(cls)) for name in names)
+
+
+def is_coroutine(x):
+    cls = type(x)
+    if cls is types.CoroutineType:
+        return True
+    if cls is types.GeneratorType:
+        return bool(x.gi_code.co_flags & ITERABLE_COROUTINE)
+    # Those of other compilers, and of asynchronous generators.
+    return defines(cls, '__await__', 'send', 'throw', 'close')
+
+
+def is_awaitable(x):
+    return is_coroutine(x) or defines(type(x), '__await__')
+
+
+def is_asynchronous(x):
+    """Whether a class has methods that need an event loop."""
+    if any(defines(type(x), name) for name in ASYNCHRONOUS):
+        return True
+    return any(
+        type(member) is types.FunctionType and member.__code__.co_flags & COROUTINE_FUNCTION
+        for base in bases(type(x)) for member in list(own_names(base).values())
+    )
 
 
 def is_a(cls, base):

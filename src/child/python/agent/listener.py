@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+from agent.coroutines import EventLoop
 from agent.doors import Door, Request, is_tidying, polling, wait_until
 from agent.failure import Interrupted, attempt
 from agent.operations import Operations
@@ -27,6 +28,7 @@ class Listener:
 
     doors: 'list[Door]'
     ending: 'int | None'
+    event_loop: 'EventLoop'
     operations: 'Operations'
     pool: 'Pool | None'
     reader: 'Reader | None'
@@ -115,6 +117,7 @@ class Listener:
         if self.running is not None and not is_tidying(self.running):
             self.wanted = self.running
             signal.pthread_kill(self.main_thread, INTERRUPT_SIGNAL)
+        attempt(self.event_loop.begin_end, None)
         if self.pool is not None:
             attempt(self.pool.begin_end, None)
         if self.reader is not None:

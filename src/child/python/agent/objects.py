@@ -4,7 +4,7 @@ import _thread
 import itertools
 
 from agent.failure import Failure
-from agent.inspection import type_name
+from agent.inspection import is_asynchronous, type_name
 from agent.wire import give_up
 
 
@@ -25,13 +25,14 @@ class ObjectTable:
             raise Failure('no_such_object', 'the interpreter has no object {!r}'.format(number))
         return entry.object
 
-    def keep(self, sent, door):
+    def keep(self, sent, door, is_from_loop=False):
         self.turn.acquire()
         try:
             for number, x in sent:
                 entry = self.kept.get(number)
                 if entry is None:
                     entry = self.kept[number] = KeptObject(x)
+                    entry.is_on_loop = is_from_loop and is_asynchronous(x)
                     # If two threads send a new object at once, it has two numbers.
                     self.numbers.setdefault(id(x), number)
                 entry.counts[door] += 1
@@ -73,10 +74,12 @@ class ObjectTable:
 class KeptObject:
     """An object that stays; `failure` is what its iteration raises next."""
 
-    __slots__ = ('counts', 'failure', 'object')
+    __slots__ = ('counts', 'failure', 'is_on_loop', 'object')
 
     def __init__(self, x):
         self.object = x
         # Of the daemon's door and of its parent's.
         self.counts = [0, 0]
         self.failure = None
+        # Whether it is used on the event loop only.
+        self.is_on_loop = False

@@ -9,12 +9,20 @@ from functools import partial
 
 from agent.decoding import Decoding
 from agent.description import described
-from agent.encoding import MODES, Encoding
-from agent.failure import Failure, Interrupted, attempt
-from agent.inspection import IMPORTED_FOR_TYPES, INT_ID, SCALAR_IDS, SMALL_IDS, is_a
+from agent.encoding import ALL_MODES, AWAIT, ENCODE, MODES, Encoding
+from agent.failure import Deferred, Failure, Interrupted, attempt
+from agent.inspection import (
+    IMPORTED_FOR_TYPES,
+    INT_ID,
+    SCALAR_IDS,
+    SMALL_IDS,
+    is_a,
+    is_awaitable,
+    is_coroutine,
+)
 from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
 from agent.objects import ObjectTable
-from agent.operators import OPERATORS, operand_count
+from agent.operators import OPERATORS, is_asynchronous_form, operand_count
 from agent.standard_library import FIND_SPEC, MODULES, WORLD, is_shadowed, standard
 from agent.surroundings import CALL_FROM_SLOT, OWN, as_main
 from agent.wire import FRAME_LIMIT
@@ -78,10 +86,43 @@ class Operations:
             message = 'the payload of {!r} must be a dict'.format(operation)
             raise Failure('bad_arguments', message)
         mode = payload.get('returns', 'default')
-        if mode not in MODES:
+        if mode not in ALL_MODES:
             raise unknown_mode(mode)
-        encoding = Encoding(self.objects, mode, self.depth, self.limit)
+        if not OWN.is_on_loop:
+            self.pass_to_loop(payload)
+        encoding = self.encoding(mode)
         return function(payload, encoding), encoding
+
+    def encoding(self, mode):
+        is_awaited = mode[: len(AWAIT)] == AWAIT
+        mode = mode[len(AWAIT) :] if is_awaited else mode
+        encoding = Encoding(self.objects, mode, self.depth, self.limit)
+        encoding.is_awaited = is_awaited
+        return encoding
+
+    def result(self, x, encoding):
+        """The encoded result, unless it is to be awaited."""
+        kind = id(type(x))
+        if kind not in SCALAR_IDS and kind not in ENCODE:
+            is_handle = encoding.mode in ('handle', 'handle_or_null')
+            if is_awaitable(x) if encoding.is_awaited else not is_handle and is_coroutine(x):
+                self.agent.event_loop.start()
+                raise Deferred(x, encoding)
+        return encoding.top(x)
+
+    def pass_to_loop(self, payload):
+        """Has the operation carried out on the event loop if its object needs that."""
+        number = payload.get('target')
+        operands = payload.get('operands')
+        if type(operands) is list and operands and type(operands[0]) is tuple:
+            first = operands[0]
+            number = first[2] if len(first) > 2 and first[1] == 'handle' else None
+        entry = self.objects.kept.get(number) if type(number) is int else None
+        if entry is not None and (
+            entry.is_on_loop or is_asynchronous_form(payload.get('operator'), entry.object)
+        ):
+            self.agent.event_loop.start()
+            raise Deferred()
 
     def carry_out(self, operation, payload):
         if operation == 'call':
@@ -178,8 +219,11 @@ class Operations:
         target, name, args, kwargs, mode = payload
         entry = self.objects.kept.get(target) if type(target) is int else None
         x = entry.object if entry is not None else self.objects.find(target)
-        if mode not in MODES:
+        if mode not in ALL_MODES:
             raise unknown_mode(mode)
+        if entry is not None and entry.is_on_loop and not OWN.is_on_loop:
+            self.agent.event_loop.start()
+            raise Deferred()
         if type(args) is not list or (kwargs is not None and type(kwargs) is not dict):
             raise Failure('bad_arguments', '`args` must be a list, and `kwargs` a dict')
         for arg in args:
@@ -197,11 +241,11 @@ class Operations:
             kind = id(type(x))
             if kind in SMALL_IDS or (kind == INT_ID and -SMALL_INT < x < SMALL_INT):
                 return x, None
-        encoding = Encoding(self.objects, mode, self.depth, self.limit)
-        return encoding.top(x), encoding
+        encoding = self.encoding(mode)
+        return self.result(x, encoding), encoding
 
     def get(self, payload, encoding):
-        return encoding.top(reach(self.target(payload), required(payload, 'name')))
+        return self.result(reach(self.target(payload), required(payload, 'name')), encoding)
 
     def set(self, payload, encoding):
         parent, name = reach_parent(self.target(payload), required(payload, 'name'))
@@ -225,7 +269,9 @@ class Operations:
             raise Failure('bad_arguments', message)
         if name == 'eval':
             operands = [*operands, self.contents(payload.get('names', {}))]
-        return encoding.top(as_main(function, *operands))
+        if is_asynchronous_form(name, operands[0]) and name != 'iter':
+            encoding.is_awaited = True
+        return self.result(as_main(function, *operands), encoding)
 
     def iterate(self, payload, encoding):
         """Up to `count` items of an iterator, and whether it has ended.
@@ -240,6 +286,11 @@ class Operations:
             raise failure
         if id(type(iterator)) not in WALKER_IDS:
             count = min(count, 1)
+            if is_asynchronous_form('next', iterator):
+                if not OWN.is_on_loop:
+                    self.agent.event_loop.start()
+                    raise Deferred()
+                raise Deferred(as_main(type(iterator).__anext__, iterator), encoding, True)
         items: 'list' = []
         end, room = time.monotonic() + BATCH_SECONDS, encoding.room
         while len(items) < count:

@@ -6,21 +6,45 @@ import operator
 from agent.description import documentation, signature_text
 from agent.exceptions import traceback_of
 from agent.failure import Failure
+from agent.inspection import defines
 from agent.surroundings import as_main
+
+# By operator, the method of an asynchronous object in the place of the usual one.
+ASYNCHRONOUS_FORMS = {
+    'enter': ('__enter__', '__aenter__'), 'exit': ('__exit__', '__aexit__'),
+    'iter': ('__iter__', '__aiter__'), 'next': ('__next__', '__anext__'),
+}
+
+
+def is_asynchronous_form(name, x):
+    """Whether an operator means the asynchronous form for this object."""
+    usual, other = ASYNCHRONOUS_FORMS.get(name, ('', ''))
+    return other != '' and not defines(type(x), usual) and defines(type(x), other)
+
+
+def iterator(x, *rest):
+    return type(x).__aiter__(x) if is_asynchronous_form('iter', x) else iter(x, *rest)
+
+
+def following(x, *rest):
+    return type(x).__anext__(x) if is_asynchronous_form('next', x) else next(x, *rest)
 
 
 def enter(x):
-    return type(x).__enter__(x)
+    cls = type(x)
+    return cls.__aenter__(x) if is_asynchronous_form('enter', x) else cls.__enter__(x)
 
 
 def leave(x, error=None):
+    cls = type(x)
+    end = cls.__aexit__ if is_asynchronous_form('exit', x) else cls.__exit__
     if error is None:
-        return type(x).__exit__(x, None, None, None)
-    return type(x).__exit__(x, type(error), error, traceback_of(error))
+        return end(x, None, None, None)
+    return end(x, type(error), error, traceback_of(error))
 
 
 def close(x):
-    end = getattr(x, 'close', None)
+    end = getattr(x, 'close', None) or getattr(x, 'aclose', None)
     return None if end is None else end()
 
 
@@ -41,8 +65,8 @@ OPERATORS: 'dict' = {
     'isinstance': (isinstance, 2, 2), 'issubclass': (issubclass, 2, 2),
     'setitem': (operator.setitem, 3, 3), 'divmod': (divmod, 2, 2), 'pow': (pow, 2, 3),
     'round': (round, 1, 2), 'int': (int, 1, 2), 'complex': (complex, 1, 2),
-    'bytes': (bytes, 1, 3), 'iter': (iter, 1, 2), 'next': (next, 1, 2), 'eval': (evaluate, 2, 2),
-    'enter': (enter, 1, 1), 'exit': (leave, 1, 2), 'close': (close, 1, 1),
+    'bytes': (bytes, 1, 3), 'iter': (iterator, 1, 2), 'next': (following, 1, 2),
+    'eval': (evaluate, 2, 2), 'enter': (enter, 1, 1), 'exit': (leave, 1, 2), 'close': (close, 1, 1),
 }
 UNARY = (
     bool, len, repr, ascii, hash, dir, type, id, callable, float, operator.neg, operator.pos,

@@ -4,9 +4,10 @@ import _thread
 import os
 import time
 
-from agent.doors import Door, Inbound, Request, is_tidying
+from agent.coroutines import AwaitedCall, EventLoop
+from agent.doors import Door, Inbound, Request, is_tidying, wait_until
 from agent.exceptions import ExceptionReport, traceback_of, unreportable
-from agent.failure import Failure, Interrupted, LoopInterrupted, attempt
+from agent.failure import Deferred, Failure, Interrupted, LoopInterrupted, attempt
 from agent.inspection import is_a
 from agent.listener import Listener
 from agent.operations import Operations
@@ -16,6 +17,9 @@ from agent.standard_library import hold
 from agent.surroundings import OWN, OWN_TRACEBACK
 from agent.threads import Pool
 from agent.wire import exit_disconnected, interrupted, packed
+
+# How often a call is passed to the event loop at most.
+PASS_TRIES = 3
 
 
 class Agent(Listener):
@@ -38,6 +42,7 @@ class Agent(Listener):
         self.operations = Operations(self)
         # Where the main thread's requests come from.
         self.source = self.receive
+        self.event_loop = EventLoop(self)
         self.pool: 'Pool | None' = None
         self.reader: 'Reader | None' = None
         # What a signal handler of the object's raised in the agent's own frames.
@@ -123,6 +128,7 @@ class Agent(Listener):
             request, rest = door.inbox
             if request is None:
                 if not self.source(is_last=True):
+                    wait_until(self.event_loop.is_quiet, time.monotonic() + self.end_seconds)
                     return
                 continue
             if is_tidying(request):
@@ -155,7 +161,7 @@ class Agent(Listener):
         try:
             try:
                 frame, sent = self.perform(request)
-            except (Failure, Interrupted):
+            except (Failure, Interrupted, Deferred):
                 raise
             except BaseException as error:
                 if self.is_copy or not self.is_told:
@@ -166,6 +172,8 @@ class Agent(Listener):
             frame, sent = packed(request.number, 'failed', details), ()
         except Interrupted:
             frame, sent = interrupted(request.number), ()
+        except Deferred as deferred:
+            frame, sent = self.defer(request, deferred), ()
         if self.is_copy or not self.is_told:
             self.end_copy(None)
         request.payload = None
@@ -244,6 +252,31 @@ class Agent(Listener):
             self.wanted = None
             raise (LoopInterrupted if is_in_event_loop() else Interrupted)()
 
+    def defer(self, request, deferred):
+        """Passes a request to the event loop, which answers it."""
+        call = AwaitedCall(self.event_loop, request, deferred.with_traceback(None))
+        number, door = call.request.number, request.door
+        # Whatever a signal handler of the object's raises meanwhile, the request is passed on.
+        for _ in range(PASS_TRIES):
+            try:
+                if number:
+                    door.owners[number] = call
+                    door.answered = number
+                    request.number = 0
+                    if self.reader is None:
+                        self.post(door, packed(number, 'begun', None))
+                self.event_loop.post(call)
+                break
+            except BaseException as error:
+                self.stray = error
+        else:
+            call.outcome = packed(number, 'failed', ('closed', 'the event loop is closed')), ()
+            self.event_loop.end(call)
+        if self.wanted is request:
+            self.wanted = None
+            call.interrupt()
+        return b''
+
     # --- threads ---
 
     def use_threads(self, limit):
@@ -264,7 +297,7 @@ class Agent(Listener):
         try:
             try:
                 frame, sent = self.performed(request)
-            except (Failure, Interrupted):
+            except (Failure, Interrupted, Deferred):
                 raise
             except BaseException as error:
                 if self.is_copy or not self.is_told:
@@ -273,6 +306,9 @@ class Agent(Listener):
         except Failure as failure:
             details = (failure.code, failure.message)
             frame, sent = packed(request.number, 'failed', details), ()
+        except Deferred as deferred:
+            # Its traceback holds this frame, and what the object has returned.
+            frame, sent = deferred.with_traceback(None), ()
         if self.is_copy or not self.is_told:
             self.end_copy(None)
         return frame, sent
@@ -297,7 +333,7 @@ class Agent(Listener):
         request.payload = None
         OWN.parts = request.parts = ()
         if sent:
-            self.operations.objects.keep(sent, request.door.place)
+            self.operations.objects.keep(sent, request.door.place, OWN.is_on_loop)
         request.frame = frame
         if frame:
             self.send(request)

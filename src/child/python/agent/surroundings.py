@@ -21,6 +21,8 @@ class ThreadState(_thread._local):
         self.slot: 'list' = []
         # What travels beside the arguments of the request that the thread carries out.
         self.parts: 'tuple | list' = ()
+        # Whether it is the thread of the event loop.
+        self.is_on_loop = False
 
 
 OWN = ThreadState()

@@ -16,7 +16,7 @@ import sys
 import time
 
 from agent.doors import is_tidying
-from agent.failure import Interrupted, LoopInterrupted, attempt
+from agent.failure import Deferred, Interrupted, LoopInterrupted, attempt
 from agent.standard_library import MODULES, standard
 from agent.surroundings import OWN
 from agent.wire import give_up, interrupted, packed, withdrawn
@@ -185,6 +185,7 @@ class Worker:
 
     def carry_out(self, call):
         request, outcome = call.request, []
+        number = request.number
         if request.number:
             self.pool.agent.post(request.door, packed(request.number, 'begun', None))
         try:
@@ -202,7 +203,13 @@ class Worker:
         self.settle()
         give_up(self.pool.turn)
         frame, sent = outcome[0] if outcome else (interrupted(request.number), ())
-        self.pool.agent.finish(request, frame, sent)
+        if type(frame) is Deferred:
+            self.pool.agent.defer(request, frame)
+            owner = request.door.owners.get(number)
+            if call.is_wanted and owner is not None:
+                owner.interrupt()
+        else:
+            self.pool.agent.finish(request, frame, sent)
         self.pool.has_ended(self)
 
     def settle(self):
