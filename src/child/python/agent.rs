@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 pub(super) const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
 /// The agent's modules, each after those that it imports.
-const MODULES: [&str; 22] = [
+const MODULES: [&str; 23] = [
     include_str!("agent/failure.py"),
     include_str!("agent/standard_library.py"),
     include_str!("agent/surroundings.py"),
@@ -28,6 +28,7 @@ const MODULES: [&str; 22] = [
     include_str!("agent/coroutines.py"),
     include_str!("agent/reader.py"),
     include_str!("agent/listener.py"),
+    include_str!("agent/forking.py"),
     include_str!("agent/request_loop.py"),
 ];
 

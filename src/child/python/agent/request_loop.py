@@ -6,15 +6,20 @@ import time
 
 from agent.coroutines import AwaitedCall, EventLoop
 from agent.doors import Door, Inbound, Request, is_tidying, wait_until
-from agent.exceptions import ExceptionReport, traceback_of, unreportable
+from agent.exceptions import ExceptionReport, unreportable
 from agent.failure import Deferred, Failure, Interrupted, LoopInterrupted, attempt
-from agent.inspection import is_a
-from agent.listener import Listener
+from agent.forking import Forking
 from agent.operations import Operations
 from agent.reader import Reader
-from agent.signals import at_fork, is_in_event_loop, set_signals
+from agent.signals import (
+    at_fork,
+    is_gevent,
+    is_in_event_loop,
+    main_greenlet,
+    set_signals,
+)
 from agent.standard_library import hold
-from agent.surroundings import OWN, OWN_TRACEBACK
+from agent.surroundings import OWN
 from agent.threads import Pool
 from agent.wire import exit_disconnected, interrupted, packed
 
@@ -22,7 +27,7 @@ from agent.wire import exit_disconnected, interrupted, packed
 PASS_TRIES = 3
 
 
-class Agent(Listener):
+class Agent(Forking):
     """Answers requests in order on the main thread, and listens for interruptions on another.
 
     One request is carried out at a time, in the order in which they are read from the doors,
@@ -30,10 +35,7 @@ class Agent(Listener):
     """
 
     def __init__(self, *fds: 'int') -> 'None':
-        Listener.__init__(self)
-        self.pid = os.getpid()
-        # Whether this is a forked copy, and whether forks are reported to the agent.
-        self.is_copy, self.is_told = False, hasattr(os, 'register_at_fork')
+        Forking.__init__(self)
         pairs = zip(fds[::2], fds[1::2])
         self.doors = [Door(place, *pair) for place, pair in enumerate(pairs)]
         # The one whose request is carried out; no other has a request in its inbox.
@@ -246,11 +248,21 @@ class Agent(Listener):
         """
         if self.wanted is None or self.wanted is not self.running:
             return
-        while frame is not None and id(frame.f_code) not in INTERRUPTIBLE:
-            frame = frame.f_back
-        if frame is not None:
+        if is_interruptible(frame):
             self.wanted = None
             raise (LoopInterrupted if is_in_event_loop() else Interrupted)()
+        main = attempt(main_greenlet, None)
+        if main is None or not is_interruptible(main.gr_frame):
+            return
+        # The call waits in another greenlet than the one that got the signal.
+        self.wanted = None
+        if is_gevent(frame):
+            # Its hub prints what is raised there. It goes on from here when a later call
+            # switches to it, and looks at its timers anew.
+            main.throw(Interrupted)
+        else:
+            # The greenlet ends, and its hub raises it in the call, as it does KeyboardInterrupt.
+            raise LoopInterrupted()
 
     def defer(self, request, deferred):
         """Passes a request to the event loop, which answers it."""
@@ -340,30 +352,11 @@ class Agent(Listener):
         if request.number:
             request.door.owners.pop(request.number, None)
 
-    # --- forked copies ---
 
-    def end_copy(self, error):
-        """Ends a forked copy of the process that returned here: only the original answers."""
-        if os.getpid() == self.pid:
-            return
-        status = 0
-        if error is not None:
-            is_exit = is_a(type(error), SystemExit)
-            code = getattr(error, 'code', None) if is_exit else 1
-            status = code & 255 if type(code) is int else 0 if code is None else 1
-            if status and not is_exit:
-                details = (type(error), error, traceback_of(error))
-                attempt(lambda: OWN_TRACEBACK.print_exception(*details), None)
-        attempt(self.flush, None)
-        os._exit(status)
-
-    def forked(self):
-        self.is_copy = True
-        for wire in [wire for door in self.doors for wire in (door.wire, door.urgent)]:
-            # Once only: in a copy of the copy the number may be that of another file.
-            fd, wire.fd = wire.fd, None
-            if fd is not None:
-                attempt(lambda fd=fd: os.close(fd), None)
+def is_interruptible(frame):
+    while frame is not None and id(frame.f_code) not in INTERRUPTIBLE:
+        frame = frame.f_back
+    return frame is not None
 
 
 INTERRUPTIBLE = frozenset(

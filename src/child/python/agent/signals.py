@@ -34,6 +34,23 @@ def is_in_event_loop():
     return attempt(lambda: events._get_running_loop() is not None, False)
 
 
+def main_greenlet():
+    """The greenlet that this thread began with, if another one runs; None without greenlets."""
+    module = MODULES.get('greenlet')
+    if module is None:
+        return None
+    current = main = module.getcurrent()
+    while main.parent is not None:
+        main = main.parent
+    return None if main is current else main
+
+
+def is_gevent(frame):
+    """Whether code of gevent runs, which waits for what wakes a greenlet."""
+    module = frame.f_globals.get('__name__')
+    return type(module) is str and module.split('.')[0] == 'gevent'
+
+
 def leave_to_daemon(number, frame):
     """Does nothing. Unlike SIG_IGN, a handler is not inherited by what the object starts.
 
