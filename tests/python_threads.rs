@@ -178,6 +178,9 @@ async fn only_a_stuck_call_kills() {
         };
         let (got, ()) = tokio::join!(get, rest);
         assert_eq!(got.expect("it is there"), 1);
+        let late = script.call::<()>("spin", ()).on_main_thread().timeout(SHORT).await;
+        let late = late.expect_err("it does not end");
+        assert!(late.to_string().contains("the running code was interrupted"), "{late}");
         script.call::<()>("lock.acquire", ()).await.expect("it is free");
         let held = script.call::<String>("hold", ()).timeout(SHORT).await;
         assert_eq!(held.expect_err("it is held").kind(), ErrorKind::Timeout);

@@ -237,6 +237,7 @@ class Threads(unittest.TestCase):
         self.fails(number)
         self.call('q.put', 1)
         self.assertEqual(self.daemon.answer(other), 1)
+        self.assertTrue({number, other} <= self.daemon.begun)
 
     def test_handles_are_counted_right(self):
         module = self.daemon.script('x = object()\ndef g(): return [x] * 50\n')
@@ -258,6 +259,19 @@ class Threads(unittest.TestCase):
         number = next(entry[0] for entry in self.daemon.ask('objects', {}) if entry[1] == 'object')
         self.daemon.release(number, count)
         wait_for(lambda: not [e for e in self.daemon.ask('objects', {}) if e[1] == 'object'])
+
+    def test_interrupted_releases_leave_no_lock(self):
+        module = self.daemon.script('class Thing: pass\ndef make(): return [Thing(), Thing()]\n')
+        rng = random.Random(9)
+        for _ in range(300):
+            made = self.daemon.call(module, 'make')
+            sent = [self.daemon.send('release', (entry[2], 1)) for entry in made]
+            time.sleep(rng.random() * 0.0002)
+            for number in sent:
+                self.daemon.interrupt(number)
+            for number in sent:
+                self.assertIsNone(self.daemon.answer(number))
+        self.assertFalse([e for e in self.daemon.ask('objects', {}) if 'Thing' in e[1]])
 
     def test_both_doors_are_read(self):
         with Daemon(threads=2, doors=2) as daemon:

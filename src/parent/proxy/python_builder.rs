@@ -243,7 +243,7 @@ impl<P> PythonBuilder<P> {
     /// begin in the order in which they were first polled. Objects are still made on the
     /// main thread, with imports and scripts, and
     /// [`Call::on_main_thread`](crate::Call::on_main_thread) runs a call there. A thread
-    /// is started when it is needed. It costs a call some 20 µs to be passed to one.
+    /// is started when it is needed. It costs a call some 40 µs to be passed to one.
     ///
     /// Outside the main thread, an interruption does not end a wait in C, such as
     /// `time.sleep`, `Lock.acquire` or a read from a socket. It is raised when that

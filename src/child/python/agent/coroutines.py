@@ -16,6 +16,8 @@ from agent.doors import Request
 from agent.failure import Deferred, Failure, attempt
 from agent.inspection import is_a
 from agent.names import imported
+from agent.operations import USED_LATER
+from agent.standard_library import standard
 from agent.surroundings import OWN
 from agent.threads import REPEAT_SECONDS
 from agent.wire import give_up, interrupted, packed
@@ -64,9 +66,13 @@ class EventLoop:
         """Starts the loop if there is none, as the object's code would."""
         if self.loop is not None:
             return
-        self.turn.acquire()
         try:
+            # Inside, because an interruption may follow at once; `give_up` knows who has it.
+            self.turn.acquire()
             if self.loop is None:
+                for name in USED_LATER:
+                    # A later import would change the path for what runs on the loop.
+                    attempt(lambda name=name: standard(name), None)
                 asyncio = imported('asyncio')
                 self.cancelled = asyncio.CancelledError
                 loop = asyncio.new_event_loop()

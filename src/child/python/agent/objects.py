@@ -26,8 +26,9 @@ class ObjectTable:
         return entry.object
 
     def keep(self, sent, door, is_from_loop=False):
-        self.turn.acquire()
         try:
+            # Inside, because an exception may follow at once; `give_up` knows who has it.
+            self.turn.acquire()
             for number, x in sent:
                 entry = self.kept.get(number)
                 if entry is None:
@@ -40,13 +41,16 @@ class ObjectTable:
             give_up(self.turn)
 
     def release(self, door, number, count):
-        """Gives back some of a door's handles, or if the count is 0 those of both."""
+        """Gives back some of a door's handles, or if the count is 0 those of both.
+
+        Returns what held the object, which dies with it if nothing else refers to it.
+        """
         entry = self.kept.get(number)
         if entry is None:
-            return
+            return None
         counts = entry.counts
-        self.turn.acquire()
         try:
+            self.turn.acquire()
             if count:
                 counts[door] -= count
             else:
@@ -59,6 +63,7 @@ class ObjectTable:
                 del self.kept[number]
         finally:
             give_up(self.turn)
+        return entry
 
     def listed(self):
         """The number, the type and the count of handles of each object.

@@ -37,9 +37,9 @@ WALKED: 'tuple' = (
 WALKER_IDS = frozenset(id(type(iter(x))) for x in WALKED)
 # An operation with this in front runs on the main thread, also where there are others.
 ON_MAIN = 'main '
-# Imported before the object's first line, where there are threads: a later import would change
-# the path for the object's other threads.
-USED_BY_THREADS = ('ctypes', 'datetime', 'decimal', 'inspect', 'threading', 'uuid')
+# Imported before other threads run the object's code, for which a later import would change the
+# path.
+USED_LATER = ('datetime', 'decimal', 'inspect', 'uuid')
 BATCH_SECONDS = 0.002
 BATCH_BYTES = 65536
 
@@ -155,7 +155,7 @@ class Operations:
         Encoding.sends_names = payload.get('names') is True
         end_with_parent(payload.get('daemon'))
         if payload.get('threads'):
-            for name in USED_BY_THREADS:
+            for name in ('ctypes', 'threading') + USED_LATER:
                 attempt(lambda name=name: standard(name), None)
             self.agent.use_threads(payload['threads'])
         # The object may change the directory later.

@@ -13,6 +13,7 @@ from agent.doors import Door, Inbound
 from agent.failure import attempt
 from agent.operations import ON_MAIN
 from agent.threads import TRY_SECONDS, ThreadedCall
+from agent.wire import packed
 
 
 class ThreadedDoor(Door):
@@ -123,6 +124,10 @@ class Reader:
             while self.queue:
                 request = self.queue[0]
                 if request.frame != b'':
+                    if request.number:
+                        # The daemon cannot know it by the order of the answers.
+                        begun = packed(request.number, 'begun', None)
+                        self.agent.post(request.door, begun)
                     self.agent.door = request.door
                     request.door.inbox = request, []
                     return True

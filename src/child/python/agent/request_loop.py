@@ -304,8 +304,6 @@ class Agent(Forking):
 
     def threaded_answer(self, request):
         """As `answer`, on another thread; returns the frame and what stays of its objects."""
-        if request.operation == 'release':
-            return self.release(request), ()
         try:
             try:
                 frame, sent = self.performed(request)

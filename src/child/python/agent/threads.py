@@ -188,13 +188,24 @@ class Worker:
         number = request.number
         if request.number:
             self.pool.agent.post(request.door, packed(request.number, 'begun', None))
+        # An interruption must not lose a handle, so it is given back before.
+        is_release = request.operation == 'release'
+        table, place = self.pool.agent.operations.objects, request.door.place
+        released = []
+        if is_release:
+            released.append(attempt(lambda: table.release(place, *request.payload), None))
+            give_up(self.pool.turn)
         try:
             try:
                 # It can be interrupted from here on.
                 self.call = call
-                if call.is_wanted:
+                if is_release:
+                    # Code of the object's may run when it goes.
+                    released.clear()
+                elif call.is_wanted:
                     raise Interrupted()
-                outcome.append(self.pool.agent.threaded_answer(request))
+                else:
+                    outcome.append(self.pool.agent.threaded_answer(request))
             except BaseException:
                 pass
         except BaseException:
@@ -202,7 +213,9 @@ class Worker:
             pass
         self.settle()
         give_up(self.pool.turn)
-        frame, sent = outcome[0] if outcome else (interrupted(request.number), ())
+        frame, sent = outcome[0] if outcome else (interrupted(number), ())
+        if is_release:
+            frame = packed(number, 'value', None) if number else b''
         if type(frame) is Deferred:
             self.pool.agent.defer(request, frame)
             owner = request.door.owners.get(number)
