@@ -12,7 +12,7 @@ mod support;
 
 oad::test_daemon!();
 
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(20);
 
 const SOURCE: &str = r#"

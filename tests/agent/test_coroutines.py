@@ -1,5 +1,7 @@
 """Coroutines that calls return, asynchronous generators and what else needs an event loop."""
 
+import os
+import signal
 import textwrap
 import time
 import unittest
@@ -124,8 +126,11 @@ class Coroutines(unittest.TestCase):
 
     def test_a_kept_coroutine_is_awaited_later(self):
         kept = self.call('sleep', 0, 7, returns='handle')[2]
-        payload = {'operator': 'eval', 'operands': [handle(self.module), 'x'],
-                   'names': {'x': handle(kept)}}
+        payload = {
+            'operator': 'eval',
+            'operands': [handle(self.module), 'x'],
+            'names': {'x': handle(kept)},
+        }
         self.assertEqual(self.daemon.ask('operate', payload), 7)
 
     def test_a_future_is_awaited_if_asked(self):
@@ -258,12 +263,14 @@ class Coroutines(unittest.TestCase):
                 def new_event_loop(self): return Loop()
             asyncio.set_event_loop_policy(Policy())
         """)
-        module = self.daemon.script('import asyncio\n'
-                                    'async def f(): return type(asyncio.get_event_loop()).__name__')
+        module = self.daemon.script(
+            'import asyncio\nasync def f(): return type(asyncio.get_event_loop()).__name__'
+        )
         self.assertEqual(self.daemon.call(module, 'f'), 'Loop')
 
     def test_the_end_cancels_tasks_and_closes_generators(self):
-        module = self.daemon.script(textwrap.dedent(r"""
+        module = self.daemon.script(
+            textwrap.dedent(r"""
             import asyncio, os
             async def f():
                 os.write(1, b'begun\\n')
@@ -272,7 +279,8 @@ class Coroutines(unittest.TestCase):
             async def g():
                 try: yield 1
                 finally: os.write(1, b'closed\\n')
-        """))
+        """)
+        )
         made = self.daemon.call(module, 'g', returns='handle')[2]
         self.daemon.ask('iterate', {'target': made, 'count': 1})
         self.daemon.send('call', {'target': module, 'name': 'f'})
@@ -296,6 +304,36 @@ class Coroutines(unittest.TestCase):
 
 class CoroutinesOfThreads(Coroutines):
     THREADS = 3
+
+
+class Signals(unittest.TestCase):
+    def test_signals_of_others_lose_no_coroutine(self):
+        with Daemon() as daemon:
+            module = daemon.script(
+                textwrap.dedent("""
+                import asyncio, signal
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                async def f(n):
+                    await asyncio.sleep(0)
+                    return n
+            """)
+            )
+            for n in range(1500):
+                number = daemon.send('call', {'target': module, 'name': 'f', 'args': [n]})
+                if n % 3 == 0:
+                    os.kill(daemon.process.pid, signal.SIGINT)
+                try:
+                    self.assertEqual(daemon.answer(number), n)
+                except Raised as raised:
+                    self.assertEqual(raised.report['type'], 'KeyboardInterrupt')
+            self.assertEqual(daemon.answers, {})
+
+    def test_a_coroutine_that_forks_is_answered_once(self):
+        with Daemon() as daemon:
+            module = daemon.script('import os\nasync def f(): return os.fork() and 5\n')
+            self.assertEqual(daemon.call(module, 'f'), 5)
+            self.assertEqual(daemon.call(module, 'f'), 5)
+            self.assertEqual(daemon.output['stderr'], b'')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,9 @@
 """Calls on threads of their own."""
 
 import collections
+import os
 import random
+import tempfile
 import textwrap
 import time
 import unittest
@@ -270,8 +272,48 @@ class Threads(unittest.TestCase):
             for number in sent:
                 self.daemon.interrupt(number)
             for number in sent:
-                self.assertIsNone(self.daemon.answer(number))
-        self.assertFalse([e for e in self.daemon.ask('objects', {}) if 'Thing' in e[1]])
+                try:
+                    self.assertIsNone(self.daemon.answer(number))
+                except Failed as failed:
+                    # The interruption overtook the request, which is carried out all the same.
+                    self.assertIn('before it began', failed.message)
+        wait_for(lambda: 'Thing' not in repr(self.daemon.ask('objects', {})))
+
+    def test_an_interruption_arrives_whatever_is_replaced(self):
+        module = self.daemon.script(
+            textwrap.dedent("""
+            import _thread, builtins, collections, ctypes, os, sys, threading, time
+            wait = threading.Event().wait
+            def replace():
+                for name in ('len', 'id', 'isinstance', 'sum', 'map', 'type', 'getattr', 'list'):
+                    setattr(builtins, name, None)
+                sys._current_frames = time.monotonic = _thread.RLock = _thread.get_ident = None
+                ctypes.pythonapi = ctypes.PyDLL = collections.deque = None
+            def spin():
+                os.write(1, b'begun\\n')
+                while True: pass
+            def waits():
+                os.write(1, b'begun\\n')
+                wait()
+        """)
+        )
+        self.daemon.call(module, 'replace')
+        for name in ('spin', 'waits', 'spin'):
+            before = self.daemon.output['stdout'].count(b'begun')
+            number = self.daemon.send('call', {'target': module, 'name': name})
+            wait_for(lambda: self.daemon.output['stdout'].count(b'begun') > before)  # noqa: B023
+            self.daemon.interrupt(number)
+            self.fails(number)
+
+    def test_the_object_finds_its_own_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ('decimal', 'uuid'):
+                with open(os.path.join(folder, name + '.py'), 'w') as file:
+                    file.write('mine = __name__\n')
+            with Daemon(threads=2, path=[folder]) as daemon:
+                for name in ('decimal', 'uuid'):
+                    module = daemon.ask('make', {'kind': 'module', 'module': name})[2]
+                    self.assertEqual(daemon.get(module, 'mine'), name)
 
     def test_both_doors_are_read(self):
         with Daemon(threads=2, doors=2) as daemon:

@@ -126,10 +126,14 @@ class EventLoop:
         request = call.request
         try:
             call.outcome = await self.outcome(call)
+            if self.agent.is_copy or not self.agent.is_told:
+                self.agent.end_copy(None)
         except Failure as failure:
             details = (failure.code, failure.message)
             call.outcome = packed(request.number, 'failed', details), ()
         except BaseException as error:
+            if self.agent.is_copy or not self.agent.is_told:
+                self.agent.end_copy(error)
             if not (call.is_wanted and is_a(type(error), self.cancelled)):
                 call.outcome = self.agent.raised(request, error), ()
 

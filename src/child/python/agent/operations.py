@@ -154,6 +154,7 @@ class Operations:
         self.limit = payload.get('limit', self.limit)
         Encoding.sends_names = payload.get('names') is True
         end_with_parent(payload.get('daemon'))
+        before = set(MODULES)
         if payload.get('threads'):
             for name in ('ctypes', 'threading') + USED_LATER:
                 attempt(lambda name=name: standard(name), None)
@@ -161,7 +162,7 @@ class Operations:
         # The object may change the directory later.
         entries = [os.path.abspath(os.fsdecode(entry)) for entry in payload.get('path', [])]
         WORLD.path[:0] = entries
-        for module in IMPORTED_FOR_TYPES:
+        for module in IMPORTED_FOR_TYPES | (set(MODULES) - before):
             if is_shadowed(module, entries):
                 # The object means its own, as it would without the agent.
                 MODULES.pop(module, None)

@@ -17,7 +17,7 @@ import time
 
 from agent.doors import is_tidying
 from agent.failure import Deferred, Interrupted, LoopInterrupted, attempt
-from agent.standard_library import MODULES, standard
+from agent.standard_library import standard
 from agent.surroundings import OWN
 from agent.wire import give_up, interrupted, packed, withdrawn
 
@@ -80,6 +80,7 @@ class Pool:
         set_exception = library.PyDLL(None)['PyThreadState_SetAsyncExc']
         set_exception.argtypes = (library.c_ulong, library.py_object)
         nothing = library.py_object()
+        self.wait_code = standard('threading').Condition.wait.__code__
         self.raise_in = set_exception
         self.take_back = lambda ident: set_exception(ident, nothing)
         # Held by a thread that begins a call, so that calls begin in order.
@@ -263,7 +264,7 @@ class Worker:
             if loop is not None:
                 attempt(lambda: loop.call_soon_threadsafe(lambda: None), None)
             else:
-                attempt(lambda: end_wait(self.ident), None)
+                attempt(lambda: end_wait(self.ident, self.pool.wait_code), None)
         finally:
             give_up(self.gate)
         self.pool.replace(self)
@@ -283,14 +284,12 @@ def loop_below(frame):
     return None
 
 
-def end_wait(ident):
+def end_wait(ident, code):
     """Ends a wait for a condition, as an exception in the thread would.
 
     Each such wait has a lock of its own. It is removed from those that are notified, so that no
     notification is lost.
     """
-    threading = MODULES['threading']
-    code = threading.Condition.__dict__['wait'].__code__
     for _ in range(TRIES):
         frame = FRAMES().get(ident)
         if frame is None or frame.f_code is not code:
