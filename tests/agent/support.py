@@ -165,6 +165,17 @@ class Daemon:
     def interrupt(self, number):
         self.urgent.sendall(marshal_frame((0, 'interrupt', number)))
 
+    def objects(self):
+        """Asks the listening thread for the objects, and waits for its answer."""
+        self.urgent.settimeout(TIMEOUT)
+        self.urgent.sendall(marshal_frame((7, 'objects', {})))
+        data = b''
+        while len(data) < 4 or len(data) < 4 + struct.unpack('<I', data[:4])[0]:
+            part = self.urgent.recv(65536)
+            assert part, 'the interpreter has ended'
+            data += part
+        return marshal.loads(data[4:])
+
     def send_frame(self, x, parts=()):
         self.socket.sendall(marshal_frame(x, parts))
 

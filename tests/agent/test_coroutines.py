@@ -76,7 +76,10 @@ class Countdown:
         self.n -= 1
         return self.n
 async def rows(): return [1, 2]
-async def block(): time.sleep(0.5)
+gate = threading.Event()
+async def block():
+    os.write(1, b'begun\\n')
+    gate.wait(60)
 def main(): return threading.current_thread() is threading.main_thread()
 async def stops():
     asyncio.get_event_loop().stop()
@@ -174,9 +177,12 @@ class Coroutines(unittest.TestCase):
 
     def test_a_task_that_has_not_begun_is_cancelled(self):
         self.call('sleep', 0)
-        blocking = self.send('block')
+        blocking = self.begin('block')
         number = self.send('forever')
         self.daemon.interrupt(number)
+        # The interruption has been read when this has been answered.
+        self.daemon.objects()
+        self.assertIsNone(self.call('gate.set'))
         self.fails(number)
         self.assertIsNone(self.daemon.answer(blocking))
         self.assertEqual(self.daemon.get(self.module, 'left'), [])

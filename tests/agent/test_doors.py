@@ -107,10 +107,7 @@ class Doors(unittest.TestCase):
     def test_busy_main_thread_does_not_delay_the_list_of_objects(self):
         module = self.daemon.script('import time\ndef f(): time.sleep(30)\n')
         self.parent.send('call', (module, 'f', [], None, 'default'))
-        self.daemon.urgent.settimeout(support.TIMEOUT)
-        self.daemon.urgent.sendall(support.marshal_frame((7, 'objects', {})))
-        length = struct.unpack('<I', self.daemon.urgent.recv(4))[0]
-        answer = marshal.loads(self.daemon.urgent.recv(length))
+        answer = self.daemon.objects()
         self.assertEqual(answer, (7, 'value', [(module, 'module', 1)]))
 
     def test_closed_door_of_the_parent_ends_nothing(self):
