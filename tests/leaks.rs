@@ -65,14 +65,26 @@ async fn wait_for_word() {
     signals.recv().await;
 }
 
-/// What must be the same after one life and after many.
-#[derive(Debug, PartialEq)]
+/// What must not be more after many lives than after one.
+#[derive(Debug)]
 struct Look {
     processes: Vec<(u32, String)>,
     children: Vec<u32>,
     directories: Vec<std::path::PathBuf>,
     /// Descriptors, threads, sockets.
     holdings: (usize, usize, usize),
+}
+
+impl Look {
+    /// The parent closes the last descriptors a moment after it has reaped the process, so
+    /// that there may have been more of them after the first life.
+    fn is_no_more_than(&self, before: &Look) -> bool {
+        let ((descriptors, threads, sockets), was) = (self.holdings, before.holdings);
+        self.processes == before.processes
+            && (&self.children, &self.directories) == (&before.children, &before.directories)
+            && descriptors <= was.0
+            && (threads, sockets) == (was.1, was.2)
+    }
 }
 
 fn look(parent: &Parent) -> Look {
@@ -96,9 +108,8 @@ fn hundreds_of_lives_leave_nothing() {
     let made: usize = parent.hear_number();
     assert!(made >= CYCLES);
     assert_eq!(parent.hear(), ["listening"]);
-    // The parent closes the last descriptors a moment after it has reaped the process.
     support::wait_until(Duration::from_secs(5), || match look(&parent) {
-        after if after == before => Ok(()),
+        after if after.is_no_more_than(&before) => Ok(()),
         after => Err(format!("{after:?}, and before {before:?}")),
     });
     let after = look(&parent);
@@ -108,7 +119,6 @@ fn hundreds_of_lives_leave_nothing() {
         memory_after.saturating_sub(memory_before),
         after.holdings
     );
-    assert_eq!(after, before);
     assert!(
         memory_after < memory_before + 2 * 1024,
         "from {memory_before} KiB to {memory_after} KiB"

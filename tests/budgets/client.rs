@@ -16,6 +16,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use crate::pb::DescribeRequest;
 use crate::pb::objects_client::ObjectsClient;
 
 pub(crate) fn address(daemon: &Daemon) -> SocketAddr {
@@ -51,8 +52,11 @@ pub(crate) type Objects = ObjectsClient<InterceptedService<Channel, Authorized>>
 pub(crate) async fn objects(daemon: &Daemon) -> Objects {
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", address(daemon)));
     let channel = endpoint.expect("it is one").connect().await.expect("everybody can connect");
-    ObjectsClient::with_interceptor(channel, Authorized::at(daemon))
-        .max_decoding_message_size(usize::MAX)
+    let mut objects = ObjectsClient::with_interceptor(channel, Authorized::at(daemon))
+        .max_decoding_message_size(usize::MAX);
+    // A client that shows no token in two seconds is turned away.
+    objects.describe(DescribeRequest::default()).await.expect("it answers");
+    objects
 }
 
 /// A client that does with HTTP/2 what it likes.
