@@ -76,8 +76,8 @@ struct Look {
 }
 
 impl Look {
-    /// The parent closes the last descriptors a moment after it has reaped the process, so
-    /// that there may have been more of them after the first life.
+    /// The parent closes the last descriptors a moment after it has reaped the process,
+    /// so that there may have been more of them after the first life.
     fn is_no_more_than(&self, before: &Look) -> bool {
         let ((descriptors, threads, sockets), was) = (self.holdings, before.holdings);
         self.processes == before.processes

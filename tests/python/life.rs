@@ -89,7 +89,8 @@ async fn interpreter_ends_with_its_last_object_and_with_its_daemon() {
         with(oad::python("", "str")).arg("y").within(&daemon).await.expect("another is started");
     let found = interpreters(daemon.pid());
     assert_eq!(again.str().await.expect("it answers"), "y");
-    assert!(daemon.shutdown().await.expect("it ends").is_clean());
+    let ended = daemon.shutdown().await.expect("it ends");
+    assert!(ended.is_clean(), "{ended}");
     until(async || support::state(found[0]).is_none_or(|state| state == 'Z')).await;
 }
 

@@ -150,5 +150,6 @@ async fn hundred_megabytes_of_noise_block_no_call_and_are_kept_nowhere() {
         (0..3).all(|whose| after[whose] < before[whose] + most[whose]),
         "{before:?}, {after:?}"
     );
-    assert!(script.shutdown().await.expect("it ends").is_clean());
+    let ended = script.shutdown().await.expect("it ends");
+    assert!(ended.is_clean(), "{ended}");
 }

@@ -277,8 +277,8 @@ impl PendingCalls {
     /// Cancels an operation, and fails it with `error` if somebody still waits.
     pub(crate) fn abandon(self: &Arc<Self>, id: u64, carrier: &dyn Carrier, error: Option<Error>) {
         let take = |call: &mut PendingCall| {
-            // What its response needs, to release the objects in it, and what tells how far
-            // it is.
+            // What its response needs, to release the objects in it, and what tells how
+            // far it is.
             let PendingCall { is_answered, is_begun, expected, .. } = *call;
             let rest = PendingCall { is_answered, is_begun, expected, ..PendingCall::default() };
             std::mem::replace(call, rest)
