@@ -114,8 +114,13 @@ impl Talkative {
     }
 }
 
+/// All daemons of a process share one thread for events, which a subscriber may block.
+/// So these tests run one after the other.
+static EVENTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn constructor_may_install_a_subscriber() {
+    let _alone = EVENTS.lock().await;
     let log = support::log_capture::LogCapture::default();
     let talked = async {
         let talkative = TalkativeProxy::new().await.expect("nobody has set one before");
@@ -138,9 +143,9 @@ async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>)
     done.expect("it is within the limit")
 }
 
-/// The two share one thread for events, so they are one test.
 #[tokio::test]
 async fn subscriber_that_blocks_or_panics_holds_up_no_daemon() {
+    let _alone = EVENTS.lock().await;
     blocking().await;
     panicking().await;
 }
