@@ -40,9 +40,9 @@ pub use crate::common::value;
 #[cfg(feature = "python")]
 #[doc(inline)]
 pub use crate::parent::proxy::{
-    AttributePath, CheckReport, Eval, FromPython, Interpreter, Operator, PythonBuilder,
-    PythonProxy, ToPython, TypedPython, interpreter, python, python_file, python_module,
-    python_name, python_script, python_value,
+    AttributePath, Chain, CheckReport, Eval, Exec, FromPython, Interpreter, Operator,
+    PythonBuilder, PythonProxy, ToPython, TypedPython, interpreter, python, python_file,
+    python_module, python_name, python_script, python_value,
 };
 #[cfg(feature = "stubgen")]
 #[doc(inline)]

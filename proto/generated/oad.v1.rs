@@ -676,7 +676,7 @@ pub struct OperateRequest {
     /// How the result travels to the caller.
     #[prost(enumeration = "Returns", tag = "4")]
     pub returns: i32,
-    /// For `eval` only: the names that the expression can use.
+    /// For `eval` and `exec` only: the names that the expression or the statements can use.
     #[prost(message, repeated, tag = "5")]
     pub names: ::prost::alloc::vec::Vec<Keyword>,
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 pub(super) const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
 /// The agent's modules, each after those that it imports.
-const MODULES: [&str; 23] = [
+const MODULES: [&str; 25] = [
     include_str!("agent/failure.py"),
     include_str!("agent/standard_library.py"),
     include_str!("agent/surroundings.py"),
@@ -20,7 +20,9 @@ const MODULES: [&str; 23] = [
     include_str!("agent/objects.py"),
     include_str!("agent/names.py"),
     include_str!("agent/description.py"),
+    include_str!("agent/texts.py"),
     include_str!("agent/operators.py"),
+    include_str!("agent/steps.py"),
     include_str!("agent/operations.py"),
     include_str!("agent/doors.py"),
     include_str!("agent/signals.py"),

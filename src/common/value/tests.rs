@@ -200,10 +200,10 @@ fn refusal_names_the_path_to_the_place() {
 }
 
 #[derive(Serialize)]
-struct Chain(Option<Box<[Chain; 1]>>);
+struct LinkedList(Option<Box<[LinkedList; 1]>>);
 
-fn chain(depth: usize) -> Chain {
-    (0..depth).fold(Chain(None), |chain, _| Chain(Some(Box::new([chain]))))
+fn chain(depth: usize) -> LinkedList {
+    (0..depth).fold(LinkedList(None), |chain, _| LinkedList(Some(Box::new([chain]))))
 }
 
 #[test]

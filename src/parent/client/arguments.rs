@@ -169,6 +169,21 @@ impl ArgumentsBuilder {
         self
     }
 
+    /// Adds a step of a chain: its kind, its name, the count of its arguments, the names
+    /// of its keyword arguments, and all of the arguments.
+    #[cfg(feature = "python")]
+    #[must_use]
+    pub(crate) fn with_step(mut self, kind: &str, name: String, mut step: Self) -> Self {
+        let (names, values): (Vec<String>, Vec<Value>) =
+            std::mem::take(&mut step.keywords).into_iter().unzip();
+        let names = names.into_iter().map(Value::Text).collect();
+        let count = step.values.len() as u64;
+        self.values.extend([kind.into(), Value::Text(name), count.into(), Value::Tuple(names)]);
+        self.append(step);
+        self.values.extend(values);
+        self
+    }
+
     /// Adds the positional arguments of another builder.
     fn append(&mut self, other: ArgumentsBuilder) {
         let ArgumentsBuilder { values, failed, held, streams, .. } = other;

@@ -340,6 +340,17 @@ impl<T, E> Call<T, E> {
         self.change(|prepared| prepared.options.python.is_on_main_thread = true)
     }
 
+    /// Changes the arguments.
+    #[cfg(feature = "python")]
+    pub(super) fn change_arguments(
+        self,
+        change: impl FnOnce(ArgumentsBuilder) -> ArgumentsBuilder,
+    ) -> Self {
+        self.change(|prepared| {
+            prepared.arguments = change(std::mem::take(&mut prepared.arguments));
+        })
+    }
+
     fn change(mut self, change: impl FnOnce(&mut PreparedCall)) -> Self {
         if let CallState::Prepared(prepared) = &mut self.state {
             change(prepared);

@@ -66,6 +66,8 @@ impl CallContext {
             (Action::SetAttribute, _) => format!("setting {}", self.path()),
             (Action::DeleteAttribute, _) => format!("deleting {}", self.path()),
             (Action::Operate, "eval") => "evaluating an expression".to_owned(),
+            (Action::Operate, "exec") => "running statements".to_owned(),
+            (Action::Operate, "chain") => format!("running a chain of {object}"),
             (Action::Operate, "getitem") => format!("getting {object}[…]"),
             (Action::Operate, "setitem") => format!("setting {object}[…]"),
             (Action::Operate, "delitem") => format!("deleting {object}[…]"),
@@ -78,7 +80,7 @@ impl CallContext {
     fn source(&self) -> String {
         let object = self.proxy.display_name();
         match (self.action, &*self.name) {
-            (Action::Operate, "eval") => "eval".to_owned(),
+            (Action::Operate, name @ ("eval" | "exec")) => name.to_owned(),
             (Action::Operate, "getitem") => format!("{object}[…]"),
             (Action::Operate, operator) => format!("{operator}({object})"),
             _ => self.path(),

@@ -1,4 +1,4 @@
-//! Interpreters as values, and expressions that are evaluated in them.
+//! Interpreters as values, and expressions and statements that run in them.
 
 use std::fmt;
 use std::future::Future;
@@ -164,6 +164,23 @@ impl Interpreter {
         Eval { call, expects: PhantomData }
     }
 
+    /// Runs statements, all in one request. They see the builtins and the names that
+    /// [`Exec::name`] binds. Nothing that they define stays in the interpreter;
+    /// [`Exec::returning`] returns what they bind to a name.
+    ///
+    /// ```no_run
+    /// # async fn example(py: oad::Interpreter) -> oad::Result<()> {
+    /// let rows = py.value(vec![3, 1, 2]).await?;
+    /// py.exec("rows.sort()\ndel rows[n:]").name("rows", &rows).name("n", 2).await?;
+    /// let total = py.exec("total = 0\nfor n in rows: total += n").name("rows", &rows);
+    /// let total: i64 = total.returning("total").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn exec(&self, statements: impl Into<String>) -> Exec {
+        let arguments = ArgumentsBuilder::new().with::<String>(statements.into());
+        Exec { object: self.object.clone(), arguments, timeout: None }
+    }
+
     /// Calls a function of some source with a tuple of arguments. Nothing of the source
     /// stays in the interpreter.
     pub(crate) fn run<T: FromPython>(
@@ -207,8 +224,8 @@ impl fmt::Debug for Interpreter {
     }
 }
 
-/// An expression that is evaluated when this future is first polled; see
-/// [`Interpreter::eval`].
+/// An expression that is evaluated when this future is first polled, or statements whose
+/// result is asked for; see [`Interpreter::eval`] and [`Exec::returning`].
 ///
 /// # Errors
 ///
@@ -267,6 +284,64 @@ impl<T> Future for Eval<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.call).poll(cx)
+    }
+}
+
+/// Statements that run when this is awaited; see [`Interpreter::exec`].
+///
+/// # Errors
+///
+/// As [`Eval`]. The traceback shows the line that fails.
+///
+/// # Cancel safety
+///
+/// As [`Call`].
+#[must_use = "statements run when this is awaited"]
+pub struct Exec {
+    object: PythonProxy,
+    arguments: ArgumentsBuilder,
+    timeout: Option<Duration>,
+}
+
+impl Exec {
+    /// Binds a name for these statements only, to a value or to a proxy of an object in
+    /// the same interpreter.
+    pub fn name(self, name: &str, value: impl Serialize) -> Self {
+        Exec { arguments: self.arguments.with_keyword(name, value), ..self }
+    }
+
+    /// Limits how long the statements may take; see [`Call::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Exec { timeout: Some(timeout), ..self }
+    }
+
+    /// Returns what the statements bind to this name. If they bind nothing to it, that
+    /// is an error, after they have run.
+    pub fn returning<T: FromPython>(mut self, name: &str) -> Eval<T> {
+        self.arguments = self.arguments.with(name);
+        self.call()
+    }
+
+    fn call<T: FromPython>(self) -> Eval<T> {
+        let Exec { object, arguments, timeout } = self;
+        let call = python_operation(&object, Action::Operate, "exec".into(), arguments);
+        let call = timeout.into_iter().fold(call, Call::timeout);
+        Eval { call, expects: PhantomData }
+    }
+}
+
+impl IntoFuture for Exec {
+    type Output = Result<()>;
+    type IntoFuture = Eval<()>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.call()
+    }
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exec").finish_non_exhaustive()
     }
 }
 

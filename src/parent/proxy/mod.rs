@@ -12,6 +12,8 @@ mod blocking;
 mod call;
 mod call_context;
 #[cfg(feature = "python")]
+mod chain;
+#[cfg(feature = "python")]
 mod face;
 #[cfg(feature = "python")]
 mod from_python;
@@ -32,6 +34,8 @@ pub use attribute_path::AttributePath;
 pub use blocking::call_blocking;
 pub use call::{Call, ResultParts, call, call_fallible};
 #[cfg(feature = "python")]
+pub use chain::Chain;
+#[cfg(feature = "python")]
 pub use face::{
     CheckReport, Face, FaceKind, FaceMember, FaceMemberKind, ToPython, TypedPython, python_face,
     python_proxy, typed_builder,
@@ -39,7 +43,7 @@ pub use face::{
 #[cfg(feature = "python")]
 pub use from_python::FromPython;
 #[cfg(feature = "python")]
-pub use interpreter::{Eval, Interpreter, interpreter};
+pub use interpreter::{Eval, Exec, Interpreter, interpreter};
 #[cfg(feature = "python")]
 pub use operator::Operator;
 #[cfg(feature = "python")]

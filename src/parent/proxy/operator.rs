@@ -43,6 +43,8 @@ use std::fmt;
 /// | `exit` | optionally an exception | whether it was swallowed |
 /// | `close` | – | nothing |
 /// | `eval` | the expression | its value; the object itself plays no part |
+/// | `exec` | the statements; optionally a name | nothing, or what they bind to the name |
+/// | `chain` | the steps of a [`Chain`](crate::Chain) | the result of the last step |
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Operator(Cow<'static, str>);
 

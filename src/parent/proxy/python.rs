@@ -15,6 +15,7 @@ use crate::common::value::{Value, from_value};
 use crate::parent::client::ArgumentsBuilder;
 use crate::parent::proxy::attribute_path::AttributePath;
 use crate::parent::proxy::call::{Call, iteration, python_operation};
+use crate::parent::proxy::chain::Chain;
 use crate::parent::proxy::from_python::FromPython;
 use crate::parent::proxy::operator::Operator;
 use crate::parent::proxy::remote::Remote;
@@ -187,6 +188,21 @@ impl PythonProxy {
     ) -> Call<T> {
         let name = operator.into().into_name();
         python_operation(self, Action::Operate, name, ArgumentsBuilder::items_of(operands))
+    }
+
+    /// Begins a chain: steps that run one after the other in the interpreter, in one
+    /// request, each with the result of the one before. The type that is asked for is
+    /// that of the last result.
+    ///
+    /// ```no_run
+    /// # async fn example(frame: oad::PythonProxy) -> oad::Result<()> {
+    /// // frame.groupby("k").mean()["n"].max()
+    /// let groups = frame.chain().call("groupby", ("k",)).call("mean", ());
+    /// let largest: f64 = groups.get_item("n").call("max", ()).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn chain<T: FromPython>(&self) -> Chain<T> {
+        Chain::of(self)
     }
 
     /// Returns the item under a key, or the items of a [`Slice`](crate::value::Slice).

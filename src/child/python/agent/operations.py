@@ -22,8 +22,9 @@ from agent.inspection import (
 )
 from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
 from agent.objects import ObjectTable
-from agent.operators import OPERATORS, is_asynchronous_form, operand_count
+from agent.operators import OF_TEXT, fitting_operator, is_asynchronous_form
 from agent.standard_library import FIND_SPEC, MODULES, WORLD, is_shadowed, standard
+from agent.steps import chained
 from agent.surroundings import CALL_FROM_SLOT, OWN, as_main
 from agent.wire import FRAME_LIMIT
 
@@ -258,18 +259,13 @@ class Operations:
 
     def operate(self, payload, encoding):
         name = required(payload, 'operator')
-        if type(name) is not str or name not in OPERATORS:
-            message = 'there is no operator {!r}; the operators are: {}'
-            known = ', '.join(sorted(OPERATORS))
-            raise Failure('bad_arguments', message.format(name, known))
-        function, least, greatest = OPERATORS[name]
         operands = self.contents(required(payload, 'operands'))
-        fits = type(operands) in (list, tuple) and least <= len(operands) <= greatest
-        if not fits:
-            message = '`{}` takes {}'.format(name, operand_count(least - 1, greatest - 1))
-            raise Failure('bad_arguments', message)
-        if name == 'eval':
-            operands = [*operands, self.contents(payload.get('names', {}))]
+        if name == 'chain' and type(operands) in (list, tuple) and operands:
+            return self.result(chained(operands[0], operands[1:]), encoding)
+        function = fitting_operator(name, operands)
+        if name in OF_TEXT:
+            names = self.contents(payload.get('names', {}))
+            return self.result(function(*operands, names=names), encoding)
         if is_asynchronous_form(name, operands[0]) and name != 'iter':
             encoding.is_awaited = True
         return self.result(as_main(function, *operands), encoding)

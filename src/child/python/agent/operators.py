@@ -1,13 +1,12 @@
 """The operators, by name. Reflected forms and the like are left to Python itself."""
 
-import builtins
 import operator
 
 from agent.description import documentation, signature_text
 from agent.exceptions import traceback_of
 from agent.failure import Failure
 from agent.inspection import defines
-from agent.surroundings import as_main
+from agent.texts import evaluate, execute
 
 # By operator, the method of an asynchronous object in the place of the usual one.
 ASYNCHRONOUS_FORMS = {
@@ -48,16 +47,6 @@ def close(x):
     return None if end is None else end()
 
 
-def evaluate(_, source, names):
-    """The value of an expression, which sees these names and the builtins."""
-    if type(source) is not str:
-        raise Failure('bad_arguments', 'an expression must be text')
-    code = compile(source.strip().lstrip('\ufeff'), '<eval>', 'eval', 0, True)
-    # Inner functions look for names among the globals, and `locals()` shows the names alone.
-    world = {'__name__': '__main__', **names, '__builtins__': builtins}
-    return as_main(eval, code, world, dict(names))
-
-
 # Each with the least and the greatest number of operands.
 OPERATORS: 'dict' = {
     'truth': (bool, 1, 1), 'str': (str, 1, 3), 'format': (format, 1, 2),
@@ -66,7 +55,8 @@ OPERATORS: 'dict' = {
     'setitem': (operator.setitem, 3, 3), 'divmod': (divmod, 2, 2), 'pow': (pow, 2, 3),
     'round': (round, 1, 2), 'int': (int, 1, 2), 'complex': (complex, 1, 2),
     'bytes': (bytes, 1, 3), 'iter': (iterator, 1, 2), 'next': (following, 1, 2),
-    'eval': (evaluate, 2, 2), 'enter': (enter, 1, 1), 'exit': (leave, 1, 2), 'close': (close, 1, 1),
+    'eval': (evaluate, 2, 2), 'exec': (execute, 2, 3), 'enter': (enter, 1, 1),
+    'exit': (leave, 1, 2), 'close': (close, 1, 1),
 }
 UNARY = (
     bool, len, repr, ascii, hash, dir, type, id, callable, float, operator.neg, operator.pos,
@@ -81,6 +71,22 @@ OPERATORS.update({function.__name__: (function, 1, 1) for function in UNARY})
 OPERATORS.update(
     {name.strip('_'): (getattr(operator, name), 2, 2) for name in BINARY.split()}
 )
+
+
+# These take names beside their operands.
+OF_TEXT = ('eval', 'exec')
+
+
+def fitting_operator(name, operands):
+    """The function of an operator that takes so many operands."""
+    if type(name) is not str or name not in OPERATORS:
+        message = 'there is no operator {!r}; the operators are: {}'
+        raise Failure('bad_arguments', message.format(name, ', '.join(sorted(OPERATORS))))
+    function, least, greatest = OPERATORS[name]
+    if type(operands) not in (list, tuple) or not least <= len(operands) <= greatest:
+        message = '`{}` takes {}'.format(name, operand_count(least - 1, greatest - 1))
+        raise Failure('bad_arguments', message)
+    return function
 
 
 def operand_count(least, greatest):

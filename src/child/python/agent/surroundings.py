@@ -77,7 +77,7 @@ def share_lines():
     cache = module.__dict__.get('cache') if type(module) is types.ModuleType else None
     if type(cache) is not dict:
         cache = OWN_LINECACHE.cache
-    for name, lines in SCRIPT_LINES.items():
+    for name, lines in list(SCRIPT_LINES.items()):
         cache.setdefault(name, lines)
     OWN_LINECACHE.cache = cache
     return cache
