@@ -1,10 +1,11 @@
-//! Many steps on Python objects in one request: statements and chains.
+//! Many steps on Python objects in one request, and exceptions that are kept as objects.
 
 use std::time::Duration;
 
-use oad::{ErrorKind, Interpreter, Operator, PythonProxy, Remote as _};
+use oad::{ErrorKind, Interpreter, Operator, PythonProxy, Remote as _, Value};
 
 use crate::support::python::interpreter;
+use crate::support::until;
 
 mod support;
 
@@ -134,5 +135,114 @@ async fn chain_ends_at_its_timeout_and_in_its_turn() {
         let (first, second) = tokio::join!(biased; first, second);
         first.and(second).expect("both work");
         assert_eq!(list.repr().await.expect("it answers"), "[1, 2]");
+    }
+}
+
+/// A module with an exception that has methods, as pydantic's have.
+const PROBLEM: &str = "
+class Problem(Exception):
+    def errors(self):
+        return [{'loc': ('n',), 'msg': 'not a number'}]
+
+class Thing:
+    limit = 1
+    def fail(self, *args, **kwargs):
+        raise Problem(*args, *kwargs.values())
+    def __setattr__(self, name, value):
+        raise Problem(name)
+    def items(self):
+        yield 1
+";
+
+#[tokio::test]
+async fn kept_exception_is_an_object() {
+    for py in both_ways().await {
+        let script = py.script("problem.py", PROBLEM).await.expect("it runs");
+        let thing: PythonProxy = script.call("Thing", ()).await.expect("it is made");
+        let before = py.daemon().objects().await.expect("it answers").len();
+
+        let call = thing.call::<()>("fail", ("text", &thing, vec![1])).keyword("last", &script);
+        let error = call.keep_exception().await.expect_err("it fails");
+        assert_eq!(error.kind(), ErrorKind::Exception);
+        let exception = error.exception().expect("Python raised it");
+        assert_eq!(exception.type_name(), "problem.Problem");
+        assert!(error.to_string().starts_with("calling problem.Thing.fail on"), "{error}");
+        let traceback = exception.traceback().expect("there is one");
+        assert!(traceback.contains("raise Problem(*args, *kwargs.values())"), "{traceback}");
+        assert!(exception.notes().is_empty());
+
+        // What is not a value in its arguments comes by handle.
+        let args = exception.args();
+        assert_eq!((&args[0], &args[2]), (&"text".into(), &vec![1].into()));
+        assert_eq!(args[1].as_handle(), Some(thing.handle()));
+        let last = args[3].as_handle().expect("a module is not a value").to_proxy();
+        let last = last.expect("the handle keeps it").to_python().expect("it is Python's");
+        assert_eq!(last.handle(), script.handle());
+        assert_eq!(last.getattr::<String>("__name__").await.expect("it answers"), "problem");
+        assert!(script.handle().to_proxy().is_none(), "it is only a name");
+
+        let object = exception.object().expect("it was kept");
+        let errors: Vec<Value> = object.call("errors", ()).await.expect("the call works");
+        assert_eq!(errors[0]["msg"], "not a number".into());
+        // The error and the proxy keep it.
+        drop((error, args, last));
+        assert_eq!(object.len().await.expect_err("it has none").kind(), ErrorKind::Exception);
+        drop(object);
+        until(async || py.daemon().objects().await.expect("it answers").len() == before).await;
+
+        let error = thing.call::<()>("fail", (&thing,)).await.expect_err("it fails");
+        let exception = error.exception().expect("Python raised it");
+        assert!(exception.object().is_none());
+        assert!(exception.args()[0].as_str().is_some(), "it keeps nothing alive");
+    }
+}
+
+#[tokio::test]
+async fn exceptions_of_every_operation_but_an_iteration_are_kept() {
+    for py in both_ways().await {
+        let script = py.script("problem.py", PROBLEM).await.expect("it runs");
+        let thing: PythonProxy = script.call("Thing", ()).await.expect("it is made");
+        let type_of = async |error: oad::Error| -> String {
+            let exception = error.exception().expect("Python raised it");
+            let object = exception.object().expect("it was kept");
+            object.getattr("__class__.__name__").await.expect("it answers")
+        };
+        let error = thing.getattr::<i64>("absent").keep_exception().await.expect_err("it fails");
+        assert_eq!(type_of(error).await, "AttributeError");
+        let error = thing.setattr("n", 1).keep_exception().await.expect_err("it fails");
+        assert_eq!(type_of(error).await, "Problem");
+        let error = thing.delattr("n").keep_exception().await.expect_err("it fails");
+        assert_eq!(type_of(error).await, "AttributeError");
+        let error = thing.get_item::<i64>(1).keep_exception().await.expect_err("it fails");
+        assert_eq!(type_of(error).await, "TypeError");
+        let error = thing.invoke::<i64>(()).keep_exception().await.expect_err("it fails");
+        assert_eq!(type_of(error).await, "TypeError");
+        let eval = py.eval::<i64>("thing.fail(1)").name("thing", &thing).keep_exception();
+        assert_eq!(type_of(eval.await.expect_err("it fails")).await, "Problem");
+        let exec = py.exec("thing.fail(1)").name("thing", &thing).keep_exception();
+        assert_eq!(type_of(exec.await.expect_err("it fails")).await, "Problem");
+        let chain = thing.chain::<()>().getattr("fail").invoke((1,)).keep_exception();
+        let error = chain.await.expect_err("it fails");
+        let notes = error.exception().expect("Python raised it").notes();
+        assert_eq!(notes, ["in step 2 of the chain: calling the object"]);
+        assert_eq!(type_of(error).await, "Problem");
+
+        // Results, and failures that are not the object's, are those of any call.
+        let limit: i64 = thing.getattr("limit").keep_exception().await.expect("it is there");
+        assert_eq!(limit, 1);
+        let same: PythonProxy = py.eval("x").name("x", &thing).keep_exception().await.expect("it");
+        assert_eq!(same.handle(), thing.handle());
+        let error = thing.getattr::<String>("limit").keep_exception().await.expect_err("no text");
+        assert_eq!(error.kind(), ErrorKind::WrongType);
+        let slow = py.exec("while True: pass").timeout(Duration::from_millis(50));
+        assert!(slow.keep_exception().await.expect_err("it takes too long").is_timeout());
+        let items = thing.call_iter::<i64>("items", ()).keep_exception();
+        let error = items.await.expect_err("an iteration cannot keep them");
+        assert_eq!(error.kind(), ErrorKind::BadArguments);
+        let error = py.import("no_such_module").await.expect_err("there is none");
+        assert_eq!(error.kind(), ErrorKind::Exception);
+        let import = py.exec("import no_such_module").keep_exception().await;
+        let error = import.expect_err("there is none");
+        assert!(error.to_string().contains("install the module there"), "{error}");
     }
 }

@@ -43,10 +43,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Both processes in one, and so both wings.
     ("in_process", &["daemon", "host", "proxy", "server", "transport"]),
     // The parent's wing. `process` for looking up a program on `PATH`, as the daemon
-    // does.
+    // does, and `agent` for the reports of exceptions that are kept.
     (
         "proxy",
         &[
+            "agent",
             "client",
             "daemon",
             "definition",

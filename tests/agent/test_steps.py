@@ -2,7 +2,7 @@
 
 import unittest
 
-from support import Case, handle, kind
+from support import Case, Daemon, handle, kind
 
 
 class Texts(Case):
@@ -102,7 +102,9 @@ class Chains(Case):
         for _ in range(2):
             report = self.raises(self.chain, *steps)
             self.assertEqual(report['type'], 'ValueError')
-            self.assertEqual(report['notes'], ['in step 2 of the chain: calling fail'])
+            note = 'in step 2 of the chain: calling fail'
+            self.assertEqual(report['notes'], [note])
+            self.assertTrue(report['traceback'].endswith('\n' + note + '\n'))
         report = self.raises(self.chain, ('operate', 'getitem', [0], {}))
         self.assertEqual(report['notes'], ['in step 1 of the chain: applying getitem'])
         report = self.raises(self.chain, ('get', 'absent', [], {}))
@@ -114,8 +116,112 @@ class Chains(Case):
         self.fails('bad_arguments', self.chain, ('walk', 'part', [], {}))
         self.fails('bad_arguments', self.chain, ('get', 'part', [1], {}))
         self.fails('bad_arguments', self.chain, ('operate', 'neg', [], {'a': 1}))
-        for flat in (['call'], ['call', 'x', 1, []], ['call', 'x', -1, []], ['call', 'x', 0, [1]]):
+        for flat in (['call'], ['call', 'x', 1, []], ['call', 'x', -1, []], ['call', 'x', 0, [1]],
+                     [[], 'x', 0, []]):
             self.fails('bad_arguments', self.daemon.operate, 'chain', handle(self.number), *flat)
+
+
+class Kept(Case):
+    def keep(self, *steps, **options):
+        is_chain, flat = options.pop('is_chain', False), []
+        for step, name, args, kwargs in steps:
+            flat += [step, name, len(args), list(kwargs), *args, *kwargs.values()]
+        return self.daemon.operate('keep', handle(self.number), is_chain, *flat, **options)
+
+    def setUp(self):
+        text = """
+            class Problem(Exception):
+                def errors(self): return ['first', 'second']
+            class Thing:
+                n = 1
+                def fail(self, *args): raise Problem(*args)
+                def endless(self):
+                    x = []; x.append(x); raise Problem(x, 'after')
+                def hide(self): raise Hidden(1)
+            class Hidden(Exception):
+                args = 'hidden'
+                def __str__(self): raise ValueError('no')
+            thing = Thing()
+        """
+        self.module = self.run_text(text)
+        self.number = self.daemon.get(self.module, 'thing')[2]
+
+    def kept(self, *steps, **options):
+        marker = self.keep(*steps, **options)
+        self.assertEqual(marker[1], 'named')
+        self.assertEqual(marker[2], ('kept exception', 'its arguments', 'its report'))
+        self.assertEqual(kind(marker[3]), 'handle')
+        return marker[3:]
+
+    def test_a_result_comes_as_without_it(self):
+        self.assertEqual(self.keep(('get', 'n', [], {})), 1)
+        self.assertEqual(kind(self.keep(('get', 'n', [], {}), returns='handle')), 'handle')
+        self.assertIsNone(self.keep(('set', 'n', [2], {})))
+        self.assertEqual(self.keep(('operate', 'eval', ['a + 1'], {'a': 2})), 3)
+        self.assertEqual(self.keep(('operate', 'exec', ['x = a', 'x'], {'a': 2})), 2)
+        self.assertIsNone(self.keep(('delete', 'n', [], {})))
+
+    def test_the_exception_stays_as_an_object(self):
+        thing, listed = handle(self.number), len(self.daemon.ask('objects', {}))
+        kept, args, report = self.kept(('call', 'fail', [1, thing, [2]], {}))
+        self.assertEqual(self.daemon.call(kept[2], 'errors'), ['first', 'second'])
+        self.assertEqual((args[0], args[1][2], args[2]), (1, self.number, [2]))
+        self.assertEqual(report['type'].split('.')[-1], 'Problem')
+        self.assertEqual(report['notes'], [])
+        self.assertIn('raise Problem(*args)', report['traceback'])
+        code = self.daemon.get(kept[2], '__traceback__.tb_frame.f_code.co_name')
+        self.assertNotIn('outcome_of', code)
+        self.daemon.release(kept[2], 1)
+        self.daemon.release(self.number, 1)
+        self.assertEqual(len(self.daemon.ask('objects', {})), listed)
+
+    def test_the_failing_step_of_a_chain_is_named(self):
+        steps = ('get', 'fail', [], {}), ('call', '', [1], {})
+        report = self.kept(*steps, is_chain=True)[2]
+        self.assertEqual(report['notes'], ['in step 2 of the chain: calling the object'])
+
+    def test_it_stays_whatever_the_mode_and_whatever_it_contains(self):
+        for mode in ('value', 'nothing', 'handle', 'plain', 'handle_or_null'):
+            self.kept(('call', 'fail', [], {}), returns=mode)
+        args = self.kept(('call', 'endless', [], {}))[1]
+        itself = args[0][0][2]
+        self.assertEqual(args[1], 'after')
+        item = self.daemon.operate('getitem', handle(itself), 0, returns='handle')
+        self.assertEqual(item[2], itself)
+        self.assertEqual(self.kept(('call', 'hide', [], {}))[1], (1,))
+
+    def test_a_forked_copy_ends_by_its_exception(self):
+        self.run_text("""
+            import os
+            def fork():
+                pid = os.fork()
+                if not pid: raise SystemExit(3)
+                return os.waitpid(pid, 0)[1] >> 8
+        """)
+        self.assertEqual(self.keep(('operate', 'eval', ['f()'], {'f': self.named('fork')})), 3)
+
+    def named(self, name):
+        return self.daemon.ask('make', {'kind': 'object', 'name': name})
+
+    def test_what_does_not_fit_a_message_comes_by_handle(self):
+        with Daemon() as daemon:
+            daemon.ask('hello', {'limit': 1 << 19})
+            daemon.script('class Thing:\n    def fail(self): raise ValueError(1, large, 2)\n'
+                          'thing, large = Thing(), "x" * (1 << 19)\n')
+            thing = daemon.ask('make', {'kind': 'object', 'name': 'thing'})
+            kept = daemon.operate('keep', thing, False, 'call', 'fail', 0, [])
+            args, report = kept[4:]
+            self.assertEqual((args[0], kind(args[1]), args[2]), (1, 'handle', 2))
+            # A report that is too large says so, and the object has it all.
+            self.assertEqual(report['type'], 'ValueError')
+            self.assertEqual(report['message'], '<its report does not fit a message>')
+            args = daemon.get(kept[3][2], 'args', returns='handle')
+            self.assertEqual(daemon.operate('len', args), 3)
+
+    def test_what_the_object_did_not_raise_is_a_failure(self):
+        self.fails('bad_arguments', self.keep, ('operate', 'plus', [], {}))
+        self.fails('bad_arguments', self.keep, ('set', 'n', [], {}))
+        self.fails('not_a_value', self.keep, ('get', 'fail', [], {}), returns='value')
 
 
 if __name__ == '__main__':

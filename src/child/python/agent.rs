@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 pub(super) const BOOTSTRAP: &str = include_str!("bootstrap.py");
 
 /// The agent's modules, each after those that it imports.
-const MODULES: [&str; 25] = [
+const MODULES: [&str; 26] = [
     include_str!("agent/failure.py"),
     include_str!("agent/standard_library.py"),
     include_str!("agent/surroundings.py"),
@@ -23,6 +23,7 @@ const MODULES: [&str; 25] = [
     include_str!("agent/texts.py"),
     include_str!("agent/operators.py"),
     include_str!("agent/steps.py"),
+    include_str!("agent/kept.py"),
     include_str!("agent/operations.py"),
     include_str!("agent/doors.py"),
     include_str!("agent/signals.py"),

@@ -124,6 +124,11 @@ pub(crate) fn malformed() -> Error {
 // === exceptions ===
 
 fn raised(facts: &InterpreterFacts, report: Item) -> Result<Error> {
+    reported(facts, report).map(Error::from_exception)
+}
+
+/// Reads the report of an exception, which an answer or a value contains.
+pub(crate) fn reported(facts: &InterpreterFacts, report: Item) -> Result<Exception> {
     let mut exception = exceptions(report)?;
     if exception.type_name == "ModuleNotFoundError" {
         let InterpreterFacts { executable, version, .. } = facts;
@@ -132,7 +137,7 @@ fn raised(facts: &InterpreterFacts, report: Item) -> Result<Error> {
              or choose another interpreter with `.interpreter(…)`"
         ));
     }
-    Ok(Error::from_exception(exception))
+    Ok(exception)
 }
 
 /// An exception, with those that it came from.
@@ -164,6 +169,7 @@ fn exception(mut fields: AnswerFields, others: &[Arc<Exception>]) -> Result<Exce
         group: fields.items("group", |item| item.number())?.into_iter().filter_map(link).collect(),
         stack: fields.text("stack")?.unwrap_or_default(),
         omitted: fields.number("omitted")?,
+        object: None,
     };
     let type_name = fields.text("type")?.unwrap_or_else(|| "Exception".to_owned());
     Ok(Exception {

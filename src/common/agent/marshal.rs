@@ -165,7 +165,8 @@ impl Item {
     pub(crate) fn into_items(self) -> Result<Vec<Item>> {
         match self {
             Item::List(items) | Item::Tuple(items) => Ok(items),
-            Item::Value(Value::List(numbers)) => Ok(numbers.into_iter().map(Item::Value).collect()),
+            Item::Value(Value::List(items)) => Ok(items.into_iter().map(Item::Value).collect()),
+            Item::Value(Value::Tuple(items)) => Ok(items.into_iter().map(Item::Value).collect()),
             other => Err(other.expected("a list")),
         }
     }
@@ -181,6 +182,9 @@ impl Item {
     pub(crate) fn into_entries(self) -> Result<Vec<(Item, Item)>> {
         match self {
             Item::Dict(entries) => Ok(entries),
+            Item::Value(Value::Map(entries)) => {
+                Ok(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+            }
             other => Err(other.expected("a dict")),
         }
     }

@@ -20,6 +20,7 @@ mod stuck;
 
 pub(crate) use answer::{
     NOT_ASKED, description, is_begun, is_interruption, item_value, items, malformed, outcome,
+    reported,
 };
 pub(crate) use compiled_agent::{CompiledAgent, keep_agent, kept_agent, kept_agents};
 pub(crate) use death::{interpreter_died, last_words};

@@ -1,5 +1,6 @@
 //! What a Python exception carries as values.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -22,6 +23,9 @@ pub(crate) struct PythonDetails {
     pub(crate) stack: String,
     /// How many exceptions directly behind this one were omitted.
     pub(crate) omitted: u64,
+    /// The proxy of the exception itself, if the caller has asked for it; this module is
+    /// below that type and does not know it.
+    pub(crate) object: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl PythonDetails {
@@ -95,7 +99,8 @@ impl Exception {
     }
 
     /// Returns the arguments of a Python exception. An argument that cannot be converted
-    /// to a value, or is nested deeper than 30 levels, is text that shows it.
+    /// to a value, or is nested deeper than 30 levels, is text that shows it; after
+    /// [`Call::keep_exception`](crate::Call::keep_exception) it is a handle.
     #[must_use]
     pub fn args(&self) -> Vec<Value> {
         PythonDetails::of(self).map(|details| details.args.clone()).unwrap_or_default()

@@ -140,6 +140,7 @@ fn details_from_pb(
             .collect::<Result<_>>()?,
         stack: std::mem::take(&mut message.stack),
         omitted: message.omitted,
+        object: None,
     })
 }
 

@@ -169,6 +169,12 @@ impl ArgumentsBuilder {
         self
     }
 
+    /// Starts with arguments that are values.
+    #[cfg(feature = "python")]
+    pub(crate) fn of_values(values: Vec<Value>, keywords: Vec<(String, Value)>) -> Self {
+        ArgumentsBuilder { values, keywords, ..ArgumentsBuilder::new() }
+    }
+
     /// Adds a step of a chain: its kind, its name, the count of its arguments, the names
     /// of its keyword arguments, and all of the arguments.
     #[cfg(feature = "python")]

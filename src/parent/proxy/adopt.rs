@@ -83,6 +83,15 @@ impl Context for CallContext {
     }
 }
 
+impl Handle {
+    /// Returns a proxy of the object, if the handle came in what a call has returned, or
+    /// in an exception that was kept. `None` for a handle that is only a name.
+    #[must_use]
+    pub fn to_proxy(&self) -> Option<Proxy> {
+        self.clone().into_lease()?.downcast().ok().map(Proxy)
+    }
+}
+
 /// Serializes to a handle, as an argument of a call. The object is kept until the call
 /// has returned.
 impl Serialize for Proxy {

@@ -40,6 +40,7 @@ pub fn call_blocking<T: DeserializeOwned>(
             name: method.into(),
             returns: Returns::Fitting,
             nan_is_none: false,
+            keeps_exception: false,
         };
         return Err(context.explain(Error::new(ErrorKind::WouldDeadlock, message).advise(advice)));
     }

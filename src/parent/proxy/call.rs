@@ -21,6 +21,8 @@ use crate::parent::proxy::adopt::{ReturnedValue, read};
 use crate::parent::proxy::call_context::CallContext;
 #[cfg(feature = "python")]
 use crate::parent::proxy::from_python::FromPython;
+#[cfg(feature = "python")]
+use crate::parent::proxy::kept_exception::{keeping_exception, without_exception};
 use crate::parent::proxy::{Origin, Proxy};
 
 /// A call of a method: a future of what the method returns.
@@ -229,7 +231,14 @@ fn prepare<T, E>(
     decode: Decode<T, E>,
 ) -> Call<T, E> {
     let options = CallOptions::default();
-    let context = CallContext { proxy: proxy.clone(), action, name, returns, nan_is_none: false };
+    let context = CallContext {
+        proxy: proxy.clone(),
+        action,
+        name,
+        returns,
+        nan_is_none: false,
+        keeps_exception: false,
+    };
     let prepared = PreparedCall { context, arguments, options };
     Call { state: CallState::Prepared(prepared), decode }
 }
@@ -298,6 +307,33 @@ impl<T, E> Call<T, E> {
     /// Data frames have a `NaN` where a number is missing.
     pub fn nan_as_none(self) -> Self {
         self.change(|prepared| prepared.context.nan_is_none = true)
+    }
+
+    /// Keeps an exception of a Python object as an object in the interpreter, and what is
+    /// not a value in its arguments: [`Exception::object`](crate::Exception::object)
+    /// returns its proxy, and [`Exception::args`](crate::Exception::args) contains
+    /// handles. By default, an exception comes as values that keep nothing alive.
+    ///
+    /// A call of an iteration cannot keep its exception, and fails with
+    /// [`ErrorKind::BadArguments`](crate::ErrorKind::BadArguments). For a Rust object
+    /// this has no effect.
+    ///
+    /// ```no_run
+    /// # async fn example(model: oad::PythonProxy) -> oad::Result<()> {
+    /// let made = model.call::<oad::PythonProxy>("model_validate", ("x",)).keep_exception();
+    /// if let Err(error) = made.await
+    ///     && let Some(exception) = error.exception().and_then(|exception| exception.object())
+    /// {
+    ///     let errors: Vec<oad::Value> = exception.call("errors", ()).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "python")]
+    pub fn keep_exception(self) -> Self {
+        self.change(|prepared| {
+            let is_rust = matches!(prepared.context.proxy.0.origin, Origin::Rust);
+            prepared.context.keeps_exception = !is_rust;
+        })
     }
 
     /// Keeps the result of a Python object in the interpreter, whatever it is, so that it
@@ -379,6 +415,8 @@ impl<T, E> Future for Call<T, E> {
         let context = &sent.context;
         let returned =
             response.and_then(Response::into_returned).map_err(|error| context.explain(error));
+        #[cfg(feature = "python")]
+        let returned = returned.and_then(|returned| without_exception(context, returned));
         Poll::Ready((this.decode)(returned, context))
     }
 }
@@ -392,6 +430,11 @@ impl PreparedCall {
             let python = options.python;
             let operation =
                 Operation { action: *action, name: name.to_string(), returns: *returns, python };
+            #[cfg(feature = "python")]
+            let (operation, (values, keywords)) = match context.keeps_exception {
+                true => keeping_exception(operation, (values, keywords))?,
+                false => (operation, (values, keywords)),
+            };
             Ok((proxy.submit(operation, (values, keywords), streams, options)?, held))
         });
         match submitted {

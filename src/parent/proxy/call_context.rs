@@ -16,6 +16,8 @@ pub(super) struct CallContext {
     pub(super) returns: Returns,
     /// Whether a `NaN` is read as `None`.
     pub(super) nan_is_none: bool,
+    /// Whether an exception is kept as an object.
+    pub(super) keeps_exception: bool,
 }
 
 impl CallContext {

@@ -116,6 +116,11 @@ impl<T> Chain<T> {
         self.change(Call::by_handle)
     }
 
+    /// Keeps an exception as an object; see [`Call::keep_exception`].
+    pub fn keep_exception(self) -> Self {
+        self.change(Call::keep_exception)
+    }
+
     fn step(mut self, kind: &'static str, name: String, arguments: ArgumentsBuilder) -> Self {
         self.steps.push(ChainStep { kind, name, arguments });
         self

@@ -178,7 +178,7 @@ impl Interpreter {
     /// ```
     pub fn exec(&self, statements: impl Into<String>) -> Exec {
         let arguments = ArgumentsBuilder::new().with::<String>(statements.into());
-        Exec { object: self.object.clone(), arguments, timeout: None }
+        Exec { object: self.object.clone(), arguments, timeout: None, keeps_exception: false }
     }
 
     /// Calls a function of some source with a tuple of arguments. Nothing of the source
@@ -277,6 +277,11 @@ impl<T> Eval<T> {
     pub fn by_handle(self) -> Self {
         Eval { call: self.call.by_handle(), ..self }
     }
+
+    /// Keeps an exception as an object; see [`Call::keep_exception`].
+    pub fn keep_exception(self) -> Self {
+        Eval { call: self.call.keep_exception(), ..self }
+    }
 }
 
 impl<T> Future for Eval<T> {
@@ -301,6 +306,7 @@ pub struct Exec {
     object: PythonProxy,
     arguments: ArgumentsBuilder,
     timeout: Option<Duration>,
+    keeps_exception: bool,
 }
 
 impl Exec {
@@ -315,6 +321,11 @@ impl Exec {
         Exec { timeout: Some(timeout), ..self }
     }
 
+    /// Keeps an exception as an object; see [`Call::keep_exception`].
+    pub fn keep_exception(self) -> Self {
+        Exec { keeps_exception: true, ..self }
+    }
+
     /// Returns what the statements bind to this name. If they bind nothing to it, that
     /// is an error, after they have run.
     pub fn returning<T: FromPython>(mut self, name: &str) -> Eval<T> {
@@ -323,9 +334,10 @@ impl Exec {
     }
 
     fn call<T: FromPython>(self) -> Eval<T> {
-        let Exec { object, arguments, timeout } = self;
+        let Exec { object, arguments, timeout, keeps_exception } = self;
         let call = python_operation(&object, Action::Operate, "exec".into(), arguments);
         let call = timeout.into_iter().fold(call, Call::timeout);
+        let call = if keeps_exception { call.keep_exception() } else { call };
         Eval { call, expects: PhantomData }
     }
 }

@@ -20,6 +20,8 @@ mod from_python;
 #[cfg(feature = "python")]
 mod interpreter;
 #[cfg(feature = "python")]
+mod kept_exception;
+#[cfg(feature = "python")]
 mod operator;
 #[cfg(feature = "python")]
 mod python;

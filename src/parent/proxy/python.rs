@@ -9,9 +9,9 @@ use std::ops::Deref;
 use serde::{Serialize, Serializer};
 
 use crate::common::definition::{Action, InterpreterFacts};
-use crate::common::error::{Error, ErrorKind, Result};
+use crate::common::error::{Error, ErrorKind, Exception, Result};
 use crate::common::stream::{Stream, StreamItem};
-use crate::common::value::{Value, from_value};
+use crate::common::value::{PythonDetails, Value, from_value};
 use crate::parent::client::ArgumentsBuilder;
 use crate::parent::proxy::attribute_path::AttributePath;
 use crate::parent::proxy::call::{Call, iteration, python_operation};
@@ -86,6 +86,16 @@ impl Proxy {
                 Err(Error::new(ErrorKind::WrongType, message).on(self.daemon().to_string()))
             }
         }
+    }
+}
+
+impl Exception {
+    /// Returns the Python exception itself, if the call was made with
+    /// [`Call::keep_exception`](crate::Call::keep_exception). It is released when this
+    /// proxy and the error are dropped.
+    #[must_use]
+    pub fn object(&self) -> Option<PythonProxy> {
+        PythonDetails::of(self)?.object.as_ref()?.downcast_ref::<Proxy>()?.to_python().ok()
     }
 }
 

@@ -54,6 +54,10 @@ class ExceptionReport:
     def of(self, error):
         report = self.one(error)
         text = attempt(lambda: formatted(error), None) if self.is_formattable else None
+        if text is not None:
+            # Python shows notes since 3.11.
+            missing = [note for note in report['notes'] if note not in text]
+            text += ''.join(note + '\n' for note in missing)
         report['traceback'] = bounded(readable(text) if text is not None else self.joined(report))
         report['others'] = self.others
         return report

@@ -20,6 +20,7 @@ from agent.inspection import (
     is_awaitable,
     is_coroutine,
 )
+from agent.kept import outcome_of
 from agent.names import imported, module_from_file, module_from_script, reach, reach_parent
 from agent.objects import ObjectTable
 from agent.operators import OF_TEXT, fitting_operator, is_asynchronous_form
@@ -262,6 +263,9 @@ class Operations:
         operands = self.contents(required(payload, 'operands'))
         if name == 'chain' and type(operands) in (list, tuple) and operands:
             return self.result(chained(operands[0], operands[1:]), encoding)
+        if name == 'keep' and type(operands) in (list, tuple) and len(operands) > 1:
+            is_chain, steps = operands[1] is True, operands[2:]
+            return outcome_of(operands[0], is_chain, steps, encoding, self.result)
         function = fitting_operator(name, operands)
         if name in OF_TEXT:
             names = self.contents(payload.get('names', {}))

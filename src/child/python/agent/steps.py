@@ -3,15 +3,19 @@
 from functools import partial
 
 from agent.failure import Failure, Interrupted, attempt
-from agent.names import reach
-from agent.operators import fitting_operator
+from agent.names import reach, reach_parent
+from agent.operators import OF_TEXT, fitting_operator
 from agent.surroundings import as_main
 
+ACTS = {
+    'call': 'calling', 'get': 'getting', 'set': 'setting', 'delete': 'deleting',
+    'operate': 'applying',
+}
 HAS_NOTES = 'add_note' in BaseException.__dict__
 
 
-def chained(x, steps):
-    """The result of the last step.
+def chained(x, steps, is_chain=True):
+    """The result of the last step. A single step that is not a chain has no note of its own.
 
     The steps are flat, so that a chain does not take levels of the depth of its arguments: the
     kind of each, its name, the count of its arguments, the names of its keyword arguments, and
@@ -32,10 +36,13 @@ def chained(x, steps):
         except Interrupted:
             raise
         except Failure as failure:
+            if not is_chain:
+                raise
             message = '{}: {}'.format(step_text(number, kind, name), failure.message)
             raise Failure(failure.code, message) from None
         except BaseException as error:
-            add_note(error, step_text(number, kind, name))
+            if is_chain:
+                add_note(error, step_text(number, kind, name))
             raise
     return x
 
@@ -44,12 +51,13 @@ def step_head(head):
     if len(head) != 4:
         raise malformed_chain()
     kind, name, count, keywords = head
-    is_head = type(name) is str and type(count) is int and type(keywords) in (list, tuple)
-    if not is_head or count < 0 or any(type(keyword) is not str for keyword in keywords):
+    is_head = type(kind) is type(name) is str and type(count) is int and count >= 0
+    is_head = is_head and type(keywords) in (list, tuple)
+    if not is_head or any(type(keyword) is not str for keyword in keywords):
         raise malformed_chain()
-    if kind not in ('call', 'get', 'operate'):
-        message = 'a step of a chain is `call`, `get` or `operate`, not {!r}'
-        raise Failure('bad_arguments', message.format(kind))
+    if kind not in ACTS:
+        message = 'the kinds of steps are {}, not {!r}'
+        raise Failure('bad_arguments', message.format(', '.join(ACTS), kind))
     return head
 
 
@@ -58,20 +66,31 @@ def malformed_chain():
 
 
 def step_taken(x, kind, name, args, kwargs):
-    if kind != 'call' and kwargs:
-        raise Failure('bad_arguments', 'only a call takes keyword arguments')
     if kind == 'operate':
-        return as_main(fitting_operator(name, [x, *args]), x, *args)
-    if kind == 'get' and args:
-        raise Failure('bad_arguments', 'getting an attribute takes no arguments')
-    if name or kind == 'get':
-        x = reach(x, name)
-    return x if kind == 'get' else as_main(partial(x, *args, **kwargs))
+        function = fitting_operator(name, [x, *args])
+        if name in OF_TEXT:
+            return function(x, *args, names=kwargs)
+        check_step(kind, args, len(args), kwargs)
+        return as_main(function, x, *args)
+    if kind == 'call':
+        x = reach(x, name) if name else x
+        return as_main(partial(x, *args, **kwargs))
+    check_step(kind, args, 1 if kind == 'set' else 0, kwargs)
+    if kind == 'get':
+        return reach(x, name)
+    parent, last = reach_parent(x, name)
+    as_main(*((setattr, parent, last, args[0]) if kind == 'set' else (delattr, parent, last)))
+    return None
+
+
+def check_step(kind, args, count, kwargs):
+    if len(args) != count or kwargs:
+        message = 'a step `{}` takes {} arguments, and no keyword arguments'
+        raise Failure('bad_arguments', message.format(kind, count))
 
 
 def step_text(number, kind, name):
-    act = {'call': 'calling', 'get': 'getting', 'operate': 'applying'}[kind]
-    return 'step {} of the chain: {} {}'.format(number, act, name or 'the object')
+    return 'step {} of the chain: {} {}'.format(number, ACTS[kind], name or 'the object')
 
 
 def add_note(error, text):
