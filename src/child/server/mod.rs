@@ -33,7 +33,9 @@ use tower::util::MapResponseLayer;
 
 use crate::child::host::{BLOCKING_THREADS, Drained, Host, record_panic_locations};
 use crate::child::server::lifeline::StartResult;
-use crate::child::server::owner::{Owner, interpreters_cut_short, release_interpreters};
+use crate::child::server::owner::{
+    Owner, interpreters_cut_short, interpreters_gone, release_interpreters,
+};
 use crate::child::service::{
     ControlService, HealthService, Logs, MemoryLayer, ObjectsService, ReservedThreads,
     authentication, hold_until_sent, serve_lanes,
@@ -232,10 +234,14 @@ async fn shut_down<T>(
         () = host.drained() => {}
         () = host.ending().deadline_passed() => {}
     }
+    // Asked for now, because the interpreters are forgotten with the objects.
     let interpreters_cut_short = interpreters_cut_short(host);
+    let interpreters_gone = interpreters_gone(host);
     let remaining = || host.ending().remaining().max(MIN_STEP);
     let dropped = timeout(remaining(), drop_objects(host.clone())).await.unwrap_or(false);
-    let _ = timeout(remaining(), others).await;
+    // An interpreter counts as ended a moment after its process has been reaped.
+    let ended = async { tokio::join!(others, interpreters_gone) };
+    let _ = timeout(remaining(), ended).await;
     let (abandoned, cut_short) = (host.calls() as u64, interpreters_cut_short());
     host.ending().set_drained(Drained { abandoned, dropped, cut_short });
     // The response to `Shutdown` is already on its way; clients that watch the server
