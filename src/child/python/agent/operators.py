@@ -81,7 +81,8 @@ def fitting_operator(name, operands):
     """The function of an operator that takes so many operands."""
     if type(name) is not str or name not in OPERATORS:
         message = 'there is no operator {!r}; the operators are: {}'
-        raise Failure('bad_arguments', message.format(name, ', '.join(sorted(OPERATORS))))
+        known = ', '.join(sorted([*OPERATORS, 'chain']))
+        raise Failure('bad_arguments', message.format(name, known))
     function, least, greatest = OPERATORS[name]
     if type(operands) not in (list, tuple) or not least <= len(operands) <= greatest:
         message = '`{}` takes {}'.format(name, operand_count(least - 1, greatest - 1))
