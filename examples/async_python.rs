@@ -7,7 +7,6 @@ use oad::{PythonProxy, Remote as _};
 
 const SCRIPT: &str = r#"
 import asyncio
-
 async def fetch(n):
     await asyncio.sleep(0.1)
     return n * n
@@ -19,20 +18,13 @@ async def ticks(count):
 
 class Session:
     """Like the session of a client library, it belongs to the event loop."""
-    def __init__(self):
-        self.answers = asyncio.Queue()
-    async def __aenter__(self):
-        return self
-    async def __aexit__(self, *error):
-        print("the session is closed")
-    def answer(self, text):
-        self.answers.put_nowait(text)
-    async def ask(self):
-        return await self.answers.get()
+    def __init__(self): self.answers = asyncio.Queue()
+    def answer(self, text): self.answers.put_nowait(text)
+    async def ask(self): return await self.answers.get()
+    async def __aenter__(self): return self
+    async def __aexit__(self, *error): print("the session is closed")
 
-async def connect():
-    return Session()
-"#;
+async def connect(): return Session()"#;
 
 #[oad::main]
 async fn main() -> oad::Result<()> {

@@ -218,26 +218,29 @@ impl Daemon {
     }
 
     /// Does the same, and fails when the interpreter of an object has died.
+    #[cfg(feature = "python")]
     pub(crate) fn closed_to(
         &self,
         object: &Handle,
     ) -> impl Future<Output = Result<ShutdownReport>> + Send + 'static + use<> {
-        let closed = self.closed();
-        #[cfg(not(feature = "python"))]
-        let _ = object;
-        #[cfg(feature = "python")]
-        let (supervisor, name, id) =
-            (self.0.supervisor.clone(), self.to_string(), ObjectId::of(object.id()));
+        let (supervisor, name, closed) =
+            (self.0.supervisor.clone(), self.to_string(), self.closed());
+        let id = ObjectId::of(object.id());
         async move {
-            #[cfg(feature = "python")]
-            if let Some(id) = id {
-                return tokio::select! {
-                    closed = closed => closed,
-                    error = supervisor.interpreter_died(id.interpreter) => Err(error.on(name)),
-                };
+            let Some(id) = id else { return closed.await };
+            tokio::select! {
+                closed = closed => closed,
+                error = supervisor.interpreter_died(id.interpreter) => Err(error.on(name)),
             }
-            closed.await
         }
+    }
+
+    #[cfg(not(feature = "python"))]
+    pub(crate) fn closed_to(
+        &self,
+        _: &Handle,
+    ) -> impl Future<Output = Result<ShutdownReport>> + Send + 'static + use<> {
+        self.closed()
     }
 
     /// Asks the daemon for all objects in it, whoever made them: first the Rust objects,
