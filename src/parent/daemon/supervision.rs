@@ -354,6 +354,7 @@ impl Supervision {
         };
         let status =
             status.map_or(Status::Discarded, |status| Status::Known(ExitStatus::from_raw(status)));
+        let is_success = status.known().is_some_and(|status| status.success());
         let whose = DeadProcess::Interpreter;
         let death = Death { whose, pid, status, reason, stderr, uptime }.reported();
         if is_wanted {
@@ -368,7 +369,12 @@ impl Supervision {
             if self.ending.is_some() {
                 self.report.cut_off += doors.in_flight_of(interpreter) as u64;
             }
-            doors.ended(interpreter, Some((&program, death)));
+            // An interpreter that ends in order with its daemon has not died: later calls
+            // learn of the daemon's end.
+            let ends_with_daemon = self.ending.is_some() && !is_wanted && is_success;
+            if !ends_with_daemon {
+                doors.ended(interpreter, Some((&program, death)));
+            }
         }
     }
 
