@@ -170,7 +170,11 @@ pub(super) fn end_marked(marker: Marker, patience: Duration) {
 fn repeat(mut find: impl FnMut() -> Vec<Process>, mut kill: impl FnMut(Process)) {
     let limit = Instant::now() + LIMIT;
     loop {
-        let found = find();
+        let mut found = find();
+        if found.is_empty() {
+            // An orphan may have passed to another parent, one that had been looked at.
+            found = find();
+        }
         if found.is_empty() || Instant::now() > limit {
             return;
         }

@@ -1,5 +1,6 @@
 //! Processes as `/proc` shows them.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -72,15 +73,36 @@ fn is_foreign() -> bool {
 
 /// The children of a process; `None` if they cannot be read. See `children` in
 /// proc_pid_task(5); each thread has its own.
+///
+/// When a thread ends, its children become those of another thread, which may have been
+/// looked at already. Then all are looked at again.
 fn children(pid: i32) -> Option<Vec<i32>> {
-    let mut children = Vec::new();
+    let mut children = HashSet::new();
     let mut is_known = false;
-    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
-        let Ok(list) = fs::read_to_string(thread.path().join("children")) else { continue };
-        is_known = true;
-        children.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+    let mut before = threads(pid)?;
+    for _ in 0..MAX_LOOKS {
+        for thread in &before {
+            let list = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"));
+            let Ok(list) = list else { continue };
+            is_known = true;
+            children
+                .extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+        let after = threads(pid).unwrap_or_default();
+        if after == before {
+            break;
+        }
+        before = after;
     }
-    is_known.then_some(children)
+    is_known.then(|| children.into_iter().collect())
+}
+
+/// How often the threads of a process are looked at, if some start and end all the time.
+const MAX_LOOKS: usize = 10;
+
+fn threads(pid: i32) -> Option<BTreeSet<i32>> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    Some(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
 #[cfg(test)]
