@@ -13,6 +13,9 @@ mod support;
 oad::test_daemon!();
 
 const SHORT: Duration = Duration::from_millis(500);
+
+/// Long enough for a message to arrive on a loaded machine.
+const LATER: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(20);
 
 const SOURCE: &str = r#"
@@ -150,12 +153,16 @@ async fn waiting_call_is_withdrawn_at_its_timeout() {
             let late = script.call::<()>("note", (1,)).timeout(SHORT).await;
             let late = late.expect_err("it waits");
             assert!(late.to_string().contains("had not started"), "{late}");
+            // The interpreter learns of the timeout by another socket than of the next
+            // calls, and has the time of a second one for it.
+            let later = script.call::<()>("note", (2,)).timeout(LATER).await;
+            assert_eq!(later.expect_err("it waits").kind(), ErrorKind::Timeout);
             script.call::<()>("put", (1,)).on_main_thread().await.expect("it is put");
         };
         let (got, ()) = tokio::join!(get, rest);
         assert_eq!(got.expect("it is there"), 1);
         let order: Vec<u64> = script.getattr("order").await.expect("it is there");
-        assert!(order.is_empty());
+        assert!(!order.contains(&1), "{order:?}");
     }
 }
 
