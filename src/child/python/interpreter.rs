@@ -58,9 +58,11 @@ pub(super) struct RunningInterpreter {
     /// The runtime of its calls.
     pub(super) runtime: Runtime,
     shared: Arc<InterpreterShared>,
+    /// Dropped before the sockets are closed: an interpreter that ends because of that
+    /// was not wanted any more.
+    kill: mpsc::UnboundedSender<KillReason>,
     requests: FrameWriter,
     urgent: FrameWriter,
-    kill: mpsc::UnboundedSender<KillReason>,
     ends: Arc<InterpreterEnds>,
     /// Held by each object that is being made.
     makings: Arc<()>,
