@@ -249,7 +249,9 @@ async fn death_of_an_interpreter_is_told_although_a_copy_of_it_lives() {
         let (error, took) = dies_of(&code).await;
         println!("killed with a copy by `{fork}`: told in {took:?}");
         let death = error.death().expect("it is why");
-        assert_eq!((death.signal(), death.stderr()), (Some(9), "last words"), "{error:?}");
+        assert_eq!(death.signal(), Some(9), "{error:?}");
+        // From 3.12 on, Python warns of a fork in a process with threads.
+        assert!(death.stderr().starts_with("last words"), "{error:?}");
         assert!(took < Duration::from_secs(5), "{took:?}");
     }
 }
