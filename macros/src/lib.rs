@@ -8,6 +8,7 @@
 
 use proc_macro::TokenStream;
 
+mod as_handle;
 mod crate_path;
 mod entry;
 mod interface;

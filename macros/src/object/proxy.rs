@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Visibility};
 
+use crate::as_handle::as_handle;
 use crate::object::at;
 use crate::object::block::Block;
 use crate::object::method::{Method, Receiver};
@@ -47,7 +48,7 @@ pub(crate) fn proxy(block: &Block) -> TokenStream {
 /// The type of the proxy, with `items` as its own functions.
 pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
     let Shell { proxy, visibility, attributes, summary, check } = shell;
-    let name = proxy.to_string();
+    let (name, as_handle) = (proxy.to_string(), as_handle(proxy));
     // A type that is `pub` may not name a less visible one as its `Object::Proxy`
     // (E0446). So the proxy is `pub` in a module that nobody else sees, and the `use` has
     // the visibility that was asked for; the documentation is there too, for its links.
@@ -97,24 +98,7 @@ pub(crate) fn shell(shell: &Shell<'_>, items: &TokenStream) -> TokenStream {
             #check
         }
 
-        /// Serializes to a handle, as an argument of a call.
-        impl __oad::__private::serde::Serialize for #proxy {
-            fn serialize<__OadSerializer: __oad::__private::serde::Serializer>(
-                &self,
-                serializer: __OadSerializer,
-            ) -> ::core::result::Result<__OadSerializer::Ok, __OadSerializer::Error> {
-                __oad::__private::serde::Serialize::serialize(&self.0, serializer)
-            }
-        }
-
-        /// Deserializes from a handle, in the response of a call.
-        impl<'de> __oad::__private::serde::Deserialize<'de> for #proxy {
-            fn deserialize<__OadDeserializer: __oad::__private::serde::Deserializer<'de>>(
-                deserializer: __OadDeserializer,
-            ) -> ::core::result::Result<Self, __OadDeserializer::Error> {
-                __oad::__private::read_typed(deserializer)
-            }
-        }
+        #as_handle
 
         #[allow(clippy::all, dead_code, deprecated, non_snake_case, unreachable_pub)]
         impl #proxy {

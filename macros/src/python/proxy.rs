@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::Attribute;
 use syn::spanned::Spanned;
 
+use crate::as_handle::as_handle;
 use crate::object::at;
 use crate::python::declaration::Declaration;
 use crate::python::function::{FaceAction, FaceFunction};
@@ -69,6 +70,7 @@ fn import(declaration: &Declaration) -> Option<TokenStream> {
 /// What every typed proxy of a Python object is and can become.
 fn conversions(declaration: &Declaration) -> TokenStream {
     let proxy = declaration.proxy();
+    let as_handle = as_handle(&proxy);
     quote! {
         impl ::core::ops::Deref for #proxy {
             type Target = __oad::PythonProxy;
@@ -119,24 +121,7 @@ fn conversions(declaration: &Declaration) -> TokenStream {
             }
         }
 
-        /// Serializes to a handle, as an argument of a call.
-        impl __oad::__private::serde::Serialize for #proxy {
-            fn serialize<__OadSerializer: __oad::__private::serde::Serializer>(
-                &self,
-                serializer: __OadSerializer,
-            ) -> ::core::result::Result<__OadSerializer::Ok, __OadSerializer::Error> {
-                __oad::__private::serde::Serialize::serialize(&self.0, serializer)
-            }
-        }
-
-        /// Deserializes from a handle, in the response of a call.
-        impl<'de> __oad::__private::serde::Deserialize<'de> for #proxy {
-            fn deserialize<__OadDeserializer: __oad::__private::serde::Deserializer<'de>>(
-                deserializer: __OadDeserializer,
-            ) -> ::core::result::Result<Self, __OadDeserializer::Error> {
-                __oad::__private::read_typed(deserializer)
-            }
-        }
+        #as_handle
     }
 }
 
